@@ -1,0 +1,194 @@
+//! The boundary to whatever runs networks.
+//!
+//! Shapes are fixed when a plan is made. A network's inputs and outputs are
+//! wired once to tensor [`Slot`]s that the engine owns, and afterwards only
+//! run: that is what IO binding, device-resident representations and CUDA
+//! graphs need, and it keeps the hot path free of allocation.
+//!
+//! The real side is `runtime::io::onnxruntime`; the public fake is
+//! [`crate::fake::FakeEngine`].
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::tensor::TensorSpec;
+
+/// Handle of a tensor that one [`Engine`] owns. Copies name the same memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Slot(pub usize);
+
+/// Which slots a network reads and writes, by the names of its ONNX inputs and
+/// outputs. A slot that one network writes and another reads is how a
+/// representation reaches its readouts without a copy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wiring {
+    /// ONNX input name and the slot it reads, one entry per input.
+    pub inputs: Vec<(String, Slot)>,
+    /// ONNX output name and the slot it writes, one entry per wanted output.
+    pub outputs: Vec<(String, Slot)>,
+}
+
+/// One network, ready to be handed to an engine: bytes that were checked
+/// against their card (size, sha256) and by the graph check before.
+#[derive(Debug, Clone)]
+pub struct NetworkFile {
+    /// Name, as in the card.
+    pub name: String,
+    /// Where the bytes came from, for messages.
+    pub path: PathBuf,
+    /// SHA-256 of `bytes`, 64 hexadecimal digits.
+    pub sha256: String,
+    /// The ONNX model itself; self-contained, no external data.
+    pub bytes: Arc<[u8]>,
+}
+
+/// Where the nodes of a loaded network really run.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Placement {
+    /// The provider that the network was loaded with (`cpu`, `cuda`, `tensorrt`).
+    pub provider: String,
+    /// Nodes per provider, as the engine reports them after loading; empty
+    /// where the engine cannot tell.
+    pub nodes: Vec<(String, usize)>,
+}
+
+/// Runs networks on tensors that it owns.
+pub trait Engine: Send {
+    /// What runs, with its version and provider chain, for people.
+    fn describe(&self) -> String;
+
+    /// Allocates a tensor, filled with zeros.
+    ///
+    /// # Errors
+    /// [`EngineError::OutOfMemory`] where the device has no room.
+    fn slot(&mut self, spec: &TensorSpec) -> Result<Slot, EngineError>;
+
+    /// Lets `write` fill the slot's bytes (row-major, native endian). On a CPU
+    /// this is the memory that networks read; on a GPU it is pinned memory and
+    /// the only copy follows.
+    ///
+    /// # Errors
+    /// [`EngineError::Device`] where the copy to the device fails.
+    fn fill(&mut self, slot: Slot, write: &mut dyn FnMut(&mut [u8])) -> Result<(), EngineError>;
+
+    /// The slot's bytes. On a CPU plain memory; on a GPU a copy to the host.
+    ///
+    /// # Errors
+    /// [`EngineError::Device`] where the copy from the device fails.
+    fn view(&mut self, slot: Slot) -> Result<&[u8], EngineError>;
+
+    /// Loads a network (or shares one that is loaded already: same hash, same
+    /// provider) and wires it once per entry of `wirings`. Several wirings are
+    /// turns of a ring over time.
+    ///
+    /// # Errors
+    /// Names or shapes that do not fit, a provider that fails, an engine error.
+    fn load(
+        &mut self,
+        file: &NetworkFile,
+        wirings: &[Wiring],
+    ) -> Result<Box<dyn Network>, EngineError>;
+}
+
+/// A loaded network, wired to slots of the engine that loaded it.
+pub trait Network: Send {
+    /// Runs once with wiring number `turn`, and returns when the outputs are
+    /// complete (or queued in order, on a device).
+    ///
+    /// `&mut self` because a session is not to be run by two threads at once.
+    ///
+    /// # Errors
+    /// [`EngineError::Run`] where a node fails, [`EngineError::Terminated`]
+    /// where the [`Terminator`] was used.
+    fn run(&mut self, turn: usize) -> Result<(), EngineError>;
+
+    /// Where the nodes run.
+    fn placement(&self) -> &Placement;
+
+    /// A handle with which another thread ends a run under way.
+    fn terminator(&self) -> Arc<dyn Terminator>;
+}
+
+/// Ends a run under way, from another thread.
+pub trait Terminator: Send + Sync {
+    /// Asks the network to stop at its next node boundary.
+    fn terminate(&self);
+    /// Allows runs again after [`terminate`](Terminator::terminate).
+    fn rearm(&self);
+}
+
+/// What an engine refuses or fails at.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// The network has no input or output of this name.
+    #[error("network {network} has no {direction} named {tensor}; it has {available}")]
+    NoSuchTensor {
+        /// The network.
+        network: String,
+        /// `input` or `output`.
+        direction: &'static str,
+        /// The name asked for.
+        tensor: String,
+        /// The names there are.
+        available: String,
+    },
+    /// A wired slot and the network disagree about a tensor.
+    #[error(
+        "{direction} {tensor} of network {network} is {network_spec}, but its slot is {slot_spec}"
+    )]
+    ShapeMismatch {
+        /// The network.
+        network: String,
+        /// `input` or `output`.
+        direction: &'static str,
+        /// The tensor.
+        tensor: String,
+        /// As the network declares it.
+        network_spec: String,
+        /// As the slot was made.
+        slot_spec: String,
+    },
+    /// Every provider of the chain refused the network.
+    #[error("network {network} could not be loaded on any of {providers}: {reason}")]
+    Load {
+        /// The network.
+        network: String,
+        /// The chain that was tried.
+        providers: String,
+        /// What each said.
+        reason: String,
+    },
+    /// A node failed.
+    #[error("network {network} failed: {reason}")]
+    Run {
+        /// The network.
+        network: String,
+        /// The engine's own words.
+        reason: String,
+    },
+    /// The run was ended by its [`Terminator`].
+    #[error("network {network} was ended: it ran longer than its limit")]
+    Terminated {
+        /// The network.
+        network: String,
+    },
+    /// No memory for a slot.
+    #[error("no memory for a tensor {spec}")]
+    OutOfMemory {
+        /// What was asked for.
+        spec: String,
+    },
+    /// The device failed outside a network.
+    #[error("device failed: {reason}")]
+    Device {
+        /// The engine's own words.
+        reason: String,
+    },
+    /// The engine itself could not be started.
+    #[error("{reason}")]
+    Unavailable {
+        /// Why, and what to do.
+        reason: String,
+    },
+}
