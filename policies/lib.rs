@@ -1,1 +1,32 @@
-//! policies
+//! WHAT to compute: the task dictionary, transfers and policies.
+//!
+//! A **policy** says which source encoders a robot runs and which readouts turn
+//! their representations into which target tasks. This crate knows names, rules
+//! and their order of importance; it knows no ONNX, no camera and no bus.
+//!
+//! * [`Task`]: one entry of the dictionary, with unit, range and ROS message.
+//! * [`Transfer`]: sources to one target.
+//! * [`Policy`]: the transfers of a robot, most important first, checked.
+//! * [`PolicyHash`]: the identity of a policy, carried by every output.
+
+mod canonical;
+mod dictionary;
+mod fault;
+mod hash;
+mod order;
+mod parse;
+mod policy;
+mod raw;
+mod summary;
+mod task;
+mod transfer;
+
+pub use fault::{PolicyError, PolicyFault, Position};
+pub use hash::PolicyHash;
+pub use policy::{
+    MAX_NAME_BYTES, MAX_POLICY_BYTES, MAX_RATE_HZ, MAX_READOUT_NAME_BYTES, MAX_SUPERVISION_BUDGET,
+    MAX_TRANSFERS, Policy,
+};
+pub use summary::{PolicySummary, TransferSummary};
+pub use task::{OutOfRange, OutputKind, Role, Task, ValueRange};
+pub use transfer::{Input, Transfer};

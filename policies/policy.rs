@@ -1,0 +1,141 @@
+//! The set of transfers that a robot runs.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use crate::fault::{PolicyError, PolicyFault};
+use crate::hash::PolicyHash;
+use crate::raw::RawPolicy;
+use crate::task::Task;
+use crate::transfer::Transfer;
+
+/// Greatest size of a policy file, in bytes (256 KiB). The TOML reader needs up
+/// to 100 times as much memory for a text of nothing but punctuation.
+pub const MAX_POLICY_BYTES: u64 = 256 << 10;
+/// Most transfers in one policy.
+pub const MAX_TRANSFERS: usize = 1000;
+/// Longest name of a policy, source or variant, in bytes.
+pub const MAX_NAME_BYTES: usize = 64;
+/// Longest name of a readout, in bytes: a file name has 255, the ending 5.
+pub const MAX_READOUT_NAME_BYTES: usize = 250;
+/// Greatest supervision budget and max order.
+pub const MAX_SUPERVISION_BUDGET: usize = 1000;
+/// Greatest rate of a target, in outputs per second.
+pub const MAX_RATE_HZ: f64 = 1000.0;
+
+/// Policies that ship with Concert: name and text.
+const SHIPPED: &[(&str, &str)] = &[("first_light", include_str!("shipped/first_light.toml"))];
+
+/// A checked policy: the transfers of a robot, most important first, under a
+/// supervision budget and a max order.
+///
+/// Only [`Policy::parse`] makes one, so whoever holds one need not check again:
+/// targets are distinct and known, each transfer has from 1 to `max_order`
+/// sources, together they have at most `supervision_budget`, names are safe as
+/// parts of file names, and inputs name targets of the policy without a cycle.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    pub(crate) name: String,
+    pub(crate) description: Option<String>,
+    pub(crate) supervision_budget: usize,
+    pub(crate) max_order: usize,
+    pub(crate) transfers: Vec<Transfer>,
+    pub(crate) encoders: Vec<String>,
+    pub(crate) evaluation_order: Vec<usize>,
+    pub(crate) hash: PolicyHash,
+}
+
+impl Policy {
+    /// Reads a policy file.
+    ///
+    /// # Errors
+    /// As [`Policy::parse`], and for anything but a readable regular file of at
+    /// most [`MAX_POLICY_BYTES`] of UTF-8, of which no more is read.
+    pub fn read(path: impl AsRef<Path>) -> Result<Policy, PolicyError> {
+        let path = path.as_ref();
+        let origin = path.display().to_string();
+        let text = read_bounded(path).map_err(|fault| PolicyError::new(&origin, None, fault))?;
+        Policy::parse(&text, &origin)
+    }
+
+    /// A policy that ships with Concert, by name.
+    pub fn shipped(name: &str) -> Option<Policy> {
+        let (name, text) = SHIPPED.iter().find(|(shipped, _)| *shipped == name)?;
+        Policy::parse(text, &format!("policies/shipped/{name}.toml")).ok()
+    }
+
+    /// Names of the policies that ship with Concert.
+    pub fn shipped_names() -> impl Iterator<Item = &'static str> {
+        SHIPPED.iter().map(|(name, _)| *name)
+    }
+
+    /// The JSON Schema of a policy file, for editors and other tools. It says
+    /// less than [`Policy::parse`] checks: not the rules between entries.
+    pub fn json_schema() -> serde_json::Value {
+        schemars::schema_for!(RawPolicy).to_value()
+    }
+
+    /// Name of the policy.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the policy is for, in the words of its author.
+    pub fn description(&self) -> Option<&str> {
+        self.description.as_deref()
+    }
+
+    /// Most source encoders that may run in all.
+    pub fn supervision_budget(&self) -> usize {
+        self.supervision_budget
+    }
+
+    /// Most sources that one readout may read; the supervision budget where the
+    /// file says nothing, which is no further limit.
+    pub fn max_order(&self) -> usize {
+        self.max_order
+    }
+
+    /// The transfers, most important first.
+    pub fn transfers(&self) -> &[Transfer] {
+        &self.transfers
+    }
+
+    /// The transfer to this target, if the policy has one.
+    pub fn transfer(&self, target: &Task) -> Option<&Transfer> {
+        self.transfers.iter().find(|t| t.target == target)
+    }
+
+    /// Names of the encoders to run: the union of all sources, sorted.
+    pub fn encoders(&self) -> &[String] {
+        &self.encoders
+    }
+
+    /// Identity of the policy.
+    pub fn hash(&self) -> PolicyHash {
+        self.hash
+    }
+}
+
+fn read_bounded(path: &Path) -> Result<String, PolicyFault> {
+    // Asked before opening: opening a pipe would wait for its writer.
+    let metadata = std::fs::metadata(path).map_err(PolicyFault::Unreadable)?;
+    if !metadata.is_file() {
+        return Err(PolicyFault::NotAFile);
+    }
+    let too_long = |bytes| PolicyFault::TooLong {
+        bytes,
+        limit: MAX_POLICY_BYTES,
+    };
+    if metadata.len() > MAX_POLICY_BYTES {
+        return Err(too_long(metadata.len()));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_POLICY_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(PolicyFault::Unreadable)?;
+    String::from_utf8(bytes).map_err(|error| PolicyFault::NotText {
+        valid_up_to: error.utf8_error().valid_up_to(),
+    })
+}
