@@ -239,7 +239,10 @@ fn sources(
     let target = target.name;
     let mut sources = BTreeSet::new();
     for source in written.get_ref() {
-        let name = match Task::find(source.get_ref()) {
+        // In upper and lower case as published: an encoder may be called `normals`.
+        let published = Task::find(source.get_ref())
+            .filter(|task| task.spellings().any(|known| known == source.get_ref()));
+        let name = match published {
             Some(task) => task.name.to_owned(),
             None => safe_name(source, || format!("source of transfer `{target}`"))?,
         };

@@ -26,8 +26,7 @@ pub(crate) struct RawPolicy {
     #[schemars(with = "Option<u32>", range(min = 1, max = MAX_SUPERVISION_BUDGET))]
     pub(crate) max_order: Option<Spanned<i64>>,
     /// The transfers, most important first.
-    #[serde(default)]
-    #[schemars(with = "Vec<RawTransfer>", required, length(min = 1, max = MAX_TRANSFERS))]
+    #[schemars(with = "Vec<RawTransfer>", length(min = 1, max = MAX_TRANSFERS))]
     pub(crate) transfer: Vec<Spanned<RawTransfer>>,
 }
 

@@ -176,17 +176,16 @@ impl Task {
         let Some(columns) = self.output.columns() else {
             return self.range.check(values);
         };
-        let ranges: Vec<_> = columns
-            .iter()
-            .map(|column| match *column {
+        let columns = columns.iter().cycle();
+        for (index, (value, column)) in values.iter().zip(columns).enumerate() {
+            let range = match *column {
                 "score" => ValueRange::UNIT,
                 "class" => ValueRange::new(0.0, f32::MAX),
                 _ => self.range,
-            })
-            .collect();
-        for (index, value) in values.iter().enumerate() {
-            let range = ranges[index % ranges.len()];
-            range.check_at(index, *value)?;
+            };
+            range
+                .check(&[*value])
+                .map_err(|error| OutOfRange { index, ..error })?;
         }
         Ok(())
     }
@@ -274,34 +273,26 @@ impl ValueRange {
         }
     }
 
-    /// Whether a value is allowed. A thousandth of the range, at most 0.01, is
-    /// granted on both sides for rounding in half precision.
-    pub fn allows(&self, value: f32) -> bool {
-        let slack = (self.max * 1e-3 - self.min * 1e-3).min(0.01);
-        (value.is_finite() && value >= self.min - slack && value <= self.max + slack)
-            || (value.is_nan() && self.nan_is_unknown)
-    }
-
-    /// Checks every value.
+    /// Checks every value. A thousandth of the range, at most 0.01, is granted
+    /// on both sides for rounding in half precision.
     ///
     /// # Errors
     /// The first value that is not allowed.
     pub fn check(&self, values: &[f32]) -> Result<(), OutOfRange> {
-        (0..)
-            .zip(values)
-            .try_for_each(|(index, value)| self.check_at(index, *value))
-    }
-
-    fn check_at(&self, index: usize, value: f32) -> Result<(), OutOfRange> {
-        if self.allows(value) {
-            return Ok(());
+        let slack = (self.max * 1e-3 - self.min * 1e-3).min(0.01);
+        // Infinity lies beyond the greatest bounds, NaN within none.
+        let allowed = self.min - slack..=self.max + slack;
+        let is_allowed =
+            |value: &f32| allowed.contains(value) || (value.is_nan() && self.nan_is_unknown);
+        match values.iter().position(|value| !is_allowed(value)) {
+            None => Ok(()),
+            Some(index) => Err(OutOfRange {
+                index,
+                value: values[index],
+                min: self.min,
+                max: self.max,
+            }),
         }
-        Err(OutOfRange {
-            index,
-            value,
-            min: self.min,
-            max: self.max,
-        })
     }
 }
 
