@@ -4,7 +4,11 @@
 //! Nothing here names ONNX Runtime, zenoh, a camera or a clock.
 
 pub mod engine;
+pub mod geometry;
+pub mod image;
 pub mod tensor;
 
-pub use engine::{Engine, EngineError, Network, Placement, Slot, Wiring};
+pub use engine::{Engine, EngineError, Network, NetworkFile, Placement, Slot, Terminator, Wiring};
+pub use geometry::{Affine2, Intrinsics};
+pub use image::{Image, ImageError, PixelFormat};
 pub use tensor::{DType, TensorSpec};

@@ -1,0 +1,109 @@
+//! The boundary to whatever carries outputs away.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use crate::clock::lock;
+use crate::output::Output;
+use crate::status::Status;
+
+/// Carries outputs to whoever listens. Called by the publisher thread alone,
+/// never by the perceive thread, since a bus may block.
+pub trait Bus: Send {
+    /// What it is, for people.
+    fn describe(&self) -> String;
+
+    /// Hands one output over. Never waits for a subscriber to be ready.
+    ///
+    /// # Errors
+    /// Where the bus refuses or has lost its session; the output is counted
+    /// as lost and the next one is tried as if nothing had happened.
+    fn publish(&mut self, output: &Output) -> Result<(), BusError>;
+
+    /// Hands the status over.
+    ///
+    /// # Errors
+    /// As [`Bus::publish`].
+    fn publish_status(&mut self, status: &Status) -> Result<(), BusError>;
+
+    /// Whether anyone listens to the output of this key (below the prefix).
+    /// `None` where the bus cannot tell; then it is computed.
+    fn has_subscriber(&self, key: &str) -> Option<bool>;
+
+    /// Says goodbye: withdraws liveliness and closes within `limit`.
+    fn close(&mut self, limit: Duration);
+}
+
+/// Why a bus did not take a message.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{key}: {reason}")]
+pub struct BusError {
+    /// The key it was meant for.
+    pub key: String,
+    /// The bus's own words.
+    pub reason: String,
+}
+
+/// A bus that keeps everything in memory, for tests and for replay.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryBus {
+    kept: Arc<Mutex<Kept>>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    outputs: Vec<Output>,
+    statuses: Vec<Status>,
+    deaf: Vec<String>,
+}
+
+impl MemoryBus {
+    /// An empty bus; clones share what they keep.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes what was published since the last call, oldest first.
+    #[must_use]
+    pub fn take_outputs(&self) -> Vec<Output> {
+        std::mem::take(&mut lock(&self.kept).outputs)
+    }
+
+    /// Takes the statuses published since the last call, oldest first.
+    #[must_use]
+    pub fn take_statuses(&self) -> Vec<Status> {
+        std::mem::take(&mut lock(&self.kept).statuses)
+    }
+
+    /// Says that nobody listens to `key` (or that somebody does again).
+    pub fn set_deaf(&self, key: &str, deaf: bool) {
+        let mut kept = lock(&self.kept);
+        kept.deaf.retain(|other| other != key);
+        if deaf {
+            kept.deaf.push(key.to_owned());
+        }
+    }
+}
+
+impl Bus for MemoryBus {
+    fn describe(&self) -> String {
+        "memory".to_owned()
+    }
+
+    fn publish(&mut self, output: &Output) -> Result<(), BusError> {
+        lock(&self.kept).outputs.push(output.clone());
+        Ok(())
+    }
+
+    fn publish_status(&mut self, status: &Status) -> Result<(), BusError> {
+        lock(&self.kept).statuses.push(status.clone());
+        Ok(())
+    }
+
+    fn has_subscriber(&self, key: &str) -> Option<bool> {
+        Some(!lock(&self.kept).deaf.iter().any(|deaf| deaf == key))
+    }
+
+    fn close(&mut self, _limit: Duration) {}
+}

@@ -1,0 +1,42 @@
+//! The boundary to whatever delivers frames.
+
+use std::time::Duration;
+
+use crate::frame::Frame;
+
+/// Delivers frames, one at a time, on a thread of its own.
+pub trait Camera: Send {
+    /// What it is, for people: `images ../frames at 30 Hz`.
+    fn describe(&self) -> String;
+
+    /// Waits for the next frame, at most about `timeout`, and says what came.
+    /// It never waits longer, so that a stop is prompt.
+    fn next_frame(&mut self, timeout: Duration) -> Capture;
+}
+
+/// What a camera had to say.
+#[derive(Debug)]
+pub enum Capture {
+    /// A frame.
+    Frame(Frame),
+    /// A frame came but cannot be used (truncated, wrong step, …). It is
+    /// counted; the camera goes on.
+    Refused(FrameFault),
+    /// Nothing came within the time.
+    Nothing,
+    /// The camera lost its device, program or publisher and tries again by
+    /// itself; with the reason, for the log.
+    Interrupted(String),
+    /// No frame will ever come again (a list of images came to its end).
+    Ended,
+}
+
+/// Why one frame cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{subject}: {reason}")]
+pub struct FrameFault {
+    /// The file or key it came from.
+    pub subject: String,
+    /// Both quantities and the rule.
+    pub reason: String,
+}

@@ -1,0 +1,92 @@
+//! What one target's readout made of one frame.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use concert_models::{Affine2, Intrinsics};
+use concert_policies::Task;
+use serde::Serialize;
+
+use crate::time::Timestamp;
+
+/// What does not change from one output of a target to the next: who made it.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The target.
+    pub task: &'static Task,
+    /// Name of the camera, as in the launch file.
+    pub camera: Arc<str>,
+    /// Key below the publish prefix: `TARGET`, or `CAMERA/TARGET` with several cameras.
+    pub key: Arc<str>,
+    /// Shape of the tensor, outermost axis first; f32.
+    pub shape: Vec<usize>,
+    /// Class names of a class output, by index; empty elsewhere.
+    pub labels: Arc<[String]>,
+    /// The policy and the networks that the output comes from.
+    pub hashes: Arc<Hashes>,
+}
+
+/// Which files an output comes from, so that a refit shows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Hashes {
+    /// Hash of the policy, 64 hexadecimal digits.
+    pub policy: String,
+    /// Name and sha256 of each encoder that the readout reads.
+    pub encoders: Vec<(String, String)>,
+    /// Name and sha256 of the readout.
+    pub readout: (String, String),
+}
+
+/// How long each stage of this output took.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct StageTimes {
+    /// From the frame's arrival to the start of its plan.
+    pub wait: Duration,
+    /// Preprocessing, summed over the contracts that the output needed.
+    pub preprocess: Duration,
+    /// The encoders that the output needed.
+    pub encode: Duration,
+    /// The readout itself.
+    pub read: Duration,
+}
+
+/// One target's result for one frame.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// Who made it.
+    pub origin: Arc<Origin>,
+    /// Counts the outputs of this target from this camera, from 0; a gap is a
+    /// loss between us and the reader.
+    pub sequence: u64,
+    /// Sequence number of the frame.
+    pub frame_sequence: u64,
+    /// Stamp of the frame.
+    pub stamp: Timestamp,
+    /// Stamp of the earlier frame that a readout over time compared with.
+    pub previous_stamp: Option<Timestamp>,
+    /// Coordinate frame of the camera.
+    pub frame_id: Arc<str>,
+    /// Size of the camera image: width, height in px.
+    pub image_size: (usize, usize),
+    /// Maps a pixel of the output (of the network's input, for points and
+    /// boxes) to a pixel of the camera image.
+    pub image_from_output: Affine2,
+    /// The camera's intrinsics, for the camera image.
+    pub intrinsics: Option<Intrinsics>,
+    /// Monotonic time at which the frame arrived.
+    pub arrived: Duration,
+    /// How long each stage took.
+    pub times: StageTimes,
+    /// The tensor, row-major, of `origin.shape`.
+    pub values: Vec<f32>,
+}
+
+impl Output {
+    /// The camera's intrinsics at the resolution of a dense output of
+    /// `width` × `height`.
+    #[must_use]
+    pub fn intrinsics_at_output(&self, width: usize, height: usize) -> Option<Intrinsics> {
+        let output_from_image = self.image_from_output.inverse()?;
+        Some(self.intrinsics?.through(&output_from_image, width, height))
+    }
+}
