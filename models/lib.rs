@@ -3,7 +3,9 @@
 //!
 //! Nothing here names ONNX Runtime, zenoh, a camera or a clock.
 
+pub mod digest;
 pub mod engine;
+pub mod fake;
 pub mod geometry;
 pub mod image;
 pub mod tensor;

@@ -1,0 +1,34 @@
+//! SHA-256 as cards write it: 64 lowercase hexadecimal digits.
+
+use sha2::{Digest, Sha256};
+
+/// SHA-256 of `bytes`, as 64 lowercase hexadecimal digits.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    let mut text = String::with_capacity(64);
+    for byte in Sha256::digest(bytes) {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// Whether `text` could have come from [`sha256_hex`].
+pub fn is_sha256_hex(text: &str) -> bool {
+    text.len() == 64 && (text.bytes()).all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digest_of_the_standard_vector_is_the_published_one() {
+        // FIPS 180-2, appendix B.1.
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(sha256_hex(b"abc"), abc);
+        assert!(is_sha256_hex(abc));
+        assert!(!is_sha256_hex(&abc.to_uppercase()));
+        assert!(!is_sha256_hex(&abc[1..]));
+    }
+}

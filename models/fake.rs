@@ -1,0 +1,612 @@
+//! The public fake of the [`Engine`] boundary: networks are Rust closures.
+//!
+//! It keeps the promises of a real engine (names and shapes are checked when a
+//! network is wired, outputs appear only when a run succeeds, a terminated
+//! network refuses to run until it is rearmed) and behaves like a device with
+//! its own memory: [`Engine::view`] is a copy to the host. After a network is
+//! loaded, running it does not allocate.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::engine::{
+    Engine, EngineError, Network, NetworkFile, Placement, Slot, Terminator, Wiring,
+};
+use crate::tensor::{DType, TensorSpec};
+
+/// Most inputs, and most outputs, of one fake network.
+pub const MAX_FAKE_TENSORS: usize = 16;
+
+/// What a fake network computes: inputs and outputs by name, in the order in
+/// which they were declared, all row-major f32. Outputs keep what they held
+/// before until the closure writes them. `Err` is a failing node, a panic
+/// passes through [`Network::run`].
+pub type FakeCompute =
+    dyn Fn(&[(&str, &[f32])], &mut [(&str, &mut [f32])]) -> Result<(), String> + Send + Sync;
+
+/// A network made of a closure and the tensors that it declares.
+#[derive(Clone)]
+pub struct FakeNetwork {
+    inputs: Vec<(String, TensorSpec)>,
+    outputs: Vec<(String, TensorSpec)>,
+    behaviour: Behaviour,
+}
+
+#[derive(Clone)]
+enum Behaviour {
+    Compute(Arc<FakeCompute>),
+    RefuseToLoad(String),
+    HangUntilTerminated,
+}
+
+impl FakeNetwork {
+    /// A network of f32 `inputs` and `outputs`, each a name and a shape.
+    pub fn new(
+        inputs: &[(&str, &[usize])],
+        outputs: &[(&str, &[usize])],
+        compute: impl Fn(&[(&str, &[f32])], &mut [(&str, &mut [f32])]) -> Result<(), String>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Self {
+        Self::with(inputs, outputs, Behaviour::Compute(Arc::new(compute)))
+    }
+
+    /// A network whose loading fails with `reason` as the engine's own words.
+    pub fn refusing_to_load(reason: &str) -> Self {
+        Self::with(&[], &[], Behaviour::RefuseToLoad(reason.to_owned()))
+    }
+
+    /// A network whose every run lasts until its [`Terminator`] is used.
+    pub fn hanging(inputs: &[(&str, &[usize])], outputs: &[(&str, &[usize])]) -> Self {
+        Self::with(inputs, outputs, Behaviour::HangUntilTerminated)
+    }
+
+    fn with(
+        inputs: &[(&str, &[usize])],
+        outputs: &[(&str, &[usize])],
+        behaviour: Behaviour,
+    ) -> Self {
+        let specs = |tensors: &[(&str, &[usize])]| {
+            let spec =
+                |(name, shape): &(&str, &[usize])| ((*name).to_owned(), TensorSpec::f32(shape));
+            tensors.iter().map(spec).collect()
+        };
+        FakeNetwork {
+            inputs: specs(inputs),
+            outputs: specs(outputs),
+            behaviour,
+        }
+    }
+}
+
+impl fmt::Debug for FakeNetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FakeNetwork")
+            .field("inputs", &self.inputs)
+            .field("outputs", &self.outputs)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How often a registered network was loaded and run, over all its wirings;
+/// clones count together, so a test keeps one while the engine moves away.
+#[derive(Debug, Clone, Default)]
+pub struct FakeCounts {
+    loads: Arc<AtomicU64>,
+    runs: Arc<AtomicU64>,
+}
+
+impl FakeCounts {
+    /// Number of successful [`Engine::load`] calls.
+    pub fn loads(&self) -> u64 {
+        self.loads.load(Ordering::SeqCst)
+    }
+
+    /// Number of runs begun, whether they succeeded or not.
+    pub fn runs(&self) -> u64 {
+        self.runs.load(Ordering::SeqCst)
+    }
+}
+
+/// An [`Engine`] that runs [`FakeNetwork`]s, found by [`NetworkFile::name`].
+#[derive(Default)]
+pub struct FakeEngine {
+    networks: HashMap<String, (FakeNetwork, FakeCounts)>,
+    slots: Vec<FakeSlot>,
+    used_bytes: usize,
+    memory_limit_bytes: Option<usize>,
+}
+
+/// Memory on the "device", and the copy of it that views show.
+struct FakeSlot {
+    spec: TensorSpec,
+    size_bytes: usize,
+    device: Memory,
+    host: Vec<f32>,
+}
+
+/// One tensor, shared with the networks wired to it; f32 for the alignment.
+type Memory = Arc<Mutex<Vec<f32>>>;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // No code of a test runs while a lock is held, so nothing can be half done.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl FakeEngine {
+    /// An engine without networks.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// An engine whose slots may take `limit` bytes together.
+    pub fn with_memory_limit(limit: usize) -> Self {
+        FakeEngine {
+            memory_limit_bytes: Some(limit),
+            ..Self::default()
+        }
+    }
+
+    /// Makes `network` loadable under `name`, in place of any earlier one
+    /// (networks already loaded stay as they are).
+    pub fn register(&mut self, name: &str, network: FakeNetwork) -> FakeCounts {
+        let counts = FakeCounts::default();
+        self.networks
+            .insert(name.to_owned(), (network, counts.clone()));
+        counts
+    }
+
+    /// The bytes of all slots together.
+    pub fn used_bytes(&self) -> usize {
+        self.used_bytes
+    }
+
+    fn slot_index(&self, slot: Slot) -> Result<usize, EngineError> {
+        if slot.0 < self.slots.len() {
+            return Ok(slot.0);
+        }
+        let reason = format!(
+            "slot {} is not of this engine, which has {}",
+            slot.0,
+            self.slots.len()
+        );
+        Err(EngineError::Device { reason })
+    }
+
+    fn wire(
+        &self,
+        name: &str,
+        network: &FakeNetwork,
+        wiring: &Wiring,
+    ) -> Result<Turn, EngineError> {
+        let inputs = self.wire_side(name, "input", &network.inputs, &wiring.inputs)?;
+        let outputs = self.wire_side(name, "output", &network.outputs, &wiring.outputs)?;
+        if let Some((unwired, _)) = (network.inputs.iter())
+            .find(|(name, _)| !wiring.inputs.iter().any(|(wired, _)| wired == name))
+        {
+            let reason = format!("input {unwired} is wired to no slot");
+            return Err(load_error(name, reason));
+        }
+        Ok(Turn { inputs, outputs })
+    }
+
+    fn wire_side(
+        &self,
+        network: &str,
+        direction: &'static str,
+        declared: &[(String, TensorSpec)],
+        wired: &[(String, Slot)],
+    ) -> Result<Vec<(usize, Memory)>, EngineError> {
+        let wire = |(tensor, slot): &(String, Slot)| {
+            let slot = &self.slots[self.slot_index(*slot)?];
+            let place = declared.iter().position(|(name, _)| name == tensor);
+            let place = place.ok_or_else(|| EngineError::NoSuchTensor {
+                network: network.to_owned(),
+                direction,
+                tensor: tensor.clone(),
+                available: (declared.iter().map(|(name, _)| name.as_str()))
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            })?;
+            if declared[place].1 != slot.spec {
+                return Err(EngineError::ShapeMismatch {
+                    network: network.to_owned(),
+                    direction,
+                    tensor: tensor.clone(),
+                    network_spec: declared[place].1.to_string(),
+                    slot_spec: slot.spec.to_string(),
+                });
+            }
+            Ok((place, Arc::clone(&slot.device)))
+        };
+        wired.iter().map(wire).collect()
+    }
+}
+
+fn load_error(network: &str, reason: String) -> EngineError {
+    EngineError::Load {
+        network: network.to_owned(),
+        providers: "fake".to_owned(),
+        reason,
+    }
+}
+
+impl Engine for FakeEngine {
+    fn describe(&self) -> String {
+        "fake engine".to_owned()
+    }
+
+    fn slot(&mut self, spec: &TensorSpec) -> Result<Slot, EngineError> {
+        let out_of_memory = || EngineError::OutOfMemory {
+            spec: spec.to_string(),
+        };
+        let size_bytes = spec.size_bytes().ok_or_else(out_of_memory)?;
+        let used = self.used_bytes.checked_add(size_bytes);
+        let fits = |used: &usize| self.memory_limit_bytes.is_none_or(|limit| *used <= limit);
+        self.used_bytes = used.filter(fits).ok_or_else(out_of_memory)?;
+        let words = size_bytes.div_ceil(DType::F32.size_bytes());
+        self.slots.push(FakeSlot {
+            spec: spec.clone(),
+            size_bytes,
+            device: Arc::new(Mutex::new(vec![0.0; words])),
+            host: vec![0.0; words],
+        });
+        Ok(Slot(self.slots.len() - 1))
+    }
+
+    fn fill(&mut self, slot: Slot, write: &mut dyn FnMut(&mut [u8])) -> Result<(), EngineError> {
+        let index = self.slot_index(slot)?;
+        let slot = &mut self.slots[index];
+        // Written outside the lock, so that a panicking `write` leaves the device as it was.
+        slot.host.copy_from_slice(&lock(&slot.device));
+        write(&mut bytemuck::cast_slice_mut(&mut slot.host)[..slot.size_bytes]);
+        lock(&slot.device).copy_from_slice(&slot.host);
+        Ok(())
+    }
+
+    fn view(&mut self, slot: Slot) -> Result<&[u8], EngineError> {
+        let index = self.slot_index(slot)?;
+        let slot = &mut self.slots[index];
+        slot.host.copy_from_slice(&lock(&slot.device));
+        Ok(&bytemuck::cast_slice(&slot.host)[..slot.size_bytes])
+    }
+
+    fn load(
+        &mut self,
+        file: &NetworkFile,
+        wirings: &[Wiring],
+    ) -> Result<Box<dyn Network>, EngineError> {
+        let Some((network, counts)) = self.networks.get(&file.name) else {
+            let mut known: Vec<_> = self.networks.keys().map(String::as_str).collect();
+            known.sort_unstable();
+            let reason = format!("it is not registered; registered are {}", known.join(", "));
+            return Err(load_error(&file.name, reason));
+        };
+        if let Behaviour::RefuseToLoad(reason) = &network.behaviour {
+            return Err(load_error(&file.name, reason.clone()));
+        }
+        let tensors = network.inputs.len().max(network.outputs.len());
+        if tensors > MAX_FAKE_TENSORS {
+            let reason = format!("{tensors} tensors, but at most {MAX_FAKE_TENSORS} are allowed");
+            return Err(load_error(&file.name, reason));
+        }
+        let turns = (wirings.iter())
+            .map(|wiring| self.wire(&file.name, network, wiring))
+            .collect::<Result<Vec<_>, _>>()?;
+        counts.loads.fetch_add(1, Ordering::SeqCst);
+        Ok(Box::new(LoadedFake {
+            name: file.name.clone(),
+            inputs: scratch(&network.inputs),
+            outputs: scratch(&network.outputs),
+            behaviour: network.behaviour.clone(),
+            counts: counts.clone(),
+            turns,
+            placement: Placement {
+                provider: "fake".to_owned(),
+                nodes: vec![("fake".to_owned(), 1)],
+            },
+            stop: Arc::default(),
+        }))
+    }
+}
+
+fn scratch(declared: &[(String, TensorSpec)]) -> Vec<(String, Vec<f32>)> {
+    let tensor = |(name, spec): &(String, TensorSpec)| {
+        (name.clone(), vec![0.0; spec.elements().unwrap_or(0)])
+    };
+    declared.iter().map(tensor).collect()
+}
+
+/// One wiring: place among the declared tensors, and memory.
+struct Turn {
+    inputs: Vec<(usize, Memory)>,
+    outputs: Vec<(usize, Memory)>,
+}
+
+struct LoadedFake {
+    name: String,
+    inputs: Vec<(String, Vec<f32>)>,
+    outputs: Vec<(String, Vec<f32>)>,
+    behaviour: Behaviour,
+    counts: FakeCounts,
+    turns: Vec<Turn>,
+    placement: Placement,
+    stop: Arc<StopFlag>,
+}
+
+#[derive(Default)]
+struct StopFlag {
+    stopped: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Terminator for StopFlag {
+    fn terminate(&self) {
+        *lock(&self.stopped) = true;
+        self.changed.notify_all();
+    }
+
+    fn rearm(&self) {
+        *lock(&self.stopped) = false;
+    }
+}
+
+impl LoadedFake {
+    fn compute(&mut self) -> Result<(), EngineError> {
+        let compute = match &self.behaviour {
+            Behaviour::Compute(compute) => compute,
+            Behaviour::HangUntilTerminated => {
+                let stopped = lock(&self.stop.stopped);
+                let ended = self.stop.changed.wait_while(stopped, |stopped| !*stopped);
+                drop(ended.unwrap_or_else(PoisonError::into_inner));
+                return Ok(());
+            }
+            Behaviour::RefuseToLoad(reason) => return Err(load_error(&self.name, reason.clone())),
+        };
+        let mut inputs: [(&str, &[f32]); MAX_FAKE_TENSORS] = [("", &[]); MAX_FAKE_TENSORS];
+        for (view, (name, values)) in inputs.iter_mut().zip(&self.inputs) {
+            *view = (name, values);
+        }
+        let mut outputs: [(&str, &mut [f32]); MAX_FAKE_TENSORS] =
+            std::array::from_fn(|_| ("", &mut [] as &mut [f32]));
+        let wanted = self.outputs.len();
+        for (view, (name, values)) in outputs.iter_mut().zip(&mut self.outputs) {
+            *view = (name, values);
+        }
+        compute(&inputs[..self.inputs.len()], &mut outputs[..wanted]).map_err(|reason| {
+            EngineError::Run {
+                network: self.name.clone(),
+                reason,
+            }
+        })
+    }
+
+    fn check_not_stopped(&self) -> Result<(), EngineError> {
+        if *lock(&self.stop.stopped) {
+            let network = self.name.clone();
+            return Err(EngineError::Terminated { network });
+        }
+        Ok(())
+    }
+}
+
+impl Network for LoadedFake {
+    fn run(&mut self, turn: usize) -> Result<(), EngineError> {
+        self.counts.runs.fetch_add(1, Ordering::SeqCst);
+        self.check_not_stopped()?;
+        let turns = self.turns.len();
+        let wired = self.turns.get(turn).ok_or_else(|| EngineError::Run {
+            network: self.name.clone(),
+            reason: format!("turn {turn} was asked for, but {turns} were wired"),
+        })?;
+        for (place, memory) in &wired.inputs {
+            self.inputs[*place].1.copy_from_slice(&lock(memory));
+        }
+        for (place, memory) in &wired.outputs {
+            self.outputs[*place].1.copy_from_slice(&lock(memory));
+        }
+        self.compute()?;
+        self.check_not_stopped()?;
+        for (place, memory) in &self.turns[turn].outputs {
+            lock(memory).copy_from_slice(&self.outputs[*place].1);
+        }
+        Ok(())
+    }
+
+    fn placement(&self) -> &Placement {
+        &self.placement
+    }
+
+    fn terminator(&self) -> Arc<dyn Terminator> {
+        Arc::clone(&self.stop) as Arc<dyn Terminator>
+    }
+}
+
+impl NetworkFile {
+    /// A network without bytes, for a [`FakeEngine`] to find by `name`.
+    pub fn fake(name: &str) -> Self {
+        NetworkFile {
+            name: name.to_owned(),
+            path: format!("{name}.onnx").into(),
+            sha256: crate::digest::sha256_hex(name.as_bytes()),
+            bytes: Arc::from([]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    fn doubling() -> FakeNetwork {
+        FakeNetwork::new(&[("x", &[1, 3])], &[("y", &[1, 3])], |inputs, outputs| {
+            for (out, value) in outputs[0].1.iter_mut().zip(inputs[0].1) {
+                *out = value * 2.0;
+            }
+            Ok(())
+        })
+    }
+
+    fn wiring(x: Slot, y: Slot) -> Wiring {
+        Wiring {
+            inputs: vec![("x".into(), x)],
+            outputs: vec![("y".into(), y)],
+        }
+    }
+
+    fn floats(engine: &mut FakeEngine, slot: Slot) -> Vec<f32> {
+        bytemuck::cast_slice(engine.view(slot).unwrap()).to_vec()
+    }
+
+    fn set(engine: &mut FakeEngine, slot: Slot, values: &[f32]) {
+        engine
+            .fill(slot, &mut |bytes| {
+                bytes.copy_from_slice(bytemuck::cast_slice(values));
+            })
+            .unwrap();
+    }
+
+    /// An engine with `network` loaded between two slots.
+    fn loaded(network: FakeNetwork) -> (FakeEngine, Box<dyn Network>, FakeCounts, Slot, Slot) {
+        let mut engine = FakeEngine::new();
+        let counts = engine.register("net", network);
+        let x = engine.slot(&TensorSpec::f32(&[1, 3])).unwrap();
+        let y = engine.slot(&TensorSpec::f32(&[1, 3])).unwrap();
+        let file = NetworkFile::fake("net");
+        let network = engine.load(&file, &[wiring(x, y)]).unwrap();
+        (engine, network, counts, x, y)
+    }
+
+    #[test]
+    fn a_network_reads_and_writes_the_slots_it_is_wired_to_and_counts_its_runs() {
+        let (mut engine, mut network, counts, x, y) = loaded(doubling());
+        set(&mut engine, x, &[1.0, 2.0, -3.0]);
+        network.run(0).unwrap();
+        assert_eq!(floats(&mut engine, y), [2.0, 4.0, -6.0]);
+        assert_eq!((counts.loads(), counts.runs()), (1, 1));
+    }
+
+    #[test]
+    fn one_slot_may_be_input_and_output_at_once() {
+        let mut engine = FakeEngine::new();
+        engine.register("net", doubling());
+        let x = engine.slot(&TensorSpec::f32(&[1, 3])).unwrap();
+        let file = NetworkFile::fake("net");
+        let mut network = engine.load(&file, &[wiring(x, x)]).unwrap();
+        set(&mut engine, x, &[1.0, 2.0, 3.0]);
+        network.run(0).unwrap();
+        network.run(0).unwrap();
+        assert_eq!(floats(&mut engine, x), [4.0, 8.0, 12.0]);
+    }
+
+    #[test]
+    fn turns_of_a_ring_write_their_own_slots() {
+        let mut engine = FakeEngine::new();
+        engine.register("net", doubling());
+        let [x, a, b] = [0; 3].map(|_| engine.slot(&TensorSpec::f32(&[1, 3])).unwrap());
+        let file = NetworkFile::fake("net");
+        let wirings = [wiring(x, a), wiring(x, b)];
+        let mut network = engine.load(&file, &wirings).unwrap();
+        set(&mut engine, x, &[1.0, 1.0, 1.0]);
+        network.run(1).unwrap();
+        assert_eq!(floats(&mut engine, a), [0.0; 3]);
+        assert_eq!(floats(&mut engine, b), [2.0; 3]);
+        let error = network.run(2).unwrap_err().to_string();
+        assert!(
+            error.contains("turn 2") && error.contains("2 were wired"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_failing_or_panicking_run_leaves_its_outputs_as_they_were() {
+        let failing = FakeNetwork::new(&[("x", &[1, 3])], &[("y", &[1, 3])], |inputs, outputs| {
+            outputs[0].1.fill(9.0);
+            assert!(inputs[0].1[0] < 2.0, "a fake panic");
+            if inputs[0].1[0] > 0.0 {
+                return Err("node 7 broke".into());
+            }
+            Ok(())
+        });
+        let (mut engine, mut network, counts, x, y) = loaded(failing);
+        set(&mut engine, x, &[1.0, 0.0, 0.0]);
+        let error = network.run(0).unwrap_err().to_string();
+        assert_eq!(error, "network net failed: node 7 broke");
+        set(&mut engine, x, &[3.0, 0.0, 0.0]);
+        assert!(catch_unwind(AssertUnwindSafe(|| network.run(0))).is_err());
+        assert_eq!(floats(&mut engine, y), [0.0; 3]);
+        set(&mut engine, x, &[0.0; 3]);
+        network.run(0).unwrap();
+        assert_eq!(floats(&mut engine, y), [9.0; 3]);
+        assert_eq!(counts.runs(), 3);
+    }
+
+    #[test]
+    fn a_hanging_run_ends_when_terminated_and_the_network_runs_again_after_rearming() {
+        let hanging = FakeNetwork::hanging(&[("x", &[1, 3])], &[("y", &[1, 3])]);
+        let (_engine, mut network, _counts, _x, _y) = loaded(hanging);
+        let terminator = network.terminator();
+        std::thread::scope(|scope| {
+            let run = scope.spawn(|| network.run(0));
+            terminator.terminate();
+            let error = run.join().unwrap().unwrap_err();
+            assert!(matches!(error, EngineError::Terminated { .. }), "{error}");
+        });
+
+        let (mut engine, mut network, _counts, x, y) = loaded(doubling());
+        set(&mut engine, x, &[1.0; 3]);
+        network.terminator().terminate();
+        assert!(network.run(0).is_err());
+        network.terminator().rearm();
+        network.run(0).unwrap();
+        assert_eq!(floats(&mut engine, y), [2.0; 3]);
+    }
+
+    #[test]
+    fn wrong_names_shapes_and_slots_are_refused_with_both_sides() {
+        let mut engine = FakeEngine::new();
+        engine.register("net", doubling());
+        engine.register("broken", FakeNetwork::refusing_to_load("no such opset"));
+        let x = engine.slot(&TensorSpec::f32(&[1, 3])).unwrap();
+        let wide = engine.slot(&TensorSpec::f32(&[1, 4])).unwrap();
+        let mut refusal = |name: &str, wiring: Wiring| {
+            let file = NetworkFile::fake(name);
+            engine.load(&file, &[wiring]).err().unwrap().to_string()
+        };
+        let shape = refusal("net", wiring(x, wide));
+        assert!(
+            shape.contains("f32 [1, 3]") && shape.contains("f32 [1, 4]"),
+            "{shape}"
+        );
+        let mut misnamed = wiring(x, x);
+        misnamed.inputs[0].0 = "z".into();
+        let name = refusal("net", misnamed);
+        assert_eq!(name, "network net has no input named z; it has x");
+        let unwired = refusal("net", Wiring::default());
+        assert!(unwired.contains("input x is wired to no slot"), "{unwired}");
+        let foreign = refusal("net", wiring(x, Slot(7)));
+        assert!(
+            foreign.contains("slot 7") && foreign.contains("has 2"),
+            "{foreign}"
+        );
+        assert!(refusal("broken", wiring(x, x)).contains("no such opset"));
+        assert!(refusal("nit", wiring(x, x)).contains("registered are broken, net"));
+    }
+
+    #[test]
+    fn slots_beyond_the_memory_limit_are_refused_and_take_nothing() {
+        let mut engine = FakeEngine::with_memory_limit(16);
+        engine.slot(&TensorSpec::f32(&[3])).unwrap();
+        assert!(matches!(
+            engine.slot(&TensorSpec::f32(&[2])),
+            Err(EngineError::OutOfMemory { .. })
+        ));
+        assert!(engine.slot(&TensorSpec::f32(&[usize::MAX, 2])).is_err());
+        engine.slot(&TensorSpec::f32(&[1])).unwrap();
+        assert_eq!(engine.used_bytes(), 16);
+    }
+}
