@@ -3,11 +3,15 @@
 //!
 //! Nothing here names ONNX Runtime, zenoh, a camera or a clock.
 
+pub mod contract;
 pub mod digest;
 pub mod engine;
 pub mod fake;
 pub mod geometry;
 pub mod image;
+pub mod image_file;
+pub mod preprocess;
+mod resample;
 pub mod tensor;
 
 pub use engine::{Engine, EngineError, Network, NetworkFile, Placement, Slot, Terminator, Wiring};

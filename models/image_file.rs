@@ -1,0 +1,252 @@
+//! Compressed images into pixels, within limits.
+//!
+//! Sizes are read from the header and checked before memory is taken for the
+//! pixels; a picture that ends early is refused rather than shown half grey.
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use image::codecs::png::PngDecoder;
+use image::{ColorType, DynamicImage, ImageDecoder};
+use zune_core::bytestream::ZCursor;
+use zune_core::colorspace::ColorSpace;
+use zune_core::options::DecoderOptions;
+use zune_jpeg::JpegDecoder;
+
+use crate::image::{Image, ImageError, PixelFormat};
+
+/// How large a picture may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DecodeLimits {
+    /// Longest side, px.
+    pub max_side: usize,
+    /// Most pixels.
+    pub max_pixels: usize,
+    /// Longest file, bytes.
+    pub max_bytes: usize,
+}
+
+impl Default for DecodeLimits {
+    /// Sides as [`Image::MAX_SIDE`], 2²⁵ pixels (an 8K camera), 64 MiB.
+    fn default() -> Self {
+        DecodeLimits {
+            max_side: Image::MAX_SIDE,
+            max_pixels: 1 << 25,
+            max_bytes: 64 << 20,
+        }
+    }
+}
+
+/// Why bytes are not a picture that can be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DecodeError {
+    /// No bytes at all.
+    #[error("picture is empty")]
+    Empty,
+    /// More bytes than allowed.
+    #[error("picture takes {bytes} bytes, but at most {limit} are allowed")]
+    TooLong {
+        /// Bytes given.
+        bytes: usize,
+        /// Bytes allowed.
+        limit: usize,
+    },
+    /// Neither JPEG nor PNG.
+    #[error("picture begins with {begins}, but only JPEG and PNG are read")]
+    UnknownFormat {
+        /// The first bytes, in hexadecimal.
+        begins: String,
+    },
+    /// The header asks for more than allowed.
+    #[error(
+        "picture is {width}x{height} pixels, but a side may be at most {max_side} \
+         and all at most {max_pixels}"
+    )]
+    TooLarge {
+        /// Pixels.
+        width: usize,
+        /// Pixels.
+        height: usize,
+        /// Longest side allowed.
+        max_side: usize,
+        /// Most pixels allowed.
+        max_pixels: usize,
+    },
+    /// The file is damaged, cut short, or of a kind that is not read.
+    #[error("{format} picture cannot be decoded: {reason}")]
+    Malformed {
+        /// `JPEG` or `PNG`.
+        format: &'static str,
+        /// The decoder's own words.
+        reason: String,
+    },
+    /// A depth picture that is not 16-bit grey.
+    #[error("depth picture holds {found}, but must be PNG with 16-bit grey (millimetres)")]
+    NotDepth {
+        /// What it holds.
+        found: String,
+    },
+    /// The decoded pixels are no image.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+}
+
+/// A depth image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DepthImage {
+    /// Width, px.
+    pub width: usize,
+    /// Height, px.
+    pub height: usize,
+    /// Metres along the optical axis (REP-118), row-major; NaN where unknown
+    /// (REP-117).
+    pub metres: Vec<f32>,
+}
+
+/// Decodes a JPEG or a PNG to 8-bit RGB.
+///
+/// Grey shows in all three channels, 16-bit channels are rounded to 8
+/// (v / 257), alpha is dropped without blending, and palettes are looked up.
+///
+/// # Errors
+/// See [`DecodeError`]; sizes above `limits` are refused from the header.
+pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Image, DecodeError> {
+    match PictureFormat::of(bytes, limits)? {
+        PictureFormat::Jpeg => decode_jpeg(bytes, limits),
+        PictureFormat::Png => {
+            let rgb = decode_png(bytes, limits)?.into_rgb8();
+            let (width, height) = (rgb.width() as usize, rgb.height() as usize);
+            Ok(Image::packed(
+                width,
+                height,
+                PixelFormat::Rgb8,
+                rgb.into_raw(),
+            )?)
+        }
+    }
+}
+
+/// Decodes a PNG of 16-bit grey millimetres; 0 and 65535 mean unknown.
+///
+/// # Errors
+/// As [`decode`], and [`DecodeError::NotDepth`].
+pub fn decode_depth_png(bytes: &[u8], limits: &DecodeLimits) -> Result<DepthImage, DecodeError> {
+    if PictureFormat::of(bytes, limits)? != PictureFormat::Png {
+        let found = "a JPEG".to_owned();
+        return Err(DecodeError::NotDepth { found });
+    }
+    let picture = decode_png(bytes, limits)?;
+    let DynamicImage::ImageLuma16(millimetres) = picture else {
+        let found = format!("{:?}", picture.color());
+        return Err(DecodeError::NotDepth { found });
+    };
+    let metres = |millimetres: &u16| match *millimetres {
+        0 | u16::MAX => f32::NAN,
+        known => f32::from(known) / 1000.0,
+    };
+    Ok(DepthImage {
+        width: millimetres.width() as usize,
+        height: millimetres.height() as usize,
+        metres: millimetres.as_raw().iter().map(metres).collect(),
+    })
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum PictureFormat {
+    Jpeg,
+    Png,
+}
+
+impl PictureFormat {
+    fn of(bytes: &[u8], limits: &DecodeLimits) -> Result<Self, DecodeError> {
+        if bytes.is_empty() {
+            return Err(DecodeError::Empty);
+        }
+        if bytes.len() > limits.max_bytes {
+            let (bytes, limit) = (bytes.len(), limits.max_bytes);
+            return Err(DecodeError::TooLong { bytes, limit });
+        }
+        if bytes.starts_with(b"\xff\xd8\xff") {
+            return Ok(PictureFormat::Jpeg);
+        }
+        if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
+            return Ok(PictureFormat::Png);
+        }
+        let begins = bytes.iter().take(4).map(|byte| format!("{byte:02x}"));
+        let begins = begins.collect::<Vec<_>>().join(" ");
+        Err(DecodeError::UnknownFormat { begins })
+    }
+}
+
+fn check_size(width: usize, height: usize, limits: &DecodeLimits) -> Result<(), DecodeError> {
+    let side = limits.max_side.min(Image::MAX_SIDE);
+    let pixels = width.checked_mul(height);
+    if width > side || height > side || pixels.is_none_or(|pixels| pixels > limits.max_pixels) {
+        return Err(DecodeError::TooLarge {
+            width,
+            height,
+            max_side: side,
+            max_pixels: limits.max_pixels,
+        });
+    }
+    Ok(())
+}
+
+fn malformed(format: &'static str, reason: impl ToString) -> DecodeError {
+    let reason = reason.to_string();
+    DecodeError::Malformed { format, reason }
+}
+
+fn decode_jpeg(bytes: &[u8], limits: &DecodeLimits) -> Result<Image, DecodeError> {
+    let error = |error: zune_jpeg::errors::DecodeErrors| malformed("JPEG", format!("{error:?}"));
+    let options = DecoderOptions::default()
+        .set_strict_mode(true)
+        // The size is ours to check, so that the refusal names it.
+        .set_max_width(usize::from(u16::MAX))
+        .set_max_height(usize::from(u16::MAX))
+        .jpeg_set_out_colorspace(ColorSpace::RGB);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    decoder.decode_headers().map_err(error)?;
+    let (width, height) =
+        (decoder.dimensions()).ok_or_else(|| malformed("JPEG", "it has no size in its header"))?;
+    check_size(width, height, limits)?;
+    let needed = width * height * PixelFormat::Rgb8.bytes_per_pixel();
+    if decoder.output_buffer_size() != Some(needed) {
+        return Err(malformed(
+            "JPEG",
+            "its colours cannot be made red, green and blue",
+        ));
+    }
+    let mut pixels: Arc<[u8]> = std::iter::repeat_n(0, needed).collect();
+    let unshared = Arc::get_mut(&mut pixels).expect("nobody else has it yet");
+    decoder.decode_into(unshared).map_err(error)?;
+    if !has_end(bytes) {
+        return Err(malformed("JPEG", "it has no end-of-image marker"));
+    }
+    Ok(Image::packed(width, height, PixelFormat::Rgb8, pixels)?)
+}
+
+/// Whether an end-of-image marker stands at the end; cameras pad with zeros.
+fn has_end(bytes: &[u8]) -> bool {
+    let padding = bytes.iter().rev().take_while(|byte| **byte == 0).count();
+    bytes[..bytes.len() - padding].ends_with(b"\xff\xd9")
+}
+
+fn decode_png(bytes: &[u8], limits: &DecodeLimits) -> Result<DynamicImage, DecodeError> {
+    let error = |error: image::ImageError| malformed("PNG", error);
+    // Chunks before the pixels (texts, profiles) are bounded by the decoder's own limit.
+    let mut bounds = image::Limits::default();
+    bounds.max_alloc = Some(limits.max_pixels as u64 * 8 + (1 << 20));
+    let decoder = PngDecoder::with_limits(Cursor::new(bytes), bounds).map_err(error)?;
+    let (width, height) = decoder.dimensions();
+    check_size(width as usize, height as usize, limits)?;
+    if decoder.color_type() == ColorType::L16 && decoder.is_apng().map_err(error)? {
+        return Err(malformed("PNG", "an animation is no depth picture"));
+    }
+    DynamicImage::from_decoder(decoder).map_err(error)
+}
+
+#[cfg(test)]
+#[path = "image_file_tests.rs"]
+mod tests;
