@@ -65,7 +65,7 @@ pub struct Position {
 
 impl Position {
     /// The place where a span of bytes begins.
-    pub(crate) fn of(text: &str, span: &Range<usize>) -> Position {
+    pub fn of(text: &str, span: &Range<usize>) -> Position {
         let mut start = span.start.min(text.len());
         while !text.is_char_boundary(start) {
             start -= 1;

@@ -1,0 +1,252 @@
+//! The launch file: WHERE a policy runs, on which cameras, and to whom it
+//! publishes.
+//!
+//! Text becomes a private raw struct, and that a checked [`LaunchFile`], whose
+//! holder need not check again. Paths in a launch file are relative to the
+//! folder of the launch file; what is not there is looked for in the working
+//! folder. See [`LaunchFile::resolve`].
+
+mod camera;
+mod defaults;
+mod fault;
+mod parse;
+mod raw;
+#[cfg(test)]
+mod tests;
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use camera::{CameraEntry, CameraKind};
+pub use fault::{LaunchError, LaunchFault};
+
+use crate::overrides::Overrides;
+
+/// Greatest size of a launch file, in bytes (64 KiB).
+pub const MAX_LAUNCH_BYTES: u64 = 64 << 10;
+/// Most cameras of one launch file.
+pub const MAX_CAMERAS: usize = 16;
+/// Where clients connect and `serve` listens, if nothing else is said.
+pub const DEFAULT_ENDPOINT: &str = "tcp/127.0.0.1:7448";
+/// What the keys of outputs begin with, if nothing else is said.
+pub const DEFAULT_PREFIX: &str = "robot/perception";
+
+/// Where a policy runs, on which cameras, and to whom it publishes; checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LaunchFile {
+    origin: String,
+    folder: PathBuf,
+    policy: String,
+    models: Vec<String>,
+    providers: Vec<Provider>,
+    threads: Option<usize>,
+    time_limit: Option<Duration>,
+    max_age: Option<Duration>,
+    hang_limit: Duration,
+    cameras: Vec<CameraEntry>,
+    publish: Publish,
+    zenoh: ZenohEntry,
+}
+
+/// What runs the networks' nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Provider {
+    /// NVIDIA TensorRT.
+    Tensorrt,
+    /// NVIDIA CUDA.
+    Cuda,
+    /// The processor.
+    Cpu,
+}
+
+impl Provider {
+    /// Every provider, fastest first.
+    pub const ALL: [Provider; 3] = [Provider::Tensorrt, Provider::Cuda, Provider::Cpu];
+
+    /// How it is written in launch files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Provider::Tensorrt => "tensorrt",
+            Provider::Cuda => "cuda",
+            Provider::Cpu => "cpu",
+        }
+    }
+}
+
+/// How outputs are published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publish {
+    /// What the keys begin with: a zenoh key expression without wildcards.
+    pub prefix: String,
+    /// Key layout and attachment.
+    pub style: PublishStyle,
+}
+
+/// Key layout and attachment of published outputs; the payload is the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PublishStyle {
+    /// `PREFIX/TARGET`, with provenance as JSON in the attachment.
+    Native,
+}
+
+/// How the zenoh session meets others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ZenohEntry {
+    /// Endpoints to listen on, `tcp/127.0.0.1:7448`.
+    pub listen: Vec<String>,
+    /// Endpoints to connect to.
+    pub connect: Vec<String>,
+    /// Whether large payloads go through shared memory where the reader is on
+    /// this computer.
+    pub shared_memory: bool,
+}
+
+impl LaunchFile {
+    /// Reads a launch file.
+    ///
+    /// # Errors
+    /// As [`LaunchFile::parse`], and for anything but a readable regular file
+    /// of at most [`MAX_LAUNCH_BYTES`] of UTF-8, of which no more is read.
+    pub fn read(path: &Path) -> Result<LaunchFile, LaunchError> {
+        let origin = path.display().to_string();
+        let text = read_bounded(path).map_err(|fault| LaunchError::new(&origin, None, fault))?;
+        LaunchFile::parse(&text, path)
+    }
+
+    /// The JSON Schema of a launch file. It says less than
+    /// [`LaunchFile::parse`] checks: not which keys belong to which kind of
+    /// camera, nor the rules between entries.
+    #[must_use]
+    pub fn json_schema() -> serde_json::Value {
+        raw::json_schema()
+    }
+
+    /// Where a path in this launch file leads: itself where it is absolute,
+    /// else below the launch file's folder, or, where nothing stands there,
+    /// below the working folder.
+    #[must_use]
+    pub fn resolve(&self, path: &str) -> PathBuf {
+        let beside = self.folder.join(path);
+        if !beside.exists() && Path::new(path).exists() {
+            return PathBuf::from(path);
+        }
+        beside
+    }
+
+    /// This launch file with what the command line says put in its place.
+    #[must_use]
+    pub fn with(mut self, overrides: &Overrides) -> LaunchFile {
+        if let Some(prefix) = &overrides.prefix {
+            self.publish.prefix.clone_from(prefix);
+        }
+        if !overrides.listen.is_empty() {
+            self.zenoh.listen.clone_from(&overrides.listen);
+        }
+        if !overrides.connect.is_empty() {
+            self.zenoh.connect.clone_from(&overrides.connect);
+        }
+        if let Some(threads) = overrides.threads {
+            self.threads = Some(threads);
+        }
+        if overrides.gpu {
+            self.providers = Provider::ALL.to_vec();
+        }
+        self
+    }
+
+    /// The file it was read from, for people.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// The policy: the name of one that ships with Concert, or a path.
+    #[must_use]
+    pub fn policy(&self) -> &str {
+        &self.policy
+    }
+
+    /// Folders in which models are looked for, before all others.
+    #[must_use]
+    pub fn models(&self) -> Vec<PathBuf> {
+        self.models.iter().map(|path| self.resolve(path)).collect()
+    }
+
+    /// The providers to try, one after the other; at least one, each once.
+    #[must_use]
+    pub fn providers(&self) -> &[Provider] {
+        &self.providers
+    }
+
+    /// Threads of the one pool that runs networks; `None` for one per core.
+    #[must_use]
+    pub fn threads(&self) -> Option<usize> {
+        self.threads
+    }
+
+    /// How long one frame may take before the rest of its plan is shed.
+    #[must_use]
+    pub fn time_limit(&self) -> Option<Duration> {
+        self.time_limit
+    }
+
+    /// How old a frame may be and still be worth computing.
+    #[must_use]
+    pub fn max_age(&self) -> Option<Duration> {
+        self.max_age
+    }
+
+    /// How long one network may run before it is ended.
+    #[must_use]
+    pub fn hang_limit(&self) -> Duration {
+        self.hang_limit
+    }
+
+    /// The cameras, at least one, with distinct names.
+    #[must_use]
+    pub fn cameras(&self) -> &[CameraEntry] {
+        &self.cameras
+    }
+
+    /// How outputs are published.
+    #[must_use]
+    pub fn publish(&self) -> &Publish {
+        &self.publish
+    }
+
+    /// How the zenoh session meets others.
+    #[must_use]
+    pub fn zenoh(&self) -> &ZenohEntry {
+        &self.zenoh
+    }
+}
+
+fn read_bounded(path: &Path) -> Result<String, LaunchFault> {
+    // Asked before opening: opening a pipe would wait for its writer.
+    let metadata = std::fs::metadata(path).map_err(LaunchFault::Unreadable)?;
+    if !metadata.is_file() {
+        return Err(LaunchFault::NotAFile);
+    }
+    let too_long = |bytes| LaunchFault::TooLong {
+        bytes,
+        limit: MAX_LAUNCH_BYTES,
+    };
+    if metadata.len() > MAX_LAUNCH_BYTES {
+        return Err(too_long(metadata.len()));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_LAUNCH_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(LaunchFault::Unreadable)?;
+    if bytes.len() as u64 > MAX_LAUNCH_BYTES {
+        return Err(too_long(bytes.len() as u64));
+    }
+    String::from_utf8(bytes).map_err(|error| LaunchFault::NotText {
+        valid_up_to: error.utf8_error().valid_up_to(),
+    })
+}

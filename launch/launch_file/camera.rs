@@ -1,0 +1,112 @@
+//! One `[[camera]]` of a launch file, checked.
+
+use std::time::Duration;
+
+use concert_models::Intrinsics;
+
+/// One camera of a launch file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CameraEntry {
+    pub(super) name: String,
+    pub(super) frame_id: String,
+    pub(super) intrinsics: Option<Intrinsics>,
+    pub(super) kind: CameraKind,
+}
+
+/// What delivers the frames, with the keys that only this kind has.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum CameraKind {
+    /// Image files, in the order given; folders in the order of file names.
+    Images {
+        /// Image files and folders of them, as written.
+        paths: Vec<String>,
+        /// Time from one frame to the next.
+        period: Duration,
+        /// Whether the first follows the last.
+        repeat: bool,
+        /// Whether stamps come from file names that carry them.
+        stamps_from_names: bool,
+    },
+    /// A window that moves over photographs: the camera of a robot without one.
+    Pan {
+        /// Photographs, as written; none for those that ship with Concert.
+        photographs: Vec<String>,
+        /// Width of the window, px.
+        width: usize,
+        /// Height of the window, px.
+        height: usize,
+        /// Time from one frame to the next.
+        period: Duration,
+    },
+    /// Images that another process publishes over zenoh.
+    Zenoh {
+        /// Key of `sensor_msgs/Image` or `sensor_msgs/CompressedImage`.
+        key: String,
+    },
+    /// A camera of the Linux kernel.
+    V4l2 {
+        /// `/dev/video0`.
+        device: String,
+        /// Width to ask the device for, px.
+        width: usize,
+        /// Height to ask the device for, px.
+        height: usize,
+        /// Rate to ask the device for.
+        rate_hz: f64,
+    },
+    /// A program that writes Y4M or MJPEG to its standard output.
+    Command {
+        /// The program and its arguments; no shell is between.
+        command: Vec<String>,
+    },
+}
+
+impl CameraEntry {
+    /// Its name, distinct within the file; part of keys where there are several.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Coordinate frame of the images; ends in `_optical`.
+    #[must_use]
+    pub fn frame_id(&self) -> &str {
+        &self.frame_id
+    }
+
+    /// The camera's intrinsics, if they are known.
+    #[must_use]
+    pub fn intrinsics(&self) -> Option<Intrinsics> {
+        self.intrinsics
+    }
+
+    /// What delivers the frames.
+    #[must_use]
+    pub fn kind(&self) -> &CameraKind {
+        &self.kind
+    }
+}
+
+impl CameraKind {
+    /// Kinds as they are written, with the keys that each has of its own.
+    pub(super) const KEYS: [(&'static str, &'static [&'static str]); 5] = [
+        ("images", &["paths", "rate_hz", "repeat", "stamps"]),
+        ("pan", &["photographs", "width", "height", "rate_hz"]),
+        ("zenoh", &["key"]),
+        ("v4l2", &["device", "width", "height", "rate_hz"]),
+        ("command", &["command"]),
+    ];
+
+    /// How the kind is written.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            CameraKind::Images { .. } => "images",
+            CameraKind::Pan { .. } => "pan",
+            CameraKind::Zenoh { .. } => "zenoh",
+            CameraKind::V4l2 { .. } => "v4l2",
+            CameraKind::Command { .. } => "command",
+        }
+    }
+}

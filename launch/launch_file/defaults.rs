@@ -1,0 +1,63 @@
+//! The launch file of a policy that was given alone.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{
+    CameraEntry, CameraKind, DEFAULT_ENDPOINT, DEFAULT_PREFIX, LaunchFile, Provider, Publish,
+    PublishStyle, ZenohEntry,
+};
+
+impl LaunchFile {
+    /// The launch file that stands in for none: one camera that pans over the
+    /// photographs that ship with Concert, on the processor, published at
+    /// `robot/perception`. `policy` is a shipped name or a path, relative to
+    /// the working folder.
+    #[must_use]
+    pub fn of_policy(policy: &str) -> LaunchFile {
+        LaunchFile {
+            origin: format!("default launch of {policy}"),
+            folder: PathBuf::new(),
+            policy: policy.to_owned(),
+            models: Vec::new(),
+            providers: vec![Provider::Cpu],
+            threads: None,
+            time_limit: None,
+            max_age: None,
+            hang_limit: Duration::from_secs(2),
+            cameras: vec![CameraEntry {
+                name: "front".to_owned(),
+                frame_id: "front_optical".to_owned(),
+                intrinsics: None,
+                kind: CameraKind::Pan {
+                    photographs: Vec::new(),
+                    width: 640,
+                    height: 480,
+                    period: Duration::from_secs(1) / 30,
+                },
+            }],
+            publish: Publish {
+                prefix: DEFAULT_PREFIX.to_owned(),
+                style: PublishStyle::Native,
+            },
+            zenoh: ZenohEntry {
+                listen: vec![DEFAULT_ENDPOINT.to_owned()],
+                connect: Vec::new(),
+                shared_memory: true,
+            },
+        }
+    }
+
+    /// The same, with image files and folders in place of the photographs.
+    #[must_use]
+    pub fn on_images(mut self, paths: &[PathBuf], repeat: bool) -> LaunchFile {
+        let paths = paths.iter().map(|path| Path::to_string_lossy(path).into());
+        self.cameras[0].kind = CameraKind::Images {
+            paths: paths.collect(),
+            period: Duration::from_secs(1) / 30,
+            repeat,
+            stamps_from_names: false,
+        };
+        self
+    }
+}

@@ -1,0 +1,470 @@
+//! From text to a checked launch file.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::path::Path;
+use std::time::Duration;
+
+use concert_policies::Position;
+use toml::Spanned;
+
+use super::camera::{CameraEntry, CameraKind};
+use super::fault::{LaunchError, LaunchFault, shown};
+use super::raw::{RawCamera, RawLaunch, RawPublish, RawZenoh, Text, Texts};
+use super::{
+    DEFAULT_ENDPOINT, DEFAULT_PREFIX, LaunchFile, MAX_CAMERAS, MAX_LAUNCH_BYTES, Provider, Publish,
+    PublishStyle, ZenohEntry,
+};
+use crate::rules;
+
+const MAX_PATH_BYTES: usize = 4096;
+const MAX_LIST: usize = 1000;
+const DEFAULT_RATE_HZ: f64 = 30.0;
+const DEFAULT_HANG_LIMIT: Duration = Duration::from_secs(2);
+
+/// A fault and where it is.
+type Placed<T> = Result<T, (Option<Range<usize>>, LaunchFault)>;
+
+fn at<T>(span: Range<usize>, fault: LaunchFault) -> Placed<T> {
+    Err((Some(span), fault))
+}
+
+impl LaunchFile {
+    /// Checks the text of a launch file that stands at `path`; touches no file.
+    ///
+    /// # Errors
+    /// The first rule that the text breaks, with file, line, column, entry and
+    /// the quantities on both sides; see [`LaunchFault`].
+    pub fn parse(text: &str, path: &Path) -> Result<LaunchFile, LaunchError> {
+        let origin = path.display().to_string();
+        parse(text, path).map_err(|(span, fault)| {
+            let position = span.map(|span| Position::of(text, &span));
+            LaunchError::new(&origin, position, fault)
+        })
+    }
+}
+
+fn parse(text: &str, path: &Path) -> Placed<LaunchFile> {
+    let bytes = text.len() as u64;
+    if bytes > MAX_LAUNCH_BYTES {
+        let limit = MAX_LAUNCH_BYTES;
+        return Err((None, LaunchFault::TooLong { bytes, limit }));
+    }
+    let raw: RawLaunch = toml::from_str(text).map_err(|error| {
+        (
+            error.span(),
+            LaunchFault::Toml(shown_message(error.message())),
+        )
+    })?;
+    let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+    let millis = |key: &str, value: &Option<Spanned<i64>>, least, limit| {
+        let millis = value.as_ref().map(|value| number(key, value, least, limit));
+        Ok(millis
+            .transpose()?
+            .map(|millis| Duration::from_millis(millis as u64)))
+    };
+    let threads = raw.threads.as_ref();
+    let threads = threads.map(|threads| number("threads", threads, 1, 1024));
+    Ok(LaunchFile {
+        origin: path.display().to_string(),
+        folder,
+        policy: text_of("policy", &raw.policy, MAX_PATH_BYTES)?,
+        models: texts_of("models", raw.models.as_ref(), 0)?,
+        providers: providers(raw.providers.as_ref())?,
+        threads: threads.transpose()?.map(|threads| threads as usize),
+        time_limit: millis("time_limit_millis", &raw.time_limit_millis, 1, 60_000)?,
+        max_age: millis("max_age_millis", &raw.max_age_millis, 1, 60_000)?,
+        hang_limit: millis("hang_limit_millis", &raw.hang_limit_millis, 100, 600_000)?
+            .unwrap_or(DEFAULT_HANG_LIMIT),
+        cameras: cameras(&raw.camera)?,
+        publish: publish(&raw.publish)?,
+        zenoh: zenoh(&raw.zenoh)?,
+    })
+}
+
+/// The TOML reader's words on one line, at most 400 characters.
+fn shown_message(message: &str) -> String {
+    let line: String = message.chars().take(400).collect();
+    line.replace(['\n', '\r'], " ")
+}
+
+fn number(key: &str, value: &Spanned<i64>, least: i64, limit: i64) -> Placed<i64> {
+    let (span, value) = (value.span(), *value.get_ref());
+    if (least..=limit).contains(&value) {
+        return Ok(value);
+    }
+    let key = key.to_owned();
+    let fault = LaunchFault::OutOfRange {
+        key,
+        value,
+        least,
+        limit,
+    };
+    at(span, fault)
+}
+
+fn text_of(subject: &str, text: &Text, limit: usize) -> Placed<String> {
+    let length = text.get_ref().len();
+    if length == 0 || length > limit {
+        let subject = subject.to_owned();
+        return at(
+            text.span(),
+            LaunchFault::Length {
+                subject,
+                length,
+                limit,
+            },
+        );
+    }
+    if text.get_ref().contains('\0') {
+        return ruled(subject, text, Some("may not contain a zero byte"));
+    }
+    Ok(text.get_ref().clone())
+}
+
+fn texts_of(what: &'static str, texts: Option<&Texts>, least: usize) -> Placed<Vec<String>> {
+    let Some(texts) = texts else {
+        return Ok(Vec::new());
+    };
+    let count = texts.get_ref().len();
+    if count < least || count > MAX_LIST {
+        let limit = MAX_LIST;
+        let fault = LaunchFault::Count {
+            what,
+            count,
+            least,
+            limit,
+        };
+        return at(texts.span(), fault);
+    }
+    let texts = texts.get_ref().iter();
+    texts
+        .map(|text| text_of(what, text, MAX_PATH_BYTES))
+        .collect()
+}
+
+/// The text, unless a rule says what is wrong with it.
+fn ruled(subject: &str, text: &Text, broken: Option<&'static str>) -> Placed<String> {
+    match broken {
+        None => Ok(text.get_ref().clone()),
+        Some(rule) => at(
+            text.span(),
+            LaunchFault::Text {
+                subject: subject.to_owned(),
+                value: shown(text.get_ref()),
+                rule,
+            },
+        ),
+    }
+}
+
+fn unknown<T>(subject: String, text: &Text, known: &[&str]) -> Placed<T> {
+    let value = shown(text.get_ref());
+    let known = known.join(", ");
+    at(
+        text.span(),
+        LaunchFault::Unknown {
+            subject,
+            value,
+            known,
+        },
+    )
+}
+
+fn providers(written: Option<&Texts>) -> Placed<Vec<Provider>> {
+    let Some(written) = written else {
+        return Ok(vec![Provider::Cpu]);
+    };
+    let count = written.get_ref().len();
+    let limit = Provider::ALL.len();
+    if count == 0 {
+        let what = "providers";
+        return at(
+            written.span(),
+            LaunchFault::Count {
+                what,
+                count,
+                least: 1,
+                limit,
+            },
+        );
+    }
+    let mut chain = Vec::new();
+    for text in written.get_ref() {
+        let known = Provider::ALL.map(Provider::name);
+        let Some(index) = known.iter().position(|name| name == text.get_ref()) else {
+            return unknown("provider".to_owned(), text, &known);
+        };
+        if chain.contains(&Provider::ALL[index]) {
+            let value = shown(text.get_ref());
+            return at(
+                text.span(),
+                LaunchFault::Duplicate {
+                    what: "provider",
+                    value,
+                },
+            );
+        }
+        chain.push(Provider::ALL[index]);
+    }
+    Ok(chain)
+}
+
+fn publish(raw: &RawPublish) -> Placed<Publish> {
+    let prefix = match &raw.prefix {
+        None => DEFAULT_PREFIX.to_owned(),
+        Some(text) => ruled("prefix", text, rules::key_fault(text.get_ref()))?,
+    };
+    let style = match &raw.style {
+        None => PublishStyle::Native,
+        Some(text) if text.get_ref() == "native" => PublishStyle::Native,
+        Some(text) if text.get_ref() == "ros2" => {
+            return at(text.span(), LaunchFault::StyleComesLater);
+        }
+        Some(text) => return unknown("style".to_owned(), text, &["native"]),
+    };
+    Ok(Publish { prefix, style })
+}
+
+fn zenoh(raw: &RawZenoh) -> Placed<ZenohEntry> {
+    let endpoints = |what: &'static str, texts: Option<&Texts>| -> Placed<Vec<String>> {
+        for text in texts.iter().flat_map(|texts| texts.get_ref()) {
+            ruled(
+                &format!("{what} endpoint"),
+                text,
+                rules::endpoint_fault(text.get_ref()),
+            )?;
+        }
+        texts_of(what, texts, 0)
+    };
+    let listen = match &raw.listen {
+        None => vec![DEFAULT_ENDPOINT.to_owned()],
+        texts => endpoints("listen", texts.as_ref())?,
+    };
+    Ok(ZenohEntry {
+        listen,
+        connect: endpoints("connect", raw.connect.as_ref())?,
+        shared_memory: raw.shared_memory.unwrap_or(true),
+    })
+}
+
+fn cameras(raw: &[Spanned<RawCamera>]) -> Placed<Vec<CameraEntry>> {
+    let count = raw.len();
+    if count == 0 || count > MAX_CAMERAS {
+        let (what, least, limit) = ("cameras", 1, MAX_CAMERAS);
+        return Err((
+            None,
+            LaunchFault::Count {
+                what,
+                count,
+                least,
+                limit,
+            },
+        ));
+    }
+    let mut names = BTreeSet::new();
+    for camera in raw {
+        let name = &camera.get_ref().name;
+        ruled(
+            "name of a camera",
+            name,
+            rules::camera_name_fault(name.get_ref()),
+        )?;
+        if !names.insert(name.get_ref()) {
+            let value = shown(name.get_ref());
+            return at(
+                name.span(),
+                LaunchFault::Duplicate {
+                    what: "camera",
+                    value,
+                },
+            );
+        }
+    }
+    raw.iter().map(camera).collect()
+}
+
+fn camera(raw: &Spanned<RawCamera>) -> Placed<CameraEntry> {
+    let keys = Keys::of(raw)?;
+    let raw = raw.get_ref();
+    let name = raw.name.get_ref().clone();
+    let frame_id = match &raw.frame_id {
+        None => format!("{name}_optical"),
+        Some(text) => {
+            let subject = format!("frame_id of camera `{name}`");
+            ruled(&subject, text, rules::frame_id_fault(text.get_ref()))?
+        }
+    };
+    let intrinsics = match &raw.intrinsics {
+        None => None,
+        Some(written) => match written.get_ref().fault() {
+            None => Some(*written.get_ref()),
+            Some(fault) => {
+                return at(
+                    written.span(),
+                    LaunchFault::Intrinsics {
+                        camera: name,
+                        fault,
+                    },
+                );
+            }
+        },
+    };
+    let kind = keys.kind(raw)?;
+    Ok(CameraEntry {
+        name,
+        frame_id,
+        intrinsics,
+        kind,
+    })
+}
+
+/// The kind of a camera, and which keys it has.
+struct Keys {
+    camera: String,
+    kind: &'static str,
+    span: Range<usize>,
+}
+
+impl Keys {
+    /// Finds the kind, and refuses keys that belong to other kinds.
+    fn of(camera: &Spanned<RawCamera>) -> Placed<Keys> {
+        let raw = camera.get_ref();
+        let name = raw.name.get_ref();
+        let written = raw.kind.get_ref().as_str();
+        if matches!(written, "apartment" | "recording") {
+            let (camera, kind) = (name.clone(), written.to_owned());
+            return at(
+                raw.kind.span(),
+                LaunchFault::KindComesLater { camera, kind },
+            );
+        }
+        let Some((kind, own)) = CameraKind::KEYS
+            .into_iter()
+            .find(|(kind, _)| *kind == written)
+        else {
+            let known = CameraKind::KEYS.map(|(kind, _)| kind);
+            return unknown(format!("kind of camera `{name}`"), &raw.kind, &known);
+        };
+        for (key, span) in present(raw) {
+            if !own.contains(&key) {
+                let (camera, own) = (name.clone(), own.join(", "));
+                return at(
+                    span,
+                    LaunchFault::ForeignKey {
+                        camera,
+                        kind,
+                        key,
+                        own,
+                    },
+                );
+            }
+        }
+        let (camera, span) = (name.clone(), raw.kind.span());
+        Ok(Keys { camera, kind, span })
+    }
+
+    fn kind(&self, raw: &RawCamera) -> Placed<CameraKind> {
+        Ok(match self.kind {
+            "images" => CameraKind::Images {
+                paths: texts_of("paths", Some(self.needed("paths", &raw.paths)?), 1)?,
+                period: self.period(raw)?,
+                repeat: raw.repeat.as_ref().is_some_and(|repeat| *repeat.get_ref()),
+                stamps_from_names: self.stamps_from_names(raw)?,
+            },
+            "pan" => CameraKind::Pan {
+                photographs: texts_of("photographs", raw.photographs.as_ref(), 1)?,
+                width: self.side("width", &raw.width, 640)?,
+                height: self.side("height", &raw.height, 480)?,
+                period: self.period(raw)?,
+            },
+            "zenoh" => {
+                let key = self.needed("key", &raw.key)?;
+                let subject = format!("key of camera `{}`", self.camera);
+                let key = ruled(&subject, key, rules::key_fault(key.get_ref()))?;
+                CameraKind::Zenoh { key }
+            }
+            "v4l2" => CameraKind::V4l2 {
+                device: text_of(
+                    "device",
+                    self.needed("device", &raw.device)?,
+                    MAX_PATH_BYTES,
+                )?,
+                width: self.side("width", &raw.width, 640)?,
+                height: self.side("height", &raw.height, 480)?,
+                rate_hz: self.rate_hz(raw)?,
+            },
+            _ => CameraKind::Command {
+                command: texts_of("command", Some(self.needed("command", &raw.command)?), 1)?,
+            },
+        })
+    }
+
+    fn needed<'a, T>(&self, key: &'static str, value: &'a Option<T>) -> Placed<&'a T> {
+        let (camera, kind) = (self.camera.clone(), self.kind);
+        let missing = LaunchFault::MissingKey { camera, kind, key };
+        value.as_ref().ok_or((Some(self.span.clone()), missing))
+    }
+
+    fn stamps_from_names(&self, raw: &RawCamera) -> Placed<bool> {
+        let Some(stamps) = &raw.stamps else {
+            return Ok(false);
+        };
+        match stamps.get_ref().as_str() {
+            "names" => Ok(true),
+            "clock" => Ok(false),
+            _ => unknown(
+                format!("stamps of camera `{}`", self.camera),
+                stamps,
+                &["names", "clock"],
+            ),
+        }
+    }
+
+    fn side(&self, key: &str, written: &Option<Spanned<i64>>, default: usize) -> Placed<usize> {
+        let Some(written) = written else {
+            return Ok(default);
+        };
+        let key = format!("{key} of camera `{}`", self.camera);
+        let limit = concert_models::Image::MAX_SIDE as i64;
+        Ok(number(&key, written, 16, limit)? as usize)
+    }
+
+    fn rate_hz(&self, raw: &RawCamera) -> Placed<f64> {
+        let Some(rate) = &raw.rate_hz else {
+            return Ok(DEFAULT_RATE_HZ);
+        };
+        let (value, limit) = (*rate.get_ref(), concert_policies::MAX_RATE_HZ);
+        // A period of more than a day is a slip, and would overflow further on.
+        if value.is_finite() && value >= 1e-5 && value <= limit {
+            return Ok(value);
+        }
+        let key = format!("rate_hz of camera `{}`", self.camera);
+        at(rate.span(), LaunchFault::Rate { key, value, limit })
+    }
+
+    fn period(&self, raw: &RawCamera) -> Placed<Duration> {
+        Ok(Duration::from_secs_f64(1.0 / self.rate_hz(raw)?))
+    }
+}
+
+/// The keys that only some kinds of camera have, as far as they are written.
+fn present(raw: &RawCamera) -> impl Iterator<Item = (&'static str, Range<usize>)> {
+    fn span<T>(value: &Option<Spanned<T>>) -> Option<Range<usize>> {
+        value.as_ref().map(Spanned::span)
+    }
+    [
+        ("paths", span(&raw.paths)),
+        ("repeat", span(&raw.repeat)),
+        ("stamps", span(&raw.stamps)),
+        ("photographs", span(&raw.photographs)),
+        ("width", span(&raw.width)),
+        ("height", span(&raw.height)),
+        ("rate_hz", span(&raw.rate_hz)),
+        ("key", span(&raw.key)),
+        ("device", span(&raw.device)),
+        ("command", span(&raw.command)),
+    ]
+    .into_iter()
+    .filter_map(|(key, span)| Some((key, span?)))
+}

@@ -1,0 +1,158 @@
+//! A launch file as it is written, unchecked.
+
+use concert_models::Intrinsics;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use toml::Spanned;
+
+pub(super) type Text = Spanned<String>;
+pub(super) type Texts = Spanned<Vec<Spanned<String>>>;
+
+/// Where a policy of Concert runs: on which cameras, with which providers, and
+/// to whom it publishes.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Concert launch file")]
+pub(super) struct RawLaunch {
+    /// The policy: the name of one that ships with Concert, or a path.
+    #[schemars(with = "String")]
+    pub(super) policy: Text,
+    /// Folders in which models are looked for, before all others.
+    #[schemars(with = "Option<Vec<String>>")]
+    pub(super) models: Option<Texts>,
+    /// Providers to try, one after the other; default: `cpu`.
+    #[schemars(with = "Option<Vec<RawProvider>>")]
+    pub(super) providers: Option<Texts>,
+    /// Threads of the one pool that runs networks; default: one per core.
+    #[schemars(with = "Option<u32>", range(min = 1, max = 1024))]
+    pub(super) threads: Option<Spanned<i64>>,
+    /// How long one frame may take, in milliseconds, before the rest of its
+    /// plan is shed, least important first; default: no limit.
+    #[schemars(with = "Option<u32>", range(min = 1, max = 60_000))]
+    pub(super) time_limit_millis: Option<Spanned<i64>>,
+    /// How old a frame may be, in milliseconds, and still be worth computing;
+    /// default: any age.
+    #[schemars(with = "Option<u32>", range(min = 1, max = 60_000))]
+    pub(super) max_age_millis: Option<Spanned<i64>>,
+    /// How long one network may run, in milliseconds, before it is ended;
+    /// default: 2000.
+    #[schemars(with = "Option<u32>", range(min = 100, max = 600_000))]
+    pub(super) hang_limit_millis: Option<Spanned<i64>>,
+    /// The cameras.
+    #[serde(default)]
+    #[schemars(with = "Vec<RawCamera>", length(min = 1, max = 16))]
+    pub(super) camera: Vec<Spanned<RawCamera>>,
+    /// How outputs are published.
+    #[serde(default)]
+    pub(super) publish: RawPublish,
+    /// How the zenoh session meets others.
+    #[serde(default)]
+    pub(super) zenoh: RawZenoh,
+}
+
+/// For the schema alone: the parser has its own words for an unknown one.
+#[derive(JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "Provider")]
+#[allow(dead_code)]
+enum RawProvider {
+    Tensorrt,
+    Cuda,
+    Cpu,
+}
+
+/// For the schema alone.
+#[derive(JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "CameraKind")]
+#[allow(dead_code)]
+enum RawKind {
+    Images,
+    Pan,
+    Zenoh,
+    V4l2,
+    Command,
+}
+
+/// One camera. Which of the keys after `intrinsics` it may have follows from
+/// its kind.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Camera")]
+pub(super) struct RawCamera {
+    /// Name, distinct within the file.
+    #[schemars(with = "String", regex(pattern = "^[a-z0-9_]{1,64}$"))]
+    pub(super) name: Text,
+    /// What delivers the frames.
+    #[schemars(with = "RawKind")]
+    pub(super) kind: Text,
+    /// Coordinate frame of the images; default: `NAME_optical`.
+    #[schemars(with = "Option<String>", regex(pattern = "_optical$"))]
+    pub(super) frame_id: Option<Text>,
+    /// Intrinsics in pixels; they are scaled to images of another size.
+    #[schemars(with = "Option<Intrinsics>")]
+    pub(super) intrinsics: Option<Spanned<Intrinsics>>,
+    /// images: image files and folders of them.
+    #[schemars(with = "Option<Vec<String>>")]
+    pub(super) paths: Option<Texts>,
+    /// images: begin again after the last; default: false.
+    #[schemars(with = "Option<bool>")]
+    pub(super) repeat: Option<Spanned<bool>>,
+    /// images: `names` takes stamps from file names that carry them, `clock`
+    /// (default) from the clock.
+    #[schemars(with = "Option<String>", regex(pattern = "^(names|clock)$"))]
+    pub(super) stamps: Option<Text>,
+    /// pan: photographs to move over; default: those that ship with Concert.
+    #[schemars(with = "Option<Vec<String>>")]
+    pub(super) photographs: Option<Texts>,
+    /// pan, v4l2: width of the images, px; default: 640.
+    #[schemars(with = "Option<u32>", range(min = 16, max = 16_384))]
+    pub(super) width: Option<Spanned<i64>>,
+    /// pan, v4l2: height of the images, px; default: 480.
+    #[schemars(with = "Option<u32>", range(min = 16, max = 16_384))]
+    pub(super) height: Option<Spanned<i64>>,
+    /// images, pan, v4l2: frames per second; default: 30.
+    #[schemars(with = "Option<f64>", extend("exclusiveMinimum" = 0, "maximum" = 1000))]
+    pub(super) rate_hz: Option<Spanned<f64>>,
+    /// zenoh: key of `sensor_msgs/Image` or `sensor_msgs/CompressedImage`.
+    #[schemars(with = "Option<String>")]
+    pub(super) key: Option<Text>,
+    /// v4l2: the device file, `/dev/video0`.
+    #[schemars(with = "Option<String>")]
+    pub(super) device: Option<Text>,
+    /// command: program and arguments; it writes Y4M or MJPEG to its output.
+    #[schemars(with = "Option<Vec<String>>")]
+    pub(super) command: Option<Texts>,
+}
+
+/// How outputs are published.
+#[derive(Deserialize, JsonSchema, Default)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Publish")]
+pub(super) struct RawPublish {
+    /// What the keys begin with; default: `robot/perception`.
+    #[schemars(with = "Option<String>")]
+    pub(super) prefix: Option<Text>,
+    /// Key layout and attachment; default: `native`.
+    #[schemars(with = "Option<String>", regex(pattern = "^native$"))]
+    pub(super) style: Option<Text>,
+}
+
+/// How the zenoh session meets others.
+#[derive(Deserialize, JsonSchema, Default)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Zenoh")]
+pub(super) struct RawZenoh {
+    /// Endpoints to listen on; default: `tcp/127.0.0.1:7448`.
+    #[schemars(with = "Option<Vec<String>>")]
+    pub(super) listen: Option<Texts>,
+    /// Endpoints to connect to; default: none.
+    #[schemars(with = "Option<Vec<String>>")]
+    pub(super) connect: Option<Texts>,
+    /// Whether large payloads go through shared memory; default: true.
+    pub(super) shared_memory: Option<bool>,
+}
+
+pub(super) fn json_schema() -> serde_json::Value {
+    schemars::schema_for!(RawLaunch).to_value()
+}

@@ -1,0 +1,300 @@
+//! Every refusal names the file, the place, the entry, both quantities and the
+//! rule. The texts are golden: whoever changes one changes what an operator
+//! reads.
+
+use std::path::Path;
+
+use super::*;
+
+const HEAD: &str = "policy = \"first_light\"\n";
+const CAMERA: &str = "[[camera]]\nname = \"front\"\nkind = \"pan\"\n";
+
+#[track_caller]
+fn refusal(text: &str) -> String {
+    LaunchFile::parse(text, Path::new("front.toml"))
+        .expect_err("a refusal")
+        .to_string()
+}
+
+#[track_caller]
+fn accepted(text: &str) -> LaunchFile {
+    match LaunchFile::parse(text, Path::new("robots/front.toml")) {
+        Ok(launch) => launch,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn with_camera(rest: &str) -> String {
+    format!("{HEAD}[[camera]]\nname = \"front\"\n{rest}\n")
+}
+
+#[test]
+fn what_is_not_written_has_the_documented_default() {
+    let launch = accepted(&format!("{HEAD}{CAMERA}"));
+    assert_eq!(launch.providers(), [Provider::Cpu]);
+    assert_eq!(launch.hang_limit(), Duration::from_secs(2));
+    assert_eq!(launch.time_limit(), None);
+    assert_eq!(launch.publish().prefix, "robot/perception");
+    assert_eq!(launch.zenoh().listen, ["tcp/127.0.0.1:7448"]);
+    assert!(launch.zenoh().connect.is_empty() && launch.zenoh().shared_memory);
+    let camera = &launch.cameras()[0];
+    assert_eq!(
+        (camera.name(), camera.frame_id()),
+        ("front", "front_optical")
+    );
+    assert!(matches!(
+        camera.kind(),
+        CameraKind::Pan {
+            width: 640,
+            height: 480,
+            ..
+        }
+    ));
+}
+
+#[test]
+fn the_launch_of_a_policy_alone_is_what_an_empty_launch_file_says() {
+    let mut written = accepted(&format!("{HEAD}{CAMERA}"));
+    let default = LaunchFile::of_policy("first_light");
+    written.origin.clone_from(&default.origin);
+    written.folder.clone_from(&default.folder);
+    let CameraKind::Pan { period, .. } = &mut written.cameras[0].kind else {
+        panic!("not a pan");
+    };
+    assert!(period.abs_diff(Duration::from_secs(1) / 30) < Duration::from_nanos(2));
+    *period = Duration::from_secs(1) / 30;
+    assert_eq!(written, default);
+}
+
+#[test]
+fn every_launch_file_that_ships_is_accepted() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("launch/robots");
+    let mut count = 0;
+    for entry in std::fs::read_dir(folder).expect("the folder") {
+        let path = entry.expect("an entry").path();
+        if let Err(error) = LaunchFile::read(&path) {
+            panic!("{error}");
+        }
+        count += 1;
+    }
+    assert!(count >= 2, "only {count} launch files");
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_the_known_ones() {
+    assert_eq!(
+        refusal(&format!("{HEAD}time_limit = 40\n{CAMERA}")),
+        "front.toml:2:1: unknown field `time_limit`, expected one of `policy`, `models`, \
+         `providers`, `threads`, `time_limit_millis`, `max_age_millis`, `hang_limit_millis`, \
+         `camera`, `publish`, `zenoh`"
+    );
+}
+
+#[test]
+fn a_launch_file_without_cameras_is_refused() {
+    assert_eq!(
+        refusal(HEAD),
+        "front.toml: launch file has 0 cameras, but must have from 1 to 16"
+    );
+    assert_eq!(
+        refusal(&format!("{HEAD}{}", CAMERA.repeat(17))),
+        "front.toml: launch file has 17 cameras, but must have from 1 to 16"
+    );
+}
+
+#[test]
+fn two_cameras_of_one_name_are_refused() {
+    assert_eq!(
+        refusal(&format!("{HEAD}{CAMERA}{CAMERA}")),
+        "front.toml:6:8: camera `front` stands here twice, but may stand once"
+    );
+}
+
+#[test]
+fn a_kind_that_is_unknown_or_comes_later_is_refused() {
+    assert_eq!(
+        refusal(&with_camera("kind = \"webcam\"")),
+        "front.toml:4:8: kind of camera `front` is `webcam`, but must be one of images, pan, \
+         zenoh, v4l2, command"
+    );
+    assert_eq!(
+        refusal(&with_camera("kind = \"apartment\"")),
+        "front.toml:4:8: camera `front` is of kind apartment, which comes in a later version"
+    );
+}
+
+#[test]
+fn a_key_of_another_kind_is_refused_with_the_keys_of_this_one() {
+    assert_eq!(
+        refusal(&with_camera("kind = \"zenoh\"\nkey = \"a\"\nwidth = 640")),
+        "front.toml:6:9: camera `front` of kind zenoh has no key `width`; its own keys are key"
+    );
+    assert_eq!(
+        refusal(&with_camera("kind = \"images\"\nrepeat = true")),
+        "front.toml:4:8: camera `front` of kind images needs the key `paths`"
+    );
+}
+
+#[test]
+fn numbers_that_cannot_be_meant_are_refused_with_their_bounds() {
+    assert_eq!(
+        refusal(&format!("{HEAD}time_limit_millis = 0\n{CAMERA}")),
+        "front.toml:2:21: time_limit_millis is 0, but must be from 1 to 60000"
+    );
+    assert_eq!(
+        refusal(&format!("{HEAD}threads = -1\n{CAMERA}")),
+        "front.toml:2:11: threads is -1, but must be from 1 to 1024"
+    );
+    for (written, shown) in [
+        ("nan", "NaN"),
+        ("-3.0", "-3"),
+        ("inf", "inf"),
+        ("0.0", "0"),
+        ("1e9", "1000000000"),
+    ] {
+        assert_eq!(
+            refusal(&with_camera(&format!(
+                "kind = \"pan\"\nrate_hz = {written}"
+            ))),
+            format!(
+                "front.toml:5:11: rate_hz of camera `front` is {shown}, but must be above 0 and \
+                 at most 1000"
+            )
+        );
+    }
+    assert_eq!(
+        refusal(&with_camera("kind = \"pan\"\nwidth = 65535")),
+        "front.toml:5:9: width of camera `front` is 65535, but must be from 16 to 16384"
+    );
+}
+
+#[test]
+fn a_coordinate_frame_that_is_not_optical_is_refused() {
+    assert_eq!(
+        refusal(&with_camera("kind = \"pan\"\nframe_id = \"front\"")),
+        "front.toml:5:12: frame_id of camera `front` is `front`, but must end in `_optical`, \
+         because images look along z (REP-103)"
+    );
+}
+
+#[test]
+fn intrinsics_that_no_camera_has_are_refused() {
+    assert_eq!(
+        refusal(&with_camera(
+            "kind = \"pan\"\nintrinsics = { fx = -1.0, fy = 1.0, cx = 1.0, cy = 1.0, width = 4, height = 4 }"
+        )),
+        "front.toml:5:14: camera `front`: intrinsics fx -1 fy 1 cx 1 cy 1 of a 4x4 image: fx must \
+         be finite and above 0"
+    );
+}
+
+#[test]
+fn providers_are_known_and_stand_once() {
+    assert_eq!(
+        refusal(&format!("{HEAD}providers = [\"gpu\"]\n{CAMERA}")),
+        "front.toml:2:14: provider is `gpu`, but must be one of tensorrt, cuda, cpu"
+    );
+    assert_eq!(
+        refusal(&format!("{HEAD}providers = [\"cpu\", \"cpu\"]\n{CAMERA}")),
+        "front.toml:2:21: provider `cpu` stands here twice, but may stand once"
+    );
+    assert_eq!(
+        refusal(&format!("{HEAD}providers = []\n{CAMERA}")),
+        "front.toml:2:13: launch file has 0 providers, but must have from 1 to 3"
+    );
+}
+
+#[test]
+fn a_prefix_with_wildcards_is_refused() {
+    assert_eq!(
+        refusal(&format!("{HEAD}{CAMERA}[publish]\nprefix = \"robot/**\"\n")),
+        "front.toml:6:10: prefix is `robot/**`, but may not contain `*`, `$`, `?` or `#`, which \
+         have a meaning in zenoh keys"
+    );
+}
+
+#[test]
+fn the_ros2_style_is_named_as_coming_later() {
+    assert_eq!(
+        refusal(&format!("{HEAD}{CAMERA}[publish]\nstyle = \"ros2\"\n")),
+        "front.toml:6:9: style is `ros2`, which comes in a later version; `native` is what there is"
+    );
+}
+
+#[test]
+fn an_endpoint_without_a_port_is_refused() {
+    assert_eq!(
+        refusal(&format!(
+            "{HEAD}{CAMERA}[zenoh]\nlisten = [\"tcp/127.0.0.1\"]\n"
+        )),
+        "front.toml:6:11: listen endpoint is `tcp/127.0.0.1`, but must be `tcp/HOST:PORT` or \
+         `tls/HOST:PORT`"
+    );
+}
+
+#[test]
+fn a_huge_file_is_refused_before_it_is_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("huge.toml");
+    let file = std::fs::File::create(&path).expect("a file");
+    file.set_len(100 << 20).expect("a sparse file");
+    let error = LaunchFile::read(&path).expect_err("a refusal").to_string();
+    assert!(
+        error
+            .ends_with("huge.toml: launch file has 104857600 bytes, but at most 65536 are allowed"),
+        "{error}"
+    );
+    let error = LaunchFile::read(folder.path())
+        .expect_err("a refusal")
+        .to_string();
+    assert!(error.ends_with(": not a regular file"), "{error}");
+}
+
+#[test]
+fn texts_from_the_file_cannot_forge_lines_of_an_error() {
+    let error = refusal(&format!(
+        "{HEAD}{CAMERA}[publish]\nprefix = \"a\\nfront.toml: all well *\"\n"
+    ));
+    assert!(!error.contains('\n'), "{error}");
+}
+
+#[test]
+fn paths_are_looked_for_beside_the_launch_file_first() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("mine.toml"), "").expect("a file");
+    let path = folder.path().join("front.toml");
+    let launch = LaunchFile::parse(&format!("{HEAD}{CAMERA}"), &path).expect("a launch file");
+    assert_eq!(launch.resolve("mine.toml"), folder.path().join("mine.toml"));
+    // Tests run in the package's folder.
+    assert_eq!(launch.resolve("Cargo.toml"), Path::new("Cargo.toml"));
+    assert_eq!(
+        launch.resolve("neither.toml"),
+        folder.path().join("neither.toml")
+    );
+}
+
+#[test]
+fn the_command_line_takes_the_place_of_what_is_written() {
+    let launch = accepted(&format!("{HEAD}{CAMERA}")).with(&Overrides {
+        prefix: Some("other".to_owned()),
+        listen: vec!["tcp/127.0.0.1:1".to_owned()],
+        threads: Some(1),
+        gpu: true,
+        ..Overrides::default()
+    });
+    assert_eq!(launch.publish().prefix, "other");
+    assert_eq!(launch.zenoh().listen, ["tcp/127.0.0.1:1"]);
+    assert_eq!(launch.threads(), Some(1));
+    assert_eq!(launch.providers(), Provider::ALL);
+}
+
+#[test]
+fn the_schema_knows_every_key_of_a_camera() {
+    let schema = LaunchFile::json_schema();
+    let camera = &schema["$defs"]["Camera"]["properties"];
+    for (_, keys) in CameraKind::KEYS {
+        for key in keys {
+            assert!(camera.get(key).is_some(), "{key} is not in the schema");
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! What the command line says in place of a launch file.
+
+/// What the command line says in place of a launch file; checked already.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overrides {
+    /// In place of `publish.prefix`.
+    pub prefix: Option<String>,
+    /// In place of `zenoh.listen`, unless empty.
+    pub listen: Vec<String>,
+    /// In place of `zenoh.connect`, unless empty.
+    pub connect: Vec<String>,
+    /// In place of `threads`.
+    pub threads: Option<usize>,
+    /// Whether `providers` becomes TensorRT, CUDA, processor.
+    pub gpu: bool,
+}
