@@ -1,7 +1,5 @@
 //! One `[[camera]]` of a launch file, checked.
 
-use std::time::Duration;
-
 use concert_models::Intrinsics;
 
 /// One camera of a launch file.
@@ -21,8 +19,8 @@ pub enum CameraKind {
     Images {
         /// Image files and folders of them, as written.
         paths: Vec<String>,
-        /// Time from one frame to the next.
-        period: Duration,
+        /// Frames per second.
+        rate_hz: f64,
         /// Whether the first follows the last.
         repeat: bool,
         /// Whether stamps come from file names that carry them.
@@ -36,8 +34,8 @@ pub enum CameraKind {
         width: usize,
         /// Height of the window, px.
         height: usize,
-        /// Time from one frame to the next.
-        period: Duration,
+        /// Frames per second.
+        rate_hz: f64,
     },
     /// Images that another process publishes over zenoh.
     Zenoh {

@@ -33,7 +33,7 @@ impl LaunchFile {
                     photographs: Vec::new(),
                     width: 640,
                     height: 480,
-                    period: Duration::from_secs(1) / 30,
+                    rate_hz: 30.0,
                 },
             }],
             publish: Publish {
@@ -54,7 +54,7 @@ impl LaunchFile {
         let paths = paths.iter().map(|path| Path::to_string_lossy(path).into());
         self.cameras[0].kind = CameraKind::Images {
             paths: paths.collect(),
-            period: Duration::from_secs(1) / 30,
+            rate_hz: 30.0,
             repeat,
             stamps_from_names: false,
         };

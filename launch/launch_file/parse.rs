@@ -368,7 +368,7 @@ impl Keys {
         Ok(match self.kind {
             "images" => CameraKind::Images {
                 paths: texts_of("paths", Some(self.needed("paths", &raw.paths)?), 1)?,
-                period: self.period(raw)?,
+                rate_hz: self.rate_hz(raw)?,
                 repeat: raw.repeat.as_ref().is_some_and(|repeat| *repeat.get_ref()),
                 stamps_from_names: self.stamps_from_names(raw)?,
             },
@@ -376,7 +376,7 @@ impl Keys {
                 photographs: texts_of("photographs", raw.photographs.as_ref(), 1)?,
                 width: self.side("width", &raw.width, 640)?,
                 height: self.side("height", &raw.height, 480)?,
-                period: self.period(raw)?,
+                rate_hz: self.rate_hz(raw)?,
             },
             "zenoh" => {
                 let key = self.needed("key", &raw.key)?;
@@ -435,16 +435,12 @@ impl Keys {
             return Ok(DEFAULT_RATE_HZ);
         };
         let (value, limit) = (*rate.get_ref(), concert_policies::MAX_RATE_HZ);
-        // A period of more than a day is a slip, and would overflow further on.
+        // Less than a frame in a day is a slip, and its period would overflow.
         if value.is_finite() && value >= 1e-5 && value <= limit {
             return Ok(value);
         }
         let key = format!("rate_hz of camera `{}`", self.camera);
         at(rate.span(), LaunchFault::Rate { key, value, limit })
-    }
-
-    fn period(&self, raw: &RawCamera) -> Placed<Duration> {
-        Ok(Duration::from_secs_f64(1.0 / self.rate_hz(raw)?))
     }
 }
 

@@ -58,11 +58,6 @@ fn the_launch_of_a_policy_alone_is_what_an_empty_launch_file_says() {
     let default = LaunchFile::of_policy("first_light");
     written.origin.clone_from(&default.origin);
     written.folder.clone_from(&default.folder);
-    let CameraKind::Pan { period, .. } = &mut written.cameras[0].kind else {
-        panic!("not a pan");
-    };
-    assert!(period.abs_diff(Duration::from_secs(1) / 30) < Duration::from_nanos(2));
-    *period = Duration::from_secs(1) / 30;
     assert_eq!(written, default);
 }
 

@@ -1,0 +1,10 @@
+//! Pictures of outputs: points and matches on the photograph, maps in colour,
+//! class names in letters. The same output always makes the same picture.
+
+mod canvas;
+mod colour;
+mod output;
+
+pub use canvas::{Canvas, CanvasError};
+pub use colour::{Rgb, label_colour, turbo};
+pub use output::{DrawError, note_of, on_photograph, thumbnail};

@@ -1,0 +1,318 @@
+//! What each kind of output looks like.
+
+use concert_models::{Affine2, Image};
+use concert_policies::OutputKind;
+use concert_runtime::Output;
+
+use super::canvas::Canvas;
+use super::colour::{hue, label_colour, turbo};
+
+/// Why an output cannot be drawn.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DrawError {
+    /// Lines from one frame to the next need both.
+    #[error("{target} connects two frames, but there is 1")]
+    NeedsPreviousFrame {
+        /// The target.
+        target: &'static str,
+    },
+    /// The tensor is not what its task says.
+    #[error("output of {target} has {got} values of shape {shape:?}, which is no {kind}")]
+    Shape {
+        /// The target.
+        target: &'static str,
+        /// Values there are.
+        got: usize,
+        /// As the output declares it.
+        shape: Vec<usize>,
+        /// What it should be.
+        kind: &'static str,
+    },
+}
+
+/// The output drawn on the photograph that it was made from: points as dots,
+/// matches as lines between the two frames, boxes as rectangles, maps beside
+/// the photograph at its size, everything else as text.
+///
+/// # Errors
+/// A tensor of another shape than its task's, or matches without the frame
+/// before.
+pub fn on_photograph(
+    output: &Output,
+    frame: &Image,
+    previous: Option<&Image>,
+) -> Result<Canvas, DrawError> {
+    let mut canvas = Canvas::of(frame);
+    let target = output.origin.task.name;
+    match output.origin.task.output {
+        OutputKind::Dense { .. } | OutputKind::ClassMap => {
+            let map = map(output)?;
+            Ok(canvas.beside(&onto_frame(&map, output, frame)))
+        }
+        OutputKind::Points { columns } if columns.contains(&"u_previous") => {
+            let previous = previous.ok_or(DrawError::NeedsPreviousFrame { target })?;
+            Ok(matches(output, columns, &Canvas::of(previous), &canvas))
+        }
+        OutputKind::Points { columns } => {
+            points(output, columns, &mut canvas);
+            Ok(canvas)
+        }
+        OutputKind::Boxes2d => {
+            boxes(output, &mut canvas);
+            Ok(canvas)
+        }
+        _ => {
+            canvas.caption(&lines(output));
+            Ok(canvas)
+        }
+    }
+}
+
+/// A picture of the output alone, for a terminal: maps in colour, points as
+/// dots on black; `None` for outputs that are numbers or names.
+#[must_use]
+pub fn thumbnail(output: &Output) -> Option<Canvas> {
+    match output.origin.task.output {
+        OutputKind::Dense { .. } | OutputKind::ClassMap => map(output).ok(),
+        OutputKind::Points { columns } => {
+            let (width, height) = output.image_size;
+            let sides = 1..=Image::MAX_SIDE;
+            if !sides.contains(&width) || !sides.contains(&height) {
+                return None;
+            }
+            // Drawn small at once: a dot of one pixel survives no shrinking.
+            let (small_width, small_height) = (width.div_ceil(8), height.div_ceil(8));
+            let mut canvas = Canvas::new(small_width, small_height, [16, 16, 24]);
+            for row in rows(output, columns) {
+                let [u, v] = row.now(&output.image_from_output);
+                canvas.set((u / 8.0) as i64, (v / 8.0) as i64, turbo(row.score));
+            }
+            Some(canvas)
+        }
+        _ => None,
+    }
+}
+
+/// The output in a few words: the likeliest class, how many points, from where
+/// to where a map reaches.
+#[must_use]
+pub fn note_of(output: &Output) -> String {
+    let task = output.origin.task;
+    match task.output {
+        OutputKind::Classes => lines(output).into_iter().next().unwrap_or_default(),
+        OutputKind::Points { columns } => format!("{} points", rows(output, columns).count()),
+        OutputKind::Boxes2d => format!("{} boxes", box_rows(output).count()),
+        OutputKind::Dense { .. } => {
+            let finite = || output.values.iter().copied().filter(|x| x.is_finite());
+            let low = finite().fold(f32::INFINITY, f32::min);
+            let high = finite().fold(f32::NEG_INFINITY, f32::max);
+            if low > high {
+                return "nothing known".to_owned();
+            }
+            format!("{low:.2} to {high:.2} {}", task.unit)
+                .trim_end_matches(" 1")
+                .to_owned()
+        }
+        OutputKind::ClassMap => String::new(),
+        _ => lines(output).join(", "),
+    }
+}
+
+/// A map in colour, at the output's own resolution.
+fn map(output: &Output) -> Result<Canvas, DrawError> {
+    let refuse = |kind| DrawError::Shape {
+        target: output.origin.task.name,
+        got: output.values.len(),
+        shape: output.origin.shape.clone(),
+        kind,
+    };
+    let &[1, channels, height, width] = output.origin.shape.as_slice() else {
+        return Err(refuse("map of shape [1, channels, h, w]"));
+    };
+    let area = height.checked_mul(width).filter(|area| *area > 0);
+    let count = area.and_then(|area| area.checked_mul(channels));
+    let Some(area) = area.filter(|_| count == Some(output.values.len()) && channels > 0) else {
+        return Err(refuse("map that fills its shape"));
+    };
+    let plane = |channel: usize| &output.values[channel * area..(channel + 1) * area];
+    let mut canvas = Canvas::new(width, height, [0; 3]);
+    let mut paint = |colour: &dyn Fn(usize) -> [u8; 3]| {
+        for cell in 0..area {
+            canvas.set((cell % width) as i64, (cell / width) as i64, colour(cell));
+        }
+    };
+    match (output.origin.task.output, channels) {
+        (OutputKind::ClassMap, 1) => paint(&|cell| label_colour(plane(0)[cell].max(0.0) as usize)),
+        (OutputKind::ClassMap, _) => paint(&|cell| {
+            let score = |channel: &usize| plane(*channel)[cell];
+            let best = (0..channels).max_by(|a, b| score(a).total_cmp(&score(b)));
+            label_colour(best.unwrap_or(0))
+        }),
+        (_, 3) => {
+            let signed = output.origin.task.range.min < 0.0;
+            let byte = |x: f32| if signed { (x + 1.0) * 127.5 } else { x * 255.0 };
+            paint(&|cell| [0, 1, 2].map(|channel| byte(plane(channel)[cell]) as u8));
+        }
+        _ => {
+            let (low, high) = bulk(plane(0));
+            paint(&|cell| turbo((plane(0)[cell] - low) / (high - low)));
+        }
+    }
+    Ok(canvas)
+}
+
+/// The range of the middle 96 of 100 finite values; never empty.
+fn bulk(values: &[f32]) -> (f32, f32) {
+    let mut sorted: Vec<_> = values.iter().copied().filter(|x| x.is_finite()).collect();
+    sorted.sort_by(f32::total_cmp);
+    let Some(last) = sorted.len().checked_sub(1) else {
+        return (0.0, 1.0);
+    };
+    let (low, high) = (sorted[last / 50], sorted[last - last / 50]);
+    if high > low {
+        (low, high)
+    } else {
+        (low, low + 1.0)
+    }
+}
+
+/// A map at the size of the photograph, cell on the pixels it is about; what it
+/// does not cover is black.
+fn onto_frame(map: &Canvas, output: &Output, frame: &Image) -> Canvas {
+    let mut canvas = Canvas::new(frame.width(), frame.height(), [0; 3]);
+    let Some(output_from_image) = output.image_from_output.inverse() else {
+        return canvas;
+    };
+    for v in 0..frame.height() {
+        for u in 0..frame.width() {
+            let [x, y] = output_from_image
+                .apply([u as f64, v as f64])
+                .map(f64::round);
+            if x >= 0.0
+                && y >= 0.0
+                && let Some(colour) = map.get(x as usize, y as usize)
+            {
+                canvas.set(u as i64, v as i64, colour);
+            }
+        }
+    }
+    canvas
+}
+
+/// One row of a point output, pixels still of the network's input.
+struct PointRow {
+    now: [f64; 2],
+    previous: [f64; 2],
+    score: f32,
+}
+
+impl PointRow {
+    fn now(&self, image_from_output: &Affine2) -> [f64; 2] {
+        image_from_output.apply(self.now)
+    }
+}
+
+/// The rows that hold a point: those with a score above 0.
+fn rows<'a>(output: &'a Output, columns: &[&str]) -> impl Iterator<Item = PointRow> + 'a {
+    let column = |name: &str| columns.iter().position(|column| *column == name);
+    let [u, v, score] = ["u", "v", "score"].map(column);
+    let [u0, v0] = ["u_previous", "v_previous"].map(column);
+    let rows = output.values.chunks_exact(columns.len().max(1));
+    rows.filter_map(move |row| {
+        let at = |index: Option<usize>| index.map_or(f64::NAN, |index| f64::from(row[index]));
+        let score = score.map_or(1.0, |score| row[score]);
+        (score > 0.0).then(|| PointRow {
+            now: [at(u), at(v)],
+            previous: [at(u0), at(v0)],
+            score,
+        })
+    })
+}
+
+fn points(output: &Output, columns: &[&str], canvas: &mut Canvas) {
+    let radius = dot_radius(canvas);
+    let mut rows: Vec<_> = rows(output, columns).collect();
+    rows.sort_by(|a, b| a.score.total_cmp(&b.score));
+    for row in rows {
+        let at = row.now(&output.image_from_output);
+        canvas.disc(at, radius + 1.0, [0; 3]);
+        canvas.disc(at, radius, turbo(row.score));
+    }
+}
+
+/// Both frames side by side, matches as lines whose colour tells their place.
+fn matches(output: &Output, columns: &[&str], previous: &Canvas, now: &Canvas) -> Canvas {
+    let mut both = previous.beside(now);
+    let offset = previous.width() as f64;
+    let radius = dot_radius(now);
+    for row in rows(output, columns) {
+        let from = output.image_from_output.apply(row.previous);
+        let to = row.now(&output.image_from_output);
+        let colour = hue((from[0] / offset.max(1.0)) as f32 * 0.8);
+        let to = [to[0] + offset, to[1]];
+        both.line(from, to, colour);
+        both.disc(from, radius, colour);
+        both.disc(to, radius, colour);
+    }
+    both
+}
+
+fn dot_radius(canvas: &Canvas) -> f64 {
+    (canvas.width() as f64 / 320.0).clamp(1.0, 8.0)
+}
+
+fn box_rows(output: &Output) -> impl Iterator<Item = &[f32]> {
+    output.values.chunks_exact(6).filter(|row| row[5] > 0.0)
+}
+
+fn boxes(output: &Output, canvas: &mut Canvas) {
+    let scale = (canvas.width() / 320).clamp(1, 4) as i64;
+    for row in box_rows(output) {
+        let corner = |u, v| {
+            output
+                .image_from_output
+                .apply([f64::from(row[u]), f64::from(row[v])])
+        };
+        let (low, high) = (corner(0, 1), corner(2, 3));
+        let class = row[4].max(0.0) as usize;
+        let colour = label_colour(class);
+        canvas.rectangle(low, high, colour);
+        let text = format!("{} {:.2}", label(output, class), row[5]);
+        let (u, v) = (low[0] as i64 + 2 * scale, low[1] as i64 + 2 * scale);
+        canvas.text(u, v, scale, colour, &text);
+    }
+}
+
+fn label(output: &Output, class: usize) -> String {
+    let label = output.origin.labels.get(class);
+    label.cloned().unwrap_or_else(|| format!("class {class}"))
+}
+
+/// An output of names or numbers as lines: the three likeliest classes, or each
+/// number with its name.
+fn lines(output: &Output) -> Vec<String> {
+    match output.origin.task.output {
+        OutputKind::Classes => {
+            let mut classes: Vec<_> = output.values.iter().copied().enumerate().collect();
+            classes.sort_by(|a, b| b.1.total_cmp(&a.1));
+            let best = classes.iter().take(3);
+            best.map(|(class, score)| format!("{} {score:.2}", label(output, *class)))
+                .collect()
+        }
+        OutputKind::Vector { names, .. } => {
+            let named = names.iter().zip(&output.values);
+            named
+                .map(|(name, value)| format!("{name} {value:.3}"))
+                .collect()
+        }
+        _ => {
+            let values = output.values.iter().take(16);
+            values.map(|value| format!("{value:.3}")).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "output_tests.rs"]
+mod tests;

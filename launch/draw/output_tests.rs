@@ -1,0 +1,147 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use concert_models::PixelFormat;
+use concert_policies::Task;
+use concert_runtime::{Hashes, Origin, StageTimes, Timestamp};
+
+use super::*;
+
+/// An output on a photograph of 64 × 48, from a network input of 32 × 24.
+fn output(target: &str, shape: &[usize], values: Vec<f32>, labels: &[&str]) -> Output {
+    let hashes = Hashes {
+        policy: "0".repeat(64),
+        encoders: Vec::new(),
+        readout: ("r".to_owned(), "0".repeat(64)),
+    };
+    Output {
+        origin: Arc::new(Origin {
+            task: Task::find(target).expect("a task"),
+            camera: "front".into(),
+            key: target.into(),
+            shape: shape.to_vec(),
+            labels: labels.iter().map(|label| (*label).to_owned()).collect(),
+            hashes: Arc::new(hashes),
+        }),
+        sequence: 0,
+        frame_sequence: 1,
+        stamp: Timestamp::from_nanos(1),
+        previous_stamp: None,
+        frame_id: "front_optical".into(),
+        image_size: (64, 48),
+        image_from_output: Affine2::stretch((32, 24), (64, 48)),
+        intrinsics: None,
+        arrived: Duration::ZERO,
+        times: StageTimes::default(),
+        values,
+    }
+}
+
+fn photograph() -> Image {
+    let pixels: Vec<u8> = (0..64 * 48 * 3).map(|index| (index % 97) as u8).collect();
+    Image::packed(64, 48, PixelFormat::Rgb8, pixels).expect("an image")
+}
+
+#[test]
+fn a_point_lands_on_the_pixel_of_the_photograph_that_it_is_about() {
+    let output = output(
+        "keypoints2d",
+        &[1, 2, 3],
+        vec![10.0, 5.0, 1.0, 3.0, 3.0, 0.0],
+        &[],
+    );
+    let canvas = on_photograph(&output, &photograph(), None).expect("a picture");
+    // (10 + 0.5) * 2 - 0.5 = 20.5 and 10.5, rounded away from zero.
+    assert_eq!(canvas.get(21, 11), Some(turbo(1.0)));
+    let untouched = Canvas::of(&photograph());
+    assert_eq!(
+        canvas.get(7, 7),
+        untouched.get(7, 7),
+        "a row with score 0 is no point"
+    );
+    assert_eq!(note_of(&output), "1 points");
+}
+
+#[test]
+fn matches_connect_the_frame_before_with_this_one() {
+    let output = output(
+        "point_matching",
+        &[1, 1, 5],
+        vec![4.0, 4.0, 20.0, 4.0, 0.9],
+        &[],
+    );
+    let frame = photograph();
+    let refusal = on_photograph(&output, &frame, None).expect_err("a refusal");
+    assert_eq!(
+        refusal.to_string(),
+        "point_matching connects two frames, but there is 1"
+    );
+    let canvas = on_photograph(&output, &frame, Some(&frame)).expect("a picture");
+    assert_eq!((canvas.width(), canvas.height()), (128, 48));
+    let colour = canvas.get(9, 9);
+    // Everywhere between the two ends the line has one colour.
+    for u in 9..(64 + 41) {
+        assert_eq!(canvas.get(u, 9), colour, "at {u}");
+    }
+}
+
+#[test]
+fn a_map_covers_the_photograph_that_it_is_about() {
+    let mut values = vec![1.0; 32 * 24];
+    values[..32 * 12].fill(5.0);
+    values[0] = f32::NAN;
+    let mut output = output("depth_zbuffer", &[1, 1, 24, 32], values, &[]);
+    let canvas = on_photograph(&output, &photograph(), None).expect("a picture");
+    assert_eq!((canvas.width(), canvas.height()), (128, 48));
+    assert_eq!(canvas.get(64 + 32, 4), Some(turbo(1.0)), "far above");
+    assert_eq!(canvas.get(64 + 32, 44), Some(turbo(0.0)), "near below");
+    assert_eq!(canvas.get(64, 0), Some(turbo(f32::NAN)), "unknown");
+    assert_eq!(note_of(&output), "1.00 to 5.00 m");
+    output.values.pop();
+    assert_eq!(
+        on_photograph(&output, &photograph(), None)
+            .expect_err("a refusal")
+            .to_string(),
+        "output of depth_zbuffer has 767 values of shape [1, 1, 24, 32], which is no map that \
+         fills its shape"
+    );
+}
+
+#[test]
+fn a_map_of_nothing_known_is_drawn_all_the_same() {
+    let unknown = output("depth_zbuffer", &[1, 1, 2, 2], vec![f32::NAN; 4], &[]);
+    assert_eq!(note_of(&unknown), "nothing known");
+    assert!(thumbnail(&unknown).is_some());
+}
+
+#[test]
+fn classes_are_named_the_likeliest_first() {
+    let output = output(
+        "class_object",
+        &[1, 3],
+        vec![0.1, 0.7, 0.2],
+        &["cat", "cup"],
+    );
+    assert_eq!(lines(&output), ["cup 0.70", "class 2 0.20", "cat 0.10"]);
+    assert_eq!(note_of(&output), "cup 0.70");
+    let canvas = on_photograph(&output, &photograph(), None).expect("a picture");
+    assert_ne!(canvas, Canvas::of(&photograph()));
+    assert!(thumbnail(&output).is_none());
+}
+
+#[test]
+fn the_same_output_makes_the_same_picture() {
+    let output = output(
+        "keypoints2d",
+        &[1, 2, 3],
+        vec![9.0, 9.0, 0.3, 9.0, 9.0, 0.8],
+        &[],
+    );
+    let [a, b] = [0, 1].map(|_| on_photograph(&output, &photograph(), None).expect("a picture"));
+    assert_eq!(a, b);
+    assert_eq!(
+        a.get(19, 19),
+        Some(turbo(0.8)),
+        "the surer point lies on top"
+    );
+}
