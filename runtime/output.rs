@@ -82,6 +82,26 @@ pub struct Output {
 }
 
 impl Output {
+    /// A buffer of the right size, for frames to come.
+    #[must_use]
+    pub fn empty(origin: Arc<Origin>) -> Self {
+        let values = vec![0.0; origin.shape.iter().product()];
+        Self {
+            origin,
+            sequence: 0,
+            frame_sequence: 0,
+            stamp: Timestamp::default(),
+            previous_stamp: None,
+            frame_id: Arc::from(""),
+            image_size: (0, 0),
+            image_from_output: Affine2::IDENTITY,
+            intrinsics: None,
+            arrived: Duration::ZERO,
+            times: StageTimes::default(),
+            values,
+        }
+    }
+
     /// The camera's intrinsics at the resolution of a dense output of
     /// `width` × `height`.
     #[must_use]

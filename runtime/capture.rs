@@ -1,0 +1,147 @@
+//! The camera thread: frames from one camera into the mailbox.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::camera::{Camera, Capture};
+use crate::clock::lock;
+use crate::frame::Frame;
+use crate::shared::Shared;
+use crate::stats::smooth;
+use crate::time::Timestamp;
+
+/// How long a camera may keep a stop waiting.
+const LONGEST_WAIT: Duration = Duration::from_millis(100);
+/// A stamp that moved by this much more or less than monotonic time did is a step.
+const STAMP_STEP: Duration = Duration::from_secs(1);
+/// At most one line per this time for the same kind of fault.
+const LOG_PERIOD: Duration = Duration::from_secs(5);
+
+/// What a camera's stream looked like so far.
+#[derive(Debug, Default)]
+struct Stream {
+    last: Option<Seen>,
+    logged: Option<Duration>,
+    unlogged: u64,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    stamp: Timestamp,
+    arrived: Duration,
+    format: (usize, usize, concert_models::PixelFormat),
+}
+
+/// Runs until a stop, or until the camera ends. With `lossless`, a frame waits
+/// for its place in the mailbox instead of replacing an older one.
+pub(crate) fn capture(shared: &Shared, index: usize, camera: &mut dyn Camera, lossless: bool) {
+    let mut stream = Stream::default();
+    while !shared.stopping() && !shared.perceive_over.load(Ordering::Acquire) {
+        match camera.next_frame(LONGEST_WAIT) {
+            Capture::Frame(frame) => {
+                if stream.note(shared, index, &frame) {
+                    put(shared, index, frame, lossless);
+                }
+            }
+            Capture::Refused(fault) => {
+                let mut stats = lock(&shared.stats);
+                stats.cameras[index].counts.arrived += 1;
+                stats.cameras[index].counts.refused += 1;
+                drop(stats);
+                stream.log(shared, index, &fault.to_string());
+            }
+            Capture::Nothing => {}
+            Capture::Interrupted(reason) => {
+                let mut stats = lock(&shared.stats);
+                let camera = &mut stats.cameras[index];
+                camera.counts.interruptions += 1;
+                camera.interrupted = Some(reason.clone());
+                drop(stats);
+                stream.log(shared, index, &reason);
+            }
+            Capture::Ended => {
+                lock(&shared.stats).cameras[index].ended = true;
+                break;
+            }
+        }
+    }
+    shared.mailbox.end(index);
+}
+
+fn put(shared: &Shared, index: usize, frame: Frame, lossless: bool) {
+    if !lossless {
+        shared.mailbox.put(index, frame);
+        return;
+    }
+    let give_up = || shared.stopping() || shared.perceive_over.load(Ordering::Acquire);
+    if shared
+        .mailbox
+        .put_when_free(index, frame, &give_up)
+        .is_some()
+    {
+        // Nobody will look at it: as if a newer one had replaced it.
+        lock(&shared.stats).cameras[index].counts.too_old += 1;
+    }
+}
+
+impl Stream {
+    /// Counts a frame and what its stamp says; false where it is a duplicate.
+    fn note(&mut self, shared: &Shared, index: usize, frame: &Frame) -> bool {
+        let format = (
+            frame.image.width(),
+            frame.image.height(),
+            frame.image.format(),
+        );
+        let seen = Seen {
+            stamp: frame.stamp,
+            arrived: frame.arrived,
+            format,
+        };
+        let last = self.last.replace(seen);
+        let mut stats = lock(&shared.stats);
+        let camera = &mut stats.cameras[index];
+        camera.interrupted = None;
+        camera.counts.arrived += 1;
+        let Some(last) = last else {
+            camera.last_arrival = Some(frame.arrived);
+            return true;
+        };
+        let passed = frame.arrived.saturating_sub(last.arrived);
+        camera.interval = Some(smooth(camera.interval, passed));
+        camera.last_arrival = Some(frame.arrived);
+        if frame.stamp == last.stamp {
+            camera.counts.duplicate += 1;
+            return false;
+        }
+        if frame.stamp < last.stamp {
+            camera.counts.backward_stamps += 1;
+        }
+        let moved = frame.stamp.nanos().saturating_sub(last.stamp.nanos());
+        let passed = i64::try_from(passed.as_nanos()).unwrap_or(i64::MAX);
+        if moved.saturating_sub(passed).unsigned_abs() > STAMP_STEP.as_nanos() as u64 {
+            camera.counts.stamp_steps += 1;
+        }
+        if format != last.format {
+            camera.counts.format_changes += 1;
+            drop(stats);
+            let text = format!("image changed from {:?} to {format:?}", last.format);
+            self.log(shared, index, &text);
+        }
+        true
+    }
+
+    /// One line per fault, but no more than one in five seconds.
+    fn log(&mut self, shared: &Shared, index: usize, text: &str) {
+        let now = shared.clock.monotonic();
+        if self
+            .logged
+            .is_some_and(|at| now.saturating_sub(at) < LOG_PERIOD)
+        {
+            self.unlogged += 1;
+            return;
+        }
+        let unlogged = std::mem::take(&mut self.unlogged);
+        self.logged = Some(now);
+        tracing::warn!(camera = %shared.cameras[index], more_like_this = unlogged, "{text}");
+    }
+}

@@ -1,0 +1,148 @@
+//! Starts and stops the threads of a runtime.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use crate::bus::Bus;
+use crate::camera::Camera;
+use crate::capture::capture;
+use crate::clock::Clock;
+use crate::io::thread;
+use crate::perceive::perceive;
+use crate::pipeline::Pipeline;
+use crate::publish::publish;
+use crate::shared::Shared;
+use crate::snapshot::Snapshot;
+
+/// How a runtime runs; the defaults are those of a launch file.
+#[derive(Debug, Clone)]
+pub struct RunSettings {
+    /// A frame that has waited longer than this when its turn comes is dropped.
+    pub max_wait: Option<Duration>,
+    /// Time between status messages; one more follows each change of health.
+    pub status_period: Duration,
+    /// Ends by itself after so many processed frames.
+    pub frames: Option<u64>,
+    /// Frames wait for their turn instead of replacing each other; for lists
+    /// of images that are to be seen whole.
+    pub lossless: bool,
+}
+
+impl Default for RunSettings {
+    fn default() -> Self {
+        Self {
+            max_wait: None,
+            status_period: Duration::from_secs(1),
+            frames: None,
+            lossless: false,
+        }
+    }
+}
+
+/// A running runtime: one thread per camera, one that perceives, one that
+/// publishes. Dropping it stops it.
+pub struct Runtime {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Runtime {
+    /// Starts all threads. Camera number i feeds lane number i of the pipeline.
+    ///
+    /// # Errors
+    /// Where the system refuses a thread; those started by then are stopped.
+    pub fn start(
+        pipeline: Pipeline,
+        cameras: Vec<(String, Box<dyn Camera>)>,
+        mut bus: Box<dyn Bus>,
+        clock: Arc<dyn Clock>,
+        settings: RunSettings,
+    ) -> io::Result<Self> {
+        if cameras.len() != pipeline.lane_count() {
+            let text = format!(
+                "{} cameras for {} lanes of the pipeline",
+                cameras.len(),
+                pipeline.lane_count()
+            );
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        let names = cameras.iter().map(|(name, _)| name.clone()).collect();
+        let shared = Arc::new(Shared::new(&pipeline, names, clock, settings.frames));
+        let mut runtime = Self {
+            shared: Arc::clone(&shared),
+            threads: Vec::new(),
+        };
+        let publishing = Arc::clone(&shared);
+        let period = settings.status_period;
+        runtime.spawn("publish", move || {
+            publish(&publishing, bus.as_mut(), period)
+        })?;
+        let perceiving = Arc::clone(&shared);
+        let mut pipeline = pipeline;
+        runtime.spawn("perceive", move || {
+            let _closes = CloseOnExit(Arc::clone(&perceiving));
+            perceive(&perceiving, &mut pipeline, settings.max_wait);
+        })?;
+        for (index, (name, mut camera)) in cameras.into_iter().enumerate() {
+            let shared = Arc::clone(&shared);
+            let body = move || capture(&shared, index, camera.as_mut(), settings.lossless);
+            runtime.spawn(&format!("camera-{name}"), body)?;
+        }
+        Ok(runtime)
+    }
+
+    fn spawn(&mut self, name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        self.threads.push(thread::spawn(name, body)?);
+        Ok(())
+    }
+
+    /// Whether it has come to its end by itself: every camera ended, or the
+    /// number of frames asked for were processed.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.shared.perceive_over.load(Ordering::Acquire)
+    }
+
+    /// The figures now.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.shared.snapshot()
+    }
+
+    /// Stops: no further frame is begun, what is computed is published, the
+    /// bus says goodbye. Returns the final figures, whose counts add up.
+    #[must_use]
+    pub fn stop(mut self) -> Snapshot {
+        self.join();
+        self.shared.snapshot()
+    }
+
+    fn join(&mut self) {
+        self.shared.stop.store(true, Ordering::Release);
+        self.shared.mailbox.close();
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the runtime panicked");
+            }
+        }
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        self.join();
+    }
+}
+
+/// Lets the other threads end also where the perceive thread panicked.
+struct CloseOnExit(Arc<Shared>);
+
+impl Drop for CloseOnExit {
+    fn drop(&mut self) {
+        self.0.mailbox.close();
+        self.0.perceive_over.store(true, Ordering::Release);
+    }
+}

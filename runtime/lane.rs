@@ -1,0 +1,493 @@
+//! One camera's way through the plan: its slots, rings, schedules and failures.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use concert_models::preprocess::Preprocessor;
+use concert_models::{Affine2, Engine, EngineError, Network, Placement, Slot, Terminator};
+
+use crate::counts::Outcome;
+use crate::failures::Failures;
+use crate::output::{Output, StageTimes};
+use crate::pipeline::{Audience, LaneName, Step, StepReport, Watch};
+use crate::plan::Plan;
+use crate::rate::Rate;
+use crate::ring::Ring;
+use crate::wiring::{LaneSlots, origin_of};
+
+/// One camera's way through the plan.
+pub(crate) struct Lane {
+    images: Vec<ImageLane>,
+    encoders: Vec<EncoderLane>,
+    readouts: Vec<ReadoutLane>,
+    report: StepReport,
+}
+
+/// One distinct input contract: preprocessing runs once per frame for it.
+struct ImageLane {
+    preprocessor: Preprocessor,
+    slot: Slot,
+    made: Progress,
+}
+
+struct EncoderLane {
+    network: Runner,
+    ring: Ring,
+    made: Progress,
+}
+
+struct ReadoutLane {
+    network: Runner,
+    slot: Slot,
+    rate: Rate,
+    output: Output,
+    /// Delivered so far.
+    sequence: u64,
+    needed: bool,
+    due: bool,
+    wanted: bool,
+    made: Progress,
+    image_from_output: fn(&ReadoutLane, Affine2, (usize, usize)) -> Affine2,
+}
+
+/// How far something got on this frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    NotTried,
+    Made,
+    Missing,
+}
+
+/// A network with what it takes to run it safely.
+struct Runner {
+    name: String,
+    network: Box<dyn Network>,
+    terminator: Arc<dyn Terminator>,
+    failures: Failures,
+}
+
+impl Lane {
+    pub(crate) fn prepare(
+        plan: &Plan,
+        engine: &mut dyn Engine,
+        camera: &LaneName,
+    ) -> Result<Self, EngineError> {
+        let slots = LaneSlots::allocate(plan, engine)?;
+        let images = plan.contracts.iter().zip(&slots.images);
+        let images = images.map(|(contract, &slot)| ImageLane {
+            preprocessor: Preprocessor::new(contract),
+            slot,
+            made: Progress::NotTried,
+        });
+        let mut encoders = Vec::new();
+        for (index, stage) in plan.encoders.iter().enumerate() {
+            let network = engine.load(&stage.file, &slots.encoder_wirings(plan, index))?;
+            encoders.push(EncoderLane {
+                network: Runner::new(&stage.file.name, network),
+                ring: Ring::new(stage.turns),
+                made: Progress::NotTried,
+            });
+        }
+        let camera_name: Arc<str> = camera.camera.as_str().into();
+        let mut readouts = Vec::new();
+        for (index, stage) in plan.readouts.iter().enumerate() {
+            let network = engine.load(&stage.file, &slots.readout_wirings(plan, index))?;
+            let origin = origin_of(plan, index, camera, &camera_name);
+            let dense = origin.shape.len() == 4;
+            readouts.push(ReadoutLane {
+                network: Runner::new(&stage.file.name, network),
+                slot: slots.readouts[index],
+                rate: Rate::new(stage.rate_hz),
+                output: Output::empty(origin),
+                sequence: 0,
+                needed: false,
+                due: false,
+                wanted: false,
+                made: Progress::NotTried,
+                image_from_output: if dense { dense_map } else { input_map },
+            });
+        }
+        let report = StepReport {
+            outcomes: vec![Outcome::NotDue; plan.readouts.len()],
+            preprocess: vec![None; plan.contracts.len()],
+            encode: vec![None; plan.encoders.len()],
+            read: vec![None; plan.readouts.len()],
+            ..StepReport::default()
+        };
+        Ok(Self {
+            images: images.collect(),
+            encoders,
+            readouts,
+            report,
+        })
+    }
+
+    /// Runs every network once on zeros.
+    pub(crate) fn warm(&mut self) -> Result<(), EngineError> {
+        let encoders = self.encoders.iter_mut().map(|lane| &mut lane.network);
+        let readouts = self.readouts.iter_mut().map(|lane| &mut lane.network);
+        encoders
+            .chain(readouts)
+            .try_for_each(|runner| runner.network.run(0))
+    }
+
+    pub(crate) fn buffers(&self) -> Vec<Output> {
+        self.readouts
+            .iter()
+            .map(|lane| lane.output.clone())
+            .collect()
+    }
+
+    pub(crate) fn forget(&mut self) {
+        self.encoders.iter_mut().for_each(|lane| lane.ring.clear());
+    }
+
+    pub(crate) fn placements(&self) -> Vec<(String, Placement)> {
+        let encoders = self.encoders.iter().map(|lane| &lane.network);
+        let readouts = self.readouts.iter().map(|lane| &lane.network);
+        let runners = encoders.chain(readouts);
+        runners
+            .map(|runner| (runner.name.clone(), runner.network.placement().clone()))
+            .collect()
+    }
+
+    pub(crate) fn failing(&self, _plan: &Plan) -> Vec<(String, String, bool)> {
+        let encoders = self.encoders.iter().map(|lane| &lane.network);
+        let readouts = self.readouts.iter().map(|lane| &lane.network);
+        let failing = encoders.chain(readouts).filter_map(|runner| {
+            let reason = runner.failures.failing()?.to_owned();
+            Some((
+                runner.name.clone(),
+                reason,
+                runner.failures.is_quarantined(),
+            ))
+        });
+        failing.collect()
+    }
+
+    pub(crate) fn step(&mut self, step: &mut Step<'_>, audience: &mut dyn Audience) -> &StepReport {
+        let started = step.clock.monotonic();
+        self.begin(step, audience);
+        self.report.wait = started.saturating_sub(step.frame.arrived);
+        for index in 0..self.readouts.len() {
+            self.report.outcomes[index] = self.target(index, step, audience);
+        }
+        self.report.total = step.clock.monotonic().saturating_sub(started);
+        &self.report
+    }
+
+    /// Which targets are due now, and which are needed by those.
+    fn begin(&mut self, step: &Step<'_>, audience: &dyn Audience) {
+        self.images
+            .iter_mut()
+            .for_each(|lane| lane.made = Progress::NotTried);
+        self.encoders
+            .iter_mut()
+            .for_each(|lane| lane.made = Progress::NotTried);
+        self.report.preprocess.fill(None);
+        self.report.encode.fill(None);
+        self.report.read.fill(None);
+        for (index, lane) in self.readouts.iter_mut().enumerate() {
+            lane.made = Progress::NotTried;
+            lane.wanted = audience.wants(index);
+            lane.due = lane.wanted && lane.rate.is_due(step.frame.arrived, step.interval);
+            lane.needed = lane.due;
+        }
+        for index in (0..self.readouts.len()).rev() {
+            if self.readouts[index].needed {
+                for &input in &step.plan.readouts[index].inputs {
+                    self.readouts[input].needed = true;
+                }
+            }
+        }
+    }
+
+    fn target(
+        &mut self,
+        index: usize,
+        step: &mut Step<'_>,
+        audience: &mut dyn Audience,
+    ) -> Outcome {
+        let lane = &self.readouts[index];
+        match (lane.needed, lane.wanted) {
+            (false, true) => return Outcome::NotDue,
+            (false, false) => return Outcome::NoSubscriber,
+            (true, _) => {}
+        }
+        if let Err(outcome) = self.compute(index, step) {
+            self.readouts[index].made = Progress::Missing;
+            return outcome;
+        }
+        let lane = &mut self.readouts[index];
+        lane.made = Progress::Made;
+        if !lane.due {
+            return Outcome::Internal;
+        }
+        lane.rate.take(step.frame.arrived);
+        lane.output.sequence = lane.sequence;
+        lane.sequence += 1;
+        audience.deliver(index, &mut lane.output);
+        Outcome::Delivered
+    }
+
+    /// Everything up to a valid tensor in the readout's output buffer.
+    fn compute(&mut self, index: usize, step: &mut Step<'_>) -> Result<(), Outcome> {
+        if step.past_limit() {
+            return Err(Outcome::Shed);
+        }
+        let plan = step.plan;
+        let stage = &plan.readouts[index];
+        if !self.readouts[index]
+            .network
+            .failures
+            .may_run(step.clock.monotonic())
+        {
+            return Err(Outcome::Failed);
+        }
+        if stage
+            .inputs
+            .iter()
+            .any(|&input| self.readouts[input].made != Progress::Made)
+        {
+            return Err(Outcome::InputMissing);
+        }
+        for &encoder in &stage.encoders {
+            if !self.encode(encoder, step) {
+                return Err(Outcome::InputMissing);
+            }
+        }
+        if step.past_limit() {
+            return Err(Outcome::Shed);
+        }
+        let mut backs = stage.encoders.iter().zip(&stage.furthest_back);
+        let warm = |(&encoder, &back): (&usize, &usize)| {
+            (0..=back).all(|back| self.encoders[encoder].ring.stamp(back).is_some())
+        };
+        if !backs.all(warm) {
+            return Err(Outcome::Warming);
+        }
+        self.read(index, step)
+    }
+
+    /// Makes sure that this frame's representation exists; false where it cannot.
+    fn encode(&mut self, index: usize, step: &mut Step<'_>) -> bool {
+        if self.encoders[index].made != Progress::NotTried {
+            return self.encoders[index].made == Progress::Made;
+        }
+        let stage = &step.plan.encoders[index];
+        let may_run = self.encoders[index]
+            .network
+            .failures
+            .may_run(step.clock.monotonic());
+        let made = may_run && self.preprocess(stage.contract, step) && {
+            let _span = tracing::debug_span!("encode", source = %stage.source).entered();
+            let lane = &mut self.encoders[index];
+            let turn = lane.ring.begin();
+            let taken = lane.network.run(turn, step);
+            if taken.is_some() {
+                lane.ring.commit(turn, step.frame.stamp);
+                lane.network.note_success();
+            }
+            self.report.encode[index] = taken;
+            taken.is_some()
+        };
+        self.encoders[index].made = if made {
+            Progress::Made
+        } else {
+            Progress::Missing
+        };
+        made
+    }
+
+    /// Makes sure that the image is in the slot of this contract.
+    fn preprocess(&mut self, index: usize, step: &mut Step<'_>) -> bool {
+        let lane = &mut self.images[index];
+        if lane.made == Progress::NotTried {
+            let _span = tracing::debug_span!("preprocess").entered();
+            let started = step.clock.monotonic();
+            let mut outcome = Ok(());
+            let preprocessor = &mut lane.preprocessor;
+            let filled = step.engine.fill(lane.slot, &mut |bytes| {
+                outcome = preprocessor.run(&step.frame.image, bytes);
+            });
+            let made = match (filled, outcome) {
+                (Ok(()), Ok(())) => true,
+                (Err(error), _) => {
+                    tracing::warn!(%error, "preprocessing failed");
+                    false
+                }
+                (_, Err(error)) => {
+                    tracing::warn!(%error, "preprocessing failed");
+                    false
+                }
+            };
+            lane.made = if made {
+                Progress::Made
+            } else {
+                Progress::Missing
+            };
+            self.report.preprocess[index] = Some(step.clock.monotonic().saturating_sub(started));
+        }
+        lane.made == Progress::Made
+    }
+
+    fn read(&mut self, index: usize, step: &mut Step<'_>) -> Result<(), Outcome> {
+        let stage = &step.plan.readouts[index];
+        let _span = tracing::debug_span!("read", target = stage.task.name).entered();
+        let turn = self.readout_turn(index, step.plan);
+        let taken = self.readouts[index].network.run(turn, step);
+        self.report.read[index] = taken;
+        let Some(read) = taken else {
+            return Err(Outcome::Failed);
+        };
+        self.note_frame(index, step, read);
+        let lane = &mut self.readouts[index];
+        let bytes = match step.engine.view(lane.slot) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                lane.network
+                    .note_failure(step.clock.monotonic(), error.to_string());
+                return Err(Outcome::Failed);
+            }
+        };
+        for (value, bytes) in lane.output.values.iter_mut().zip(bytes.chunks_exact(4)) {
+            *value = f32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        }
+        if let Err(fault) = stage.task.check_values(&lane.output.values) {
+            if lane.network.note_withheld() {
+                tracing::warn!(target = stage.task.name, %fault, "output withheld");
+            }
+            return Err(Outcome::Withheld);
+        }
+        lane.network.note_success();
+        Ok(())
+    }
+
+    /// Which wiring fits the turns that the rings stand at.
+    fn readout_turn(&self, index: usize, plan: &Plan) -> usize {
+        let turns = plan.readouts[index].encoders.iter().map(|&encoder| {
+            let ring = &self.encoders[encoder].ring;
+            (ring.current(), ring.turns())
+        });
+        turns.fold(0, |number, (current, turns)| number * turns + current)
+    }
+
+    /// Writes what the frame says into the output buffer.
+    fn note_frame(&mut self, index: usize, step: &Step<'_>, read: Duration) {
+        let stage = &step.plan.readouts[index];
+        let frame = step.frame;
+        let image_size = (frame.image.width(), frame.image.height());
+        let first = &step.plan.encoders[stage.encoders[0]];
+        let contract = &step.plan.contracts[first.contract];
+        let image_from_input = contract.image_from_input(image_size.0, image_size.1);
+        let furthest = stage
+            .encoders
+            .iter()
+            .zip(&stage.furthest_back)
+            .max_by_key(|(_, back)| **back);
+        let previous = furthest.filter(|(_, back)| **back > 0);
+        let previous_stamp =
+            previous.and_then(|(&encoder, &back)| self.encoders[encoder].ring.stamp(back));
+        let sum = |times: &[Option<Duration>], of: &dyn Fn(usize) -> bool| -> Duration {
+            let these = times.iter().enumerate().filter(|(index, _)| of(*index));
+            these.filter_map(|(_, time)| *time).sum()
+        };
+        let encodes = |encoder: usize| stage.encoders.contains(&encoder);
+        let images = |contract: usize| {
+            stage
+                .encoders
+                .iter()
+                .any(|&e| step.plan.encoders[e].contract == contract)
+        };
+        let times = StageTimes {
+            wait: self.report.wait,
+            preprocess: sum(&self.report.preprocess, &images),
+            encode: sum(&self.report.encode, &encodes),
+            read,
+        };
+        let lane = &mut self.readouts[index];
+        let image_from_output = (lane.image_from_output)(
+            lane,
+            image_from_input,
+            (contract.width(), contract.height()),
+        );
+        let output = &mut lane.output;
+        output.frame_sequence = frame.sequence;
+        output.stamp = frame.stamp;
+        output.previous_stamp = previous_stamp;
+        output.frame_id.clone_from(&frame.frame_id);
+        output.image_size = image_size;
+        output.image_from_output = image_from_output;
+        output.intrinsics = frame.intrinsics;
+        output.arrived = frame.arrived;
+        output.times = times;
+    }
+}
+
+/// A dense output covers the whole network input.
+fn dense_map(lane: &ReadoutLane, image_from_input: Affine2, input: (usize, usize)) -> Affine2 {
+    let shape = &lane.output.origin.shape;
+    image_from_input.after(&Affine2::stretch((shape[3], shape[2]), input))
+}
+
+/// Points and boxes are in pixels of the network input.
+fn input_map(_lane: &ReadoutLane, image_from_input: Affine2, _input: (usize, usize)) -> Affine2 {
+    image_from_input
+}
+
+impl Runner {
+    fn new(name: &str, network: Box<dyn Network>) -> Self {
+        let terminator = network.terminator();
+        Self {
+            name: name.to_owned(),
+            network,
+            terminator,
+            failures: Failures::default(),
+        }
+    }
+
+    /// Runs under the watchdog's eye; the time it took, or `None` where it failed.
+    fn run(&mut self, turn: usize, step: &Step<'_>) -> Option<Duration> {
+        let started = step.clock.monotonic();
+        let watch: &dyn Watch = step.watch;
+        watch.begin(&self.name, &self.terminator);
+        let network = &mut self.network;
+        let ran = catch_unwind(AssertUnwindSafe(|| network.run(turn)));
+        watch.end();
+        let now = step.clock.monotonic();
+        let reason = match ran {
+            Ok(Ok(())) => {
+                return Some(now.saturating_sub(started));
+            }
+            Ok(Err(error)) => {
+                if matches!(error, EngineError::Terminated { .. }) {
+                    self.terminator.rearm();
+                }
+                error.to_string()
+            }
+            Err(_) => format!("network {} panicked", self.name),
+        };
+        self.note_failure(now, reason);
+        None
+    }
+
+    fn note_failure(&mut self, now: Duration, reason: String) {
+        let text = reason.clone();
+        if self.failures.failed(now, reason) {
+            let quarantined = self.failures.is_quarantined();
+            tracing::warn!(network = %self.name, quarantined, "{text}");
+        }
+    }
+
+    /// Counts an output that was withheld; whether it is worth a log line.
+    fn note_withheld(&mut self) -> bool {
+        self.failures.withheld()
+    }
+
+    fn note_success(&mut self) {
+        if self.failures.succeeded() {
+            tracing::info!(network = %self.name, "works again");
+        }
+    }
+}

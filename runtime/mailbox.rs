@@ -1,0 +1,155 @@
+//! The newest frame of every camera, between the camera threads and the
+//! perceive thread.
+//!
+//! Not a queue: a camera's newer frame takes the place of its older one, and
+//! the loss is counted here, beside the place where it happens.
+
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
+
+use crate::clock::lock;
+use crate::frame::Frame;
+
+/// One place per camera. Camera threads put, the perceive thread takes.
+#[derive(Debug)]
+pub struct FrameMailbox {
+    places: Mutex<Places>,
+    changed: Condvar,
+}
+
+#[derive(Debug)]
+struct Places {
+    waiting: Vec<Option<Frame>>,
+    superseded: Vec<u64>,
+    ended: Vec<bool>,
+    closed: bool,
+}
+
+/// What [`FrameMailbox::take`] found.
+#[derive(Debug)]
+pub enum Taken {
+    /// The frame of this camera, of those waiting the one that arrived first.
+    Frame(usize, Frame),
+    /// Nothing within the time.
+    Nothing,
+    /// Closed, or every camera ended and its last frame was taken.
+    Over,
+}
+
+impl FrameMailbox {
+    /// A mailbox for `cameras` cameras.
+    #[must_use]
+    pub fn new(cameras: usize) -> Self {
+        let places = Places {
+            waiting: vec![None; cameras],
+            superseded: vec![0; cameras],
+            ended: vec![false; cameras],
+            closed: false,
+        };
+        Self {
+            places: Mutex::new(places),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// Puts the newest frame of `camera`; one that still waited is dropped
+    /// and counted as superseded.
+    pub fn put(&self, camera: usize, frame: Frame) {
+        let mut places = lock(&self.places);
+        if places.waiting[camera].replace(frame).is_some() {
+            places.superseded[camera] += 1;
+        }
+        drop(places);
+        self.changed.notify_one();
+    }
+
+    /// Puts a frame once the place is free, so that none is lost; for lists of
+    /// images that are to be seen whole. Returns the frame where `give_up`
+    /// says so in between (asked at least every 50 ms).
+    pub fn put_when_free(
+        &self,
+        camera: usize,
+        frame: Frame,
+        give_up: &dyn Fn() -> bool,
+    ) -> Option<Frame> {
+        let mut places = lock(&self.places);
+        while places.waiting[camera].is_some() {
+            if give_up() || places.closed {
+                return Some(frame);
+            }
+            places = self.wait(places, Duration::from_millis(50));
+        }
+        places.waiting[camera] = Some(frame);
+        drop(places);
+        self.changed.notify_all();
+        None
+    }
+
+    /// Says that no frame of `camera` will come any more.
+    pub fn end(&self, camera: usize) {
+        lock(&self.places).ended[camera] = true;
+        self.changed.notify_all();
+    }
+
+    /// Ends all waiting; frames that still wait can be counted with
+    /// [`abandoned`](Self::abandoned).
+    pub fn close(&self) {
+        lock(&self.places).closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Takes the frame that has waited longest, waiting up to `timeout` for one.
+    pub fn take(&self, timeout: Duration) -> Taken {
+        let mut places = lock(&self.places);
+        for last_look in [false, true] {
+            if places.closed {
+                return Taken::Over;
+            }
+            if let Some(camera) = places.longest_waiting() {
+                let frame = places.waiting[camera].take();
+                drop(places);
+                self.changed.notify_all();
+                return frame.map_or(Taken::Nothing, |frame| Taken::Frame(camera, frame));
+            }
+            if places.ended.iter().all(|&ended| ended) {
+                return Taken::Over;
+            }
+            if !last_look {
+                places = self.wait(places, timeout);
+            }
+        }
+        Taken::Nothing
+    }
+
+    /// Frames of `camera` that a newer one replaced before they were looked at.
+    #[must_use]
+    pub fn superseded(&self, camera: usize) -> u64 {
+        lock(&self.places).superseded[camera]
+    }
+
+    /// Frames of `camera` that still wait: 0 or 1. After
+    /// [`close`](Self::close) they will never be taken.
+    #[must_use]
+    pub fn abandoned(&self, camera: usize) -> u64 {
+        u64::from(lock(&self.places).waiting[camera].is_some())
+    }
+
+    fn wait<'a>(
+        &self,
+        places: std::sync::MutexGuard<'a, Places>,
+        timeout: Duration,
+    ) -> std::sync::MutexGuard<'a, Places> {
+        match self.changed.wait_timeout(places, timeout) {
+            Ok((places, _)) => places,
+            Err(poisoned) => poisoned.into_inner().0,
+        }
+    }
+}
+
+impl Places {
+    fn longest_waiting(&self) -> Option<usize> {
+        let waiting = self.waiting.iter().enumerate();
+        let arrived = waiting.filter_map(|(camera, frame)| Some((frame.as_ref()?.arrived, camera)));
+        arrived.min().map(|(_, camera)| camera)
+    }
+}

@@ -1,0 +1,190 @@
+//! A plan wired to an engine: the thing that takes one frame to its outputs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use concert_models::{Engine, EngineError, Placement, Terminator};
+
+use crate::clock::Clock;
+use crate::counts::Outcome;
+use crate::frame::Frame;
+use crate::lane::Lane;
+use crate::output::Output;
+use crate::plan::Plan;
+
+/// Watches over runs, so that a network that hangs is ended.
+/// Real side: `io::watchdog::Watchdog`.
+pub trait Watch: Send + Sync {
+    /// A run of `network` begins; `terminator` ends it.
+    fn begin(&self, network: &str, terminator: &Arc<dyn Terminator>);
+    /// The run that began last has ended.
+    fn end(&self);
+}
+
+/// Watches over nothing; for tests and tools that run on their own time.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoWatch;
+
+impl Watch for NoWatch {
+    fn begin(&self, _network: &str, _terminator: &Arc<dyn Terminator>) {}
+    fn end(&self) {}
+}
+
+/// A camera as the pipeline knows it.
+#[derive(Debug, Clone)]
+pub struct LaneName {
+    /// Name, as in the launch file.
+    pub camera: String,
+    /// Whether the camera's name stands in the keys of its outputs.
+    pub in_keys: bool,
+}
+
+/// Takes frames to outputs. Every camera has a lane of its own: slots, rings,
+/// schedules and counters; the networks' weights are shared.
+pub struct Pipeline {
+    engine: Box<dyn Engine>,
+    plan: Arc<Plan>,
+    lanes: Vec<Lane>,
+    clock: Arc<dyn Clock>,
+    watch: Arc<dyn Watch>,
+    time_limit: Option<Duration>,
+}
+
+/// What one step did; buffers are reused from step to step.
+#[derive(Debug, Clone, Default)]
+pub struct StepReport {
+    /// What became of each target, in running order.
+    pub outcomes: Vec<Outcome>,
+    /// Time of each distinct preprocessing that ran.
+    pub preprocess: Vec<Option<Duration>>,
+    /// Time of each encoder that ran.
+    pub encode: Vec<Option<Duration>>,
+    /// Time of each readout that ran.
+    pub read: Vec<Option<Duration>>,
+    /// From arrival to the start of the step.
+    pub wait: Duration,
+    /// The whole step.
+    pub total: Duration,
+}
+
+/// What a step asks and tells while it runs.
+pub trait Audience {
+    /// Whether anybody listens to this target (index in running order).
+    fn wants(&self, target: usize) -> bool;
+    /// Takes an output; leaves another buffer of the same target in its place.
+    fn deliver(&mut self, target: usize, output: &mut Output);
+}
+
+impl Pipeline {
+    /// Allocates all slots, loads and wires all networks, and runs each once
+    /// so that no frame pays for the first run.
+    ///
+    /// # Errors
+    /// Whatever the engine refuses; nothing is half prepared then.
+    pub fn prepare(
+        plan: Plan,
+        mut engine: Box<dyn Engine>,
+        cameras: &[LaneName],
+        clock: Arc<dyn Clock>,
+        watch: Arc<dyn Watch>,
+        time_limit: Option<Duration>,
+    ) -> Result<Self, EngineError> {
+        let plan = Arc::new(plan);
+        let mut lanes = Vec::with_capacity(cameras.len());
+        for camera in cameras {
+            let mut lane = Lane::prepare(&plan, engine.as_mut(), camera)?;
+            lane.warm()?;
+            lanes.push(lane);
+        }
+        Ok(Self {
+            engine,
+            plan,
+            lanes,
+            clock,
+            watch,
+            time_limit,
+        })
+    }
+
+    /// Takes one frame of `camera` through the plan, most important target
+    /// first; every output leaves through `audience` as soon as it exists.
+    /// `interval` is the camera's usual time between frames.
+    pub fn step(
+        &mut self,
+        camera: usize,
+        frame: &Frame,
+        interval: Duration,
+        audience: &mut dyn Audience,
+    ) -> &StepReport {
+        let mut step = Step {
+            engine: self.engine.as_mut(),
+            plan: &self.plan,
+            clock: self.clock.as_ref(),
+            watch: self.watch.as_ref(),
+            time_limit: self.time_limit,
+            frame,
+            interval,
+        };
+        self.lanes[camera].step(&mut step, audience)
+    }
+
+    /// The plan.
+    #[must_use]
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// Number of lanes: one per camera.
+    #[must_use]
+    pub fn lane_count(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// An empty output buffer for every target of `camera`, in running order.
+    #[must_use]
+    pub fn buffers(&self, camera: usize) -> Vec<Output> {
+        self.lanes[camera].buffers()
+    }
+
+    /// Forgets what `camera` saw before: its rings warm again, as after a
+    /// start. For a stream that jumps.
+    pub fn forget(&mut self, camera: usize) {
+        self.lanes[camera].forget();
+    }
+
+    /// Name of each network and where its nodes run, encoders first.
+    pub fn placements(&self) -> Vec<(String, Placement)> {
+        self.lanes.first().map(Lane::placements).unwrap_or_default()
+    }
+
+    /// Networks that are failing now in `camera`'s lane: name, reason, whether
+    /// quarantined.
+    #[must_use]
+    pub fn failing(&self, camera: usize) -> Vec<(String, String, bool)> {
+        self.lanes[camera].failing(&self.plan)
+    }
+
+    /// What runs the networks.
+    #[must_use]
+    pub fn describe_engine(&self) -> String {
+        self.engine.describe()
+    }
+}
+
+/// What a lane needs from outside itself for one step.
+pub(crate) struct Step<'a> {
+    pub(crate) engine: &'a mut dyn Engine,
+    pub(crate) plan: &'a Plan,
+    pub(crate) clock: &'a dyn Clock,
+    pub(crate) watch: &'a dyn Watch,
+    pub(crate) time_limit: Option<Duration>,
+    pub(crate) frame: &'a Frame,
+    pub(crate) interval: Duration,
+}
+
+impl Step<'_> {
+    pub(crate) fn past_limit(&self) -> bool {
+        let spent = self.clock.monotonic().saturating_sub(self.frame.arrived);
+        self.time_limit.is_some_and(|limit| spent > limit)
+    }
+}

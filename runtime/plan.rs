@@ -1,0 +1,433 @@
+//! A policy made ready for one set of files: the stages in running order.
+//!
+//! text → `Policy` → [`Plan`] → `Pipeline`: each is made only from the one
+//! before, and a half-prepared one cannot exist.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use concert_models::contract::InputContract;
+use concert_models::{NetworkFile, TensorSpec};
+use concert_policies::{Input, Policy, Task, Transfer};
+
+/// What a plan needs to know of an encoder: its checked file and its card.
+#[derive(Debug, Clone)]
+pub struct EncoderPart {
+    /// The source.
+    pub source: String,
+    /// The network.
+    pub file: NetworkFile,
+    /// What image it takes.
+    pub contract: InputContract,
+    /// Level name → ONNX output and its shape.
+    pub levels: BTreeMap<String, (String, TensorSpec)>,
+}
+
+/// What a plan needs to know of a readout: its checked file and its card.
+#[derive(Debug, Clone)]
+pub struct ReadoutPart {
+    /// The network.
+    pub file: NetworkFile,
+    /// What each ONNX input reads.
+    pub reads: Vec<ReadPart>,
+    /// ONNX output and its shape; f32.
+    pub output: (String, TensorSpec),
+    /// Class names by index; empty where there are none.
+    pub labels: Arc<[String]>,
+}
+
+/// One ONNX input of a readout.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadPart {
+    /// Name of the ONNX input.
+    pub tensor: String,
+    /// What it reads.
+    pub from: ReadFrom,
+}
+
+/// What an input of a readout reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadFrom {
+    /// A level of a source's representation.
+    Level {
+        /// The source.
+        source: String,
+        /// The level.
+        level: String,
+        /// 0: of this frame; n: of the encoder's run n runs ago.
+        frames_back: usize,
+    },
+    /// The output of another target for the same frame.
+    Target(&'static Task),
+}
+
+/// Why a policy cannot be planned with these files.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    /// An encoder of the policy was not handed in.
+    #[error("policy {policy} needs the encoder {source_name}, but it was not loaded")]
+    NoEncoder {
+        /// Policy.
+        policy: String,
+        /// Source.
+        source_name: String,
+    },
+    /// A readout of the policy was not handed in.
+    #[error("policy {policy} needs the readout {readout}, but it was not loaded")]
+    NoReadout {
+        /// Policy.
+        policy: String,
+        /// Readout.
+        readout: String,
+    },
+    /// A readout reads something that its transfer does not list.
+    #[error("readout {readout} reads {wanted}, but the transfer of {target} lists {listed}")]
+    NotListed {
+        /// Readout.
+        readout: String,
+        /// What it reads.
+        wanted: String,
+        /// Target.
+        target: String,
+        /// What the transfer lists.
+        listed: String,
+    },
+    /// A readout reads a level that the encoder does not have.
+    #[error("readout {readout} reads the level {level} of {source_name}, which has {available}")]
+    NoLevel {
+        /// Readout.
+        readout: String,
+        /// Level.
+        level: String,
+        /// Source.
+        source_name: String,
+        /// Levels there are.
+        available: String,
+    },
+    /// A readout wants more history than a ring may hold.
+    #[error(
+        "readout {readout} looks {frames_back} runs back, but at most {} are kept",
+        Plan::MAX_FRAMES_BACK
+    )]
+    TooFarBack {
+        /// Readout.
+        readout: String,
+        /// Runs.
+        frames_back: usize,
+    },
+    /// The transfer lists an input or source that the readout does not read.
+    #[error("the transfer of {target} lists {listed}, but readout {readout} does not read it")]
+    NotRead {
+        /// Target.
+        target: String,
+        /// What is listed.
+        listed: String,
+        /// Readout.
+        readout: String,
+    },
+}
+
+/// The stages of a policy in running order.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub(crate) policy: String,
+    pub(crate) policy_hash: String,
+    pub(crate) contracts: Vec<InputContract>,
+    pub(crate) encoders: Vec<EncoderStage>,
+    pub(crate) readouts: Vec<ReadoutStage>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct EncoderStage {
+    pub(crate) source: String,
+    pub(crate) file: NetworkFile,
+    /// Name of its ONNX input.
+    pub(crate) tensor: String,
+    pub(crate) contract: usize,
+    /// The levels that some readout reads: name, ONNX output, shape.
+    pub(crate) levels: Vec<(String, String, TensorSpec)>,
+    /// Turns of the ring: 1 + the furthest look back.
+    pub(crate) turns: usize,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct ReadoutStage {
+    pub(crate) task: &'static Task,
+    pub(crate) file: NetworkFile,
+    pub(crate) reads: Vec<Read>,
+    pub(crate) output: (String, TensorSpec),
+    pub(crate) labels: Arc<[String]>,
+    pub(crate) rate_hz: Option<f64>,
+    /// Encoders that it reads, ascending.
+    pub(crate) encoders: Vec<usize>,
+    /// Furthest look back into each of `encoders`.
+    pub(crate) furthest_back: Vec<usize>,
+    /// Readouts whose outputs it reads; all stand before it.
+    pub(crate) inputs: Vec<usize>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Read {
+    pub(crate) tensor: String,
+    pub(crate) from: Origin,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Origin {
+    Level {
+        encoder: usize,
+        level: usize,
+        frames_back: usize,
+    },
+    Readout(usize),
+}
+
+impl Plan {
+    /// Furthest look back of a readout, in runs of its encoder.
+    pub const MAX_FRAMES_BACK: usize = 8;
+
+    /// Brings the transfers of `policy` into running order: importance first,
+    /// inputs before their dependents. `encoders` by source, `readouts` by name.
+    ///
+    /// # Errors
+    /// A part that is missing, or that does not read what its transfer lists.
+    pub fn make(
+        policy: &Policy,
+        encoders: &BTreeMap<String, EncoderPart>,
+        readouts: &BTreeMap<String, ReadoutPart>,
+    ) -> Result<Self, PlanError> {
+        let mut plan = Self {
+            policy: policy.name().to_owned(),
+            policy_hash: policy.hash().to_string(),
+            contracts: Vec::new(),
+            encoders: Vec::new(),
+            readouts: Vec::new(),
+        };
+        for source in policy.encoders() {
+            let part = encoders.get(source).ok_or_else(|| PlanError::NoEncoder {
+                policy: plan.policy.clone(),
+                source_name: source.clone(),
+            })?;
+            plan.add_encoder(part);
+        }
+        for transfer in policy.evaluation_order() {
+            let name = transfer.readout_name();
+            let part = readouts.get(&name).ok_or_else(|| PlanError::NoReadout {
+                policy: plan.policy.clone(),
+                readout: name.clone(),
+            })?;
+            plan.add_readout(transfer, &name, part, encoders)?;
+        }
+        Ok(plan)
+    }
+
+    /// Targets in running order.
+    pub fn targets(&self) -> impl Iterator<Item = &'static Task> + '_ {
+        self.readouts.iter().map(|readout| readout.task)
+    }
+
+    /// Name of the policy.
+    #[must_use]
+    pub fn policy(&self) -> &str {
+        &self.policy
+    }
+
+    /// Hash of the policy, 64 hexadecimal digits.
+    #[must_use]
+    pub fn policy_hash(&self) -> &str {
+        &self.policy_hash
+    }
+
+    /// Sources, in the order of their names.
+    pub fn sources(&self) -> impl Iterator<Item = &str> {
+        self.encoders.iter().map(|encoder| encoder.source.as_str())
+    }
+
+    fn add_encoder(&mut self, part: &EncoderPart) {
+        let known = self
+            .contracts
+            .iter()
+            .position(|contract| contract.key() == part.contract.key());
+        let contract = known.unwrap_or_else(|| {
+            self.contracts.push(part.contract.clone());
+            self.contracts.len() - 1
+        });
+        self.encoders.push(EncoderStage {
+            source: part.source.clone(),
+            file: part.file.clone(),
+            tensor: part.contract.tensor().to_owned(),
+            contract,
+            levels: Vec::new(),
+            turns: 1,
+        });
+    }
+
+    fn add_readout(
+        &mut self,
+        transfer: &Transfer,
+        name: &str,
+        part: &ReadoutPart,
+        encoders: &BTreeMap<String, EncoderPart>,
+    ) -> Result<(), PlanError> {
+        let mut stage = ReadoutStage {
+            task: transfer.target(),
+            file: part.file.clone(),
+            reads: Vec::new(),
+            output: part.output.clone(),
+            labels: Arc::clone(&part.labels),
+            rate_hz: transfer.rate_hz(),
+            encoders: Vec::new(),
+            furthest_back: Vec::new(),
+            inputs: Vec::new(),
+        };
+        for read in &part.reads {
+            let from = match &read.from {
+                ReadFrom::Level {
+                    source,
+                    level,
+                    frames_back,
+                } => {
+                    if !transfer.sources().contains(source) {
+                        return Err(not_listed(name, source, transfer));
+                    }
+                    self.read_level(name, &encoders[source], level, *frames_back)?
+                }
+                ReadFrom::Target(task) => self.read_target(name, task, transfer)?,
+            };
+            stage.note(from);
+            stage.reads.push(Read {
+                tensor: read.tensor.clone(),
+                from,
+            });
+        }
+        self.nothing_unread(transfer, name, &stage)?;
+        self.readouts.push(stage);
+        Ok(())
+    }
+
+    fn read_level(
+        &mut self,
+        readout: &str,
+        part: &EncoderPart,
+        level: &str,
+        frames_back: usize,
+    ) -> Result<Origin, PlanError> {
+        if frames_back > Self::MAX_FRAMES_BACK {
+            return Err(PlanError::TooFarBack {
+                readout: readout.to_owned(),
+                frames_back,
+            });
+        }
+        let Some((tensor, spec)) = part.levels.get(level) else {
+            let available: Vec<&str> = part.levels.keys().map(String::as_str).collect();
+            return Err(PlanError::NoLevel {
+                readout: readout.to_owned(),
+                level: level.to_owned(),
+                source_name: part.source.clone(),
+                available: available.join(", "),
+            });
+        };
+        let found = self
+            .encoders
+            .iter()
+            .position(|stage| stage.source == part.source);
+        let encoder = found.ok_or_else(|| PlanError::NoEncoder {
+            policy: self.policy.clone(),
+            source_name: part.source.clone(),
+        })?;
+        let stage = &mut self.encoders[encoder];
+        stage.turns = stage.turns.max(frames_back + 1);
+        let known = stage.levels.iter().position(|(name, ..)| name == level);
+        let level = known.unwrap_or_else(|| {
+            stage
+                .levels
+                .push((level.to_owned(), tensor.clone(), spec.clone()));
+            stage.levels.len() - 1
+        });
+        Ok(Origin::Level {
+            encoder,
+            level,
+            frames_back,
+        })
+    }
+
+    fn read_target(
+        &self,
+        readout: &str,
+        task: &'static Task,
+        transfer: &Transfer,
+    ) -> Result<Origin, PlanError> {
+        let listed = transfer.inputs().contains(&Input::Target(task));
+        let found = self.readouts.iter().position(|stage| stage.task == task);
+        match found {
+            Some(index) if listed => Ok(Origin::Readout(index)),
+            _ => Err(not_listed(readout, task.name, transfer)),
+        }
+    }
+
+    fn nothing_unread(
+        &self,
+        transfer: &Transfer,
+        readout: &str,
+        stage: &ReadoutStage,
+    ) -> Result<(), PlanError> {
+        let not_read = |listed: &str| PlanError::NotRead {
+            target: stage.task.name.to_owned(),
+            listed: listed.to_owned(),
+            readout: readout.to_owned(),
+        };
+        for source in transfer.sources() {
+            if !stage
+                .encoders
+                .iter()
+                .any(|&index| self.encoders[index].source == *source)
+            {
+                return Err(not_read(source));
+            }
+        }
+        for input in transfer.inputs() {
+            let read = stage
+                .inputs
+                .iter()
+                .any(|&index| Input::Target(self.readouts[index].task) == *input);
+            if !read {
+                return Err(not_read(input.name()));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ReadoutStage {
+    fn note(&mut self, from: Origin) {
+        match from {
+            Origin::Level {
+                encoder,
+                frames_back,
+                ..
+            } => match self.encoders.binary_search(&encoder) {
+                Ok(at) => self.furthest_back[at] = self.furthest_back[at].max(frames_back),
+                Err(at) => {
+                    self.encoders.insert(at, encoder);
+                    self.furthest_back.insert(at, frames_back);
+                }
+            },
+            Origin::Readout(index) if !self.inputs.contains(&index) => self.inputs.push(index),
+            Origin::Readout(_) => {}
+        }
+    }
+}
+
+fn not_listed(readout: &str, wanted: &str, transfer: &Transfer) -> PlanError {
+    let sources = transfer.sources().iter().map(String::as_str);
+    let listed: Vec<&str> = sources
+        .chain(transfer.inputs().iter().map(|input| input.name()))
+        .collect();
+    PlanError::NotListed {
+        readout: readout.to_owned(),
+        wanted: wanted.to_owned(),
+        target: transfer.target().name.to_owned(),
+        listed: listed.join(", "),
+    }
+}

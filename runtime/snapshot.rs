@@ -1,0 +1,133 @@
+//! The figures of a runtime at one moment, for people, `--json` and status.
+
+use serde::Serialize;
+
+use crate::counts::{CameraCounts, OutcomeCounts};
+use crate::stats::Percentiles;
+use crate::status::Health;
+
+/// Everything countable about a runtime at one moment.
+#[derive(Debug, Clone, Serialize)]
+pub struct Snapshot {
+    /// Name of the policy.
+    pub policy: String,
+    /// Its hash, 64 hexadecimal digits.
+    pub policy_hash: String,
+    /// Seconds since the start.
+    pub seconds: f64,
+    /// One entry per camera.
+    pub cameras: Vec<CameraSnapshot>,
+    /// One entry per source encoder, over all cameras.
+    pub encoders: Vec<EncoderSnapshot>,
+    /// Preprocessing, over all contracts and cameras.
+    pub preprocess: Percentiles,
+    /// One entry per camera and target, most important first.
+    pub targets: Vec<TargetSnapshot>,
+}
+
+/// One camera.
+#[derive(Debug, Clone, Serialize)]
+pub struct CameraSnapshot {
+    /// Name.
+    pub camera: String,
+    /// How well it is.
+    pub health: Health,
+    /// Why, in one line.
+    pub message: String,
+    /// Frames a second, over the last few.
+    pub rate_hz: f64,
+    /// What became of its frames.
+    pub counts: CameraCounts,
+    /// Frames that wait to be looked at: 0 or 1 (abandoned, after a stop).
+    pub waiting: u64,
+    /// From arrival to the start of a step.
+    pub wait: Percentiles,
+    /// A whole step.
+    pub step: Percentiles,
+}
+
+/// One source encoder.
+#[derive(Debug, Clone, Serialize)]
+pub struct EncoderSnapshot {
+    /// Source.
+    pub source: String,
+    /// Time of a run; `count` is the number of runs.
+    pub run: Percentiles,
+}
+
+/// One target of one camera.
+#[derive(Debug, Clone, Serialize)]
+pub struct TargetSnapshot {
+    /// Key below the prefix.
+    pub key: String,
+    /// Target.
+    pub target: String,
+    /// Camera.
+    pub camera: String,
+    /// How well it is.
+    pub health: Health,
+    /// Why, in one line.
+    pub message: String,
+    /// Outputs a second, over the last few.
+    pub rate_hz: f64,
+    /// What became of the target on every processed frame.
+    pub outcomes: OutcomeCounts,
+    /// Outputs that the bus took.
+    pub published: u64,
+    /// Outputs that a newer one replaced before the publisher came to them.
+    pub superseded: u64,
+    /// Outputs that the bus refused.
+    pub lost_on_bus: u64,
+    /// Time of the readout alone.
+    pub read: Percentiles,
+    /// From the frame's arrival to the bus having taken the output.
+    pub latency: Percentiles,
+    /// From the frame's stamp to the same moment; counts only stamps of the
+    /// last hour.
+    pub age: Percentiles,
+    /// Outputs whose stamp lay in the future or over an hour back.
+    pub foreign_stamps: u64,
+}
+
+impl Snapshot {
+    /// Whether the counts of every camera and target add up: nothing was lost
+    /// uncounted. Names the first that does not.
+    ///
+    /// # Errors
+    /// The law that is broken, with both sides.
+    pub fn check_conservation(&self) -> Result<(), String> {
+        for camera in &self.cameras {
+            let counts = &camera.counts;
+            let sum = counts.dropped() + counts.processed + camera.waiting;
+            if counts.arrived != sum {
+                return Err(format!(
+                    "camera {}: {} frames arrived, but {sum} are accounted for",
+                    camera.camera, counts.arrived
+                ));
+            }
+        }
+        for target in &self.targets {
+            let processed = self
+                .cameras
+                .iter()
+                .find(|camera| camera.camera == target.camera);
+            let processed = processed.map_or(0, |camera| camera.counts.processed);
+            if target.outcomes.total() != processed {
+                let sum = target.outcomes.total();
+                return Err(format!(
+                    "{}: {processed} frames processed, but {sum} outcomes",
+                    target.key
+                ));
+            }
+            let delivered = target.outcomes.of(crate::counts::Outcome::Delivered);
+            let sum = target.published + target.superseded + target.lost_on_bus;
+            if delivered != sum {
+                return Err(format!(
+                    "{}: {delivered} outputs delivered, but {sum} are accounted for",
+                    target.key
+                ));
+            }
+        }
+        Ok(())
+    }
+}
