@@ -10,6 +10,7 @@ pub mod fake;
 pub mod geometry;
 pub mod image;
 pub mod image_file;
+pub mod onnx;
 pub mod preprocess;
 mod resample;
 pub mod tensor;

@@ -1,0 +1,97 @@
+//! Element types by their ONNX numbers (`TensorProto.DataType`).
+
+use super::proto::TensorProto;
+use crate::tensor::DType;
+
+/// Number of the string element type, the only one without a fixed size.
+pub(super) const STRING: i32 = 8;
+
+/// Numbers and names in Concert's spelling, and bits per element.
+const TYPES: [(i32, &str, u64); 24] = [
+    (1, "f32", 32),
+    (2, "u8", 8),
+    (3, "i8", 8),
+    (4, "u16", 16),
+    (5, "i16", 16),
+    (6, "i32", 32),
+    (7, "i64", 64),
+    (STRING, "string", 0),
+    (9, "bool", 8),
+    (10, "f16", 16),
+    (11, "f64", 64),
+    (12, "u32", 32),
+    (13, "u64", 64),
+    (14, "complex64", 64),
+    (15, "complex128", 128),
+    (16, "bf16", 16),
+    (17, "f8e4m3fn", 8),
+    (18, "f8e4m3fnuz", 8),
+    (19, "f8e5m2", 8),
+    (20, "f8e5m2fnuz", 8),
+    (21, "u4", 4),
+    (22, "i4", 4),
+    (23, "f4e2m1", 4),
+    (24, "f8e8m0", 8),
+];
+
+/// Name of an element type, or `None` for an unknown number.
+pub(super) fn name(code: i32) -> Option<&'static str> {
+    TYPES.iter().find(|t| t.0 == code).map(|t| t.1)
+}
+
+/// Bits per element; 0 for strings, `None` for an unknown number.
+pub(super) fn bits(code: i32) -> Option<u64> {
+    TYPES.iter().find(|t| t.0 == code).map(|t| t.2)
+}
+
+/// Number of one of Concert's element types.
+pub(super) fn code(dtype: DType) -> i32 {
+    match dtype {
+        DType::F32 => 1,
+        DType::U8 => 2,
+        DType::I8 => 3,
+        DType::I32 => 6,
+        DType::I64 => 7,
+        DType::F16 => 10,
+    }
+}
+
+/// How many entries the typed field of `elements` elements has, and how many
+/// this tensor has there; `None` for an unknown type.
+pub(super) fn typed_entries(tensor: &TensorProto, elements: u64) -> Option<(u64, usize)> {
+    Some(match tensor.data_type() {
+        1 => (elements, tensor.float_data.len()),
+        14 => (elements.checked_mul(2)?, tensor.float_data.len()),
+        2..=6 | 9 | 10 | 16..=20 | 24 => (elements, tensor.int32_data.len()),
+        21..=23 => (elements.div_ceil(2), tensor.int32_data.len()),
+        7 => (elements, tensor.int64_data.len()),
+        STRING => (elements, tensor.string_data.len()),
+        11 => (elements, tensor.double_data.len()),
+        15 => (elements.checked_mul(2)?, tensor.double_data.len()),
+        12 | 13 => (elements, tensor.uint64_data.len()),
+        _ => return None,
+    })
+}
+
+/// The values of a small integer tensor (i64 or i32), as shapes are given.
+pub(super) fn integers(tensor: &TensorProto) -> Option<Vec<i64>> {
+    let raw = tensor.raw_data.as_deref().filter(|raw| !raw.is_empty());
+    match (tensor.data_type(), raw) {
+        (7, None) => Some(tensor.int64_data.clone()),
+        (6, None) => Some(tensor.int32_data.iter().map(|&v| v.into()).collect()),
+        (7, Some(raw)) => {
+            let (chunks, _) = raw.as_chunks::<8>();
+            Some(chunks.iter().map(|c| i64::from_le_bytes(*c)).collect())
+        }
+        (6, Some(raw)) => {
+            let (chunks, _) = raw.as_chunks::<4>();
+            Some(
+                chunks
+                    .iter()
+                    .map(|c| i32::from_le_bytes(*c).into())
+                    .collect(),
+            )
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,413 @@
+//! A walk over the protobuf wire format before anything is decoded.
+//!
+//! Decoding allocates per entry, and an entry may cost two bytes on the wire
+//! and hundreds in memory; this walk allocates nothing, stops at the first
+//! limit that is passed, and knows every message that Concert carries. After
+//! it, decoding costs at most a small multiple of the limits and the file.
+
+use super::check::{CheckError, CheckLimits};
+
+/// Messages of `onnx.proto` that Concert carries.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Message {
+    Model,
+    Opset,
+    Entry,
+    Graph,
+    Node,
+    Attribute,
+    Tensor,
+    ValueInfo,
+    Type,
+    TensorType,
+    ElementType,
+    MapType,
+    Shape,
+    Dimension,
+}
+
+/// How a field stands on the wire.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// One varint.
+    Varint,
+    /// Any number of varints, each alone or packed.
+    Varints,
+    /// Any number of little-endian words of so many bytes, alone or packed.
+    Words(usize),
+    /// Text or bytes.
+    Bytes,
+    /// A message.
+    Sub(Message),
+    /// Data outside the file, in any form.
+    External,
+    /// `TensorProto.data_location`: 0 is inside the file.
+    Location,
+    /// Known, and not carried.
+    Refused(&'static str),
+}
+
+impl Message {
+    fn name(self) -> &'static str {
+        match self {
+            Message::Model => "ModelProto",
+            Message::Opset => "OperatorSetIdProto",
+            Message::Entry => "StringStringEntryProto",
+            Message::Graph => "GraphProto",
+            Message::Node => "NodeProto",
+            Message::Attribute => "AttributeProto",
+            Message::Tensor => "TensorProto",
+            Message::ValueInfo => "ValueInfoProto",
+            Message::Type => "TypeProto",
+            Message::TensorType => "TypeProto.Tensor",
+            Message::ElementType => "TypeProto.Sequence",
+            Message::MapType => "TypeProto.Map",
+            Message::Shape => "TensorShapeProto",
+            Message::Dimension => "TensorShapeProto.Dimension",
+        }
+    }
+
+    /// Kind of field `number`, `None` where `onnx.proto` has no such field.
+    fn field(self, number: u32) -> Option<Kind> {
+        use Kind::*;
+        Some(match (self, number) {
+            (Message::Model, 1 | 5) => Varint,
+            (Message::Model, 2 | 3 | 4 | 6) => Bytes,
+            (Message::Model, 7) => Sub(Message::Graph),
+            (Message::Model, 8) => Sub(Message::Opset),
+            (Message::Model, 14) => Sub(Message::Entry),
+            (Message::Model, 20) => Refused("training graphs"),
+            (Message::Model, 25) => Refused("functions"),
+            (Message::Model, 26) => Refused("device configurations"),
+            (Message::Opset, 1) => Bytes,
+            (Message::Opset, 2) => Varint,
+            (Message::Entry, 1 | 2) => Bytes,
+            (Message::Graph, 1) => Sub(Message::Node),
+            (Message::Graph, 2 | 10) => Bytes,
+            (Message::Graph, 5) => Sub(Message::Tensor),
+            (Message::Graph, 11..=13) => Sub(Message::ValueInfo),
+            (Message::Graph, 14) => Refused("quantisation annotations"),
+            (Message::Graph, 15) => Refused("sparse initialisers"),
+            (Message::Graph, 16) => Sub(Message::Entry),
+            (Message::Node, 1 | 2 | 3 | 4 | 6 | 7 | 8) => Bytes,
+            (Message::Node, 5) => Sub(Message::Attribute),
+            (Message::Node, 9) => Sub(Message::Entry),
+            (Message::Node, 10) => Refused("device configurations"),
+            (Message::Attribute, 1 | 4 | 9 | 13) => Bytes,
+            (Message::Attribute, 2 | 7) => Words(4),
+            (Message::Attribute, 3 | 20) => Varint,
+            (Message::Attribute, 5 | 10) => Sub(Message::Tensor),
+            (Message::Attribute, 6 | 11) => Sub(Message::Graph),
+            (Message::Attribute, 8) => Varints,
+            (Message::Attribute, 14 | 15) => Sub(Message::Type),
+            (Message::Attribute, 21) => Refused("attributes of functions"),
+            (Message::Attribute, 22 | 23) => Refused("sparse tensors"),
+            (Message::Tensor, 1 | 5 | 7 | 11) => Varints,
+            (Message::Tensor, 2) => Varint,
+            (Message::Tensor, 3) => Refused("tensors in segments"),
+            (Message::Tensor, 4) => Words(4),
+            (Message::Tensor, 6 | 8 | 9 | 12) => Bytes,
+            (Message::Tensor, 10) => Words(8),
+            (Message::Tensor, 13) => External,
+            (Message::Tensor, 14) => Location,
+            (Message::Tensor, 16) => Sub(Message::Entry),
+            (Message::ValueInfo, 1 | 3) => Bytes,
+            (Message::ValueInfo, 2) => Sub(Message::Type),
+            (Message::ValueInfo, 4) => Sub(Message::Entry),
+            (Message::Type, 1) => Sub(Message::TensorType),
+            (Message::Type, 4 | 9) => Sub(Message::ElementType),
+            (Message::Type, 5) => Sub(Message::MapType),
+            (Message::Type, 6) => Bytes,
+            (Message::Type, 7) => Refused("opaque types"),
+            (Message::Type, 8) => Refused("sparse tensors"),
+            (Message::TensorType, 1) => Varint,
+            (Message::TensorType, 2) => Sub(Message::Shape),
+            (Message::ElementType, 1) => Sub(Message::Type),
+            (Message::MapType, 1) => Varint,
+            (Message::MapType, 2) => Sub(Message::Type),
+            (Message::Shape, 1) => Sub(Message::Dimension),
+            (Message::Dimension, 1) => Varint,
+            (Message::Dimension, 2 | 3) => Bytes,
+            _ => return None,
+        })
+    }
+}
+
+/// Deepest nesting of messages; below the decoder's own limit of 100.
+const MAX_MESSAGE_DEPTH: usize = 64;
+
+/// Walks a whole `ModelProto`.
+///
+/// # Errors
+/// The first broken rule, in file order.
+pub(super) fn walk(file: &[u8], limits: &CheckLimits) -> Result<(), CheckError> {
+    let mut walk = Walk {
+        file,
+        limits,
+        nodes: 0,
+        tensors: 0,
+        attributes: 0,
+        messages: 0,
+        texts: 0,
+        scalars: 0,
+    };
+    walk.message(Message::Model, 0, file.len(), 0, 0)
+}
+
+struct Walk<'a> {
+    file: &'a [u8],
+    limits: &'a CheckLimits,
+    nodes: usize,
+    tensors: usize,
+    attributes: usize,
+    messages: usize,
+    texts: usize,
+    scalars: usize,
+}
+
+/// Adds one to a counter and holds it to its limit.
+fn count(counter: &mut usize, limit: usize, what: &'static str) -> Result<(), CheckError> {
+    *counter += 1;
+    if *counter > limit {
+        return Err(CheckError::TooMany {
+            what,
+            found: *counter,
+            limit,
+        });
+    }
+    Ok(())
+}
+
+impl<'a> Walk<'a> {
+    fn message(
+        &mut self,
+        message: Message,
+        mut at: usize,
+        end: usize,
+        depth: usize,
+        graphs: usize,
+    ) -> Result<(), CheckError> {
+        let graphs = graphs + usize::from(message == Message::Graph);
+        self.enter(message, depth, graphs)?;
+        let mut tensor_name: &'a [u8] = b"";
+        let (mut seen_graph, mut rank) = (false, 0usize);
+        while at < end {
+            let start = at;
+            let (number, wire) = self.key(message, &mut at, end)?;
+            let kind = message.field(number).ok_or(CheckError::UnknownField {
+                message: message.name(),
+                field: number,
+                offset: start,
+            })?;
+            if message == Message::Model && number == 7 && std::mem::replace(&mut seen_graph, true)
+            {
+                return Err(self.malformed(message, start, "a model has one graph"));
+            }
+            let value = at;
+            self.field(message, kind, wire, &mut at, end)?;
+            match kind {
+                Kind::Sub(inner) => {
+                    if inner == Message::Dimension {
+                        count(&mut rank, self.limits.max_rank, "axes of one tensor")?;
+                    }
+                    let body = self.body_start(message, value, end)?;
+                    self.message(inner, body, at, depth + 1, graphs)?;
+                }
+                Kind::Refused(what) => {
+                    return Err(CheckError::NotCarried {
+                        message: message.name(),
+                        what,
+                        offset: start,
+                    });
+                }
+                Kind::External => return Err(external(tensor_name, start)),
+                Kind::Location if self.file[value..at] != [0] => {
+                    return Err(external(tensor_name, start));
+                }
+                Kind::Bytes if message == Message::Tensor && number == 8 => {
+                    tensor_name = &self.file[self.body_start(message, value, end)?..at];
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a message and holds nesting to its limits.
+    fn enter(&mut self, message: Message, depth: usize, graphs: usize) -> Result<(), CheckError> {
+        let limits = self.limits;
+        count(&mut self.messages, limits.max_messages, "messages")?;
+        match message {
+            Message::Node => count(&mut self.nodes, limits.max_nodes, "nodes")?,
+            Message::Tensor => count(&mut self.tensors, limits.max_tensors, "tensors")?,
+            Message::Attribute => {
+                count(&mut self.attributes, limits.max_attributes, "attributes")?;
+            }
+            _ => {}
+        }
+        let subgraphs = graphs.saturating_sub(1);
+        if subgraphs > limits.max_subgraph_depth {
+            return Err(CheckError::TooDeep {
+                what: "subgraphs",
+                found: subgraphs,
+                limit: limits.max_subgraph_depth,
+            });
+        }
+        if depth > MAX_MESSAGE_DEPTH {
+            return Err(CheckError::TooDeep {
+                what: "messages",
+                found: depth,
+                limit: MAX_MESSAGE_DEPTH,
+            });
+        }
+        Ok(())
+    }
+
+    /// Reads a field's number and wire type.
+    fn key(
+        &mut self,
+        message: Message,
+        at: &mut usize,
+        end: usize,
+    ) -> Result<(u32, u8), CheckError> {
+        let start = *at;
+        let key = self.varint(message, at, end)?;
+        match u32::try_from(key) {
+            Ok(key) if key >> 3 != 0 => Ok((key >> 3, (key & 7) as u8)),
+            _ => Err(self.malformed(message, start, "a field key is 1 to 2^29 - 1")),
+        }
+    }
+
+    /// Moves past one field's value, held to the wire type of its kind.
+    fn field(
+        &mut self,
+        message: Message,
+        kind: Kind,
+        wire: u8,
+        at: &mut usize,
+        end: usize,
+    ) -> Result<(), CheckError> {
+        let start = *at;
+        match (kind, wire) {
+            (Kind::Varint | Kind::Varints | Kind::Location, 0) => {
+                self.scalar()?;
+                self.varint(message, at, end)?;
+            }
+            (Kind::Words(4), 5) | (Kind::Words(8), 1) => {
+                self.scalar()?;
+                let Kind::Words(bytes) = kind else {
+                    return Ok(());
+                };
+                self.skip(message, at, end, bytes as u64)?;
+            }
+            (Kind::Varints, 2) => {
+                let length = self.varint(message, at, end)?;
+                let mut element = *at;
+                self.skip(message, at, end, length)?;
+                while element < *at {
+                    self.scalar()?;
+                    self.varint(message, &mut element, *at)?;
+                }
+            }
+            (Kind::Words(bytes), 2) => {
+                let length = self.varint(message, at, end)?;
+                self.skip(message, at, end, length)?;
+                if length % bytes as u64 != 0 {
+                    return Err(self.malformed(
+                        message,
+                        start,
+                        "packed floats fill a whole number of elements",
+                    ));
+                }
+            }
+            (Kind::Bytes | Kind::Sub(_) | Kind::External, 2) => {
+                count(
+                    &mut self.texts,
+                    self.limits.max_texts,
+                    "entries with a length",
+                )?;
+                let length = self.varint(message, at, end)?;
+                self.skip(message, at, end, length)?;
+            }
+            (Kind::Refused(_), _) => {}
+            _ => {
+                return Err(self.malformed(
+                    message,
+                    start,
+                    "a field has the wire type that onnx.proto gives it",
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    fn scalar(&mut self) -> Result<(), CheckError> {
+        count(
+            &mut self.scalars,
+            self.limits.max_scalars,
+            "numbers outside raw data",
+        )
+    }
+
+    /// Where the body after a length prefix at `at` begins.
+    fn body_start(&self, message: Message, at: usize, end: usize) -> Result<usize, CheckError> {
+        let mut body = at;
+        self.varint(message, &mut body, end)?;
+        Ok(body)
+    }
+
+    fn varint(&self, message: Message, at: &mut usize, end: usize) -> Result<u64, CheckError> {
+        let start = *at;
+        let mut value = 0u64;
+        for (i, &byte) in self.file[start..end].iter().take(10).enumerate() {
+            value |= u64::from(byte & 0x7f) << (7 * i);
+            if byte < 0x80 {
+                *at = start + i + 1;
+                return Ok(value);
+            }
+        }
+        let rule = if end - start < 10 {
+            "a number ends before its message does"
+        } else {
+            "a number has at most 10 bytes"
+        };
+        Err(self.malformed(message, start, rule))
+    }
+
+    fn skip(
+        &self,
+        message: Message,
+        at: &mut usize,
+        end: usize,
+        length: u64,
+    ) -> Result<(), CheckError> {
+        let available = end - *at;
+        match usize::try_from(length) {
+            Ok(length) if length <= available => {
+                *at += length;
+                Ok(())
+            }
+            _ => Err(CheckError::Truncated {
+                message: message.name(),
+                offset: *at,
+                declared: length,
+                available,
+            }),
+        }
+    }
+
+    fn malformed(&self, message: Message, offset: usize, rule: &'static str) -> CheckError {
+        CheckError::Malformed {
+            message: message.name(),
+            offset,
+            rule,
+        }
+    }
+}
+
+fn external(name: &[u8], offset: usize) -> CheckError {
+    CheckError::ExternalData {
+        tensor: String::from_utf8_lossy(&name[..name.len().min(200)]).into_owned(),
+        offset,
+    }
+}
