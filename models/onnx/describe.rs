@@ -220,7 +220,7 @@ fn count_operators(graph: &GraphProto, operators: &mut BTreeMap<String, usize>) 
 
 /// Places where everything computed from the inputs passes through one tensor,
 /// and where a block ends: the tensor is read more than once (a skip begins),
-/// or the next such tensor has another shape, or the last one before an output.
+/// or the next such tensor has another resolution, or there is no next one.
 fn taps(graph: &GraphProto) -> Vec<TapCandidate> {
     let values: HashMap<&str, &ValueInfoProto> = (graph.value_info.iter())
         .chain(&graph.output)
@@ -239,7 +239,7 @@ fn taps(graph: &GraphProto) -> Vec<TapCandidate> {
         let own = shape(name);
         let ends = match (&own, &next_shape) {
             _ if next.is_none() => true,
-            (Some(own), Some(next)) => own != next,
+            (Some(own), Some(next)) => resolution(own) != resolution(next),
             _ => false,
         };
         if ends || readers > 1 {
@@ -260,6 +260,14 @@ fn taps(graph: &GraphProto) -> Vec<TapCandidate> {
     taps
 }
 
+/// Height and width of an image-like tensor (NCHW), else the whole shape.
+fn resolution(shape: &[Dim]) -> &[Dim] {
+    match shape {
+        [_, _, resolution @ ..] if resolution.len() == 2 => resolution,
+        other => other,
+    }
+}
+
 /// Nodes after which one computed tensor alone is still to be read, with the
 /// number of its readers. Constants do not count.
 fn bottlenecks(graph: &GraphProto) -> Vec<(usize, usize)> {
@@ -272,7 +280,9 @@ fn bottlenecks(graph: &GraphProto) -> Vec<(usize, usize)> {
             *readers.entry(name).or_default() += 1;
         }
     }
-    // Graph outputs are read by the caller, but do not block a cut after them.
+    // The caller's reading of an output does not keep it alive: that would hide
+    // every place after it.
+    let outputs: HashSet<&str> = graph.output.iter().map(ValueInfoProto::name).collect();
     let stored: HashSet<&str> = graph.initializer.iter().map(TensorProto::name).collect();
     let inputs = graph.input.iter().map(ValueInfoProto::name);
     let mut live: HashSet<&str> = inputs
@@ -294,7 +304,8 @@ fn bottlenecks(graph: &GraphProto) -> Vec<(usize, usize)> {
         computed.extend(made.clone());
         live.extend(made.filter(|name| last_read.contains_key(name)));
         let first = node.output.first().map_or("", String::as_str);
-        if live.len() == 1 && live.contains(first) {
+        let ends = live.is_empty() && outputs.contains(first);
+        if ends || live.len() == 1 && live.contains(first) {
             narrow.push((index, readers.get(first).copied().unwrap_or(0)));
         }
     }

@@ -597,13 +597,16 @@ fn a_description_counts_and_names_what_is_there() {
     assert_eq!(described.nodes, 5);
     assert_eq!(described.operators["Relu"], 2);
     assert_eq!(described.parameters, 14);
-    // `b` starts a skip; `c` ends the block, and the pool follows it.
+    // `b` starts a skip; `d` is the last; nothing tells that `c` ends a block,
+    // as the file does not state its shape.
     let taps: Vec<_> = described
         .taps
         .iter()
         .map(|t| t.value.name.as_str())
         .collect();
-    assert_eq!(taps, ["b", "c"]);
+    assert_eq!(taps, ["b", "d"]);
+    let stated = describe(&network().value("c", &[1, 4, 8, 8]).build_bytes()).unwrap();
+    assert_eq!(stated.taps[1].value.name, "c");
     let text = described.to_string();
     assert!(text.contains("ir 8, opset ai.onnx 17"), "{text}");
     assert!(
