@@ -149,6 +149,14 @@ pub enum EngineError {
         /// As the slot was made.
         slot_spec: String,
     },
+    /// An input without a slot, or slots that a run would read and write at once.
+    #[error("network {network} is wired wrongly: {reason}")]
+    WrongWiring {
+        /// The network.
+        network: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// Every provider of the chain refused the network.
     #[error("network {network} could not be loaded on any of {providers}: {reason}")]
     Load {

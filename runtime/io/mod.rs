@@ -1,6 +1,10 @@
 //! Everything that touches the world, each behind the boundary it implements.
 
 pub mod clock;
+#[cfg(feature = "onnxruntime")]
+pub mod library;
+#[cfg(feature = "onnxruntime")]
+pub mod onnxruntime;
 pub mod run;
 pub mod thread;
 pub mod watchdog;

@@ -1,0 +1,143 @@
+//! The engine: slots, and networks loaded over a chain of providers.
+#![expect(unsafe_code, reason = "hands out the bytes of slots")]
+
+use std::sync::{Arc, Mutex};
+
+use concert_models::{Engine, EngineError, Network, NetworkFile, Slot, TensorSpec, Wiring};
+
+use super::network::OrtNetwork;
+use super::session::Sessions;
+use super::slot::{Side, SlotMemory};
+use super::{Environment, Provider, Refusal, lock};
+
+/// [`Engine`] over ONNX Runtime.
+///
+/// Slots lie in the processor's memory, 64-byte aligned; networks read and
+/// write them in place. A slot that a network on a GPU reads or writes has a
+/// second copy there, and contents cross over only when the other side asks
+/// for them: a representation stays on the GPU between encoder and readouts.
+///
+/// One gate per engine lets one of `fill`, `view` and its networks' runs touch
+/// the slots at a time. The slice that [`view`](Engine::view) returns is the
+/// slot itself: read it before a network that writes the slot runs again.
+pub struct OrtEngine {
+    environment: Environment,
+    chain: Arc<[Provider]>,
+    sessions: Arc<Sessions>,
+    slots: Vec<Arc<SlotMemory>>,
+    gate: Arc<Mutex<()>>,
+}
+
+impl OrtEngine {
+    /// An engine that tries `providers` in order for every network, strictly:
+    /// a provider that cannot be had counts as a [`Refusal`], and a network
+    /// that none takes is an error.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`] where the chain is empty.
+    pub fn new(environment: &Environment, providers: &[Provider]) -> Result<Self, EngineError> {
+        if providers.is_empty() {
+            return Err(EngineError::Unavailable {
+                reason: "the provider chain is empty; name at least cpu".to_owned(),
+            });
+        }
+        Ok(Self {
+            environment: environment.clone(),
+            chain: providers.into(),
+            sessions: Arc::new(Sessions::new(environment.clone())),
+            slots: Vec::new(),
+            gate: Arc::default(),
+        })
+    }
+
+    /// Another engine with slots of its own, which shares the networks that
+    /// this one and its other siblings have loaded.
+    #[must_use]
+    pub fn sibling(&self) -> Self {
+        Self {
+            environment: self.environment.clone(),
+            chain: Arc::clone(&self.chain),
+            sessions: Arc::clone(&self.sessions),
+            slots: Vec::new(),
+            gate: Arc::default(),
+        }
+    }
+
+    /// Providers that did not take a network so far, in this engine and its
+    /// siblings, each with its reason.
+    #[must_use]
+    pub fn refusals(&self) -> Vec<Refusal> {
+        self.sessions.refusals()
+    }
+
+    fn memory(&self, slot: Slot) -> Result<&Arc<SlotMemory>, EngineError> {
+        self.slots.get(slot.0).ok_or_else(|| EngineError::Device {
+            reason: format!(
+                "slot {} was asked for, but this engine has {}",
+                slot.0,
+                self.slots.len()
+            ),
+        })
+    }
+}
+
+impl Engine for OrtEngine {
+    fn describe(&self) -> String {
+        let library = self.environment.library();
+        let chain: Vec<&str> = self.chain.iter().map(|provider| provider.name()).collect();
+        format!(
+            "onnxruntime {} ({}, {}), {} threads, providers {}",
+            library.version,
+            library.origin,
+            library.path.display(),
+            self.environment.threads(),
+            chain.join(", ")
+        )
+    }
+
+    fn slot(&mut self, spec: &TensorSpec) -> Result<Slot, EngineError> {
+        let slot = Slot(self.slots.len());
+        self.slots.push(Arc::new(SlotMemory::new(spec)?));
+        Ok(slot)
+    }
+
+    fn fill(&mut self, slot: Slot, write: &mut dyn FnMut(&mut [u8])) -> Result<(), EngineError> {
+        let memory = self.memory(slot)?;
+        let _gate = lock(&self.gate);
+        memory.make_ready_on(Side::Host)?;
+        // SAFETY: the gate is held, so no network runs; `&mut self` rules out a
+        // view.
+        write(unsafe { memory.host().bytes_mut() });
+        memory.note_written_on(Side::Host);
+        memory.make_ready_on(Side::Device)
+    }
+
+    fn view(&mut self, slot: Slot) -> Result<&[u8], EngineError> {
+        let memory = self.memory(slot)?;
+        {
+            let _gate = lock(&self.gate);
+            memory.make_ready_on(Side::Host)?;
+        }
+        // SAFETY: the memory lives as long as the engine that is borrowed; a
+        // network may write it later, which this type's contract leaves to the
+        // caller to keep apart.
+        Ok(unsafe { memory.host().bytes() })
+    }
+
+    fn load(
+        &mut self,
+        file: &NetworkFile,
+        wirings: &[Wiring],
+    ) -> Result<Box<dyn Network>, EngineError> {
+        if wirings.is_empty() {
+            return Err(EngineError::WrongWiring {
+                network: file.name.clone(),
+                reason: "there is none".to_owned(),
+            });
+        }
+        let session = self.sessions.load(file, &self.chain)?;
+        let gate = Arc::clone(&self.gate);
+        let network = OrtNetwork::wire(&file.name, session, gate, &self.slots, wirings)?;
+        Ok(Box::new(network))
+    }
+}

@@ -1,0 +1,130 @@
+//! The one ONNX Runtime environment of this process.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+
+use concert_models::EngineError;
+use ort::environment::GlobalThreadPoolOptions;
+use ort::logging::LogLevel;
+
+use super::{lock, words};
+use crate::io::library::Library;
+
+/// ONNX Runtime, loaded and started: one thread pool for every network, whose
+/// threads sleep when there is nothing to do, and no telemetry. Copies are the
+/// same environment. It lives until the process ends.
+#[derive(Debug, Clone)]
+pub struct Environment(Arc<Started>);
+
+#[derive(Debug)]
+struct Started {
+    ort: ort::environment::Environment,
+    library: Library,
+    threads: NonZeroUsize,
+}
+
+/// ONNX Runtime allows one environment per process and cannot start another
+/// after the first was released, so the first is kept.
+static STARTED: Mutex<Option<Environment>> = Mutex::new(None);
+
+impl Environment {
+    /// Loads `library` and starts its thread pool: `threads` in all, the
+    /// calling one included, or one per physical core. A second call with the
+    /// same arguments returns the same environment.
+    ///
+    /// # Errors
+    /// [`EngineError::Unavailable`] where the library does not load or is too
+    /// old, or where this process started another one before.
+    pub fn start(library: &Library, threads: Option<NonZeroUsize>) -> Result<Self, EngineError> {
+        let threads = threads.unwrap_or_else(physical_cores);
+        let mut started = lock(&STARTED);
+        if let Some(environment) = &*started {
+            return environment.clone().same_as(library, threads);
+        }
+        // `ort` panics where a function of the library is missing.
+        let ort = catch_unwind(AssertUnwindSafe(|| start_ort(library, threads)))
+            .unwrap_or_else(|_| Err("it lacks a function that this program needs".to_owned()))
+            .map_err(|reason| EngineError::Unavailable {
+                reason: format!(
+                    "onnxruntime {} ({}) cannot be started: {reason}",
+                    library.version,
+                    library.path.display()
+                ),
+            })?;
+        let environment = Self(Arc::new(Started {
+            ort,
+            library: library.clone(),
+            threads,
+        }));
+        *started = Some(environment.clone());
+        Ok(environment)
+    }
+
+    /// The library that runs.
+    #[must_use]
+    pub fn library(&self) -> &Library {
+        &self.0.library
+    }
+
+    /// Threads of the pool, the calling one included.
+    #[must_use]
+    pub fn threads(&self) -> NonZeroUsize {
+        self.0.threads
+    }
+
+    pub(super) fn ort(&self) -> &ort::environment::Environment {
+        &self.0.ort
+    }
+
+    fn same_as(self, library: &Library, threads: NonZeroUsize) -> Result<Self, EngineError> {
+        if self.library().path == library.path && self.threads() == threads {
+            return Ok(self);
+        }
+        Err(EngineError::Unavailable {
+            reason: format!(
+                "this process runs onnxruntime {} with {} threads already, so {} with {threads} cannot be started",
+                self.library().path.display(),
+                self.threads(),
+                library.path.display()
+            ),
+        })
+    }
+}
+
+fn start_ort(
+    library: &Library,
+    threads: NonZeroUsize,
+) -> Result<ort::environment::Environment, String> {
+    let builder = ort::init_from(&library.path).map_err(|error| error.to_string())?;
+    let pool = GlobalThreadPoolOptions::default()
+        .with_intra_threads(threads.get())
+        .and_then(|pool| pool.with_inter_threads(1))
+        .and_then(|pool| pool.with_spin_control(false))
+        .map_err(words)?;
+    let environment = builder
+        .with_name("concert")
+        .with_telemetry(false)
+        .with_global_thread_pool(pool)
+        .build()
+        .map_err(words)?;
+    // `ort` asks for every message and filters afterwards; the formatting
+    // alone would cost more than a small network.
+    environment.set_log_level(LogLevel::Warning);
+    Ok(environment)
+}
+
+/// Physical cores that this process may use; hyper-threads share the units that
+/// matrix products need.
+fn physical_cores() -> NonZeroUsize {
+    let logical = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let cores: BTreeSet<String> = (0..)
+        .map_while(|cpu| {
+            let topology = format!("/sys/devices/system/cpu/cpu{cpu}/topology");
+            fs::read_to_string(format!("{topology}/thread_siblings_list")).ok()
+        })
+        .collect();
+    NonZeroUsize::new(cores.len()).map_or(logical, |cores| cores.min(logical))
+}

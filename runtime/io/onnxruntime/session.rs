@@ -1,0 +1,268 @@
+//! Loading networks: the provider chain, tried strictly and never silently, and
+//! the sessions that several networks share.
+#![expect(
+    unsafe_code,
+    reason = "node assignment is only in ONNX Runtime's C interface"
+)]
+
+use std::collections::{BTreeMap, HashMap};
+use std::ffi::CStr;
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, Weak};
+
+use concert_models::{EngineError, NetworkFile, Placement};
+use ort::AsPointer;
+use ort::ep::ExecutionProviderDispatch;
+use ort::logging::LogLevel;
+use ort::session::Session;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+
+use super::slot::Side;
+use super::{Environment, Provider, Refusal, lock, words};
+use crate::io::library::cache_folder;
+
+/// A network in memory, on one provider. Networks loaded from the same file on
+/// the same provider share it; one of them runs at a time, because ONNX
+/// Runtime's providers are not all safe to run from two threads.
+pub(super) struct LoadedSession {
+    pub(super) session: Mutex<Session>,
+    pub(super) placement: Placement,
+    pub(super) side: Side,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+struct Key {
+    sha256: String,
+    size_bytes: usize,
+    provider: Provider,
+}
+
+/// The sessions of one family of engines. A session is kept while a network
+/// uses it.
+pub(super) struct Sessions {
+    environment: Environment,
+    loaded: Mutex<HashMap<Key, Weak<LoadedSession>>>,
+    refusals: Mutex<Vec<Refusal>>,
+}
+
+impl Sessions {
+    pub(super) fn new(environment: Environment) -> Self {
+        Self {
+            environment,
+            loaded: Mutex::default(),
+            refusals: Mutex::default(),
+        }
+    }
+
+    pub(super) fn refusals(&self) -> Vec<Refusal> {
+        lock(&self.refusals).clone()
+    }
+
+    /// Loads `file` on the first provider of `chain` that takes it; what the
+    /// ones before said is kept for [`Sessions::refusals`].
+    pub(super) fn load(
+        &self,
+        file: &NetworkFile,
+        chain: &[Provider],
+    ) -> Result<Arc<LoadedSession>, EngineError> {
+        let mut reasons = Vec::new();
+        for &provider in chain {
+            match self.load_on(file, provider) {
+                Ok(session) => return Ok(session),
+                Err(reason) => {
+                    reasons.push(format!("{provider}: {reason}"));
+                    self.note(Refusal {
+                        network: file.name.clone(),
+                        provider,
+                        reason,
+                    });
+                }
+            }
+        }
+        let names: Vec<&str> = chain.iter().map(|provider| provider.name()).collect();
+        Err(EngineError::Load {
+            network: file.name.clone(),
+            providers: names.join(", "),
+            reason: reasons.join("; "),
+        })
+    }
+
+    fn note(&self, refusal: Refusal) {
+        let mut refusals = lock(&self.refusals);
+        if !refusals.contains(&refusal) {
+            refusals.push(refusal);
+        }
+    }
+
+    fn load_on(
+        &self,
+        file: &NetworkFile,
+        provider: Provider,
+    ) -> Result<Arc<LoadedSession>, String> {
+        let key = Key {
+            sha256: file.sha256.clone(),
+            size_bytes: file.bytes.len(),
+            provider,
+        };
+        let mut loaded = lock(&self.loaded);
+        if let Some(session) = loaded.get(&key).and_then(Weak::upgrade) {
+            return Ok(session);
+        }
+        // `ort` panics on some answers that it does not expect.
+        let session = catch_unwind(AssertUnwindSafe(|| open(&self.environment, file, provider)))
+            .unwrap_or_else(|_| {
+                Err("onnxruntime gave an answer that is not understood".to_owned())
+            })?;
+        let session = Arc::new(session);
+        loaded.retain(|_, session| session.strong_count() > 0);
+        loaded.insert(key, Arc::downgrade(&session));
+        Ok(session)
+    }
+}
+
+fn open(
+    environment: &Environment,
+    file: &NetworkFile,
+    provider: Provider,
+) -> Result<LoadedSession, String> {
+    let mut builder = configure(environment)?;
+    let providers = dispatches(provider, file)?;
+    if !providers.is_empty() {
+        builder = builder.with_execution_providers(providers).map_err(words)?;
+    }
+    let session = builder.commit_from_memory(&file.bytes).map_err(words)?;
+    let nodes = nodes_by_provider(&session).unwrap_or_default();
+    if provider != Provider::Cpu && !nodes.is_empty() && !took_any(provider, &nodes) {
+        return Err(format!(
+            "none of its nodes can run there; all would run on {}",
+            nodes[0].0
+        ));
+    }
+    Ok(LoadedSession {
+        session: Mutex::new(session),
+        placement: Placement {
+            provider: provider.name().to_owned(),
+            nodes,
+        },
+        side: match provider {
+            Provider::Cpu => Side::Host,
+            Provider::Cuda | Provider::TensorRt => Side::Device,
+        },
+    })
+}
+
+/// Every optimisation; threads are the environment's; memory is planned once,
+/// for shapes do not change.
+fn configure(environment: &Environment) -> Result<SessionBuilder, String> {
+    Session::builder(environment.ort())
+        .map_err(words)?
+        .with_optimization_level(GraphOptimizationLevel::All)
+        .map_err(words)?
+        .with_memory_pattern(true)
+        .map_err(words)?
+        .with_log_level(LogLevel::Warning)
+        .map_err(words)?
+        .with_config_entry("session.record_ep_graph_assignment_info", "1")
+        .map_err(words)
+}
+
+/// The providers to register, each of which fails rather than stand aside. The
+/// CPU is always there and needs none.
+fn dispatches(
+    provider: Provider,
+    file: &NetworkFile,
+) -> Result<Vec<ExecutionProviderDispatch>, String> {
+    let cuda = || {
+        ort::ep::CUDA::default()
+            .with_device_id(0)
+            .build()
+            .error_on_failure()
+    };
+    match provider {
+        Provider::Cpu => Ok(Vec::new()),
+        Provider::Cuda => Ok(vec![cuda()]),
+        Provider::TensorRt => Ok(vec![tensorrt(file)?, cuda()]),
+    }
+}
+
+/// Building an engine takes minutes, so engines and timings are kept in a
+/// folder that only this user can write: they are code. ONNX Runtime names them
+/// after graph, TensorRT version and GPU; the network's hash is added.
+fn tensorrt(file: &NetworkFile) -> Result<ExecutionProviderDispatch, String> {
+    let folder = cache_folder()
+        .map_err(|error| error.to_string())?
+        .join("tensorrt");
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder)
+        .map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    let prefix: String = file.sha256.chars().take(16).collect();
+    tracing::info!(
+        network = file.name,
+        "building or loading a TensorRT engine; the first time takes minutes"
+    );
+    Ok(ort::ep::TensorRT::default()
+        .with_device_id(0)
+        .with_engine_cache(true)
+        .with_engine_cache_path(folder.display())
+        .with_engine_cache_prefix(prefix)
+        .with_timing_cache(true)
+        .with_timing_cache_path(folder.display())
+        .build()
+        .error_on_failure())
+}
+
+fn took_any(provider: Provider, nodes: &[(String, usize)]) -> bool {
+    nodes.iter().any(|(name, _)| match provider {
+        Provider::TensorRt => name == "tensorrt",
+        Provider::Cuda => name == "cuda",
+        Provider::Cpu => name == "cpu",
+    })
+}
+
+/// How many nodes each provider really got, by our short names.
+fn nodes_by_provider(session: &Session) -> ort::Result<Vec<(String, usize)>> {
+    let api = ort::api();
+    let mut subgraphs = std::ptr::null();
+    let mut count = 0;
+    // SAFETY: the session is alive; the call writes a pointer to an array that
+    // the session owns, and its length.
+    let status = unsafe {
+        (api.Session_GetEpGraphAssignmentInfo)(session.ptr(), &mut subgraphs, &mut count)
+    };
+    // SAFETY: every status below was just returned, and is read once.
+    unsafe { ort::Error::result_from_status(status) }?;
+    let mut nodes = BTreeMap::new();
+    for index in 0..count {
+        // SAFETY: `index` is within the array.
+        let subgraph = unsafe { *subgraphs.add(index) };
+        let mut name = std::ptr::null();
+        // SAFETY: the subgraph belongs to the living session.
+        let status = unsafe { (api.EpAssignedSubgraph_GetEpName)(subgraph, &mut name) };
+        // SAFETY: as above.
+        unsafe { ort::Error::result_from_status(status) }?;
+        let (mut members, mut length) = (std::ptr::null(), 0);
+        // SAFETY: as for the name.
+        let status =
+            unsafe { (api.EpAssignedSubgraph_GetNodes)(subgraph, &mut members, &mut length) };
+        // SAFETY: as above.
+        unsafe { ort::Error::result_from_status(status) }?;
+        // SAFETY: the name is a string that ends with zero and belongs to the
+        // living session.
+        let name = unsafe { CStr::from_ptr(name) }.to_string_lossy();
+        *nodes.entry(short_name(&name)).or_insert(0) += length;
+    }
+    Ok(nodes.into_iter().collect())
+}
+
+fn short_name(provider: &str) -> String {
+    match provider {
+        "CPUExecutionProvider" => "cpu".to_owned(),
+        "CUDAExecutionProvider" => "cuda".to_owned(),
+        "TensorrtExecutionProvider" => "tensorrt".to_owned(),
+        other => other.to_owned(),
+    }
+}
