@@ -1,0 +1,364 @@
+//! A camera that plays image files.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use concert_models::image_file::DecodeLimits;
+use concert_models::{Image, Intrinsics};
+
+use super::image_set::NameTime;
+use super::pace::Pace;
+use super::{CameraError, Framer, ImageSource, decode, fault};
+use crate::camera::{Camera, Capture};
+use crate::clock::Clock;
+use crate::frame::Frame;
+use crate::time::Timestamp;
+
+/// Where the intrinsics of a folder of images stand: three rows of three
+/// numbers, in pixels.
+const INTRINSICS_FILE: &str = "camera-intrinsics.txt";
+const MAX_INTRINSICS_BYTES: u64 = 4096;
+
+/// How a camera plays image files.
+#[derive(Debug, Clone)]
+pub struct ImagesOptions {
+    /// Frames per second; above 0, at most 1000.
+    pub rate_hz: f64,
+    /// What happens after the last image.
+    pub rounds: Rounds,
+    /// What the frames are stamped with.
+    pub stamps: Stamps,
+    /// Coordinate frame of the camera; ends in `_optical`.
+    pub frame_id: Arc<str>,
+    /// The camera's intrinsics; where none are given, those in
+    /// `camera-intrinsics.txt` beside the images, which belong to images of
+    /// the first usable image's size.
+    pub intrinsics: Option<Intrinsics>,
+    /// Larger files are refused unread, larger images before any pixel is
+    /// decoded.
+    pub limits: DecodeLimits,
+    /// Up to this many bytes of pixels are decoded at opening and kept, so
+    /// that playing costs no decoding; 0 keeps nothing.
+    pub cache_bytes: usize,
+}
+
+impl Default for ImagesOptions {
+    /// 30 Hz, for ever, stamped with the time of delivery, nothing kept.
+    fn default() -> Self {
+        Self {
+            rate_hz: 30.0,
+            rounds: Rounds::Endless,
+            stamps: Stamps::Now,
+            frame_id: "camera_optical".into(),
+            intrinsics: None,
+            limits: DecodeLimits::default(),
+            cache_bytes: 0,
+        }
+    }
+}
+
+/// What happens after the last image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rounds {
+    /// The camera ends.
+    Once,
+    /// The first image follows.
+    Endless,
+}
+
+/// What frames made of files are stamped with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stamps {
+    /// The robot's clock at delivery.
+    Now,
+    /// What the file names say, where all of them do: seconds
+    /// (`1311868169.163498.png`) or nanoseconds since the Unix epoch; else the
+    /// number at the end of the name (`frame-000012.color.jpg`) counted at the
+    /// rate from the time of opening; else as `Now`. Later rounds are moved
+    /// forward, so that time never runs back at their seams.
+    File,
+}
+
+/// Plays image files at a rate.
+pub struct ImagesCamera {
+    source: ImageSource,
+    files: Vec<PathBuf>,
+    /// As long as `files`; decoded images that are kept.
+    cache: Vec<Option<Image>>,
+    /// As long as `files`, where the names tell time.
+    stamps: Option<FileStamps>,
+    intrinsics_file: Option<IntrinsicsFile>,
+    options: ImagesOptions,
+    framer: Framer,
+    pace: Pace,
+    clock: Arc<dyn Clock>,
+    next: usize,
+    round: u64,
+}
+
+impl ImagesCamera {
+    /// Lists the files and prepares to play them; the first is due at once.
+    ///
+    /// # Errors
+    /// A source without images or that cannot be read, a rate or intrinsics
+    /// that cannot be.
+    pub fn open(
+        source: ImageSource,
+        options: ImagesOptions,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, CameraError> {
+        let files = source.files()?;
+        let framer = Framer::new(&options.frame_id, options.intrinsics)?;
+        let intrinsics_file = match (options.intrinsics, source.folder()) {
+            (None, Some(folder)) => IntrinsicsFile::beside(folder)?,
+            _ => None,
+        };
+        let opened = clock.now();
+        let pace = Pace::starting(clock.monotonic(), options.rate_hz)?;
+        let stamps = match options.stamps {
+            Stamps::Now => None,
+            Stamps::File => FileStamps::of(&files, opened, &pace),
+        };
+        let mut camera = Self {
+            cache: vec![None; files.len()],
+            source,
+            files,
+            stamps,
+            intrinsics_file,
+            options,
+            framer,
+            pace,
+            clock,
+            next: 0,
+            round: 0,
+        };
+        camera.fill_cache();
+        // Decoding took its time; the schedule begins now.
+        camera.pace = Pace::starting(camera.clock.monotonic(), camera.options.rate_hz)?;
+        Ok(camera)
+    }
+
+    /// How many images one round has.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    /// Never: a camera without images is refused at opening.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// A file that cannot be decoded is refused when its turn comes.
+    fn fill_cache(&mut self) {
+        let mut left = self.options.cache_bytes;
+        for (file, kept) in self.files.iter().zip(&mut self.cache) {
+            if left == 0 {
+                return;
+            }
+            if let Ok(image) = read_image(file, &self.options) {
+                if image.bytes().len() > left {
+                    return;
+                }
+                left -= image.bytes().len();
+                *kept = Some(image);
+            }
+        }
+    }
+
+    fn load(&mut self, index: usize) -> Result<Frame, String> {
+        let arrived = self.clock.monotonic();
+        let stamp = match &self.stamps {
+            Some(stamps) => stamps.at(index, self.round),
+            None => self.clock.now(),
+        };
+        let image = match &self.cache[index] {
+            Some(image) => image.clone(),
+            None => read_image(&self.files[index], &self.options)?,
+        };
+        if let Some(file) = self.intrinsics_file.take() {
+            match file.of(&image) {
+                Ok(intrinsics) => self.framer.intrinsics = Some(intrinsics),
+                Err(reason) => tracing::warn!("intrinsics left out: {reason}"),
+            }
+        }
+        self.framer.frame(image, stamp, arrived)
+    }
+}
+
+impl Camera for ImagesCamera {
+    fn describe(&self) -> String {
+        let count = self.files.len();
+        let rate = self.options.rate_hz;
+        let kept = self.cache.iter().flatten().count();
+        format!(
+            "images {} ({count}, {kept} kept decoded) at {rate} Hz",
+            self.source
+        )
+    }
+
+    fn next_frame(&mut self, timeout: Duration) -> Capture {
+        if self.round > 0 && self.options.rounds == Rounds::Once {
+            return Capture::Ended;
+        }
+        if self.pace.wait(&*self.clock, timeout).is_none() {
+            return Capture::Nothing;
+        }
+        let index = self.next;
+        let frame = self.load(index);
+        self.next += 1;
+        if self.next == self.files.len() {
+            self.next = 0;
+            self.round += 1;
+        }
+        match frame {
+            Ok(frame) => Capture::Frame(frame),
+            Err(reason) => Capture::Refused(fault(self.files[index].display().to_string(), reason)),
+        }
+    }
+}
+
+fn read_image(file: &Path, options: &ImagesOptions) -> Result<Image, String> {
+    let bytes = read_bounded(file, options.limits.max_bytes as u64)?;
+    decode(&bytes, &options.limits)
+}
+
+/// The bytes of a file of at most `most` bytes. Only of a plain file: a pipe
+/// would block.
+fn read_bounded(file: &Path, most: u64) -> Result<Vec<u8>, String> {
+    let unreadable = |error| format!("cannot be read: {error}");
+    let about = fs::metadata(file).map_err(unreadable)?;
+    if !about.is_file() {
+        return Err("is not a plain file".into());
+    }
+    let mut bytes = Vec::new();
+    let too_large = |got: u64| format!("file has {got} bytes, but at most {most} are read");
+    if about.len() > most {
+        return Err(too_large(about.len()));
+    }
+    let opened = File::open(file).map_err(unreadable)?;
+    let limit = most.saturating_add(1);
+    opened
+        .take(limit)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    if bytes.len() as u64 > most {
+        return Err(too_large(bytes.len() as u64));
+    }
+    Ok(bytes)
+}
+
+/// When each file of one round was exposed, and how long a round is.
+#[derive(Debug)]
+struct FileStamps {
+    nanos: Vec<i64>,
+    round_nanos: i64,
+}
+
+impl FileStamps {
+    /// `None` where the names do not all tell time the same way.
+    fn of(files: &[PathBuf], opened: Timestamp, pace: &Pace) -> Option<Self> {
+        let times: Vec<NameTime> = files.iter().map(|file| NameTime::of(file)).collect();
+        let nanos: Option<Vec<i64>> = match times.first()? {
+            NameTime::Nanos(_) => {
+                let nanos = |time: &NameTime| match *time {
+                    NameTime::Nanos(nanos) => Some(nanos),
+                    _ => None,
+                };
+                times.iter().map(nanos).collect()
+            }
+            NameTime::Index(first) => {
+                let nanos = |time: &NameTime| match *time {
+                    NameTime::Index(index) => {
+                        let passed = pace.since_start(index.saturating_sub(*first));
+                        Some(opened.after(passed).nanos())
+                    }
+                    _ => None,
+                };
+                times.iter().map(nanos).collect()
+            }
+            NameTime::Nothing => None,
+        };
+        let nanos = nanos?;
+        let (first, last) = (*nanos.iter().min()?, *nanos.iter().max()?);
+        let period = i64::try_from(pace.period().as_nanos()).unwrap_or(i64::MAX);
+        Some(Self {
+            round_nanos: last.saturating_sub(first).saturating_add(period),
+            nanos,
+        })
+    }
+
+    fn at(&self, index: usize, round: u64) -> Timestamp {
+        let rounds = i64::try_from(round).unwrap_or(i64::MAX);
+        let moved = self.round_nanos.saturating_mul(rounds);
+        Timestamp::from_nanos(self.nanos[index].saturating_add(moved))
+    }
+}
+
+/// A 3×3 camera matrix from a file, whose image size is not known yet.
+#[derive(Debug)]
+struct IntrinsicsFile {
+    path: PathBuf,
+    /// Row by row.
+    matrix: [f64; 9],
+}
+
+impl IntrinsicsFile {
+    /// `None` where there is no such file.
+    fn beside(folder: &Path) -> Result<Option<Self>, CameraError> {
+        let path = folder.join(INTRINSICS_FILE);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let unusable = |rule| CameraError::Unusable {
+            subject: path.display().to_string(),
+            rule,
+        };
+        let bytes = read_bounded(&path, MAX_INTRINSICS_BYTES).map_err(unusable)?;
+        let matrix = camera_matrix(&String::from_utf8_lossy(&bytes)).map_err(unusable)?;
+        Ok(Some(Self { path, matrix }))
+    }
+
+    fn of(&self, image: &Image) -> Result<Intrinsics, String> {
+        let [fx, _, cx, _, fy, cy, ..] = self.matrix;
+        let intrinsics = Intrinsics {
+            fx,
+            fy,
+            cx,
+            cy,
+            width: image.width(),
+            height: image.height(),
+        };
+        match intrinsics.fault() {
+            None => Ok(intrinsics),
+            Some(rule) => Err(format!("{}: {rule}", self.path.display())),
+        }
+    }
+}
+
+fn camera_matrix(text: &str) -> Result<[f64; 9], String> {
+    let mut numbers = Vec::new();
+    for word in text.split_whitespace() {
+        let number = word.parse::<f64>().ok().filter(|number| number.is_finite());
+        numbers.push(number.ok_or_else(|| format!("{word:?} is not a finite number"))?);
+    }
+    let count = numbers.len();
+    let matrix: [f64; 9] = numbers
+        .try_into()
+        .map_err(|_| format!("has {count} numbers, but a camera matrix has 9"))?;
+    let [fx, _, _, below, fy, _, last @ ..] = matrix;
+    if fx <= 0.0 || fy <= 0.0 || below != 0.0 || last != [0.0, 0.0, 1.0] {
+        return Err(format!(
+            "rows {matrix:?} are not a camera matrix: [fx s cx] [0 fy cy] [0 0 1], fx and fy above 0"
+        ));
+    }
+    Ok(matrix)
+}
+
+#[cfg(test)]
+#[path = "images_tests.rs"]
+mod tests;
