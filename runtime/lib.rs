@@ -27,6 +27,7 @@ pub mod snapshot;
 pub mod stats;
 pub mod status;
 pub mod time;
+pub mod wire;
 mod wiring;
 
 pub use bus::{Bus, BusError, MemoryBus};

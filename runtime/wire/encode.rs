@@ -1,0 +1,448 @@
+//! From an output's tensor to the message of its task.
+
+use concert_models::Intrinsics;
+use concert_policies::OutputKind;
+
+use super::cdr::CdrWriter;
+use super::common::{Header, Pose, write_header};
+use super::diagnostic_msgs::DiagnosticArray;
+use super::message::Message;
+use super::nav_msgs::Odometry;
+use super::sensor_msgs::{CameraInfo, ImagePrefix, PointField};
+use super::std_msgs::{Float32MultiArray, MultiArrayDimension};
+use super::vision_msgs::{
+    BoundingBox3D, BoundingBox3DArray, Classification, Detection2D, Detection2DArray,
+    ObjectHypothesis,
+};
+use crate::output::Output;
+use crate::status::Status;
+
+/// How many classes a `Classification` names: the best ones.
+pub const MOST_CLASSES: usize = 5;
+
+/// Why an output cannot be written as its task's message.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncodeError {
+    /// The tensor's shape is not one of its task.
+    #[error("output of {task} has shape {shape:?}, but its kind needs {needed}")]
+    Shape {
+        /// Name of the task.
+        task: &'static str,
+        /// Outermost axis first.
+        shape: Vec<usize>,
+        /// In words.
+        needed: String,
+    },
+    /// The tensor holds more or fewer values than its shape says.
+    #[error("output of {task} has {got} values, but shape {shape:?} needs {needed}")]
+    Length {
+        /// Name of the task.
+        task: &'static str,
+        /// Outermost axis first.
+        shape: Vec<usize>,
+        /// Values.
+        needed: usize,
+        /// Values.
+        got: usize,
+    },
+    /// A label does not fit into a byte.
+    #[error("output of {task} labels pixel {pixel} as {label}, but labels must be 0 to 255")]
+    Label {
+        /// Name of the task.
+        task: &'static str,
+        /// In row-major order.
+        pixel: usize,
+        /// What stands there.
+        label: f32,
+    },
+    /// A kind of output that has no message yet.
+    #[error("output of {task} has no message")]
+    NoMessage {
+        /// Name of the task.
+        task: &'static str,
+    },
+}
+
+/// Writes the message of an output; what stood in `to` is lost. Gives the
+/// message's full name.
+///
+/// # Errors
+/// A tensor that does not fit its task.
+pub fn encode(output: &Output, to: &mut Vec<u8>) -> Result<&'static str, EncodeError> {
+    check_length(output)?;
+    let kind = output.origin.task.output;
+    match kind {
+        OutputKind::Dense { channels } => dense(output, channels, to)?,
+        OutputKind::ClassMap => class_map(output, to)?,
+        OutputKind::Classes => classification(output)?.encode(to),
+        OutputKind::Points { columns } => points(output, columns, to)?,
+        OutputKind::Boxes2d => detections(output)?.encode(to),
+        OutputKind::RoomLayout => room_layout(output)?.encode(to),
+        OutputKind::Vector { length, names } => vector(output, length, names)?.encode(to),
+        OutputKind::Odometry => odometry(output)?.encode(to),
+        _ => {
+            let task = output.origin.task.name;
+            return Err(EncodeError::NoMessage { task });
+        }
+    }
+    Ok(kind.message_type())
+}
+
+/// Writes the `CameraInfo` of a dense output at the output's own resolution;
+/// what stood in `to` is lost. Gives `false`, and writes nothing, where the
+/// output is not dense or the camera's intrinsics are not known.
+///
+/// The intrinsics are those of an image without distortion: `d` is zero, `r`
+/// the identity, `p` is `k`.
+pub fn encode_camera_info(output: &Output, to: &mut Vec<u8>) -> bool {
+    let is_dense = matches!(
+        output.origin.task.output,
+        OutputKind::Dense { .. } | OutputKind::ClassMap
+    );
+    let &[_, _, height, width] = output.origin.shape.as_slice() else {
+        return false;
+    };
+    let Some(intrinsics) = output.intrinsics_at_output(width, height) else {
+        return false;
+    };
+    if is_dense {
+        camera_info(header(output), &intrinsics).encode(to);
+    }
+    is_dense
+}
+
+/// Writes the status as a `DiagnosticArray`; what stood in `to` is lost.
+/// Gives the message's full name.
+pub fn encode_status(status: &Status, to: &mut Vec<u8>) -> &'static str {
+    DiagnosticArray::from(status).encode(to);
+    DiagnosticArray::TYPE
+}
+
+/// The `CameraInfo` of a pinhole camera without distortion.
+#[must_use]
+pub fn camera_info(header: Header, intrinsics: &Intrinsics) -> CameraInfo {
+    let Intrinsics { fx, fy, cx, cy, .. } = *intrinsics;
+    CameraInfo {
+        header,
+        height: small(intrinsics.height),
+        width: small(intrinsics.width),
+        distortion_model: "plumb_bob".to_owned(),
+        d: vec![0.0; 5],
+        k: [fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0],
+        r: [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
+        p: [fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0],
+    }
+}
+
+fn header(output: &Output) -> Header {
+    Header {
+        stamp: output.stamp,
+        frame_id: output.frame_id.to_string(),
+    }
+}
+
+fn small(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+fn check_length(output: &Output) -> Result<(), EncodeError> {
+    let shape = &output.origin.shape;
+    let needed = shape
+        .iter()
+        .try_fold(1_usize, |product, side| product.checked_mul(*side))
+        .unwrap_or(usize::MAX);
+    if needed != output.values.len() {
+        return Err(EncodeError::Length {
+            task: output.origin.task.name,
+            shape: shape.clone(),
+            needed,
+            got: output.values.len(),
+        });
+    }
+    Ok(())
+}
+
+fn wrong_shape(output: &Output, needed: impl Into<String>) -> EncodeError {
+    EncodeError::Shape {
+        task: output.origin.task.name,
+        shape: output.origin.shape.clone(),
+        needed: needed.into(),
+    }
+}
+
+fn dense(output: &Output, channels: usize, to: &mut Vec<u8>) -> Result<(), EncodeError> {
+    let (height, width) = match *output.origin.shape.as_slice() {
+        [1, c, height, width] if c == channels => (height, width),
+        _ => return Err(wrong_shape(output, format!("[1, {channels}, h, w]"))),
+    };
+    let step = width * channels * size_of::<f32>();
+    let mut writer = CdrWriter::begin(to);
+    ImagePrefix {
+        stamp: output.stamp,
+        frame_id: &output.frame_id,
+        height: small(height),
+        width: small(width),
+        encoding: &format!("32FC{channels}"),
+        is_bigendian: false,
+        step: small(step),
+        data_bytes: step * height,
+    }
+    .write(&mut writer);
+    let values = &output.values;
+    if channels == 1 {
+        writer.raw_f32s(values.iter().copied());
+    } else {
+        // Channel by channel in the tensor, pixel by pixel in the message.
+        let pixels = height * width;
+        for pixel in 0..pixels {
+            writer.raw_f32s((0..channels).map(|channel| values[channel * pixels + pixel]));
+        }
+    }
+    Ok(())
+}
+
+fn class_map(output: &Output, to: &mut Vec<u8>) -> Result<(), EncodeError> {
+    let (classes, height, width) = match *output.origin.shape.as_slice() {
+        [1, classes @ 1..=256, height, width] => (classes, height, width),
+        _ => return Err(wrong_shape(output, "[1, 1 to 256, h, w]")),
+    };
+    let pixels = height * width;
+    let values = &output.values;
+    if classes == 1 {
+        check_labels(output)?;
+    }
+    let mut writer = CdrWriter::begin(to);
+    ImagePrefix {
+        stamp: output.stamp,
+        frame_id: &output.frame_id,
+        height: small(height),
+        width: small(width),
+        encoding: "mono8",
+        is_bigendian: false,
+        step: small(width),
+        data_bytes: pixels,
+    }
+    .write(&mut writer);
+    writer.raw_bytes((0..pixels).map(|pixel| {
+        if classes == 1 {
+            return values[pixel].round() as u8;
+        }
+        let score = |class: usize| values[class * pixels + pixel];
+        // The first of equals; a NaN never wins.
+        let best = (1..classes).fold(0, |best, class| {
+            let wins = score(class) > score(best) || score(best).is_nan();
+            if wins { class } else { best }
+        });
+        best as u8
+    }));
+    Ok(())
+}
+
+fn check_labels(output: &Output) -> Result<(), EncodeError> {
+    let is_label = |label: &f32| (0.0..=255.0).contains(&label.round());
+    match output.values.iter().position(|label| !is_label(label)) {
+        None => Ok(()),
+        Some(pixel) => Err(EncodeError::Label {
+            task: output.origin.task.name,
+            pixel,
+            label: output.values[pixel],
+        }),
+    }
+}
+
+/// Name of a class, or its index where it has none.
+fn class_id(output: &Output, class: usize) -> String {
+    let name = output.origin.labels.get(class).cloned();
+    name.unwrap_or_else(|| class.to_string())
+}
+
+fn classification(output: &Output) -> Result<Classification, EncodeError> {
+    if !matches!(output.origin.shape.as_slice(), [1, 1..=usize::MAX]) {
+        return Err(wrong_shape(output, "[1, n]"));
+    }
+    let mut order: Vec<usize> = (0..output.values.len()).collect();
+    // `max` passes NaN over, so that one never comes first.
+    let score = |class: &usize| output.values[*class].max(f32::NEG_INFINITY);
+    order.sort_by(|a, b| score(b).total_cmp(&score(a)));
+    order.truncate(MOST_CLASSES);
+    let results = order.into_iter().map(|class| ObjectHypothesis {
+        class_id: class_id(output, class),
+        score: f64::from(output.values[class]),
+    });
+    Ok(Classification {
+        header: header(output),
+        results: results.collect(),
+    })
+}
+
+/// Rows whose score is above 0; all where there is no score.
+fn scored_rows<'a>(
+    output: &'a Output,
+    columns: &'static [&'static str],
+) -> Result<impl Iterator<Item = &'a [f32]> + Clone + use<'a>, EncodeError> {
+    match *output.origin.shape.as_slice() {
+        [1, _, n] if n == columns.len() && n > 0 => {}
+        _ => return Err(wrong_shape(output, format!("[1, n, {}]", columns.len()))),
+    }
+    let score = columns.iter().position(|column| *column == "score");
+    let rows = output.values.chunks_exact(columns.len());
+    Ok(rows.filter(move |row| score.is_none_or(|score| row[score] > 0.0)))
+}
+
+fn points(
+    output: &Output,
+    columns: &'static [&'static str],
+    to: &mut Vec<u8>,
+) -> Result<(), EncodeError> {
+    let rows = scored_rows(output, columns)?;
+    let point_step = columns.len() * size_of::<f32>();
+    let width = rows.clone().count();
+    let is_dense = rows.clone().flatten().all(|value| value.is_finite());
+    let mut writer = CdrWriter::begin(to);
+    write_header(&mut writer, output.stamp, &output.frame_id);
+    writer.u32(1);
+    writer.u32(small(width));
+    writer.count(columns.len());
+    for (index, column) in columns.iter().enumerate() {
+        writer.string(column);
+        writer.u32(small(index * size_of::<f32>()));
+        writer.u8(PointField::FLOAT32);
+        writer.u32(1);
+    }
+    writer.bool(false);
+    writer.u32(small(point_step));
+    writer.u32(small(point_step * width));
+    writer.count(point_step * width);
+    let pixels = pixel_columns(columns);
+    let mut point = Vec::with_capacity(columns.len());
+    for row in rows {
+        point.clear();
+        point.extend_from_slice(row);
+        for [u, v] in pixels.iter().copied() {
+            let pixel = [f64::from(row[u]), f64::from(row[v])];
+            let [in_image_u, in_image_v] = output.image_from_output.apply(pixel);
+            point[u] = in_image_u as f32;
+            point[v] = in_image_v as f32;
+        }
+        writer.raw_f32s(point.iter().copied());
+    }
+    writer.bool(is_dense);
+    Ok(())
+}
+
+/// Which pairs of columns are pixels of the network's input.
+fn pixel_columns(columns: &[&str]) -> Vec<[usize; 2]> {
+    let find = |name: &str| columns.iter().position(|column| *column == name);
+    [("u", "v"), ("u_previous", "v_previous")]
+        .into_iter()
+        .filter_map(|(u, v)| Some([find(u)?, find(v)?]))
+        .collect()
+}
+
+fn detections(output: &Output) -> Result<Detection2DArray, EncodeError> {
+    let columns = output.origin.task.output.columns().unwrap_or_default();
+    let header = header(output);
+    let detection = |row: &[f32]| {
+        let corner = |u: f32, v: f32| {
+            let pixel = [f64::from(u), f64::from(v)];
+            output.image_from_output.apply(pixel)
+        };
+        let (first, last) = (corner(row[0], row[1]), corner(row[2], row[3]));
+        Detection2D {
+            header: header.clone(),
+            results: vec![ObjectHypothesis {
+                // Saturates; a class is never negative.
+                class_id: class_id(output, row[4] as usize),
+                score: f64::from(row[5]),
+            }],
+            center: [0, 1].map(|axis| 0.5 * (first[axis] + last[axis])),
+            theta: 0.0,
+            size: [0, 1].map(|axis| (last[axis] - first[axis]).abs()),
+            id: String::new(),
+        }
+    };
+    let detections = scored_rows(output, columns)?.map(detection).collect();
+    Ok(Detection2DArray { header, detections })
+}
+
+fn room_layout(output: &Output) -> Result<BoundingBox3DArray, EncodeError> {
+    let &[x, y, z, about_x, about_y, about_z, sx, sy, sz] = output.values.as_slice() else {
+        return Err(wrong_shape(output, "[1, 9]"));
+    };
+    let room_from_optical = quaternion_from_static_xyz([about_x, about_y, about_z].map(f64::from));
+    let [qx, qy, qz, qw] = room_from_optical;
+    let room = BoundingBox3D {
+        center: Pose {
+            position: [x, y, z].map(f64::from),
+            // A box's pose is header from box: optical_from_room.
+            orientation: [-qx, -qy, -qz, qw],
+        },
+        size: [sx, sy, sz].map(f64::from),
+    };
+    Ok(BoundingBox3DArray {
+        header: header(output),
+        boxes: vec![room],
+    })
+}
+
+/// Quaternion x, y, z, w of the rotation Rz · Ry · Rx: first about x, then
+/// about y, then about z, the axes standing still.
+fn quaternion_from_static_xyz(angles: [f64; 3]) -> [f64; 4] {
+    let [(sx, cx), (sy, cy), (sz, cz)] = angles.map(|angle| (0.5 * angle).sin_cos());
+    [
+        sx * cy * cz - cx * sy * sz,
+        cx * sy * cz + sx * cy * sz,
+        cx * cy * sz - sx * sy * cz,
+        cx * cy * cz + sx * sy * sz,
+    ]
+}
+
+fn vector(
+    output: &Output,
+    length: usize,
+    names: &[&str],
+) -> Result<Float32MultiArray, EncodeError> {
+    if output.origin.shape != [1, length] {
+        return Err(wrong_shape(output, format!("[1, {length}]")));
+    }
+    Ok(Float32MultiArray {
+        dimensions: vec![MultiArrayDimension {
+            label: names.join(","),
+            size: small(length),
+            stride: small(length),
+        }],
+        data_offset: 0,
+        data: output.values.clone(),
+    })
+}
+
+/// The frame that odometry starts from: where the camera was at first.
+const ODOMETRY_FRAME: &str = "odom";
+
+/// `[1, 13]`: position x, y, z (m), quaternion x, y, z, w of
+/// `odom_from_optical`, velocity x, y, z (m/s) and angular velocity x, y, z
+/// (rad/s) in the optical frame.
+fn odometry(output: &Output) -> Result<Odometry, EncodeError> {
+    let values: [f32; 13] = output
+        .values
+        .as_slice()
+        .try_into()
+        .map_err(|_| wrong_shape(output, "[1, 13]"))?;
+    let [px, py, pz, qx, qy, qz, qw, vx, vy, vz, wx, wy, wz] = values.map(f64::from);
+    Ok(Odometry {
+        header: Header {
+            stamp: output.stamp,
+            frame_id: ODOMETRY_FRAME.to_owned(),
+        },
+        child_frame_id: output.frame_id.to_string(),
+        pose: Pose {
+            position: [px, py, pz],
+            orientation: [qx, qy, qz, qw],
+        },
+        pose_covariance: [0.0; 36],
+        linear: [vx, vy, vz],
+        angular: [wx, wy, wz],
+        twist_covariance: [0.0; 36],
+    })
+}

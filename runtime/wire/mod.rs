@@ -1,0 +1,21 @@
+//! Outputs and status as ROS 2 messages: plain computation, no bus.
+
+pub mod attachment;
+pub mod cdr;
+pub mod common;
+pub mod diagnostic_msgs;
+pub mod encode;
+pub mod message;
+pub mod nav_msgs;
+pub mod sensor_msgs;
+pub mod std_msgs;
+pub mod tf2_msgs;
+pub mod vision_msgs;
+
+pub use attachment::{Attachment, AttachmentError};
+pub use cdr::CdrError;
+pub use encode::{EncodeError, encode, encode_camera_info, encode_status};
+pub use message::{AnyMessage, Message};
+
+#[cfg(test)]
+mod tests;
