@@ -3,6 +3,7 @@
 //!
 //! Nothing here names ONNX Runtime, zenoh, a camera or a clock.
 
+pub mod card;
 pub mod contract;
 pub mod digest;
 pub mod engine;

