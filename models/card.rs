@@ -10,14 +10,16 @@ mod raw;
 mod write;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use concert_policies::{Input, Task};
 
 use crate::contract::InputContract;
 use crate::tensor::TensorSpec;
 
+pub(crate) use fault::shown;
 pub use fault::{CardError, CardFault};
+pub(crate) use parse::is_safe_name;
 
 /// Longest card, in bytes.
 pub const MAX_CARD_BYTES: usize = 256 << 10;

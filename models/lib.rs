@@ -12,8 +12,10 @@ pub mod geometry;
 pub mod image;
 pub mod image_file;
 pub mod onnx;
+pub mod pair;
 pub mod preprocess;
 mod resample;
+pub mod store;
 pub mod tensor;
 
 pub use engine::{Engine, EngineError, Network, NetworkFile, Placement, Slot, Terminator, Wiring};
