@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::check::{CheckError, CheckLimits, Checked, check};
 use super::elem;
 use super::names;
-use super::proto::{DimensionValue, GraphProto, TensorProto, ValueInfoProto};
+use super::proto::{DimensionValue, GraphProto, NodeProto, TensorProto, ValueInfoProto};
 
 /// Length of an axis, as the file states it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
@@ -218,53 +218,60 @@ fn count_operators(graph: &GraphProto, operators: &mut BTreeMap<String, usize>) 
     }
 }
 
+/// Operators that end what is laid out over the image.
+const POOLING: [&str; 4] = [
+    "GlobalAveragePool",
+    "GlobalMaxPool",
+    "ReduceMean",
+    "Flatten",
+];
+
 /// Places where everything computed from the inputs passes through one tensor,
 /// and where a block ends: the tensor is read more than once (a skip begins),
-/// or the next such tensor has another resolution, or there is no next one.
+/// the next such tensor is larger or pools this one, or there is no next one.
 fn taps(graph: &GraphProto) -> Vec<TapCandidate> {
     let values: HashMap<&str, &ValueInfoProto> = (graph.value_info.iter())
         .chain(&graph.output)
         .map(|info| (info.name(), info))
         .collect();
     let narrow = bottlenecks(graph);
+    let size = |node: &NodeProto| {
+        let shape = value(values.get(node.output.first()?.as_str())?).shape?;
+        Some(shape.iter().fold(1i64, |n, dim| match dim {
+            Dim::Fixed(length) => n.saturating_mul(*length),
+            _ => n,
+        }))
+    };
     let mut taps = Vec::new();
     for (place, &(index, readers)) in narrow.iter().enumerate() {
         let node = &graph.node[index];
-        let Some(name) = node.output.first() else {
-            continue;
-        };
-        let shape = |name: &str| values.get(name).and_then(|info| value(info).shape);
         let next = narrow.get(place + 1).map(|&(next, _)| &graph.node[next]);
-        let next_shape = next.and_then(|next| shape(next.output.first()?));
-        let own = shape(name);
-        let ends = match (&own, &next_shape) {
-            _ if next.is_none() => true,
-            (Some(own), Some(next)) => resolution(own) != resolution(next),
-            _ => false,
-        };
+        let ends = next.is_none_or(|next| {
+            let grows = size(node).zip(size(next)).is_some_and(|(a, b)| a < b);
+            grows || POOLING.contains(&next.op_type())
+        });
         if ends || readers > 1 {
-            taps.push(TapCandidate {
-                value: values.get(name.as_str()).map_or_else(
-                    || Value {
-                        name: name.clone(),
-                        dtype: None,
-                        shape: None,
-                    },
-                    |info| value(info),
-                ),
-                operator: node.op_type().to_owned(),
-                nodes_before: index + 1,
-            });
+            taps.push(candidate(node, index, &values));
         }
     }
     taps
 }
 
-/// Height and width of an image-like tensor (NCHW), else the whole shape.
-fn resolution(shape: &[Dim]) -> &[Dim] {
-    match shape {
-        [_, _, resolution @ ..] if resolution.len() == 2 => resolution,
-        other => other,
+fn candidate(
+    node: &NodeProto,
+    index: usize,
+    values: &HashMap<&str, &ValueInfoProto>,
+) -> TapCandidate {
+    let name = node.output.first().map_or("", String::as_str);
+    let unstated = || Value {
+        name: name.to_owned(),
+        dtype: None,
+        shape: None,
+    };
+    TapCandidate {
+        value: values.get(name).map_or_else(unstated, |info| value(info)),
+        operator: node.op_type().to_owned(),
+        nodes_before: index + 1,
     }
 }
 

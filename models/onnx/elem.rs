@@ -73,24 +73,22 @@ pub(super) fn typed_entries(tensor: &TensorProto, elements: u64) -> Option<(u64,
     })
 }
 
-/// The values of a small integer tensor (i64 or i32), as shapes are given.
-pub(super) fn integers(tensor: &TensorProto) -> Option<Vec<i64>> {
+/// The first values, at most `limit`, of an integer tensor (i64 or i32).
+pub(super) fn integers(tensor: &TensorProto, limit: usize) -> Option<Vec<i64>> {
     let raw = tensor.raw_data.as_deref().filter(|raw| !raw.is_empty());
     match (tensor.data_type(), raw) {
-        (7, None) => Some(tensor.int64_data.clone()),
-        (6, None) => Some(tensor.int32_data.iter().map(|&v| v.into()).collect()),
+        (7, None) => Some(tensor.int64_data.iter().copied().take(limit).collect()),
+        (6, None) => {
+            let values = tensor.int32_data.iter().take(limit);
+            Some(values.map(|&v| v.into()).collect())
+        }
         (7, Some(raw)) => {
-            let (chunks, _) = raw.as_chunks::<8>();
-            Some(chunks.iter().map(|c| i64::from_le_bytes(*c)).collect())
+            let values = raw.as_chunks::<8>().0.iter().take(limit);
+            Some(values.map(|c| i64::from_le_bytes(*c)).collect())
         }
         (6, Some(raw)) => {
-            let (chunks, _) = raw.as_chunks::<4>();
-            Some(
-                chunks
-                    .iter()
-                    .map(|c| i32::from_le_bytes(*c).into())
-                    .collect(),
-            )
+            let values = raw.as_chunks::<4>().0.iter().take(limit);
+            Some(values.map(|c| i32::from_le_bytes(*c).into()).collect())
         }
         _ => None,
     }

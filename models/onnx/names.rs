@@ -132,7 +132,7 @@ pub(super) fn drop_initialised_inputs(graph: &mut GraphProto) {
 }
 
 /// Longest name that is compared for likeness.
-const MAX_COMPARED: usize = 200;
+const MAX_COMPARED: usize = 100;
 
 /// The at most three names most like `wanted`, as an ending for a message.
 pub(super) fn near<'a>(wanted: &str, names: impl Iterator<Item = &'a str>) -> String {

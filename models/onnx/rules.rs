@@ -226,7 +226,8 @@ impl Rules<'_> {
             let attribute = |name| node.attribute.iter().find(|a| a.name() == name);
             let given = |input: usize| {
                 let tensor = constants.get(node.input.get(input)?.as_str())?;
-                elem::integers(tensor)
+                // One more than allowed is enough to be refused.
+                elem::integers(tensor, self.limits.max_rank.saturating_add(1))
             };
             let shape = match node.op_type() {
                 "Constant" => {

@@ -37,6 +37,8 @@ enum Kind {
     Words(usize),
     /// Text or bytes.
     Bytes,
+    /// A name: short, and fit to be printed.
+    Name,
     /// A message.
     Sub(Message),
     /// Data outside the file, in any form.
@@ -79,21 +81,24 @@ impl Message {
             (Message::Model, 20) => Refused("training graphs"),
             (Message::Model, 25) => Refused("functions"),
             (Message::Model, 26) => Refused("device configurations"),
-            (Message::Opset, 1) => Bytes,
+            (Message::Opset, 1) => Name,
             (Message::Opset, 2) => Varint,
             (Message::Entry, 1 | 2) => Bytes,
             (Message::Graph, 1) => Sub(Message::Node),
-            (Message::Graph, 2 | 10) => Bytes,
+            (Message::Graph, 2) => Name,
+            (Message::Graph, 10) => Bytes,
             (Message::Graph, 5) => Sub(Message::Tensor),
             (Message::Graph, 11..=13) => Sub(Message::ValueInfo),
             (Message::Graph, 14) => Refused("quantisation annotations"),
             (Message::Graph, 15) => Refused("sparse initialisers"),
             (Message::Graph, 16) => Sub(Message::Entry),
-            (Message::Node, 1 | 2 | 3 | 4 | 6 | 7 | 8) => Bytes,
+            (Message::Node, 1 | 2 | 3 | 4 | 7 | 8) => Name,
+            (Message::Node, 6) => Bytes,
             (Message::Node, 5) => Sub(Message::Attribute),
             (Message::Node, 9) => Sub(Message::Entry),
             (Message::Node, 10) => Refused("device configurations"),
-            (Message::Attribute, 1 | 4 | 9 | 13) => Bytes,
+            (Message::Attribute, 1) => Name,
+            (Message::Attribute, 4 | 9 | 13) => Bytes,
             (Message::Attribute, 2 | 7) => Words(4),
             (Message::Attribute, 3 | 20) => Varint,
             (Message::Attribute, 5 | 10) => Sub(Message::Tensor),
@@ -106,12 +111,14 @@ impl Message {
             (Message::Tensor, 2) => Varint,
             (Message::Tensor, 3) => Refused("tensors in segments"),
             (Message::Tensor, 4) => Words(4),
-            (Message::Tensor, 6 | 8 | 9 | 12) => Bytes,
+            (Message::Tensor, 8) => Name,
+            (Message::Tensor, 6 | 9 | 12) => Bytes,
             (Message::Tensor, 10) => Words(8),
             (Message::Tensor, 13) => External,
             (Message::Tensor, 14) => Location,
             (Message::Tensor, 16) => Sub(Message::Entry),
-            (Message::ValueInfo, 1 | 3) => Bytes,
+            (Message::ValueInfo, 1) => Name,
+            (Message::ValueInfo, 3) => Bytes,
             (Message::ValueInfo, 2) => Sub(Message::Type),
             (Message::ValueInfo, 4) => Sub(Message::Entry),
             (Message::Type, 1) => Sub(Message::TensorType),
@@ -127,7 +134,7 @@ impl Message {
             (Message::MapType, 2) => Sub(Message::Type),
             (Message::Shape, 1) => Sub(Message::Dimension),
             (Message::Dimension, 1) => Varint,
-            (Message::Dimension, 2 | 3) => Bytes,
+            (Message::Dimension, 2 | 3) => Name,
             _ => return None,
         })
     }
@@ -135,6 +142,9 @@ impl Message {
 
 /// Deepest nesting of messages; below the decoder's own limit of 100.
 const MAX_MESSAGE_DEPTH: usize = 64;
+
+/// Longest name; exporters write paths of modules, a few hundred bytes at most.
+const MAX_NAME_BYTES: usize = 4096;
 
 /// Walks a whole `ModelProto`.
 ///
@@ -224,8 +234,11 @@ impl<'a> Walk<'a> {
                 Kind::Location if self.file[value..at] != [0] => {
                     return Err(external(tensor_name, start));
                 }
-                Kind::Bytes if message == Message::Tensor && number == 8 => {
-                    tensor_name = &self.file[self.body_start(message, value, end)?..at];
+                Kind::Name => {
+                    let name = self.name(message, value, at)?;
+                    if message == Message::Tensor {
+                        tensor_name = name;
+                    }
                 }
                 _ => {}
             }
@@ -293,34 +306,16 @@ impl<'a> Walk<'a> {
                 self.scalar()?;
                 self.varint(message, at, end)?;
             }
-            (Kind::Words(4), 5) | (Kind::Words(8), 1) => {
+            (Kind::Words(4), 5) => {
                 self.scalar()?;
-                let Kind::Words(bytes) = kind else {
-                    return Ok(());
-                };
-                self.skip(message, at, end, bytes as u64)?;
+                self.skip(message, at, end, 4)?;
             }
-            (Kind::Varints, 2) => {
-                let length = self.varint(message, at, end)?;
-                let mut element = *at;
-                self.skip(message, at, end, length)?;
-                while element < *at {
-                    self.scalar()?;
-                    self.varint(message, &mut element, *at)?;
-                }
+            (Kind::Words(8), 1) => {
+                self.scalar()?;
+                self.skip(message, at, end, 8)?;
             }
-            (Kind::Words(bytes), 2) => {
-                let length = self.varint(message, at, end)?;
-                self.skip(message, at, end, length)?;
-                if length % bytes as u64 != 0 {
-                    return Err(self.malformed(
-                        message,
-                        start,
-                        "packed floats fill a whole number of elements",
-                    ));
-                }
-            }
-            (Kind::Bytes | Kind::Sub(_) | Kind::External, 2) => {
+            (Kind::Varints | Kind::Words(_), 2) => self.packed(message, kind, at, end)?,
+            (Kind::Bytes | Kind::Name | Kind::Sub(_) | Kind::External, 2) => {
                 count(
                     &mut self.texts,
                     self.limits.max_texts,
@@ -341,12 +336,56 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
+    /// Moves past packed numbers: varints are counted one by one, as each may
+    /// grow eightfold; words take in memory what they take here.
+    fn packed(
+        &mut self,
+        message: Message,
+        kind: Kind,
+        at: &mut usize,
+        end: usize,
+    ) -> Result<(), CheckError> {
+        let start = *at;
+        let length = self.varint(message, at, end)?;
+        let mut element = *at;
+        self.skip(message, at, end, length)?;
+        if let Kind::Words(bytes) = kind {
+            if length % bytes as u64 != 0 {
+                let rule = "packed floats fill a whole number of elements";
+                return Err(self.malformed(message, start, rule));
+            }
+            return Ok(());
+        }
+        while element < *at {
+            self.scalar()?;
+            self.varint(message, &mut element, *at)?;
+        }
+        Ok(())
+    }
+
     fn scalar(&mut self) -> Result<(), CheckError> {
         count(
             &mut self.scalars,
             self.limits.max_scalars,
             "numbers outside raw data",
         )
+    }
+
+    /// The name between a length prefix at `at` and `end`.
+    fn name(&self, message: Message, at: usize, end: usize) -> Result<&'a [u8], CheckError> {
+        let file: &'a [u8] = self.file;
+        let name = &file[self.body_start(message, at, end)?..end];
+        if name.len() > MAX_NAME_BYTES {
+            return Err(CheckError::TooMany {
+                what: "bytes in one name",
+                found: name.len(),
+                limit: MAX_NAME_BYTES,
+            });
+        }
+        if name.iter().any(u8::is_ascii_control) {
+            return Err(self.malformed(message, at, "a name has no control characters"));
+        }
+        Ok(name)
     }
 
     /// Where the body after a length prefix at `at` begins.
@@ -407,7 +446,7 @@ impl<'a> Walk<'a> {
 
 fn external(name: &[u8], offset: usize) -> CheckError {
     CheckError::ExternalData {
-        tensor: String::from_utf8_lossy(&name[..name.len().min(200)]).into_owned(),
+        tensor: String::from_utf8_lossy(name).into_owned(),
         offset,
     }
 }
