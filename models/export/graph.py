@@ -36,9 +36,14 @@ def fold_constants(model: onnx.ModelProto) -> None:
     from onnx.reference import ReferenceEvaluator
 
     graph, known = model.graph, constants_of(model.graph)
+    shapes = fixed_shapes(model)
     kept = []
     for node in graph.node:
         inputs = [name for name in node.input if name]
+        if node.op_type == "Shape" and not node.attribute and inputs[0] in shapes:
+            known[node.output[0]] = np.asarray(shapes[inputs[0]], dtype=np.int64)
+            graph.initializer.append(numpy_helper.from_array(known[node.output[0]], node.output[0]))
+            continue
         if node.op_type != "Constant" and not all(name in known for name in inputs):
             kept.append(node)
             continue
@@ -57,6 +62,17 @@ def constants_of(graph: onnx.GraphProto) -> dict:
         if node.op_type == "Constant":
             known[node.output[0]] = numpy_helper.to_array(node.attribute[0].t)
     return known
+
+
+def fixed_shapes(model: onnx.ModelProto) -> dict:
+    """The shape of every tensor whose dimensions are all known."""
+    graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    shapes = {}
+    for value in [*graph.input, *graph.value_info, *graph.output]:
+        sizes = value.type.tensor_type.shape.dim
+        if all(size.HasField("dim_value") for size in sizes):
+            shapes[value.name] = [size.dim_value for size in sizes]
+    return shapes
 
 
 def fold_padding(graph: onnx.GraphProto) -> None:

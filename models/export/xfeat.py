@@ -62,23 +62,50 @@ class Encoder(torch.nn.Module):
 
     def forward(self, image):
         descriptors, keypoint_logits, reliability = self.network(image)
-        return F.normalize(descriptors, dim=1), reliability, keypoint_logits
+        return unit(descriptors, 1), reliability, keypoint_logits
+
+
+def unit(vectors: torch.Tensor, dim: int) -> torch.Tensor:
+    """L2-normalised along `dim`, as `torch.nn.functional.normalize`, which exports with needless shape arithmetic."""
+    return vectors / vectors.norm(dim=dim, keepdim=True).clamp(min=1e-12)
+
+
+def position_in_level(length: int) -> torch.Tensor:
+    """[length]: where upstream samples a level of length / 8 cells for every input pixel along one axis.
+
+    Pixel x of W stands at x w / (W - 1) - 1/2 in a map of width w (`InterpolateSparse2d`: corners are aligned when
+    normalising, but not when sampling); outside of the map are zeros.
+    """
+    return torch.arange(length, dtype=torch.float64) * (length // CELL) / (length - 1) - 0.5
 
 
 def bilinear_matrix(length: int) -> torch.Tensor:
     """[length, length / 8]: interpolates along one axis of a level at every input pixel.
 
-    Upstream samples pixel x of W at x w / (W - 1) - 1/2 in a map of width w, with zeros outside the map
-    (`InterpolateSparse2d`); bilinear sampling is separable, so two such matrices do what it does.
+    Bilinear sampling is separable, so two such matrices do what upstream does point by point.
     """
-    cells = length // CELL
-    position = torch.arange(length, dtype=torch.float64) * cells / (length - 1) - 0.5
-    distance = (position[:, None] - torch.arange(cells, dtype=torch.float64)[None, :]).abs()
+    cells = torch.arange(length // CELL, dtype=torch.float64)
+    distance = (position_in_level(length)[:, None] - cells[None, :]).abs()
     return (1.0 - distance).clamp(min=0.0).float()
 
 
+def bicubic_taps(length: int) -> tuple:
+    """Cells [length, 4] and weights [length, 4] of bicubic sampling along one axis, for every input pixel.
+
+    R. Keys, "Cubic convolution interpolation for digital image processing", 1981, with a = -0.75 as PyTorch has it.
+    """
+    a, cells, position = -0.75, length // CELL, position_in_level(length)
+    tap = position.floor()[:, None] + torch.arange(-1, 3)
+    distance = (position[:, None] - tap).abs()
+    near = ((a + 2) * distance - (a + 3)) * distance**2 + 1
+    far = ((a * distance - 5 * a) * distance + 8 * a) * distance - 4 * a
+    inside = (tap >= 0) & (tap < cells)
+    weight = torch.where(distance <= 1, near, far) * inside
+    return tap.clamp(0, cells - 1).long(), weight.float()
+
+
 class Keypoints(torch.nn.Module):
-    """The best points of one frame: positions [1, 512, 2] in input pixels (u, v) and scores [1, 512].
+    """The best points of one frame: positions [512, 2] in input pixels (u, v; whole numbers) and scores [512].
 
     Absent points have score 0 and stand at 0, 0.
     """
@@ -89,8 +116,11 @@ class Keypoints(torch.nn.Module):
         self.register_buffer("across", bilinear_matrix(INPUT["width"]).t().contiguous())
 
     def forward(self, keypoint_logits, reliability):
-        # Channel 64 is the dustbin: "no keypoint in this cell".
-        heat = F.pixel_shuffle(torch.softmax(keypoint_logits, dim=1)[:, :-1], CELL)
+        height, width = INPUT["height"], INPUT["width"]
+        probability = torch.softmax(keypoint_logits.permute(0, 2, 3, 1), dim=-1)
+        # Channel 64 is the dustbin ("no keypoint in this cell"); the others are the cell's 8 x 8 pixels, row by row.
+        heat = probability[..., :-1].reshape(height // CELL, width // CELL, CELL, CELL)
+        heat = heat.permute(0, 2, 1, 3).reshape(1, 1, height, width)
         margin = SUPPRESSION_WINDOW // 2
         # The maximum over a square is the maximum over rows of the maxima over columns.
         around = F.max_pool2d(heat, (1, SUPPRESSION_WINDOW), stride=1, padding=(0, margin))
@@ -98,10 +128,10 @@ class Keypoints(torch.nn.Module):
         is_peak = (heat == around) & (heat > DETECTION_THRESHOLD)
         score = heat * (self.down @ reliability @ self.across)
         score = torch.where(is_peak, score, torch.zeros(()))
-        best, index = score.reshape(1, -1).topk(MOST_POINTS, dim=1)
-        row = torch.div(index, INPUT["width"], rounding_mode="floor")
-        position = torch.stack((index - row * INPUT["width"], row), dim=-1).float()
-        return position * (best > 0).unsqueeze(-1).float(), best
+        best, index = score.reshape(height * width).topk(MOST_POINTS)
+        index = index * (best > 0).long()
+        row = torch.div(index, width, rounding_mode="trunc")
+        return torch.stack((index - row * width, row), dim=-1), best
 
 
 class Keypoints2d(torch.nn.Module):
@@ -113,7 +143,7 @@ class Keypoints2d(torch.nn.Module):
 
     def forward(self, keypoint_logits, reliability):
         position, score = self.keypoints(keypoint_logits, reliability)
-        return torch.cat((position, score.unsqueeze(-1)), dim=-1)
+        return torch.cat((position.float(), score.unsqueeze(1)), dim=1).unsqueeze(0)
 
 
 class PointMatching(torch.nn.Module):
@@ -125,13 +155,18 @@ class PointMatching(torch.nn.Module):
     def __init__(self):
         super().__init__()
         self.keypoints = Keypoints()
-        self.register_buffer("longest", torch.tensor([INPUT["width"] - 1.0, INPUT["height"] - 1.0]))
+        self.columns, self.column_weights = bicubic_taps(INPUT["width"])
+        self.rows, self.row_weights = bicubic_taps(INPUT["height"])
 
     def sample(self, descriptors, position):
         """[512, 64]: upstream's bicubic interpolation, normalised again."""
-        grid = (2.0 * position / self.longest - 1.0).unsqueeze(1)
-        sampled = F.grid_sample(descriptors, grid, mode="bicubic", align_corners=False)
-        return F.normalize(sampled[0, :, 0], dim=0).t()
+        u, v = position[:, 0], position[:, 1]
+        width = INPUT["width"] // CELL
+        cell = (self.rows[v] * width).unsqueeze(2) + self.columns[u].unsqueeze(1)
+        weight = self.row_weights[v].unsqueeze(2) * self.column_weights[u].unsqueeze(1)
+        at_cell = descriptors.reshape(64, -1).t()
+        taps = at_cell[cell.reshape(MOST_POINTS, 16)]
+        return unit((weight.reshape(MOST_POINTS, 1, 16) @ taps).squeeze(1), 1)
 
     def forward(
         self, descriptors_previous, keypoint_logits_previous, reliability_previous,
@@ -140,13 +175,15 @@ class PointMatching(torch.nn.Module):
         position_previous, score_previous = self.keypoints(keypoint_logits_previous, reliability_previous)
         position, score = self.keypoints(keypoint_logits, reliability)
         similarity = self.sample(descriptors_previous, position_previous) @ self.sample(descriptors, position).t()
-        absent = 4.0 * ((score_previous <= 0).float().t() + (score <= 0).float())
+        absent = 4.0 * ((score_previous <= 0).float().unsqueeze(1) + (score <= 0).float())
         similarity = similarity - absent  # below any cosine: absent points match nothing
-        best, nearest = similarity.max(dim=1)
-        nearest_previous = similarity.argmax(dim=0)
-        is_mutual = nearest_previous[nearest] == torch.arange(MOST_POINTS)
+        best, nearest = similarity.topk(1, dim=1)
+        best, nearest = best[:, 0], nearest[:, 0]
+        # Mutual: nobody in the previous frame is more similar to my nearest point than I am.
+        is_mutual = similarity.amax(dim=0)[nearest] == best
         kept = torch.where(is_mutual & (best > MIN_SIMILARITY), best, torch.zeros(()))
-        return torch.cat((position_previous[0], position[0, nearest], kept.unsqueeze(1)), dim=1).unsqueeze(0)
+        rows = (position_previous.float(), position[nearest].float(), kept.unsqueeze(1))
+        return torch.cat(rows, dim=1).unsqueeze(0)
 
 
 def reads(levels: list, frames_back: int) -> list:
