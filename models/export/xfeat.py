@@ -127,7 +127,7 @@ class Keypoints(torch.nn.Module):
         around = F.max_pool2d(around, (SUPPRESSION_WINDOW, 1), stride=1, padding=(margin, 0))
         is_peak = (heat == around) & (heat > DETECTION_THRESHOLD)
         score = heat * (self.down @ reliability @ self.across)
-        score = torch.where(is_peak, score, torch.zeros(()))
+        score = score * is_peak.float()
         best, index = score.reshape(height * width).topk(MOST_POINTS)
         index = index * (best > 0).long()
         row = torch.div(index, width, rounding_mode="trunc")
@@ -174,9 +174,10 @@ class PointMatching(torch.nn.Module):
     ):  # fmt: skip
         position_previous, score_previous = self.keypoints(keypoint_logits_previous, reliability_previous)
         position, score = self.keypoints(keypoint_logits, reliability)
-        similarity = self.sample(descriptors_previous, position_previous) @ self.sample(descriptors, position).t()
-        absent = 4.0 * ((score_previous <= 0).float().unsqueeze(1) + (score <= 0).float())
-        similarity = similarity - absent  # below any cosine: absent points match nothing
+        # Absent points get zero vectors: their similarity of 0 is below the threshold whomever they meet.
+        before = self.sample(descriptors_previous, position_previous) * (score_previous > 0).float().unsqueeze(1)
+        after = self.sample(descriptors, position) * (score > 0).float().unsqueeze(1)
+        similarity = before @ after.t()
         best, nearest = similarity.topk(1, dim=1)
         best, nearest = best[:, 0], nearest[:, 0]
         # Mutual: nobody in the previous frame is more similar to my nearest point than I am.
