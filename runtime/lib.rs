@@ -16,6 +16,7 @@ mod lane;
 pub mod mailbox;
 pub mod outbox;
 pub mod output;
+pub mod parts;
 mod perceive;
 pub mod pipeline;
 pub mod plan;

@@ -17,6 +17,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use engine::OrtEngine;
 pub use environment::Environment;
+/// For benches that compare with bare sessions.
+#[doc(hidden)]
+pub use ort;
 
 /// An execution provider of ONNX Runtime: where networks may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

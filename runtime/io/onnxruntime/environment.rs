@@ -75,7 +75,9 @@ impl Environment {
         self.0.threads
     }
 
-    pub(super) fn ort(&self) -> &ort::environment::Environment {
+    /// The environment itself, for benches that compare with bare sessions.
+    #[must_use]
+    pub fn ort(&self) -> &ort::environment::Environment {
         &self.0.ort
     }
 
