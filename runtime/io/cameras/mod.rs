@@ -1,10 +1,17 @@
 //! Cameras: what turns files, programs and devices into frames.
 
+pub mod command;
 pub mod images;
 pub mod pan;
 
 mod image_set;
+mod mailbox;
+mod mjpeg;
 mod pace;
+mod program;
+mod video;
+mod y4m;
+mod yuv;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,6 +24,7 @@ use crate::camera::FrameFault;
 use crate::frame::Frame;
 use crate::time::Timestamp;
 
+pub use command::{CommandCamera, CommandOptions};
 pub use image_set::ImageSource;
 pub use images::{ImagesCamera, ImagesOptions, Rounds, Stamps};
 pub use pan::{PanCamera, PanOptions};

@@ -1,0 +1,123 @@
+//! One place for the newest frame, between a program's reader and its camera.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::video::RawFrame;
+use crate::clock::lock;
+use crate::time::Timestamp;
+
+/// A frame with the times at which it was whole.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub(super) raw: RawFrame,
+    pub(super) stamp: Timestamp,
+    pub(super) arrived: Duration,
+}
+
+/// What was taken out.
+#[derive(Debug)]
+pub(super) enum Letter {
+    /// The newest frame.
+    Frame(Arrival),
+    /// A refusal, with how many more there were like it.
+    Refused(String, u64),
+    /// Nothing more will come, and why. Stays.
+    Over(String),
+}
+
+/// Holds at most one frame and one refusal; older frames are dropped and
+/// counted.
+#[derive(Debug)]
+pub(super) struct Mailbox {
+    state: Mutex<State>,
+    changed: Condvar,
+    dropped: Arc<AtomicU64>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    frame: Option<Arrival>,
+    refused: Option<(String, u64)>,
+    over: Option<String>,
+}
+
+impl Mailbox {
+    /// An empty one that adds what it drops to `dropped`.
+    pub(super) fn counting(dropped: Arc<AtomicU64>) -> Self {
+        Self {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            dropped,
+        }
+    }
+
+    pub(super) fn put(&self, arrival: Arrival) {
+        if lock(&self.state).frame.replace(arrival).is_some() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        self.changed.notify_one();
+    }
+
+    pub(super) fn refuse(&self, reason: String) {
+        let mut state = lock(&self.state);
+        match &mut state.refused {
+            Some((_, more)) => *more += 1,
+            None => state.refused = Some((reason, 0)),
+        }
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    pub(super) fn end(&self, reason: String) {
+        lock(&self.state).over = Some(reason);
+        self.changed.notify_one();
+    }
+
+    /// Waits at most `timeout` for something.
+    pub(super) fn take(&self, timeout: Duration) -> Option<Letter> {
+        let empty = |state: &mut State| {
+            state.frame.is_none() && state.refused.is_none() && state.over.is_none()
+        };
+        let (mut state, _) = self
+            .changed
+            .wait_timeout_while(lock(&self.state), timeout, empty)
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some((reason, more)) = state.refused.take() {
+            return Some(Letter::Refused(reason, more));
+        }
+        if let Some(arrival) = state.frame.take() {
+            return Some(Letter::Frame(arrival));
+        }
+        state.over.clone().map(Letter::Over)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_frame_is_kept_and_the_others_are_counted() {
+        let dropped = Arc::new(AtomicU64::new(0));
+        let mailbox = Mailbox::counting(dropped.clone());
+        for level in 0..5 {
+            mailbox.put(Arrival {
+                raw: RawFrame::Jpeg(vec![level]),
+                stamp: Timestamp::default(),
+                arrived: Duration::ZERO,
+            });
+        }
+        mailbox.refuse("first".into());
+        mailbox.refuse("second".into());
+        mailbox.end("over".into());
+        let take = || mailbox.take(Duration::ZERO).unwrap();
+        assert!(matches!(take(), Letter::Refused(reason, 1) if reason == "first"));
+        assert!(
+            matches!(take(), Letter::Frame(Arrival { raw: RawFrame::Jpeg(bytes), .. }) if bytes == [4])
+        );
+        assert!(matches!(take(), Letter::Over(_)) && matches!(take(), Letter::Over(_)));
+        assert_eq!(dropped.load(Ordering::Relaxed), 4);
+    }
+}
