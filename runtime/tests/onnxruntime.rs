@@ -2,15 +2,17 @@
 //! a user's would be. Says "skipped" where there is neither library nor network.
 #![cfg(feature = "onnxruntime")]
 
-#[path = "support/onnx.rs"]
-mod onnx;
-
 use std::fs;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::{Arc, Barrier};
 
-use concert_models::{Engine, EngineError, NetworkFile, Slot, TensorSpec, Wiring};
+use concert_models::digest::sha256_hex;
+use concert_models::onnx::{Dim, GraphBuilder};
+use concert_models::{DType, Engine, EngineError, NetworkFile, Slot, TensorSpec, Wiring};
 use concert_runtime::io::library::{self, Library, LibraryError, LibraryRequest, Places, Progress};
 use concert_runtime::io::onnxruntime::{Environment, OrtEngine, Provider};
+use concert_runtime::io::thread::spawn;
 
 fn library() -> Option<Library> {
     match library::find_or_fetch(&LibraryRequest::default(), &mut |_| {}) {
@@ -64,10 +66,22 @@ fn get(engine: &mut OrtEngine, slot: Slot) -> Vec<f32> {
         .collect()
 }
 
+fn network(name: &str, bytes: Vec<u8>) -> NetworkFile {
+    NetworkFile {
+        name: name.to_owned(),
+        path: PathBuf::from(format!("{name}.onnx")),
+        sha256: sha256_hex(&bytes),
+        bytes: bytes.into(),
+    }
+}
+
 /// `y` is `operator(x)`, both of `shape`.
-fn unary(operator: &str, shape: &[i64]) -> NetworkFile {
-    let nodes = [(operator, &["x"][..], &["y"][..])];
-    onnx::network(operator, &nodes, &[("x", shape)], &[("y", shape)])
+fn unary(operator: &str, shape: &[usize]) -> NetworkFile {
+    let graph = GraphBuilder::new(operator)
+        .input("x", shape)
+        .output("y", shape)
+        .node(operator, &["x"], &["y"], &[]);
+    network(operator, graph.build_bytes())
 }
 
 #[test]
@@ -137,12 +151,12 @@ fn a_ring_of_two_wirings_takes_turns() {
             ],
         )
         .unwrap();
-    let subtract = onnx::network(
-        "motion",
-        &[("Sub", &["now", "before"], &["moved"])],
-        &[("now", &[2]), ("before", &[2])],
-        &[("moved", &[2])],
-    );
+    let subtract = GraphBuilder::new("motion")
+        .input("now", &[2])
+        .input("before", &[2])
+        .output("moved", &[2])
+        .node("Sub", &["now", "before"], &["moved"], &[]);
+    let subtract = network("motion", subtract.build_bytes());
     let mut motion = engine
         .load(
             &subtract,
@@ -171,12 +185,12 @@ fn a_slot_of_another_shape_is_refused_with_both_shapes() {
     let Some(mut engine) = engine() else { return };
     let narrow = engine.slot(&TensorSpec::f32(&[1, 3])).unwrap();
     let wide = engine.slot(&TensorSpec::f32(&[1, 4])).unwrap();
-    let open = onnx::network(
-        "open",
-        &[("Abs", &["x"], &["y"])],
-        &[("x", &[-1, 4])],
-        &[("y", &[-1, 4])],
-    );
+    let axes = [Dim::Unknown, Dim::Fixed(4)];
+    let open = GraphBuilder::new("open")
+        .input_dims("x", DType::F32, &axes)
+        .output_dims("y", DType::F32, &axes)
+        .node("Abs", &["x"], &["y"], &[]);
+    let open = network("open", open.build_bytes());
     let error = engine
         .load(&open, &[wiring(&[("x", wide)], &[("y", narrow)])])
         .err()
@@ -186,7 +200,7 @@ fn a_slot_of_another_shape_is_refused_with_both_shapes() {
         "output y of network open is f32 [?, 4], but its slot is f32 [1, 3]"
     );
     let bytes = TensorSpec {
-        dtype: concert_models::DType::U8,
+        dtype: DType::U8,
         shape: vec![1, 4],
     };
     let bytes = engine.slot(&bytes).unwrap();
@@ -267,10 +281,46 @@ fn a_terminated_network_says_so_and_runs_again_after_rearming() {
 }
 
 #[test]
+fn a_run_under_way_is_ended_from_another_thread() {
+    let Some(mut engine) = engine() else { return };
+    let shape = [256, 256];
+    let names: Vec<String> = (0..200).map(|index| format!("t{index}")).collect();
+    let mut graph = GraphBuilder::new("long")
+        .input("t0", &shape)
+        .output("t199", &shape);
+    for pair in names.windows(2) {
+        let (from, to) = (pair[0].as_str(), pair[1].as_str());
+        graph = graph.node("MatMul", &[from, from], &[to], &[]);
+    }
+    let spec = TensorSpec::f32(&shape);
+    let [read, written] = [(); 2].map(|()| engine.slot(&spec).unwrap());
+    let wiring = wiring(&[("t0", read)], &[("t199", written)]);
+    let mut long = engine
+        .load(&network("long", graph.build_bytes()), &[wiring])
+        .unwrap();
+    let terminator = long.terminator();
+    let started = Arc::new(Barrier::new(2));
+    let seen = Arc::clone(&started);
+    let runs = spawn("runs", move || {
+        seen.wait();
+        loop {
+            if let Err(error) = long.run(0) {
+                return error;
+            }
+        }
+    })
+    .unwrap();
+    started.wait();
+    terminator.terminate();
+    let error = runs.join().unwrap();
+    assert!(matches!(error, EngineError::Terminated { .. }), "{error}");
+}
+
+#[test]
 fn what_is_no_network_is_an_error_that_names_it() {
     let Some(mut engine) = engine() else { return };
     let error = engine
-        .load(&onnx::file("garbage", vec![0xff; 64]), &[Wiring::default()])
+        .load(&network("garbage", vec![0xff; 64]), &[Wiring::default()])
         .err()
         .unwrap();
     assert!(matches!(error, EngineError::Load { .. }), "{error}");
@@ -318,6 +368,11 @@ fn a_provider_that_cannot_be_had_is_passed_over_and_recorded() {
         refusals[0].to_string().starts_with("cuda refused Abs: "),
         "{}",
         refusals[0]
+    );
+    let described = engine.describe();
+    assert!(
+        described.contains("providers cuda, cpu; cuda refused Abs: "),
+        "{described}"
     );
 }
 
@@ -452,7 +507,7 @@ fn two_processes_that_find_a_changed_cache_fetch_once_and_both_get_the_pinned_li
     // The lock belongs to the open file, so two threads exclude each other as
     // two processes do.
     let both = [places.clone(), places].map(|places| {
-        concert_runtime::io::thread::spawn("fetch", move || {
+        spawn("fetch", move || {
             let mut fetches = 0;
             let request = LibraryRequest::default();
             let found = library::find_or_fetch_in(&request, &places, &mut |step| {

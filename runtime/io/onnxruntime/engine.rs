@@ -85,14 +85,19 @@ impl Engine for OrtEngine {
     fn describe(&self) -> String {
         let library = self.environment.library();
         let chain: Vec<&str> = self.chain.iter().map(|provider| provider.name()).collect();
-        format!(
+        let mut text = format!(
             "onnxruntime {} ({}, {}), {} threads, providers {}",
             library.version,
             library.origin,
             library.path.display(),
             self.environment.threads(),
             chain.join(", ")
-        )
+        );
+        for (index, refusal) in self.refusals().iter().enumerate() {
+            text += if index == 0 { "; " } else { ", " };
+            text += &refusal.to_string();
+        }
+        text
     }
 
     fn slot(&mut self, spec: &TensorSpec) -> Result<Slot, EngineError> {

@@ -7,13 +7,13 @@
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
 
 use concert_models::{DType, EngineError, TensorSpec};
 use ort::AsPointer;
 use ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType};
-use ort::session::Session;
+use ort::session::{Session, SharedSessionInner};
 use ort::sys::OrtValue;
 use ort::value::{DynTensor, TensorElementType};
 
@@ -56,7 +56,13 @@ pub(super) struct SlotMemory {
 
 struct Tensors {
     host: DynTensor,
-    device: Option<DynTensor>,
+    device: Option<DeviceTensor>,
+}
+
+/// A tensor in device memory, and the session whose allocator it came from.
+struct DeviceTensor {
+    tensor: DynTensor,
+    _session: Arc<SharedSessionInner>,
 }
 
 // SAFETY: `host_value` points to the value that `tensors` owns, which is never
@@ -106,13 +112,16 @@ impl SlotMemory {
         let device = match tensors.device.take() {
             Some(device) => device,
             None => {
-                let device = device_tensor(&self.spec, session).map_err(device_error)?;
+                let tensor = device_tensor(&self.spec, session).map_err(device_error)?;
                 self.newest.store(HOST_NEWEST, Ordering::Release);
-                device
+                DeviceTensor {
+                    tensor,
+                    _session: session.inner(),
+                }
             }
         };
         let device = tensors.device.insert(device);
-        NonNull::new(device.ptr().cast_mut()).ok_or_else(|| EngineError::Device {
+        NonNull::new(device.tensor.ptr().cast_mut()).ok_or_else(|| EngineError::Device {
             reason: "onnxruntime made an empty value".to_owned(),
         })
     }
@@ -154,8 +163,8 @@ impl SlotMemory {
             return Ok(());
         };
         match side {
-            Side::Host => device.copy_into(host),
-            Side::Device => host.copy_into(device),
+            Side::Host => device.tensor.copy_into(host),
+            Side::Device => host.copy_into(&mut device.tensor),
         }
         .map_err(device_error)?;
         self.newest.store(EQUAL, Ordering::Release);
