@@ -14,6 +14,7 @@ pub mod image_file;
 pub mod onnx;
 pub mod pair;
 pub mod preprocess;
+pub mod pull;
 mod resample;
 pub mod store;
 pub mod tensor;
