@@ -3,7 +3,11 @@
 pub mod command;
 pub mod images;
 pub mod pan;
+#[cfg(feature = "v4l2")]
+pub mod v4l2;
 
+#[cfg(feature = "v4l2")]
+mod capture_format;
 mod image_set;
 mod mailbox;
 mod mjpeg;
@@ -24,10 +28,14 @@ use crate::camera::FrameFault;
 use crate::frame::Frame;
 use crate::time::Timestamp;
 
+#[cfg(feature = "v4l2")]
+pub use capture_format::Encoding;
 pub use command::{CommandCamera, CommandOptions};
 pub use image_set::ImageSource;
 pub use images::{ImagesCamera, ImagesOptions, Rounds, Stamps};
 pub use pan::{PanCamera, PanOptions};
+#[cfg(feature = "v4l2")]
+pub use v4l2::{V4l2Camera, V4l2Device, V4l2Options};
 
 /// Why a camera cannot be opened.
 #[derive(Debug, thiserror::Error)]
