@@ -9,3 +9,5 @@ pub mod onnxruntime;
 pub mod run;
 pub mod thread;
 pub mod watchdog;
+#[cfg(feature = "zenoh")]
+pub mod zenoh;

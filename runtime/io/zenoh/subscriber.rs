@@ -1,0 +1,218 @@
+//! Listening to a runtime from outside: the newest message of every key.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+use zenoh::pubsub::Subscriber;
+use zenoh::sample::{Sample, SampleKind};
+use zenoh::{Session, Wait};
+
+use super::message_type;
+use super::session::ZenohError;
+use crate::clock::lock;
+use crate::wire::{AnyMessage, Attachment, CdrError};
+
+/// One message as it came.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Received {
+    /// Key below the prefix: `depth_zbuffer`, `front/normal`, `status`.
+    pub key: String,
+    /// Full name of its type; empty where the publisher did not say.
+    pub message_type: String,
+    /// CDR.
+    pub payload: Vec<u8>,
+    /// Who made it; `None` where there is none or it cannot be read.
+    pub attachment: Option<Attachment>,
+}
+
+impl Received {
+    /// Reads the message.
+    ///
+    /// # Errors
+    /// An unknown type, or bytes that are not that message.
+    pub fn message(&self) -> Result<AnyMessage<'_>, CdrError> {
+        AnyMessage::decode(&self.message_type, &self.payload)
+    }
+}
+
+/// What became of the messages of one key.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct KeyCounts {
+    /// Came.
+    pub received: u64,
+    /// Did not come, as the gaps in their sequence numbers say.
+    pub lost: u64,
+    /// A newer one came before they were taken.
+    pub superseded: u64,
+    /// Longer than [`Watcher::PAYLOAD_LIMIT`].
+    pub refused: u64,
+}
+
+/// Listens to everything below a prefix and keeps the newest of each key.
+pub struct Watcher {
+    shared: Arc<Shared>,
+    _subscriber: Subscriber<()>,
+}
+
+#[derive(Default)]
+struct Shared {
+    keys: Mutex<Keys>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Keys {
+    by_name: BTreeMap<String, KeyState>,
+    waiting: usize,
+    ignored: u64,
+}
+
+#[derive(Default)]
+struct KeyState {
+    newest: Option<Received>,
+    last_sequence: Option<u64>,
+    counts: KeyCounts,
+}
+
+impl Watcher {
+    /// Most keys that are kept apart; messages of further ones are ignored.
+    pub const MOST_KEYS: usize = 256;
+    /// Longest payload that is kept, bytes.
+    pub const PAYLOAD_LIMIT: usize = 64 * 1024 * 1024;
+
+    /// Begins to listen to `<prefix>/**`.
+    ///
+    /// # Errors
+    /// A prefix that is no key expression, or a session that is closed.
+    pub fn open(session: &Session, prefix: &str) -> Result<Self, ZenohError> {
+        let shared = Arc::new(Shared::default());
+        let heard = Arc::clone(&shared);
+        let below = format!("{prefix}/");
+        let key = format!("{prefix}/**");
+        let subscriber = session
+            .declare_subscriber(key.clone())
+            .callback(move |sample| heard.put(&below, &sample))
+            .wait()
+            .map_err(|error| ZenohError::Key {
+                key,
+                reason: error.to_string(),
+            })?;
+        Ok(Self {
+            shared,
+            _subscriber: subscriber,
+        })
+    }
+
+    /// The newest message of each key since the last call, by key. Waits for
+    /// the first at most `timeout`.
+    pub fn take(&self, timeout: Duration) -> Vec<Received> {
+        let keys = lock(&self.shared.keys);
+        let waited = self
+            .shared
+            .changed
+            .wait_timeout_while(keys, timeout, |keys| keys.waiting == 0);
+        let (mut keys, _) = waited.unwrap_or_else(std::sync::PoisonError::into_inner);
+        keys.waiting = 0;
+        let states = keys.by_name.values_mut();
+        states.filter_map(|state| state.newest.take()).collect()
+    }
+
+    /// What became of the messages of each key, by key.
+    #[must_use]
+    pub fn counts(&self) -> Vec<(String, KeyCounts)> {
+        let keys = lock(&self.shared.keys);
+        let all = keys.by_name.iter();
+        all.map(|(key, state)| (key.clone(), state.counts))
+            .collect()
+    }
+
+    /// Messages of keys beyond [`MOST_KEYS`](Self::MOST_KEYS).
+    #[must_use]
+    pub fn ignored(&self) -> u64 {
+        lock(&self.shared.keys).ignored
+    }
+
+    /// Asks the runtime at `prefix` for its policy: JSON with `policy` (TOML)
+    /// and `provenance`. `None` where nobody answers within `limit`.
+    ///
+    /// # Errors
+    /// A prefix that is no key expression, or a session that is closed.
+    pub fn ask_policy(
+        session: &Session,
+        prefix: &str,
+        limit: Duration,
+    ) -> Result<Option<String>, ZenohError> {
+        let key = format!("{prefix}/policy");
+        let replies = session.get(key.clone()).timeout(limit).wait();
+        let replies = replies.map_err(|error| ZenohError::Key {
+            key,
+            reason: error.to_string(),
+        })?;
+        Ok(replies.iter().find_map(|reply| {
+            let payload = reply.result().ok()?.payload();
+            let text = payload.try_to_string().ok()?;
+            (text.len() <= Self::PAYLOAD_LIMIT).then(|| text.into_owned())
+        }))
+    }
+}
+
+impl Shared {
+    fn put(&self, below: &str, sample: &Sample) {
+        let key = sample.key_expr().as_str();
+        let Some(key) = key.strip_prefix(below) else {
+            return;
+        };
+        if sample.kind() != SampleKind::Put {
+            return;
+        }
+        let attachment = sample
+            .attachment()
+            .filter(|attachment| attachment.len() <= Attachment::MAX_BYTES)
+            .and_then(|attachment| Attachment::parse(&attachment.to_bytes()).ok());
+        let is_too_long = sample.payload().len() > Watcher::PAYLOAD_LIMIT;
+        // Copied, so that the publisher gets its shared memory back at once.
+        let received = (!is_too_long).then(|| Received {
+            key: key.to_owned(),
+            message_type: message_type(sample).unwrap_or_default(),
+            payload: sample.payload().to_bytes().into_owned(),
+            attachment,
+        });
+        let mut keys = lock(&self.keys);
+        if !keys.by_name.contains_key(key) && keys.by_name.len() == Watcher::MOST_KEYS {
+            keys.ignored += 1;
+            return;
+        }
+        let state = keys.by_name.entry(key.to_owned()).or_default();
+        if state.put(received) {
+            keys.waiting += 1;
+        }
+        self.changed.notify_all();
+    }
+}
+
+impl KeyState {
+    /// Whether something waits that did not before.
+    fn put(&mut self, received: Option<Received>) -> bool {
+        self.counts.received += 1;
+        let Some(received) = received else {
+            self.counts.refused += 1;
+            return false;
+        };
+        if let Some(attachment) = &received.attachment {
+            let sequence = attachment.sequence;
+            // A smaller number is a runtime that started anew.
+            let gap = self
+                .last_sequence
+                .and_then(|last| sequence.checked_sub(last.checked_add(1)?));
+            self.counts.lost += gap.unwrap_or(0);
+            self.last_sequence = Some(sequence);
+        }
+        let is_new = self.newest.is_none();
+        if !is_new {
+            self.counts.superseded += 1;
+        }
+        self.newest = Some(received);
+        is_new
+    }
+}
