@@ -18,4 +18,4 @@ pub use encode::{EncodeError, encode, encode_camera_info, encode_status};
 pub use message::{AnyMessage, Message};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

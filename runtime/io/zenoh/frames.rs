@@ -68,6 +68,8 @@ pub struct ZenohCamera {
     slot: Arc<Slot>,
     frame_ids: HashMap<String, Arc<str>>,
     _subscribers: Vec<Subscriber<()>>,
+    /// A session closes when nobody holds it.
+    _session: Session,
 }
 
 /// Where zenoh's thread leaves the newest image.
@@ -128,6 +130,7 @@ impl ZenohCamera {
             slot,
             frame_ids: HashMap::new(),
             _subscribers: subscribers,
+            _session: session.clone(),
         })
     }
 

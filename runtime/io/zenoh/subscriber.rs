@@ -53,6 +53,8 @@ pub struct KeyCounts {
 pub struct Watcher {
     shared: Arc<Shared>,
     _subscriber: Subscriber<()>,
+    /// A session closes when nobody holds it.
+    _session: Session,
 }
 
 #[derive(Default)]
@@ -101,6 +103,7 @@ impl Watcher {
         Ok(Self {
             shared,
             _subscriber: subscriber,
+            _session: session.clone(),
         })
     }
 
