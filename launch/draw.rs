@@ -3,8 +3,10 @@
 
 mod canvas;
 mod colour;
+mod message;
 mod output;
 
 pub use canvas::{Canvas, CanvasError};
 pub use colour::{Rgb, label_colour, turbo};
+pub use message::{note_of_message, thumbnail_of_message};
 pub use output::{DrawError, note_of, on_photograph, thumbnail};

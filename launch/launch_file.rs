@@ -30,6 +30,9 @@ pub const MAX_LAUNCH_BYTES: u64 = 64 << 10;
 pub const MAX_CAMERAS: usize = 16;
 /// Where clients connect and `serve` listens, if nothing else is said.
 pub const DEFAULT_ENDPOINT: &str = "tcp/127.0.0.1:7448";
+/// Where a zenoh router on this computer would answer; connected to, now or
+/// later, if nothing else is said.
+pub const DEFAULT_ROUTER: &str = "tcp/127.0.0.1:7447";
 /// What the keys of outputs begin with, if nothing else is said.
 pub const DEFAULT_PREFIX: &str = "robot/perception";
 
@@ -195,7 +198,7 @@ impl LaunchFile {
         self.time_limit
     }
 
-    /// How old a frame may be and still be worth computing.
+    /// How long a frame may wait for its turn and still be worth computing.
     #[must_use]
     pub fn max_age(&self) -> Option<Duration> {
         self.max_age

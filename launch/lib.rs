@@ -1,11 +1,38 @@
 //! WHERE Concert runs: launch files, the command line, pictures and tables.
 
+mod assemble;
+pub mod cli;
+mod commands;
 pub mod draw;
 pub mod launch_file;
+pub mod live;
+pub mod logging;
 pub mod meter;
+pub mod model_folders;
 pub mod overrides;
+pub mod photographs;
+pub mod policy_choice;
+pub mod report;
 pub mod rules;
+pub mod stop;
+pub mod tap;
 pub mod terminal;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::Parser;
 
 pub use launch_file::{LaunchError, LaunchFault, LaunchFile};
 pub use overrides::Overrides;
+
+/// The program: reads the command line, runs the command, says what came of it.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = cli::Cli::parse();
+    logging::begin(cli.global.verbose, cli.global.quiet);
+    let as_json = cli.global.json;
+    let result = commands::run(cli);
+    let code = report::conclude(result, as_json, &mut io::stdout(), &mut io::stderr());
+    ExitCode::from(code)
+}

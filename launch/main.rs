@@ -1,2 +1,7 @@
-//! The command line.
-fn main() {}
+//! The program `concert`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    concert::run()
+}

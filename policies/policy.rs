@@ -65,6 +65,12 @@ impl Policy {
         Policy::parse(text, &format!("policies/shipped/{name}.toml")).ok()
     }
 
+    /// The text of a policy that ships with Concert, by name.
+    pub fn shipped_text(name: &str) -> Option<&'static str> {
+        let (_, text) = SHIPPED.iter().find(|(shipped, _)| *shipped == name)?;
+        Some(text)
+    }
+
     /// Names of the policies that ship with Concert.
     pub fn shipped_names() -> impl Iterator<Item = &'static str> {
         SHIPPED.iter().map(|(name, _)| *name)

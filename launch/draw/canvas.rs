@@ -153,7 +153,7 @@ impl Canvas {
 
     /// Lines of text in a dark band at the bottom.
     pub fn caption(&mut self, lines: &[String]) {
-        let scale = (self.width / 320).clamp(1, 4) as i64;
+        let scale = (self.width / 240).clamp(1, 4) as i64;
         let step = 10 * scale;
         let top = self.height as i64 - step * lines.len() as i64 - 2 * scale;
         for v in top.max(0) as usize..self.height {

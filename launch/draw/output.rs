@@ -245,9 +245,13 @@ fn points(output: &Output, columns: &[&str], canvas: &mut Canvas) {
 fn matches(output: &Output, columns: &[&str], previous: &Canvas, now: &Canvas) -> Canvas {
     let mut both = previous.beside(now);
     let offset = previous.width() as f64;
+    let size = |canvas: &Canvas| (canvas.width(), canvas.height());
+    // The frame before may have had another size.
+    let previous_from_now = Affine2::stretch(size(now), size(previous));
+    let previous_from_output = previous_from_now.after(&output.image_from_output);
     let radius = dot_radius(now);
     for row in rows(output, columns) {
-        let from = output.image_from_output.apply(row.previous);
+        let from = previous_from_output.apply(row.previous);
         let to = row.now(&output.image_from_output);
         let colour = hue((from[0] / offset.max(1.0)) as f32 * 0.8);
         let to = [to[0] + offset, to[1]];

@@ -15,9 +15,10 @@ pub struct CameraEntry {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum CameraKind {
-    /// Image files, in the order given; folders in the order of file names.
+    /// Image files: a folder, a folder with one `*` in the last part, or files
+    /// in the order given.
     Images {
-        /// Image files and folders of them, as written.
+        /// One folder or pattern, or image files; as written, at least one.
         paths: Vec<String>,
         /// Frames per second.
         rate_hz: f64,
@@ -89,11 +90,17 @@ impl CameraEntry {
 impl CameraKind {
     /// Kinds as they are written, with the keys that each has of its own.
     pub(super) const KEYS: [(&'static str, &'static [&'static str]); 5] = [
-        ("images", &["paths", "rate_hz", "repeat", "stamps"]),
+        (
+            "images",
+            &["intrinsics", "paths", "rate_hz", "repeat", "stamps"],
+        ),
         ("pan", &["photographs", "width", "height", "rate_hz"]),
-        ("zenoh", &["key"]),
-        ("v4l2", &["device", "width", "height", "rate_hz"]),
-        ("command", &["command"]),
+        ("zenoh", &["intrinsics", "key"]),
+        (
+            "v4l2",
+            &["intrinsics", "device", "width", "height", "rate_hz"],
+        ),
+        ("command", &["intrinsics", "command"]),
     ];
 
     /// How the kind is written.

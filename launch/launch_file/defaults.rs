@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{
-    CameraEntry, CameraKind, DEFAULT_ENDPOINT, DEFAULT_PREFIX, LaunchFile, Provider, Publish,
-    PublishStyle, ZenohEntry,
+    CameraEntry, CameraKind, DEFAULT_ENDPOINT, DEFAULT_PREFIX, DEFAULT_ROUTER, LaunchFile,
+    Provider, Publish, PublishStyle, ZenohEntry,
 };
 
 impl LaunchFile {
@@ -31,8 +31,8 @@ impl LaunchFile {
                 intrinsics: None,
                 kind: CameraKind::Pan {
                     photographs: Vec::new(),
-                    width: 640,
-                    height: 480,
+                    width: 320,
+                    height: 240,
                     rate_hz: 30.0,
                 },
             }],
@@ -42,7 +42,7 @@ impl LaunchFile {
             },
             zenoh: ZenohEntry {
                 listen: vec![DEFAULT_ENDPOINT.to_owned()],
-                connect: Vec::new(),
+                connect: vec![DEFAULT_ROUTER.to_owned()],
                 shared_memory: true,
             },
         }

@@ -12,8 +12,8 @@ use super::camera::{CameraEntry, CameraKind};
 use super::fault::{LaunchError, LaunchFault, shown};
 use super::raw::{RawCamera, RawLaunch, RawPublish, RawZenoh, Text, Texts};
 use super::{
-    DEFAULT_ENDPOINT, DEFAULT_PREFIX, LaunchFile, MAX_CAMERAS, MAX_LAUNCH_BYTES, Provider, Publish,
-    PublishStyle, ZenohEntry,
+    DEFAULT_ENDPOINT, DEFAULT_PREFIX, DEFAULT_ROUTER, LaunchFile, MAX_CAMERAS, MAX_LAUNCH_BYTES,
+    Provider, Publish, PublishStyle, ZenohEntry,
 };
 use crate::rules;
 
@@ -57,7 +57,7 @@ fn parse(text: &str, path: &Path) -> Placed<LaunchFile> {
         )
     })?;
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-    let millis = |key: &str, value: &Option<Spanned<i64>>, least, limit| {
+    let millis = |key: &str, value: &Option<Spanned<i64>>, least, limit| -> Placed<_> {
         let millis = value.as_ref().map(|value| number(key, value, least, limit));
         Ok(millis
             .transpose()?
@@ -241,9 +241,13 @@ fn zenoh(raw: &RawZenoh) -> Placed<ZenohEntry> {
         None => vec![DEFAULT_ENDPOINT.to_owned()],
         texts => endpoints("listen", texts.as_ref())?,
     };
+    let connect = match &raw.connect {
+        None => vec![DEFAULT_ROUTER.to_owned()],
+        texts => endpoints("connect", texts.as_ref())?,
+    };
     Ok(ZenohEntry {
         listen,
-        connect: endpoints("connect", raw.connect.as_ref())?,
+        connect,
         shared_memory: raw.shared_memory.unwrap_or(true),
     })
 }
@@ -374,8 +378,8 @@ impl Keys {
             },
             "pan" => CameraKind::Pan {
                 photographs: texts_of("photographs", raw.photographs.as_ref(), 1)?,
-                width: self.side("width", &raw.width, 640)?,
-                height: self.side("height", &raw.height, 480)?,
+                width: self.side("width", &raw.width, 320)?,
+                height: self.side("height", &raw.height, 240)?,
                 rate_hz: self.rate_hz(raw)?,
             },
             "zenoh" => {
@@ -450,6 +454,7 @@ fn present(raw: &RawCamera) -> impl Iterator<Item = (&'static str, Range<usize>)
         value.as_ref().map(Spanned::span)
     }
     [
+        ("intrinsics", span(&raw.intrinsics)),
         ("paths", span(&raw.paths)),
         ("repeat", span(&raw.repeat)),
         ("stamps", span(&raw.stamps)),

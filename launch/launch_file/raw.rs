@@ -30,8 +30,8 @@ pub(super) struct RawLaunch {
     /// plan is shed, least important first; default: no limit.
     #[schemars(with = "Option<u32>", range(min = 1, max = 60_000))]
     pub(super) time_limit_millis: Option<Spanned<i64>>,
-    /// How old a frame may be, in milliseconds, and still be worth computing;
-    /// default: any age.
+    /// How long a frame may wait for its turn, in milliseconds, and still be
+    /// worth computing; default: any time.
     #[schemars(with = "Option<u32>", range(min = 1, max = 60_000))]
     pub(super) max_age_millis: Option<Spanned<i64>>,
     /// How long one network may run, in milliseconds, before it is ended;
@@ -74,7 +74,7 @@ enum RawKind {
     Command,
 }
 
-/// One camera. Which of the keys after `intrinsics` it may have follows from
+/// One camera. Which of the keys from `intrinsics` on it may have follows from
 /// its kind.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -89,13 +89,15 @@ pub(super) struct RawCamera {
     /// Coordinate frame of the images; default: `NAME_optical`.
     #[schemars(with = "Option<String>", regex(pattern = "_optical$"))]
     pub(super) frame_id: Option<Text>,
-    /// Intrinsics in pixels; they are scaled to images of another size.
+    /// Intrinsics in pixels of the images as they come; not for pan, whose
+    /// photographs were taken by cameras that nobody measured.
     #[schemars(with = "Option<Intrinsics>")]
     pub(super) intrinsics: Option<Spanned<Intrinsics>>,
-    /// images: image files and folders of them.
+    /// images: a folder, a folder with one `*` in the last part, or image files.
     #[schemars(with = "Option<Vec<String>>")]
     pub(super) paths: Option<Texts>,
-    /// images: begin again after the last; default: false.
+    /// images: begin again after the last; default: false, and then every image
+    /// is seen, however long that takes.
     #[schemars(with = "Option<bool>")]
     pub(super) repeat: Option<Spanned<bool>>,
     /// images: `names` takes stamps from file names that carry them, `clock`
@@ -105,10 +107,10 @@ pub(super) struct RawCamera {
     /// pan: photographs to move over; default: those that ship with Concert.
     #[schemars(with = "Option<Vec<String>>")]
     pub(super) photographs: Option<Texts>,
-    /// pan, v4l2: width of the images, px; default: 640.
+    /// pan, v4l2: width of the images, px; default: 320 and 640.
     #[schemars(with = "Option<u32>", range(min = 16, max = 16_384))]
     pub(super) width: Option<Spanned<i64>>,
-    /// pan, v4l2: height of the images, px; default: 480.
+    /// pan, v4l2: height of the images, px; default: 240 and 480.
     #[schemars(with = "Option<u32>", range(min = 16, max = 16_384))]
     pub(super) height: Option<Spanned<i64>>,
     /// images, pan, v4l2: frames per second; default: 30.
@@ -146,7 +148,8 @@ pub(super) struct RawZenoh {
     /// Endpoints to listen on; default: `tcp/127.0.0.1:7448`.
     #[schemars(with = "Option<Vec<String>>")]
     pub(super) listen: Option<Texts>,
-    /// Endpoints to connect to; default: none.
+    /// Endpoints to connect to, if and when somebody answers there; default:
+    /// `tcp/127.0.0.1:7447`, where a router on this computer would be.
     #[schemars(with = "Option<Vec<String>>")]
     pub(super) connect: Option<Texts>,
     /// Whether large payloads go through shared memory; default: true.

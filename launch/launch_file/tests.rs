@@ -36,7 +36,8 @@ fn what_is_not_written_has_the_documented_default() {
     assert_eq!(launch.time_limit(), None);
     assert_eq!(launch.publish().prefix, "robot/perception");
     assert_eq!(launch.zenoh().listen, ["tcp/127.0.0.1:7448"]);
-    assert!(launch.zenoh().connect.is_empty() && launch.zenoh().shared_memory);
+    assert_eq!(launch.zenoh().connect, ["tcp/127.0.0.1:7447"]);
+    assert!(launch.zenoh().shared_memory);
     let camera = &launch.cameras()[0];
     assert_eq!(
         (camera.name(), camera.frame_id()),
@@ -45,8 +46,8 @@ fn what_is_not_written_has_the_documented_default() {
     assert!(matches!(
         camera.kind(),
         CameraKind::Pan {
-            width: 640,
-            height: 480,
+            width: 320,
+            height: 240,
             ..
         }
     ));
@@ -122,7 +123,8 @@ fn a_kind_that_is_unknown_or_comes_later_is_refused() {
 fn a_key_of_another_kind_is_refused_with_the_keys_of_this_one() {
     assert_eq!(
         refusal(&with_camera("kind = \"zenoh\"\nkey = \"a\"\nwidth = 640")),
-        "front.toml:6:9: camera `front` of kind zenoh has no key `width`; its own keys are key"
+        "front.toml:6:9: camera `front` of kind zenoh has no key `width`; its own keys are intrinsics, \
+         key"
     );
     assert_eq!(
         refusal(&with_camera("kind = \"images\"\nrepeat = true")),
@@ -176,7 +178,7 @@ fn a_coordinate_frame_that_is_not_optical_is_refused() {
 fn intrinsics_that_no_camera_has_are_refused() {
     assert_eq!(
         refusal(&with_camera(
-            "kind = \"pan\"\nintrinsics = { fx = -1.0, fy = 1.0, cx = 1.0, cy = 1.0, width = 4, height = 4 }"
+            "kind = \"zenoh\"\nintrinsics = { fx = -1.0, fy = 1.0, cx = 1.0, cy = 1.0, width = 4, height = 4 }"
         )),
         "front.toml:5:14: camera `front`: intrinsics fx -1 fy 1 cx 1 cy 1 of a 4x4 image: fx must \
          be finite and above 0"

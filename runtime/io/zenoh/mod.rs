@@ -13,6 +13,7 @@ pub use bus::{BusOptions, Listeners, PolicyText, ZenohBus};
 pub use frames::{ZenohCamera, ZenohCameraOptions};
 pub use session::{SessionOptions, ZenohError, close_session, open_session};
 pub use subscriber::{KeyCounts, Received, Watcher};
+pub use zenoh::Session;
 
 use zenoh::sample::Sample;
 

@@ -1,0 +1,96 @@
+//! From a launch file to a pipeline, cameras and a bus: every part is made
+//! here, and each refusal says which file or entry is to blame.
+
+mod cameras;
+mod engine;
+mod meeting;
+mod parts;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use concert_runtime::{Clock, LaneName, Pipeline, Plan, Watch};
+
+pub(crate) use cameras::{cameras, read_bounded};
+pub(crate) use engine::EngineChoice;
+#[cfg(not(feature = "zenoh"))]
+pub(crate) use meeting::NO_ZENOH;
+pub(crate) use meeting::{About, Meeting};
+pub(crate) use parts::plan;
+
+use crate::launch_file::LaunchFile;
+use crate::report::{Failure, Refuse};
+
+/// Loads and wires the networks of a plan, for the cameras of a launch file.
+///
+/// # Errors
+/// What the engine refuses.
+pub(crate) fn pipeline(
+    launch: &LaunchFile,
+    plan: Plan,
+    engine: EngineChoice,
+    clock: Arc<dyn Clock>,
+    watch: Arc<dyn Watch>,
+    time_limit: Option<Duration>,
+) -> Result<Pipeline, Failure> {
+    let prepared = Pipeline::prepare(
+        plan,
+        engine.engine,
+        &lanes(launch),
+        clock,
+        watch,
+        time_limit,
+    );
+    for refusal in (engine.refusals)() {
+        tracing::warn!("{refusal}");
+    }
+    let pipeline = prepared.or_refuse()?;
+    for (network, placement) in pipeline.placements() {
+        let nodes = placement
+            .nodes
+            .iter()
+            .map(|(name, count)| format!("{count} nodes on {name}"));
+        let nodes = nodes.collect::<Vec<_>>().join(", ");
+        tracing::info!("{network} runs on {} ({nodes})", placement.provider);
+    }
+    Ok(pipeline)
+}
+
+/// The cameras as the pipeline knows them.
+fn lanes(launch: &LaunchFile) -> Vec<LaneName> {
+    let in_keys = launch.cameras().len() > 1;
+    let names = launch
+        .cameras()
+        .iter()
+        .map(|camera| camera.name().to_owned());
+    names.map(|camera| LaneName { camera, in_keys }).collect()
+}
+
+/// Keys below the prefix that a plan publishes for the cameras of a launch
+/// file: `TARGET`, or `CAMERA/TARGET` where there are several.
+pub(crate) fn keys(launch: &LaunchFile, plan: &Plan) -> Vec<String> {
+    let lanes = lanes(launch);
+    let of_lane = |lane: &LaneName| {
+        let before = if lane.in_keys {
+            format!("{}/", lane.camera)
+        } else {
+            String::new()
+        };
+        plan.targets()
+            .map(move |task| format!("{before}{}", task.name))
+            .collect::<Vec<_>>()
+    };
+    lanes.iter().flat_map(of_lane).collect()
+}
+
+/// The text of a policy: of its file, or as it ships.
+pub(crate) fn policy_text(name: &str, path: Option<&Path>) -> String {
+    match path {
+        // It was read and checked a moment ago, so it is not large.
+        Some(path) => std::fs::read_to_string(path).unwrap_or_default(),
+        None => concert_policies::Policy::shipped_text(name)
+            .unwrap_or_default()
+            .to_owned(),
+    }
+}

@@ -1,0 +1,30 @@
+//! One file per command.
+
+mod check;
+mod doctor;
+mod draw;
+mod models;
+mod schema;
+mod serve;
+mod watch;
+
+use crate::cli::{Cli, Command};
+use crate::report::{Failure, Report};
+
+/// Runs the command that the command line asks for.
+///
+/// # Errors
+/// What the command refuses or fails at.
+pub(crate) fn run(cli: Cli) -> Result<Report, Failure> {
+    let global = cli.global;
+    match cli.command {
+        Command::Demo(args) => serve::demo(&args, &global),
+        Command::Serve(args) => serve::serve(&args, &global),
+        Command::Watch(args) => watch::run(&args, &global),
+        Command::Check(args) => Ok(check::run(&args, &global)),
+        Command::Doctor => Ok(doctor::run(&global)),
+        Command::Models(command) => models::run(&command, &global),
+        Command::Schema(args) => Ok(schema::run(&args)),
+        Command::Draw(args) => draw::run(&args, &global),
+    }
+}

@@ -1,0 +1,308 @@
+//! `concert check`: explains files.
+
+pub(crate) mod kind;
+pub(crate) mod models;
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::anyhow;
+use concert_models::card::{Card, EncoderCard, MAX_CARD_BYTES, ReadoutCard};
+use concert_models::onnx;
+use concert_models::pair::fit_together;
+use concert_models::store::{Store, StoreError};
+use concert_policies::Policy;
+use serde_json::{Value, json};
+
+use self::kind::Kind;
+use self::models::{ModelFile, model_files};
+use crate::cli::{Check, Global};
+use crate::launch_file::{CameraKind, LaunchFile};
+use crate::model_folders::model_folders;
+use crate::policy_choice::PolicyChoice;
+use crate::report::{Exit, Failure, Refuse, Report};
+
+/// What is to say of one file.
+struct Finding {
+    json: Value,
+    text: String,
+    exit: Exit,
+}
+
+pub(crate) fn run(args: &Check, global: &Global) -> Report {
+    let mut texts = Vec::new();
+    let mut files = Vec::new();
+    let mut exit = Exit::Done;
+    for file in &args.files {
+        let finding = check(file, global).unwrap_or_else(|failure| Finding {
+            json: json!({ "error": failure.message() }),
+            text: format!("refused: {}", failure.message()),
+            exit: failure.exit(),
+        });
+        exit = exit.max(finding.exit);
+        let mut json = finding.json;
+        json["file"] = json!(file);
+        json["ok"] = json!(finding.exit == Exit::Done);
+        files.push(json);
+        texts.push(format!(
+            "{file}\n  {}",
+            finding.text.trim_end().replace('\n', "\n  ")
+        ));
+    }
+    Report {
+        json: json!({ "files": files }),
+        text: texts.join("\n"),
+        exit,
+    }
+}
+
+fn check(file: &str, global: &Global) -> Result<Finding, Failure> {
+    let path = Path::new(file);
+    if !path.exists() {
+        let choice = PolicyChoice::of(file, path).or_refuse()?;
+        return Ok(of_policy(&choice, &[], global));
+    }
+    match Kind::of(path).or_refuse()? {
+        Kind::Policy => {
+            let policy = Policy::read(path).or_refuse()?;
+            let path = Some(path.to_owned());
+            Ok(of_policy(&PolicyChoice { policy, path }, &[], global))
+        }
+        Kind::Launch => of_launch(path, global),
+        Kind::Card => of_card(path),
+        Kind::Network => of_network(path),
+    }
+}
+
+fn of_policy(choice: &PolicyChoice, launch_models: &[PathBuf], global: &Global) -> Finding {
+    let policy = &choice.policy;
+    let folders = model_folders(&global.models, launch_models, choice.path.as_deref());
+    let files = model_files(policy, &folders);
+    let mut text = format!("policy {}, hash {}\n", policy.name(), policy.hash());
+    if let Some(description) = policy.description() {
+        let _ = writeln!(text, "{}", description.escape_debug());
+    }
+    let (encoders, budget) = (policy.encoders(), policy.supervision_budget());
+    let list = encoders.join(", ");
+    let _ = writeln!(
+        text,
+        "source encoders: {} of at most {budget}: {list}",
+        encoders.len()
+    );
+    let _ = writeln!(text, "runs on every frame that is due, in this order:");
+    for (index, transfer) in policy.evaluation_order().enumerate() {
+        let rate = transfer
+            .rate_hz()
+            .map_or("every frame".to_owned(), |hz| format!("at most {hz}/s"));
+        let mut from = transfer.sources().join(" + ");
+        for input in transfer.inputs() {
+            let _ = write!(from, ", {}", input.name());
+        }
+        let (target, message) = (transfer.target(), transfer.target().message_type());
+        let _ = writeln!(
+            text,
+            "  {}. {target} from {from}; {rate}; {message}",
+            index + 1
+        );
+    }
+    let targets: Vec<_> = policy.transfers().iter().map(|t| t.target().name).collect();
+    let given_up: Vec<_> = targets.iter().rev().copied().collect();
+    let _ = writeln!(
+        text,
+        "given up first when time runs short: {}",
+        given_up.join(", ")
+    );
+    let _ = writeln!(text, "models:");
+    for file in &files {
+        let _ = writeln!(text, "  {file}");
+    }
+    let ready = files.iter().all(ModelFile::is_ready);
+    if !ready {
+        let looked: Vec<_> = folders
+            .iter()
+            .map(|folder| folder.display().to_string())
+            .collect();
+        let _ = writeln!(text, "looked in: {}", looked.join(", "));
+    }
+    Finding {
+        json: json!({ "kind": "policy", "policy": policy.summary(), "models": files }),
+        text,
+        exit: if ready { Exit::Done } else { Exit::Failed },
+    }
+}
+
+fn of_launch(path: &Path, global: &Global) -> Result<Finding, Failure> {
+    let launch = LaunchFile::read(path).or_refuse()?;
+    let choice = PolicyChoice::of_launch(&launch).or_refuse()?;
+    let mut text = "launch file\n".to_owned();
+    let mut cameras = Vec::new();
+    for camera in launch.cameras() {
+        let (name, kind, frame) = (camera.name(), camera.kind(), camera.frame_id());
+        let what = camera_text(&launch, kind);
+        let known = if camera.intrinsics().is_some() {
+            "known"
+        } else {
+            "unknown"
+        };
+        let _ = writeln!(
+            text,
+            "camera {name}: {what}; frame {frame}; intrinsics {known}"
+        );
+        cameras.push(json!({
+            "name": name, "kind": kind.name(), "frame_id": frame, "what": what,
+            "intrinsics": camera.intrinsics(),
+        }));
+    }
+    let providers: Vec<_> = launch
+        .providers()
+        .iter()
+        .map(|provider| provider.name())
+        .collect();
+    let _ = writeln!(text, "providers, tried in turn: {}", providers.join(", "));
+    let limit = launch.time_limit().map(|limit| limit.as_millis());
+    let shown = limit.map_or("none".to_owned(), |limit| format!("{limit} ms"));
+    let _ = writeln!(text, "time limit per frame: {shown}");
+    let keys = if launch.cameras().len() > 1 {
+        "CAMERA/TARGET"
+    } else {
+        "TARGET"
+    };
+    let (prefix, zenoh) = (&launch.publish().prefix, launch.zenoh());
+    let _ = writeln!(
+        text,
+        "publishes {prefix}/{keys}, listening on {}",
+        zenoh.listen.join(", ")
+    );
+    if !zenoh.connect.is_empty() {
+        let _ = writeln!(text, "connects to {}", zenoh.connect.join(", "));
+    }
+    let policy = of_policy(&choice, &launch.models(), global);
+    text.push_str(&policy.text);
+    let json = json!({
+        "kind": "launch", "policy": policy.json["policy"], "models": policy.json["models"],
+        "cameras": cameras, "providers": providers, "time_limit_millis": limit, "prefix": prefix,
+        "listen": zenoh.listen, "connect": zenoh.connect, "shared_memory": zenoh.shared_memory,
+    });
+    Ok(Finding {
+        json,
+        text,
+        exit: policy.exit,
+    })
+}
+
+fn camera_text(launch: &LaunchFile, kind: &CameraKind) -> String {
+    match kind {
+        CameraKind::Images {
+            paths,
+            rate_hz,
+            repeat,
+            ..
+        } => {
+            let missing = paths
+                .iter()
+                .find(|path| !path.contains('*') && !launch.resolve(path).exists());
+            let missing = missing.map_or(String::new(), |path| format!(" ({path} is not there)"));
+            let after = if *repeat { "for ever" } else { "once" };
+            format!(
+                "images {} at {rate_hz} Hz, {after}{missing}",
+                paths.join(", ")
+            )
+        }
+        CameraKind::Pan {
+            photographs,
+            width,
+            height,
+            rate_hz,
+        } => {
+            let which = if photographs.is_empty() {
+                "shipped photographs".to_owned()
+            } else {
+                photographs.join(", ")
+            };
+            format!("pan over {which}, {width}x{height} at {rate_hz} Hz")
+        }
+        CameraKind::Zenoh { key } => format!("images from zenoh key {key}"),
+        CameraKind::V4l2 {
+            device,
+            width,
+            height,
+            rate_hz,
+        } => {
+            format!("{device}, {width}x{height} at {rate_hz} Hz")
+        }
+        CameraKind::Command { command } => format!("output of {}", command.join(" ")),
+    }
+}
+
+fn of_card(path: &Path) -> Result<Finding, Failure> {
+    let bytes = kind::read_start(path, MAX_CARD_BYTES).or_refuse()?;
+    let text = String::from_utf8_lossy(&bytes);
+    let card = Card::parse(&text, &path.display().to_string()).or_refuse()?;
+    let kind = match &card {
+        Card::Encoder(_) => "encoder",
+        Card::Readout(_) => "readout",
+    };
+    // A card that lies where a store looks is checked as a store does.
+    let folder = path.parent().and_then(Path::parent);
+    let verdict = match (&card, folder) {
+        (Card::Encoder(card), Some(root)) => encoder_verdict(card, root),
+        (Card::Readout(card), Some(root)) => readout_verdict(card, root),
+        (_, None) => Err(anyhow!(
+            "not in a folder of models, so its network was not looked for"
+        )),
+    };
+    let exit = if verdict.is_ok() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    };
+    let verdict = verdict.unwrap_or_else(|error| format!("{error:#}"));
+    let origin = card.origin();
+    let provenance = &origin.provenance;
+    let text = format!(
+        "card of {kind} {}\nweights: {}; licence {}; trained on {}\nsha256 {}, {} bytes\n{verdict}",
+        card.name(),
+        provenance.weights.escape_debug(),
+        provenance.licence.escape_debug(),
+        provenance.trained_on.escape_debug(),
+        origin.sha256,
+        origin.size_bytes,
+    );
+    let json = json!({
+        "kind": "card", "of": kind, "name": card.name(), "sha256": origin.sha256,
+        "size_bytes": origin.size_bytes, "licence": provenance.licence, "network": verdict,
+    });
+    Ok(Finding { json, text, exit })
+}
+
+fn encoder_verdict(card: &EncoderCard, root: &Path) -> anyhow::Result<String> {
+    let encoder = Store::new(vec![root.to_owned()]).encoder(&card.name)?;
+    Ok(format!("{}: as the card says", encoder.file.path.display()))
+}
+
+fn readout_verdict(card: &ReadoutCard, root: &Path) -> anyhow::Result<String> {
+    let store = Store::new(vec![root.to_owned()]);
+    let readout = store.readout(&card.name)?;
+    let encoders = card
+        .encoders
+        .iter()
+        .map(|pin| Ok(store.encoder_card(&pin.source)?.1));
+    let encoders = encoders.collect::<Result<Vec<_>, StoreError>>()?;
+    fit_together(card, &encoders)?;
+    Ok(format!(
+        "{}: as the card says, and made for its encoders",
+        readout.file.path.display()
+    ))
+}
+
+fn of_network(path: &Path) -> Result<Finding, Failure> {
+    let bytes = kind::read_network(path).or_refuse()?;
+    let description = onnx::describe(&bytes).or_refuse()?;
+    let text = super::models::description_text(&description);
+    let json = json!({ "kind": "network", "network": description });
+    Ok(Finding {
+        json,
+        text,
+        exit: Exit::Done,
+    })
+}

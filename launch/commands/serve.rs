@@ -1,0 +1,168 @@
+//! `concert serve` and `concert demo`: run a policy until told to stop.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use concert_runtime::io::clock::SystemClock;
+use concert_runtime::io::watchdog::Watchdog;
+use concert_runtime::{Clock, RunSettings, Runtime, Snapshot};
+use serde_json::json;
+
+use super::check::kind::Kind;
+use crate::assemble::{self, About, EngineChoice, Meeting};
+use crate::cli::{Demo, Global, Serve, Session};
+use crate::launch_file::{CameraKind, LaunchFile};
+use crate::live::watch_runtime;
+use crate::model_folders::model_folders;
+use crate::policy_choice::PolicyChoice;
+use crate::report::{Exit, Failure, Refuse, Report};
+use crate::stop::Stop;
+use crate::tap::Tap;
+use crate::terminal::{Style, table};
+
+/// Runs the shipped policy (or another) on photographs (or other images); the
+/// table counts as a subscriber, so that everything is computed.
+pub(crate) fn demo(args: &Demo, global: &Global) -> Result<Report, Failure> {
+    let mut launch = LaunchFile::of_policy(&args.policy);
+    if !args.images.is_empty() {
+        launch = launch.on_images(&args.images, true);
+    }
+    run(&launch, &args.session, global, true)
+}
+
+/// Runs a launch file, or a policy with the default launch.
+pub(crate) fn serve(args: &Serve, global: &Global) -> Result<Report, Failure> {
+    run(&launch_of(&args.file)?, &args.session, global, false)
+}
+
+fn launch_of(file: &str) -> Result<LaunchFile, Failure> {
+    let path = Path::new(file);
+    if !path.exists() {
+        // A shipped name, or refused with the shipped names.
+        PolicyChoice::of(file, path).or_refuse()?;
+        return Ok(LaunchFile::of_policy(file));
+    }
+    match Kind::of(path).or_refuse()? {
+        Kind::Launch => LaunchFile::read(path).or_refuse(),
+        Kind::Policy => Ok(LaunchFile::of_policy(file)),
+        Kind::Card | Kind::Network => Err(Failure::refused(anyhow!(
+            "{file}: describes a network; serve takes a launch file or a policy"
+        ))),
+    }
+}
+
+fn run(
+    launch: &LaunchFile,
+    session: &Session,
+    global: &Global,
+    everything: bool,
+) -> Result<Report, Failure> {
+    let stop = Stop::on_signals()?;
+    let launch = launch.clone().with(&session.overrides(global));
+    let choice = PolicyChoice::of_launch(&launch).or_refuse()?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    // First what is refused at once; networks take time to load.
+    let meeting = Meeting::open(launch.zenoh(), !everything)?;
+    let folders = model_folders(&global.models, &launch.models(), choice.path.as_deref());
+    let planned = assemble::plan(&choice.policy, folders)?;
+    let about = About {
+        keys: assemble::keys(&launch, &planned.plan),
+        toml: assemble::policy_text(choice.policy.name(), choice.path.as_deref()),
+        provenance: planned.provenance,
+    };
+    let provenance = about.provenance.clone();
+    let bus = meeting.bus(&launch, about)?;
+    let cameras = assemble::cameras(&launch, &clock, &meeting)?;
+    let engine = EngineChoice::start(launch.providers(), launch.threads(), global)?;
+    let description = engine.engine.describe();
+    let watch = Arc::new(Watchdog::start(Arc::clone(&clock), launch.hang_limit())?);
+    let limit = launch.time_limit();
+    let pipeline = assemble::pipeline(
+        &launch,
+        planned.plan,
+        engine,
+        Arc::clone(&clock),
+        watch,
+        limit,
+    )?;
+    let placements = pipeline.placements();
+    let (tap, newest) = Tap::new(bus, everything);
+    let settings = RunSettings {
+        max_wait: launch.max_age(),
+        frames: session.frames,
+        lossless: launch
+            .cameras()
+            .iter()
+            .all(|camera| is_a_list(camera.kind())),
+        ..RunSettings::default()
+    };
+    let where_to = meeting.describe(&launch);
+    tracing::info!(
+        "{} runs on {}; {where_to}",
+        choice.policy.name(),
+        description
+    );
+    let runtime = Runtime::start(
+        pipeline,
+        cameras,
+        Box::new(tap),
+        Arc::clone(&clock),
+        settings,
+    )?;
+    watch_runtime(&runtime, &newest, clock.as_ref(), &stop, screen(global));
+    let snapshot = runtime.stop();
+    let placements: Vec<_> = placements
+        .iter()
+        .map(|(network, placement)| json!({ "network": network, "placement": placement }))
+        .collect();
+    let rows: Vec<_> = snapshot
+        .targets
+        .iter()
+        .map(|target| crate::live::row(target, &newest, clock.as_ref()))
+        .collect();
+    let mut report = Report::done(
+        json!({
+            "policy": choice.policy.summary(), "engine": description, "networks": placements,
+            "provenance": provenance,
+            "published": where_to, "figures": snapshot, "outputs": rows,
+        }),
+        format!(
+            "{}\n{}",
+            cameras_text(&snapshot),
+            table(&rows, 160, false).join("\n")
+        ),
+    );
+    if let Err(law) = snapshot.check_conservation() {
+        tracing::error!("counts do not add up: {law}");
+        report.exit = Exit::Failed;
+    }
+    Ok(report)
+}
+
+/// Whether every image is to be seen, however long it takes.
+fn is_a_list(kind: &CameraKind) -> bool {
+    matches!(kind, CameraKind::Images { repeat: false, .. })
+}
+
+/// Where the live table goes: standard error where standard output is for JSON.
+pub(crate) fn screen(global: &Global) -> Option<(Box<dyn Write>, Style)> {
+    match (global.quiet, global.json) {
+        (true, _) => None,
+        (false, true) => Some((Box::new(io::stderr()), Style::plain())),
+        (false, false) => Some((Box::new(io::stdout()), Style::of_stdout())),
+    }
+}
+
+fn cameras_text(snapshot: &Snapshot) -> String {
+    let each = snapshot.cameras.iter().map(|camera| {
+        let counts = &camera.counts;
+        format!(
+            "camera {}: {} frames in {:.1} s, {} processed, {} dropped ({} for a newer one, {} refused, {} too old, {} twice)",
+            camera.camera, counts.arrived, snapshot.seconds, counts.processed, counts.dropped(),
+            counts.superseded, counts.refused, counts.too_old, counts.duplicate,
+        )
+    });
+    each.collect::<Vec<_>>().join("\n")
+}

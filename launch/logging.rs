@@ -1,0 +1,39 @@
+//! Logs, to standard error.
+
+use std::io::{self, IsTerminal};
+
+use tracing_subscriber::EnvFilter;
+
+/// Environment variable with a filter such as `concert_runtime=debug,warn`;
+/// stands above `-v` and `-q`.
+pub const LOG_VARIABLE: &str = "CONCERT_LOG";
+
+/// Begins to log to standard error: warnings and, of Concert itself,
+/// information; each `verbose` shows more, `quiet` errors only.
+pub fn begin(verbose: u8, quiet: bool) {
+    let default = match (quiet, verbose) {
+        (true, _) => "error",
+        (false, 0) => "warn,concert=info,concert_runtime=info,concert_models=info,zenoh=error",
+        (false, 1) => "info,concert=debug,concert_runtime=debug,concert_models=debug,zenoh=warn",
+        (false, 2) => "debug,zenoh=info",
+        _ => "trace",
+    };
+    let filter = std::env::var(LOG_VARIABLE)
+        .ok()
+        .filter(|filter| !filter.is_empty());
+    let (filter, bad) = match filter.as_deref().map(EnvFilter::try_new) {
+        None => (EnvFilter::new(default), None),
+        Some(Ok(filter)) => (filter, None),
+        Some(Err(error)) => (EnvFilter::new(default), Some(error)),
+    };
+    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let begun = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(colour)
+        .with_target(verbose > 0)
+        .try_init();
+    if let (Ok(()), Some(error)) = (begun, bad) {
+        tracing::warn!("{LOG_VARIABLE} is not a filter and is ignored: {error}");
+    }
+}

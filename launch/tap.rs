@@ -1,0 +1,90 @@
+//! Looks over the shoulder of a bus: keeps the newest output of every key, for
+//! the live table.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use concert_runtime::{Bus, BusError, Output, Status};
+
+/// The newest output of every key.
+#[derive(Debug, Clone, Default)]
+pub struct Newest(Arc<Mutex<BTreeMap<String, Output>>>);
+
+impl Newest {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Output>> {
+        // Every value is whole between statements.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The newest output of a key below the prefix.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<Output> {
+        self.lock().get(key).cloned()
+    }
+}
+
+/// A bus whose outputs are also kept for the live table.
+pub struct Tap {
+    bus: Option<Box<dyn Bus>>,
+    newest: Newest,
+    listens: bool,
+}
+
+impl Tap {
+    /// A tap on `bus`; without one, outputs go to the table alone. Where it
+    /// `listens`, it counts as a subscriber: everything is computed.
+    #[must_use]
+    pub fn new(bus: Option<Box<dyn Bus>>, listens: bool) -> (Self, Newest) {
+        let newest = Newest::default();
+        let tap = Self {
+            bus,
+            newest: newest.clone(),
+            listens,
+        };
+        (tap, newest)
+    }
+}
+
+impl Bus for Tap {
+    fn describe(&self) -> String {
+        let bus = self.bus.as_ref().map(|bus| bus.describe());
+        bus.unwrap_or_else(|| "nobody but this terminal".to_owned())
+    }
+
+    fn publish(&mut self, output: &Output) -> Result<(), BusError> {
+        let mut newest = self.newest.lock();
+        match newest.get_mut(&*output.origin.key) {
+            // Reuses the buffer of the values.
+            Some(kept) => kept.clone_from(output),
+            None => drop(newest.insert(output.origin.key.to_string(), output.clone())),
+        }
+        drop(newest);
+        match &mut self.bus {
+            Some(bus) => bus.publish(output),
+            None => Ok(()),
+        }
+    }
+
+    fn publish_status(&mut self, status: &Status) -> Result<(), BusError> {
+        match &mut self.bus {
+            Some(bus) => bus.publish_status(status),
+            None => Ok(()),
+        }
+    }
+
+    fn has_subscriber(&self, key: &str) -> Option<bool> {
+        if self.listens {
+            return Some(true);
+        }
+        self.bus
+            .as_ref()
+            .map_or(Some(false), |bus| bus.has_subscriber(key))
+    }
+
+    fn close(&mut self, limit: Duration) {
+        if let Some(bus) = &mut self.bus {
+            bus.close(limit);
+        }
+    }
+}
