@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use concert_runtime::io::thread;
 use concert_runtime::snapshot::TargetSnapshot;
-use concert_runtime::{Clock, Percentiles, Runtime, Snapshot};
+use concert_runtime::{Clock, Outcome, Percentiles, Runtime, Snapshot};
 
 use crate::draw::{note_of, thumbnail};
 use crate::meter::Row;
@@ -90,6 +90,7 @@ pub fn row(target: &TargetSnapshot, newest: &Newest, clock: &dyn Clock) -> Row {
     };
     let note = match (&output, target.published) {
         (Some(output), 1..) => note_of(output),
+        _ if target.outcomes.of(Outcome::NoSubscriber) > 0 => "nobody listens".to_owned(),
         _ => target.message.clone(),
     };
     Row {

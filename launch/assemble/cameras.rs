@@ -24,6 +24,9 @@ const SILENCE: Duration = Duration::from_secs(10);
 /// How long a pan stays on one photograph.
 const HOLD: Duration = Duration::from_secs(4);
 
+/// A camera under its name in the launch file.
+pub(crate) type NamedCamera = (String, Box<dyn Camera>);
+
 /// Opens every camera of a launch file, in its order.
 ///
 /// # Errors
@@ -32,7 +35,7 @@ pub(crate) fn cameras(
     launch: &LaunchFile,
     clock: &Arc<dyn Clock>,
     meeting: &Meeting,
-) -> Result<Vec<(String, Box<dyn Camera>)>, Failure> {
+) -> Result<Vec<NamedCamera>, Failure> {
     let open = |entry: &CameraEntry| {
         let camera = open(launch, entry, clock, meeting)
             .with_context(|| format!("{}: camera `{}`", launch.origin(), entry.name()))

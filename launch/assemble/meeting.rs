@@ -11,6 +11,10 @@ use crate::report::Failure;
 pub(crate) const NO_ZENOH: &str = "this program was built without zenoh, which carries the outputs: build it with `--features zenoh`";
 
 /// What a bus tells about the policy that runs.
+#[cfg_attr(
+    not(feature = "zenoh"),
+    expect(dead_code, reason = "only a bus tells it to others")
+)]
 pub(crate) struct About {
     /// Keys below the prefix.
     pub(crate) keys: Vec<String>,
