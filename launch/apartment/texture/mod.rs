@@ -1,0 +1,136 @@
+//! Procedural textures: small tiling images, made once per home.
+
+mod carpet;
+mod floor;
+mod noise;
+mod poster;
+mod stuff;
+
+pub(crate) use carpet::carpet;
+pub(crate) use floor::{Parquet, Tiling};
+pub(crate) use noise::{fractal, value};
+pub(crate) use poster::{label, picture, spines};
+pub(crate) use stuff::{fabric, grain, knit, leaf, plaster, stone, wallpaper};
+
+use std::sync::LazyLock;
+
+use glam::{Vec2, Vec3};
+
+use crate::material::{encoded, linear};
+
+static LINEAR: LazyLock<[f32; 256]> = LazyLock::new(|| std::array::from_fn(|i| linear(i as u8)));
+
+/// A square tiling image with its smaller copies (mip levels).
+#[derive(Clone, Debug)]
+pub(crate) struct Texture {
+    /// Largest first; sRGB bytes.
+    levels: Vec<Level>,
+    /// Texture widths per unit of uv.
+    pub(crate) scale: Vec2,
+    /// Mean reflectance.
+    pub(crate) mean: Vec3,
+}
+
+#[derive(Clone, Debug)]
+struct Level {
+    size: usize,
+    texels: Vec<[u8; 4]>,
+}
+
+impl Texture {
+    /// Paints `size`² texels (a power of two) with `colour(u, v)` (linear, u and v in 0..1);
+    /// the texture repeats every `metres` of uv.
+    pub(crate) fn paint(size: usize, metres: Vec2, colour: impl Fn(f32, f32) -> Vec3) -> Self {
+        debug_assert!(size.is_power_of_two());
+        let step = 1.0 / size as f32;
+        let mut image: Vec<Vec3> = Vec::with_capacity(size * size);
+        for row in 0..size {
+            for column in 0..size {
+                image.push(colour((column as f32 + 0.5) * step, (row as f32 + 0.5) * step).clamp(Vec3::ZERO, Vec3::ONE));
+            }
+        }
+        let mut levels = vec![Level::encode(size, &image)];
+        let mut width = size;
+        while width > 1 {
+            width /= 2;
+            image = halve(&image, width);
+            levels.push(Level::encode(width, &image));
+        }
+        Self {
+            levels,
+            scale: Vec2::ONE / metres,
+            mean: image[0],
+        }
+    }
+
+    /// The reflectance at `uv`, averaged over a footprint of `width` units of uv.
+    pub(crate) fn sample(&self, uv: Vec2, width: f32) -> Vec3 {
+        let point = uv * self.scale;
+        let texels = width * self.scale.max_element() * self.levels[0].size as f32;
+        let top = self.levels.len() - 1;
+        let level = texels.max(1.0).log2().min(top as f32);
+        let fine = level as usize;
+        let part = level - fine as f32;
+        let colour = self.levels[fine].bilinear(point);
+        if part < 0.05 || fine == top {
+            colour
+        } else {
+            colour.lerp(self.levels[fine + 1].bilinear(point), part)
+        }
+    }
+}
+
+impl Level {
+    fn encode(size: usize, image: &[Vec3]) -> Self {
+        let byte = |v: f32| (encoded(v) * 255.0 + 0.5) as u8;
+        let texels = image.iter().map(|c| [byte(c.x), byte(c.y), byte(c.z), 255]).collect();
+        Self { size, texels }
+    }
+
+    fn bilinear(&self, point: Vec2) -> Vec3 {
+        let place = point * self.size as f32 - 0.5;
+        let corner = place.floor();
+        let part = place - corner;
+        let mask = self.size as i32 - 1;
+        let (x, y) = (corner.x as i32, corner.y as i32);
+        let at = |x: i32, y: i32| {
+            let texel = self.texels[(y & mask) as usize * self.size + (x & mask) as usize];
+            let table = &*LINEAR;
+            Vec3::new(table[texel[0] as usize], table[texel[1] as usize], table[texel[2] as usize])
+        };
+        let top = at(x, y).lerp(at(x + 1, y), part.x);
+        let bottom = at(x, y + 1).lerp(at(x + 1, y + 1), part.x);
+        top.lerp(bottom, part.y)
+    }
+}
+
+fn halve(image: &[Vec3], width: usize) -> Vec<Vec3> {
+    let wide = width * 2;
+    (0..width * width)
+        .map(|i| {
+            let corner = (i / width) * 2 * wide + (i % width) * 2;
+            (image[corner] + image[corner + 1] + image[corner + wide] + image[corner + wide + 1]) * 0.25
+        })
+        .collect()
+}
+
+/// 0 below `low`, 1 above `high`, smooth between.
+pub(crate) fn smooth(low: f32, high: f32, x: f32) -> f32 {
+    let t = ((x - low) / (high - low)).clamp(0.0, 1.0);
+    t * t * (3.0 - 2.0 * t)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_wide_footprint_sees_the_mean() {
+        let checker = Texture::paint(64, Vec2::splat(2.0), |u, v| {
+            Vec3::splat(if ((u * 8.0) as i32 + (v * 8.0) as i32) % 2 == 0 { 0.8 } else { 0.2 })
+        });
+        assert!((checker.mean.x - 0.5).abs() < 0.01);
+        assert!((checker.sample(Vec2::new(0.3, 0.7), 50.0).x - 0.5).abs() < 0.01);
+        assert!((checker.sample(Vec2::new(0.125, 0.125), 0.0).x - 0.8).abs() < 0.01);
+    }
+}
