@@ -32,7 +32,9 @@ pub(crate) struct Bvh {
 
 impl std::fmt::Debug for Bvh {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Bvh").field("triangles", &self.triangles.len()).finish()
+        f.debug_struct("Bvh")
+            .field("triangles", &self.triangles.len())
+            .finish()
     }
 }
 
@@ -42,10 +44,15 @@ impl Bvh {
         let world: Vec<Triangle> = (0..scene.faces.len() as u32)
             .map(|face| {
                 let [a, b, c] = scene.triangle(face).map(Vec3A::from);
-                Triangle { v0: a, v1: b, v2: c }
+                Triangle {
+                    v0: a,
+                    v1: b,
+                    v2: c,
+                }
             })
             .collect();
-        let tree = build_bvh2_from_tris(&world, BvhBuildParams::fast_build(), &mut Duration::ZERO);
+        let mut build_time = Duration::ZERO;
+        let tree = build_bvh2_from_tris(&world, BvhBuildParams::fast_build(), &mut build_time);
         let faces: Vec<u32> = tree.primitive_indices.clone();
         let clear = faces
             .iter()
@@ -55,28 +62,47 @@ impl Bvh {
             })
             .collect();
         let triangles = faces.iter().map(|&face| world[face as usize]).collect();
-        Self { tree, triangles, faces, clear }
+        Self {
+            tree,
+            triangles,
+            faces,
+            clear,
+        }
     }
 
     /// The nearest face along the ray, up to `reach` lengths of `direction`.
     pub(crate) fn closest(&self, origin: Vec3, direction: Vec3, reach: f32) -> Option<Hit> {
         let ray = Ray::new(origin.into(), direction.into(), 0.0, reach);
         let mut hit = RayHit::none();
-        self.tree.ray_traverse(ray, &mut hit, |ray, id| self.triangles[id].intersect(ray));
+        self.tree
+            .ray_traverse(ray, &mut hit, |ray, id| self.triangles[id].intersect(ray));
         if !hit.t.is_finite() || hit.primitive_id == u32::MAX {
             return None;
         }
         let id = hit.primitive_id as usize;
-        let corners = [self.triangles[id].v0, self.triangles[id].v1, self.triangles[id].v2].map(Vec3::from);
+        let corners = [
+            self.triangles[id].v0,
+            self.triangles[id].v1,
+            self.triangles[id].v2,
+        ]
+        .map(Vec3::from);
         let weights = weights(corners, origin + direction * hit.t);
-        Some(Hit { distance: hit.t, face: self.faces[id], weights })
+        Some(Hit {
+            distance: hit.t,
+            face: self.faces[id],
+            weights,
+        })
     }
 
     /// Whether anything but window panes stands between.
     pub(crate) fn blocked(&self, origin: Vec3, direction: Vec3, reach: f32) -> bool {
         let ray = Ray::new(origin.into(), direction.into(), 0.0, reach);
         !self.tree.ray_traverse_miss(ray, |ray, id| {
-            if self.clear[id] { f32::INFINITY } else { self.triangles[id].intersect(ray) }
+            if self.clear[id] {
+                f32::INFINITY
+            } else {
+                self.triangles[id].intersect(ray)
+            }
         })
     }
 }
@@ -87,5 +113,8 @@ pub(crate) fn weights([a, b, c]: [Vec3; 3], point: Vec3) -> (f32, f32) {
     let (d11, d12, d22) = (e1.dot(e1), e1.dot(e2), e2.dot(e2));
     let (p1, p2) = (p.dot(e1), p.dot(e2));
     let inverse = 1.0 / (d11 * d22 - d12 * d12).max(1e-20);
-    ((d22 * p1 - d12 * p2) * inverse, (d11 * p2 - d12 * p1) * inverse)
+    (
+        (d22 * p1 - d12 * p2) * inverse,
+        (d11 * p2 - d12 * p1) * inverse,
+    )
 }

@@ -28,7 +28,14 @@ impl Intrinsics {
     /// Sides outside 1..=[`MAX_SIDE`], more than [`MAX_PIXELS`], anything that
     /// is not finite, a horizontal or vertical field of view of 170° or more,
     /// a principal point more than one picture away.
-    pub fn new(width: u32, height: u32, fx: f64, fy: f64, cx: f64, cy: f64) -> Result<Self, ApartmentError> {
+    pub fn new(
+        width: u32,
+        height: u32,
+        fx: f64,
+        fy: f64,
+        cx: f64,
+        cy: f64,
+    ) -> Result<Self, ApartmentError> {
         let camera = |name, value, rule| Err(ApartmentError::Camera { name, value, rule });
         for (name, side) in [("width", width), ("height", height)] {
             if side == 0 || side > MAX_SIDE {
@@ -36,13 +43,21 @@ impl Intrinsics {
             }
         }
         if u64::from(width) * u64::from(height) > MAX_PIXELS {
-            return camera("width * height", f64::from(width) * f64::from(height), "at most 4096 * 3072 px");
+            return camera(
+                "width * height",
+                f64::from(width) * f64::from(height),
+                "at most 4096 * 3072 px",
+            );
         }
         for (name, focal, side) in [("fx", fx, width), ("fy", fy, height)] {
             // tan(170° / 2) = 11.43
             let least = f64::from(side) / 2.0 / 11.43;
             if !(focal.is_finite() && focal > least && focal < 100.0 * f64::from(side)) {
-                return camera(name, focal, "finite, for a field of view under 170° and over 0.5°");
+                return camera(
+                    name,
+                    focal,
+                    "finite, for a field of view under 170° and over 0.5°",
+                );
             }
         }
         for (name, centre, side) in [("cx", cx, width), ("cy", cy, height)] {
@@ -50,14 +65,25 @@ impl Intrinsics {
                 return camera(name, centre, "finite and within two pictures");
             }
         }
-        Ok(Self { width, height, fx, fy, cx, cy })
+        Ok(Self {
+            width,
+            height,
+            fx,
+            fy,
+            cx,
+            cy,
+        })
     }
 
     /// Square pixels and a centred axis, from the horizontal field of view (rad).
     ///
     /// # Errors
     /// As [`Intrinsics::new`]; a field of view not in (0, 170°).
-    pub fn from_field_of_view(width: u32, height: u32, horizontal: f64) -> Result<Self, ApartmentError> {
+    pub fn from_field_of_view(
+        width: u32,
+        height: u32,
+        horizontal: f64,
+    ) -> Result<Self, ApartmentError> {
         if !(horizontal.is_finite() && horizontal > 0.0 && horizontal < 170f64.to_radians()) {
             return Err(ApartmentError::Camera {
                 name: "field of view",
@@ -66,7 +92,14 @@ impl Intrinsics {
             });
         }
         let focal = f64::from(width) / 2.0 / (horizontal / 2.0).tan();
-        Self::new(width, height, focal, focal, f64::from(width) / 2.0 - 0.5, f64::from(height) / 2.0 - 0.5)
+        Self::new(
+            width,
+            height,
+            focal,
+            focal,
+            f64::from(width) / 2.0 - 0.5,
+            f64::from(height) / 2.0 - 0.5,
+        )
     }
 
     /// px.
@@ -184,7 +217,11 @@ impl Development {
         ];
         for (name, value, low, high, rule) in checks {
             if !(value >= low && value <= high) {
-                return Err(ApartmentError::Camera { name, value: f64::from(value), rule });
+                return Err(ApartmentError::Camera {
+                    name,
+                    value: f64::from(value),
+                    rule,
+                });
             }
         }
         match self.jpeg_quality {
@@ -204,19 +241,44 @@ mod tests {
 
     #[test]
     fn absurd_cameras_are_refused() {
-        for fov in [f64::NAN, 0.0, -1.0, std::f64::consts::PI, 200.0, f64::INFINITY] {
-            assert!(Intrinsics::from_field_of_view(320, 240, fov).is_err(), "{fov}");
+        for fov in [
+            f64::NAN,
+            0.0,
+            -1.0,
+            std::f64::consts::PI,
+            200.0,
+            f64::INFINITY,
+        ] {
+            assert!(
+                Intrinsics::from_field_of_view(320, 240, fov).is_err(),
+                "{fov}"
+            );
         }
-        for (width, height) in [(0, 240), (320, 0), (1_000_000, 240), (320, 1_000_000), (4096, 4096)] {
+        for (width, height) in [
+            (0, 240),
+            (320, 0),
+            (1_000_000, 240),
+            (320, 1_000_000),
+            (4096, 4096),
+        ] {
             assert!(Intrinsics::from_field_of_view(width, height, 1.0).is_err());
         }
         for bad in [f64::NAN, 0.0, -300.0, 1.0, f64::INFINITY, 1e12] {
-            assert!(Intrinsics::new(320, 240, bad, 300.0, 160.0, 120.0).is_err(), "{bad}");
+            assert!(
+                Intrinsics::new(320, 240, bad, 300.0, 160.0, 120.0).is_err(),
+                "{bad}"
+            );
         }
         assert!(Intrinsics::new(320, 240, 300.0, 300.0, f64::NAN, 120.0).is_err());
         let error = Intrinsics::from_field_of_view(1_000_000, 240, 1.0).unwrap_err();
-        assert_eq!(error.to_string(), "camera: width is 1000000, but must be 1 to 4096 px");
-        let development = Development { noise: f32::NAN, ..Development::default() };
+        assert_eq!(
+            error.to_string(),
+            "camera: width is 1000000, but must be 1 to 4096 px"
+        );
+        let development = Development {
+            noise: f32::NAN,
+            ..Development::default()
+        };
         assert!(development.check().is_err());
     }
 }

@@ -29,7 +29,9 @@ pub enum ApartmentError {
         rule: &'static str,
     },
     /// No possible home came out of a seed.
-    #[error("seed {seed}: no possible home after {attempts} draws, at most {most}; last reason: {reason}")]
+    #[error(
+        "seed {seed}: no possible home after {attempts} draws, at most {most}; last reason: {reason}"
+    )]
     Impossible {
         /// The seed.
         seed: u64,

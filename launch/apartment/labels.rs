@@ -45,9 +45,16 @@ pub struct Labels {
 
 impl Labels {
     /// Reads the labels off what was drawn.
-    pub(crate) fn read(home: &Home, camera: &Intrinsics, world_from_optical: Pose, visibility: &Visibility) -> Self {
+    pub(crate) fn read(
+        home: &Home,
+        camera: &Intrinsics,
+        world_from_optical: Pose,
+        visibility: &Visibility,
+    ) -> Self {
         let count = camera.pixels();
-        let room = home.plan().room_at(world_from_optical.translation.truncate());
+        let room = home
+            .plan()
+            .room_at(world_from_optical.translation.truncate());
         let mut labels = Self {
             width: camera.width(),
             height: camera.height(),
@@ -72,7 +79,14 @@ impl Labels {
         labels
     }
 
-    fn read_pixel(&mut self, home: &Home, visibility: &Visibility, optical_from_world: Pose, pixel: usize, ray: Vec3) {
+    fn read_pixel(
+        &mut self,
+        home: &Home,
+        visibility: &Visibility,
+        optical_from_world: Pose,
+        pixel: usize,
+        ray: Vec3,
+    ) {
         let face_index = visibility.face(0, pixel);
         if face_index == NO_FACE {
             self.depth.push(f32::NAN);
@@ -118,7 +132,11 @@ impl Labels {
         let predicted = |p: usize, ray_p: Vec3, ray_q: Vec3| {
             let normal = Vec3::from(self.normals[p]);
             let along = normal.dot(ray_q);
-            if along > -0.02 { self.depth[p] } else { self.depth[p] * normal.dot(ray_p) / along }
+            if along > -0.02 {
+                self.depth[p]
+            } else {
+                self.depth[p] * normal.dot(ray_p) / along
+            }
         };
         let ray = |i: usize| camera.ray((i % width) as f32, (i / width) as f32);
         (0..width * height)
@@ -143,6 +161,9 @@ impl Labels {
 
     /// `previous_from_this`: the camera's motion since the picture before.
     pub fn ego_motion(&self, previous: &Labels) -> Pose {
-        previous.world_from_optical.inverse().then(self.world_from_optical)
+        previous
+            .world_from_optical
+            .inverse()
+            .then(self.world_from_optical)
     }
 }

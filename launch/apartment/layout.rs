@@ -34,12 +34,22 @@ impl RoomLayout {
         let centre = optical_from_world.point((room.low + room.high) * 0.5);
         let (a, b, c) = optical_from_world.rotation.to_euler(EulerRot::XYZ);
         let size = room.high - room.low;
-        Self { corners, cuboid: [centre.x, centre.y, centre.z, a, b, c, size.x, size.y, size.z] }
+        Self {
+            corners,
+            cuboid: [
+                centre.x, centre.y, centre.z, a, b, c, size.x, size.y, size.z,
+            ],
+        }
     }
 
     /// The corners that the nine numbers stand for, in the same order.
     pub fn corners_of_cuboid(cuboid: &[f32; 9]) -> [Vec3; 8] {
-        let rotation = Mat3::from_quat(Quat::from_euler(EulerRot::XYZ, cuboid[3], cuboid[4], cuboid[5]));
+        let rotation = Mat3::from_quat(Quat::from_euler(
+            EulerRot::XYZ,
+            cuboid[3],
+            cuboid[4],
+            cuboid[5],
+        ));
         let centre = Vec3::new(cuboid[0], cuboid[1], cuboid[2]);
         let half = Vec3::new(cuboid[6], cuboid[7], cuboid[8]) * 0.5;
         std::array::from_fn(|i| {
@@ -66,6 +76,9 @@ impl VanishingPoints {
             let d = inverse.direction(axis);
             if d.z < 0.0 { -d } else { d }
         });
-        Self { directions, points: directions.map(|d| camera.project(d)) }
+        Self {
+            directions,
+            points: directions.map(|d| camera.project(d)),
+        }
     }
 }

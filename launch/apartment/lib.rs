@@ -35,6 +35,8 @@ mod robot;
 mod scene;
 mod shape;
 mod texture;
+mod view;
+mod writer;
 
 pub use camera::{Development, Exposure, Intrinsics, MAX_PIXELS, MAX_SIDE};
 pub use class::Class;
@@ -45,5 +47,9 @@ pub use layout::{RoomLayout, VanishingPoints};
 pub use pose::Pose;
 pub use randomise::{Randomisation, Range};
 pub use renderer::{Capture, Picture, Renderer};
-pub use robot::Occupancy;
+pub use robot::{Guidance, Occupancy, Odometry, Robot, RobotConfig, StepReport, Tour, Twist};
 pub use scene::Object;
+pub use view::contact_sheet;
+pub use writer::{
+    Arrangement, ColourFormat, DataSetOptions, Progress, Views, Written, write_data_set,
+};

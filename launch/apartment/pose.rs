@@ -65,11 +65,8 @@ impl Pose {
     /// counter-clockwise from x) and tilted up by `pitch` (rad).
     pub fn looking(eye: Vec3, yaw: f32, pitch: f32) -> Self {
         // Optical axes in a frame that is x forward, y left, z up.
-        let forward_from_optical = Quat::from_mat3(&Mat3::from_cols(
-            Vec3::NEG_Y,
-            Vec3::NEG_Z,
-            Vec3::X,
-        ));
+        let forward_from_optical =
+            Quat::from_mat3(&Mat3::from_cols(Vec3::NEG_Y, Vec3::NEG_Z, Vec3::X));
         let rotation =
             Quat::from_rotation_z(yaw) * Quat::from_rotation_y(-pitch) * forward_from_optical;
         Self {
@@ -87,7 +84,11 @@ mod tests {
     fn a_camera_looks_where_it_is_told() {
         let pose = Pose::looking(Vec3::new(1.0, 2.0, 1.5), 0.5, 0.2);
         let forward = pose.direction(Vec3::Z);
-        let expected = Vec3::new(0.5f32.cos() * 0.2f32.cos(), 0.5f32.sin() * 0.2f32.cos(), 0.2f32.sin());
+        let expected = Vec3::new(
+            0.5f32.cos() * 0.2f32.cos(),
+            0.5f32.sin() * 0.2f32.cos(),
+            0.2f32.sin(),
+        );
         assert!((forward - expected).length() < 1e-6);
         assert!(pose.direction(Vec3::Y).z < 0.0, "y points down");
         let back = pose.then(pose.inverse());

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::camera::Intrinsics;
+use crate::camera::{Development, Exposure, Intrinsics};
 use crate::dice::Dice;
 use crate::error::ApartmentError;
 
@@ -77,13 +77,36 @@ impl Randomisation {
             ("daylight", self.daylight, 0.0, 1.0, unit),
             ("sun", single(self.sun), 0.0, 1.0, unit),
             ("lamps", single(self.lamps), 0.0, 1.0, unit),
-            ("camera_height", self.camera_height, 0.1, 2.2, "within 0.1..2.2 m, low first"),
-            ("camera_tilt", self.camera_tilt, -1.4, 1.4, "within -1.4..1.4 rad, low first"),
-            ("field_of_view", self.field_of_view, 0.05, 2.9, "within 0.05..2.9 rad, low first"),
+            (
+                "camera_height",
+                self.camera_height,
+                0.1,
+                2.2,
+                "within 0.1..2.2 m, low first",
+            ),
+            (
+                "camera_tilt",
+                self.camera_tilt,
+                -1.4,
+                1.4,
+                "within -1.4..1.4 rad, low first",
+            ),
+            (
+                "field_of_view",
+                self.field_of_view,
+                0.05,
+                2.9,
+                "within 0.05..2.9 rad, low first",
+            ),
         ];
         for (name, range, low, high, rule) in checks {
             if !(range.low >= low && range.low <= range.high && range.high <= high) {
-                return Err(ApartmentError::Randomisation { name, low: range.low, high: range.high, rule });
+                return Err(ApartmentError::Randomisation {
+                    name,
+                    low: range.low,
+                    high: range.high,
+                    rule,
+                });
             }
         }
         Ok(())
@@ -100,9 +123,29 @@ impl Randomisation {
         Intrinsics::from_field_of_view(width, height, f64::from(angle))
     }
 
+    /// `base` with exposure, warmth and noise varied as a seed has it.
+    pub fn develop(&self, seed: u64, base: Development) -> Development {
+        let mut dice = Dice::new(seed, 92);
+        let vary = |stops: f32, dice: &mut Dice| (stops + dice.range(-0.5, 0.5)).clamp(-16.0, 16.0);
+        Development {
+            exposure: match base.exposure {
+                Exposure::Auto { stops } => Exposure::Auto {
+                    stops: vary(stops, &mut dice),
+                },
+                fixed => fixed,
+            },
+            warmth: (base.warmth + dice.range(-0.08, 0.08)).clamp(-0.3, 0.3),
+            noise: (base.noise * dice.range(0.3, 2.5)).min(0.5),
+            ..base
+        }
+    }
+
     /// Height (m) and tilt (rad) of the camera of a seed.
     pub fn mount(&self, seed: u64) -> (f32, f32) {
         let mut dice = Dice::new(seed, 91);
-        (self.camera_height.draw(&mut dice), self.camera_tilt.draw(&mut dice))
+        (
+            self.camera_height.draw(&mut dice),
+            self.camera_tilt.draw(&mut dice),
+        )
     }
 }

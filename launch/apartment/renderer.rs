@@ -58,7 +58,13 @@ impl Renderer {
     ) -> Result<Picture, ApartmentError> {
         development.check()?;
         self.draw(home, camera, world_from_optical, development.antialias)?;
-        let light = expose(&home.scene, camera, world_from_optical, &self.visibility, development.antialias);
+        let light = expose(
+            &home.scene,
+            camera,
+            world_from_optical,
+            &self.visibility,
+            development.antialias,
+        );
         Ok(Picture {
             width: camera.width(),
             height: camera.height(),
@@ -99,12 +105,22 @@ impl Renderer {
     ) -> Result<Capture, ApartmentError> {
         development.check()?;
         let Some(&last) = poses.last() else {
-            return Err(ApartmentError::Camera { name: "poses", value: 0.0, rule: "at least one" });
+            return Err(ApartmentError::Camera {
+                name: "poses",
+                value: 0.0,
+                rule: "at least one",
+            });
         };
         let mut sum = vec![Vec3::ZERO; camera.pixels()];
         for &pose in poses {
             self.draw(home, camera, pose, development.antialias)?;
-            let light = expose(&home.scene, camera, pose, &self.visibility, development.antialias);
+            let light = expose(
+                &home.scene,
+                camera,
+                pose,
+                &self.visibility,
+                development.antialias,
+            );
             for (total, value) in sum.iter_mut().zip(light) {
                 *total += value / poses.len() as f32;
             }
@@ -123,12 +139,28 @@ impl Renderer {
     ///
     /// # Errors
     /// A pose that is not finite.
-    pub fn labels(&mut self, home: &Home, camera: &Intrinsics, world_from_optical: Pose) -> Result<Labels, ApartmentError> {
+    pub fn labels(
+        &mut self,
+        home: &Home,
+        camera: &Intrinsics,
+        world_from_optical: Pose,
+    ) -> Result<Labels, ApartmentError> {
         self.draw(home, camera, world_from_optical, false)?;
-        Ok(Labels::read(home, camera, world_from_optical, &self.visibility))
+        Ok(Labels::read(
+            home,
+            camera,
+            world_from_optical,
+            &self.visibility,
+        ))
     }
 
-    fn draw(&mut self, home: &Home, camera: &Intrinsics, pose: Pose, antialias: bool) -> Result<(), ApartmentError> {
+    fn draw(
+        &mut self,
+        home: &Home,
+        camera: &Intrinsics,
+        pose: Pose,
+        antialias: bool,
+    ) -> Result<(), ApartmentError> {
         if !(pose.translation.is_finite() && pose.rotation.is_normalized()) {
             return Err(ApartmentError::Camera {
                 name: "pose",
@@ -137,7 +169,13 @@ impl Renderer {
             });
         }
         let rooms = visible_rooms(home.plan(), pose.translation.truncate());
-        self.visibility.draw(&home.scene, camera, pose, &Visible { rooms: &rooms }, antialias);
+        self.visibility.draw(
+            &home.scene,
+            camera,
+            pose,
+            &Visible { rooms: &rooms },
+            antialias,
+        );
         Ok(())
     }
 
@@ -150,13 +188,24 @@ impl Renderer {
                     return f32::NAN;
                 };
                 let corners = face.vertices.map(|v| self.visibility.positions[v as usize]);
-                meet(corners, camera.ray((pixel % width) as f32, (pixel / width) as f32)).0
+                meet(
+                    corners,
+                    camera.ray((pixel % width) as f32, (pixel / width) as f32),
+                )
+                .0
             })
             .collect()
     }
 }
 
 impl Home {
+    /// Distance from `eye` to what stands along a direction, m.
+    fn sight(&self, eye: Vec3, direction: Vec3) -> f32 {
+        self.bvh()
+            .closest(eye, direction.normalize(), 30.0)
+            .map_or(30.0, |hit| hit.distance)
+    }
+
     /// `count` viewpoints at `height` (m) and `tilt` (rad, up positive), spread
     /// over the rooms, each in free space and looking along open room.
     pub fn viewpoints(&self, count: usize, height: f32, tilt: f32) -> Vec<Pose> {
@@ -167,16 +216,29 @@ impl Home {
             .map(|index| {
                 // The living room first, then the others in turn.
                 let room = &self.plan().rooms[(index + 1) % rooms];
-                let mut best = (f32::NEG_INFINITY, Pose::looking(room.middle().extend(height), 0.0, tilt));
-                for _ in 0..60 {
-                    let at = Vec2::new(dice.range(room.low.x, room.high.x), dice.range(room.low.y, room.high.y));
+                let mut best = (
+                    f32::NEG_INFINITY,
+                    Pose::looking(room.middle().extend(height), 0.0, tilt),
+                );
+                for _ in 0..120 {
+                    let at = Vec2::new(
+                        dice.range(room.low.x, room.high.x),
+                        dice.range(room.low.y, room.high.y),
+                    );
                     let yaw = dice.range(-std::f32::consts::PI, std::f32::consts::PI);
                     let cell = self.occupancy().cell(at);
                     if !cell.is_some_and(|(c, r)| reachable[r * self.occupancy().size().0 + c]) {
                         continue;
                     }
-                    let ahead = room.middle() - at;
-                    let score = Vec2::from_angle(yaw).dot(ahead) + 0.5 * dice.unit();
+                    // How far one sees, over a fan of rays.
+                    let eye = at.extend(height);
+                    let open: f32 = (-2..=2)
+                        .map(|i| {
+                            self.sight(eye, Vec2::from_angle(yaw + i as f32 * 0.22).extend(tilt))
+                        })
+                        .map(|distance| distance.min(4.5))
+                        .sum();
+                    let score = open + 2.0 * dice.unit();
                     if score > best.0 {
                         best = (score, Pose::looking(at.extend(height), yaw, tilt));
                     }

@@ -82,7 +82,8 @@ impl Scene {
     /// Adds an object; returns its index.
     pub(crate) fn add(&mut self, class: Class, model: Model, pose: Pose, room: usize) -> usize {
         let object = self.objects.len() as u32;
-        let (first_vertex, first_surface) = (self.vertices.len() as u32, self.surfaces.len() as u32);
+        let (first_vertex, first_surface) =
+            (self.vertices.len() as u32, self.surfaces.len() as u32);
         let (first_face, first_light) = (self.faces.len(), self.light_points.len());
         let (mut low, mut high) = (Vec3::INFINITY, Vec3::NEG_INFINITY);
         for vertex in &model.vertices {
@@ -95,11 +96,12 @@ impl Scene {
             surface: face.surface + first_surface,
             ..*face
         }));
-        self.surfaces.extend(model.surfaces.iter().map(|surface| Surface {
-            object,
-            chart: surface.chart + first_light as u32,
-            ..*surface
-        }));
+        self.surfaces
+            .extend(model.surfaces.iter().map(|surface| Surface {
+                object,
+                chart: surface.chart + first_light as u32,
+                ..*surface
+            }));
         self.light_points.extend(model.light_points);
         self.objects.push(Object {
             instance: object as u16 + 1,
@@ -110,7 +112,13 @@ impl Scene {
             room,
             movable: matches!(
                 class,
-                Class::Can | Class::Cup | Class::Bottle | Class::Bowl | Class::Fruit | Class::Book | Class::Shoe
+                Class::Can
+                    | Class::Cup
+                    | Class::Bottle
+                    | Class::Bowl
+                    | Class::Fruit
+                    | Class::Book
+                    | Class::Shoe
             ),
             vertices: first_vertex as usize..self.vertices.len(),
             faces: first_face..self.faces.len(),

@@ -12,8 +12,8 @@ pub(crate) use bath::{basin, bath_mirror, bathtub, toilet, towel_rail};
 pub(crate) use kitchen::{base_units, fridge, hob_and_oven, hood, sink, wall_units};
 pub(crate) use seating::{armchair, bed, chair, office_chair, sofa, stool};
 pub(crate) use small::{
-    book_lying, book_row, bottle, bowl, can, carton, ceiling_lamp, cup, cushion, floor_lamp, framed, fruit, kettle,
-    laptop, plant, shoe, table_lamp, toaster, vase,
+    book_lying, book_row, bottle, bowl, can, carton, ceiling_lamp, cup, cushion, floor_lamp,
+    framed, fruit, kettle, laptop, plant, shoe, table_lamp, toaster, vase,
 };
 pub(crate) use storage::{bookcase, chest, radiator, television, tv_stand, wardrobe};
 pub(crate) use tables::{coffee_table, desk, dining_table, night_table};

@@ -7,29 +7,71 @@ use crate::material::MaterialId;
 use crate::shape::Model;
 
 /// A dining table, 0.75 m high, centred on x, from y = 0 to `depth`; round if `round`.
-pub(crate) fn dining_table(palette: &Palette, width: f32, depth: f32, round: bool, wood: MaterialId) -> Model {
+pub(crate) fn dining_table(
+    palette: &Palette,
+    width: f32,
+    depth: f32,
+    round: bool,
+    wood: MaterialId,
+) -> Model {
     let mut m = Model::new();
     let h = 0.75;
     if round {
         let r = depth / 2.0;
         let middle = v(0.0, r, 0.0);
-        m.turned(wood, middle, &[(0.0, h - 0.03), (r - 0.02, h - 0.03), (r, h - 0.015), (r, h - 0.004), (r - 0.006, h), (0.0, h)], 40);
-        let foot = [(0.05, h - 0.03), (0.045, 0.4), (0.06, 0.12), (0.24, 0.03), (0.25, 0.0)];
+        m.turned(
+            wood,
+            middle,
+            &[
+                (0.0, h - 0.03),
+                (r - 0.02, h - 0.03),
+                (r, h - 0.015),
+                (r, h - 0.004),
+                (r - 0.006, h),
+                (0.0, h),
+            ],
+            40,
+        );
+        let foot = [
+            (0.05, h - 0.03),
+            (0.045, 0.4),
+            (0.06, 0.12),
+            (0.24, 0.03),
+            (0.25, 0.0),
+        ];
         let foot: Vec<(f32, f32)> = foot.iter().rev().copied().collect();
         m.lathe(palette.black, middle, &foot, 20, glam::Vec2::ONE);
         return m;
     }
-    m.board(wood, v(-width / 2.0, 0.0, h - 0.035), v(width / 2.0, depth, h));
+    m.board(
+        wood,
+        v(-width / 2.0, 0.0, h - 0.035),
+        v(width / 2.0, depth, h),
+    );
     let inset = 0.06;
     for x in [-1.0, 1.0] {
         for y in [inset, depth - inset] {
-            m.taper(wood, v(x * (width / 2.0 - inset), y, 0.0), v(x * (width / 2.0 - inset), y, h - 0.03), (0.022, 0.034), 12);
+            m.taper(
+                wood,
+                v(x * (width / 2.0 - inset), y, 0.0),
+                v(x * (width / 2.0 - inset), y, h - 0.03),
+                (0.022, 0.034),
+                12,
+            );
         }
         let apron = x * (width / 2.0 - inset);
-        m.block(wood, v(apron - 0.012, inset, h - 0.12), v(apron + 0.012, depth - inset, h - 0.03));
+        m.block(
+            wood,
+            v(apron - 0.012, inset, h - 0.12),
+            v(apron + 0.012, depth - inset, h - 0.03),
+        );
     }
     for y in [inset, depth - inset] {
-        m.block(wood, v(-width / 2.0 + inset, y - 0.012, h - 0.12), v(width / 2.0 - inset, y + 0.012, h - 0.03));
+        m.block(
+            wood,
+            v(-width / 2.0 + inset, y - 0.012, h - 0.12),
+            v(width / 2.0 - inset, y + 0.012, h - 0.03),
+        );
     }
     m
 }
@@ -39,10 +81,22 @@ pub(crate) fn coffee_table(palette: &Palette, dice: &mut Dice, width: f32, depth
     let mut m = Model::new();
     let h = 0.42;
     let wood = dice.pick(&palette.woods);
-    let legs = if dice.chance(0.5) { palette.black } else { wood };
-    m.board(wood, v(-width / 2.0, 0.0, h - 0.035), v(width / 2.0, depth, h));
+    let legs = if dice.chance(0.5) {
+        palette.black
+    } else {
+        wood
+    };
+    m.board(
+        wood,
+        v(-width / 2.0, 0.0, h - 0.035),
+        v(width / 2.0, depth, h),
+    );
     if dice.chance(0.5) {
-        m.board(wood, v(-width / 2.0 + 0.06, 0.05, 0.14), v(width / 2.0 - 0.06, depth - 0.05, 0.16));
+        m.board(
+            wood,
+            v(-width / 2.0 + 0.06, 0.05, 0.14),
+            v(width / 2.0 - 0.06, depth - 0.05, 0.16),
+        );
     }
     for x in [-width / 2.0 + 0.06, width / 2.0 - 0.06] {
         for y in [0.06, depth - 0.06] {
@@ -57,17 +111,43 @@ pub(crate) fn desk(palette: &Palette, dice: &mut Dice, width: f32, depth: f32) -
     let mut m = Model::new();
     let h = 0.74;
     let wood = dice.pick(&palette.woods);
-    let body = if dice.chance(0.5) { palette.white } else { wood };
-    m.board(wood, v(-width / 2.0, 0.0, h - 0.03), v(width / 2.0, depth, h));
+    let body = if dice.chance(0.5) {
+        palette.white
+    } else {
+        wood
+    };
+    m.board(
+        wood,
+        v(-width / 2.0, 0.0, h - 0.03),
+        v(width / 2.0, depth, h),
+    );
     let x = width / 2.0 - 0.42;
-    m.block(body, v(x, 0.02, 0.05), v(width / 2.0 - 0.02, depth - 0.06, h - 0.03));
+    m.block(
+        body,
+        v(x, 0.02, 0.05),
+        v(width / 2.0 - 0.02, depth - 0.06, h - 0.03),
+    );
     for drawer in 0..3 {
         let z = 0.06 + drawer as f32 * 0.215;
-        m.board(body, v(x + 0.005, depth - 0.06, z), v(width / 2.0 - 0.025, depth - 0.04, z + 0.205));
-        m.bar(palette.steel, v(x + 0.13, depth - 0.025, z + 0.15), v(x + 0.27, depth - 0.025, z + 0.15), 0.006, 6);
+        m.board(
+            body,
+            v(x + 0.005, depth - 0.06, z),
+            v(width / 2.0 - 0.025, depth - 0.04, z + 0.205),
+        );
+        m.bar(
+            palette.steel,
+            v(x + 0.13, depth - 0.025, z + 0.15),
+            v(x + 0.27, depth - 0.025, z + 0.15),
+            0.006,
+            6,
+        );
     }
     for y in [0.04, depth - 0.04] {
-        m.block(palette.black, v(-width / 2.0 + 0.02, y - 0.02, 0.0), v(-width / 2.0 + 0.06, y + 0.02, h - 0.03));
+        m.block(
+            palette.black,
+            v(-width / 2.0 + 0.02, y - 0.02, 0.0),
+            v(-width / 2.0 + 0.06, y + 0.02, h - 0.03),
+        );
     }
     m
 }

@@ -59,11 +59,28 @@ impl<'a> Furnisher<'a> {
         dice: &'a mut Dice,
         (clutter, lamp_share): (f32, f32),
     ) -> Self {
-        let mut this = Self { scene, plan, palette, dice, clutter, lamp_share, lamps: Vec::new(), taken: Vec::new(), walls: Vec::new() };
+        let mut this = Self {
+            scene,
+            plan,
+            palette,
+            dice,
+            clutter,
+            lamp_share,
+            lamps: Vec::new(),
+            taken: Vec::new(),
+            walls: Vec::new(),
+        };
         for door in &plan.doors {
             let (half, reach) = (door.width / 2.0 + 0.08, door.depth / 2.0 + 0.95);
-            let size = if door.along_x { Vec2::new(half, reach) } else { Vec2::new(reach, half) };
-            this.taken.push(Taken { low: door.centre - size, high: door.centre + size });
+            let size = if door.along_x {
+                Vec2::new(half, reach)
+            } else {
+                Vec2::new(reach, half)
+            };
+            this.taken.push(Taken {
+                low: door.centre - size,
+                high: door.centre + size,
+            });
         }
         this
     }
@@ -93,20 +110,33 @@ impl<'a> Furnisher<'a> {
     fn footprint(pose: Pose, size: Vec2) -> Taken {
         let a = pose.point(Vec3::new(-size.x / 2.0, 0.0, 0.0)).truncate();
         let b = pose.point(Vec3::new(size.x / 2.0, size.y, 0.0)).truncate();
-        Taken { low: a.min(b), high: a.max(b) }
+        Taken {
+            low: a.min(b),
+            high: a.max(b),
+        }
     }
 
     fn free(&self, room: usize, rect: Taken) -> bool {
-        let (low, high) = (self.room(room).low.truncate(), self.room(room).high.truncate());
+        let (low, high) = (
+            self.room(room).low.truncate(),
+            self.room(room).high.truncate(),
+        );
         let inside = rect.low.cmpge(low - 0.001).all() && rect.high.cmple(high + 0.001).all();
-        inside && !self.taken.iter().any(|t| t.low.cmplt(rect.high).all() && rect.low.cmplt(t.high).all())
+        inside
+            && !self
+                .taken
+                .iter()
+                .any(|t| t.low.cmplt(rect.high).all() && rect.low.cmplt(t.high).all())
     }
 
     fn windowed(&self, room: usize, side: usize, from: f32, to: f32, height: f32) -> bool {
-        self.plan
-            .windows
-            .iter()
-            .any(|w| w.room == room && w.side == side && w.sill < height && from < w.from + w.width + 0.05 && w.from - 0.05 < to)
+        self.plan.windows.iter().any(|w| {
+            w.room == room
+                && w.side == side
+                && w.sill < height
+                && from < w.from + w.width + 0.05
+                && w.from - 0.05 < to
+        })
     }
 
     fn doored(&self, room: usize, side: usize, from: f32, to: f32) -> bool {
@@ -114,13 +144,26 @@ impl<'a> Furnisher<'a> {
         let rect = Self::footprint(pose, Vec2::new(to - from, 0.05));
         self.plan.doors.iter().any(|d| {
             let half = d.width / 2.0 + 0.1;
-            let size = if d.along_x { Vec2::new(half, 0.2) } else { Vec2::new(0.2, half) };
-            d.rooms.contains(&room) && (d.centre - size).cmplt(rect.high).all() && rect.low.cmplt(d.centre + size).all()
+            let size = if d.along_x {
+                Vec2::new(half, 0.2)
+            } else {
+                Vec2::new(0.2, half)
+            };
+            d.rooms.contains(&room)
+                && (d.centre - size).cmplt(rect.high).all()
+                && rect.low.cmplt(d.centre + size).all()
         })
     }
 
     /// A free spot against one of `sides` for `size` (width, depth) and `height`.
-    pub(crate) fn against_wall(&mut self, room: usize, sides: &[usize], size: Vec2, height: f32, gap: f32) -> Option<Spot> {
+    pub(crate) fn against_wall(
+        &mut self,
+        room: usize,
+        sides: &[usize],
+        size: Vec2,
+        height: f32,
+        gap: f32,
+    ) -> Option<Spot> {
         for _ in 0..40 {
             let side = self.dice.pick(sides);
             let length = self.wall_length(room, side);
@@ -141,7 +184,15 @@ impl<'a> Furnisher<'a> {
     }
 
     /// The spot at exactly this place, if it is free; takes it.
-    pub(crate) fn at_wall(&mut self, room: usize, side: usize, along: f32, size: Vec2, height: f32, gap: f32) -> Option<Spot> {
+    pub(crate) fn at_wall(
+        &mut self,
+        room: usize,
+        side: usize,
+        along: f32,
+        size: Vec2,
+        height: f32,
+        gap: f32,
+    ) -> Option<Spot> {
         let pose = self.wall_pose(room, side, along, gap);
         let rect = Self::footprint(pose, size);
         let (from, to) = (along - size.x / 2.0, along + size.x / 2.0);
@@ -150,15 +201,24 @@ impl<'a> Furnisher<'a> {
         }
         self.taken.push(rect);
         if height > 1.1 {
-            self.walls.push(WallTaken { room, side, from, to });
+            self.walls.push(WallTaken {
+                room,
+                side,
+                from,
+                to,
+            });
         }
         Some(Spot { pose, side, along })
     }
 
     /// Takes the floor in front of something, so that it stays usable.
     pub(crate) fn keep_clear(&mut self, pose: Pose, width: f32, from: f32, to: f32) {
-        let start = Pose { translation: pose.point(Vec3::new(0.0, from, 0.0)), ..pose };
-        self.taken.push(Self::footprint(start, Vec2::new(width, to - from)));
+        let start = Pose {
+            translation: pose.point(Vec3::new(0.0, from, 0.0)),
+            ..pose
+        };
+        self.taken
+            .push(Self::footprint(start, Vec2::new(width, to - from)));
     }
 
     /// Whether the floor (width, depth) in front of `pose` is free; takes it.
@@ -173,15 +233,27 @@ impl<'a> Furnisher<'a> {
 
     /// A free rectangle anywhere in the room; its middle. Takes it.
     pub(crate) fn anywhere(&mut self, room: usize, size: Vec2, margin: f32) -> Option<Vec2> {
-        let (low, high) = (self.room(room).low.truncate(), self.room(room).high.truncate());
+        let (low, high) = (
+            self.room(room).low.truncate(),
+            self.room(room).high.truncate(),
+        );
         let half = size / 2.0 + margin;
         for _ in 0..60 {
             let x = self.dice.range(low.x + half.x, high.x - half.x);
             let y = self.dice.range(low.y + half.y, high.y - half.y);
             let centre = Vec2::new(x, y);
-            let rect = Taken { low: centre - half, high: centre + half };
-            if half.x * 2.0 < high.x - low.x && half.y * 2.0 < high.y - low.y && self.free(room, rect) {
-                self.taken.push(Taken { low: centre - size / 2.0, high: centre + size / 2.0 });
+            let rect = Taken {
+                low: centre - half,
+                high: centre + half,
+            };
+            if half.x * 2.0 < high.x - low.x
+                && half.y * 2.0 < high.y - low.y
+                && self.free(room, rect)
+            {
+                self.taken.push(Taken {
+                    low: centre - size / 2.0,
+                    high: centre + size / 2.0,
+                });
                 return Some(centre);
             }
         }
@@ -189,20 +261,39 @@ impl<'a> Furnisher<'a> {
     }
 
     /// Adds an object standing at `local` on something at `pose`, turned by `yaw`.
-    pub(crate) fn put(&mut self, class: Class, model: Model, room: usize, pose: Pose, local: Vec3, yaw: f32) -> usize {
+    pub(crate) fn put(
+        &mut self,
+        class: Class,
+        model: Model,
+        room: usize,
+        pose: Pose,
+        local: Vec3,
+        yaw: f32,
+    ) -> usize {
         let pose = pose.then(Pose::upright(local, yaw));
         self.scene.add(class, model, pose, room)
     }
 
     /// Scatters things over a surface: x and y ranges in the frame of `pose`, at height `z`.
-    pub(crate) fn scatter(&mut self, room: usize, pose: Pose, (low, high): (Vec2, Vec2), z: f32, things: &[Class], most: u32) {
+    pub(crate) fn scatter(
+        &mut self,
+        room: usize,
+        pose: Pose,
+        (low, high): (Vec2, Vec2),
+        z: f32,
+        things: &[Class],
+        most: u32,
+    ) {
         let count = (self.clutter * most as f32 + self.dice.unit()) as u32;
         let mut placed: Vec<(Vec2, f32)> = Vec::new();
         for _ in 0..count {
             let class = self.dice.pick(things);
             let (model, radius) = self.thing(class);
             for _ in 0..8 {
-                let at = Vec2::new(self.dice.range(low.x + radius, high.x - radius), self.dice.range(low.y + radius, high.y - radius));
+                let at = Vec2::new(
+                    self.dice.range(low.x + radius, high.x - radius),
+                    self.dice.range(low.y + radius, high.y - radius),
+                );
                 let fits = high.x - low.x > 2.0 * radius && high.y - low.y > 2.0 * radius;
                 if fits && placed.iter().all(|(p, r)| p.distance(at) > r + radius) {
                     placed.push((at, radius));
@@ -234,7 +325,14 @@ impl<'a> Furnisher<'a> {
     }
 
     /// A bookcase's contents: rows of books and a few other things.
-    pub(crate) fn fill_shelf(&mut self, room: usize, pose: Pose, width: f32, depth: f32, tops: &[f32]) {
+    pub(crate) fn fill_shelf(
+        &mut self,
+        room: usize,
+        pose: Pose,
+        width: f32,
+        depth: f32,
+        tops: &[f32],
+    ) {
         for pair in tops.windows(2) {
             let clear = pair[1] - pair[0] - 0.04;
             let (mut x, end) = (-width / 2.0 + 0.03, width / 2.0 - 0.03);
@@ -246,11 +344,25 @@ impl<'a> Furnisher<'a> {
                 let h = tall * self.dice.range(0.68, 1.0);
                 let d = (depth * 0.72).min(self.dice.range(0.15, 0.21));
                 let model = f::book_row(self.palette, self.dice, (t, h, d));
-                self.put(Class::Book, model, room, pose, Vec3::new(x + t / 2.0, 0.03, pair[0]), 0.0);
+                self.put(
+                    Class::Book,
+                    model,
+                    room,
+                    pose,
+                    Vec3::new(x + t / 2.0, 0.03, pair[0]),
+                    0.0,
+                );
                 x += t + 0.001;
             }
             if end - x > 0.22 && clear > 0.3 {
-                let things = [Class::Box, Class::Plant, Class::Bowl, Class::Book, Class::Cup, Class::Bottle];
+                let things = [
+                    Class::Box,
+                    Class::Plant,
+                    Class::Bowl,
+                    Class::Book,
+                    Class::Cup,
+                    Class::Bottle,
+                ];
                 let region = (Vec2::new(x + 0.01, 0.02), Vec2::new(end, depth - 0.01));
                 self.scatter(room, pose, region, pair[0], &things, 2);
             }
@@ -259,7 +371,14 @@ impl<'a> Furnisher<'a> {
 
     /// Hangs a picture on a free piece of wall.
     pub(crate) fn picture(&mut self, room: usize) {
-        let (w, h) = self.dice.pick(&[(0.4, 0.5), (0.5, 0.7), (0.7, 0.5), (0.9, 0.6), (0.3, 0.4), (0.6, 0.6)]);
+        let (w, h) = self.dice.pick(&[
+            (0.4, 0.5),
+            (0.5, 0.7),
+            (0.7, 0.5),
+            (0.9, 0.6),
+            (0.3, 0.4),
+            (0.6, 0.6),
+        ]);
         for _ in 0..20 {
             let side = self.dice.int(0, 3) as usize;
             let length = self.wall_length(room, side);
@@ -270,10 +389,24 @@ impl<'a> Furnisher<'a> {
             if self.hang(room, side, along, w).is_some() {
                 let z = self.dice.range(1.45, 1.65);
                 let texture = self.scene.texture(crate::texture::picture(self.dice));
-                let art = self.scene.material(Material::matt(Vec3::ONE).rough(0.5).textured(texture));
-                let frame = self.dice.pick(&[self.palette.black, self.palette.white, self.palette.woods[0], self.palette.woods[1]]);
+                let art = self
+                    .scene
+                    .material(Material::matt(Vec3::ONE).rough(0.5).textured(texture));
+                let frame = self.dice.pick(&[
+                    self.palette.black,
+                    self.palette.white,
+                    self.palette.woods[0],
+                    self.palette.woods[1],
+                ]);
                 let pose = self.wall_pose(room, side, along, 0.0);
-                self.put(Class::Poster, f::framed(frame, art, w, h), room, pose, Vec3::new(0.0, 0.0, z), 0.0);
+                self.put(
+                    Class::Poster,
+                    f::framed(frame, art, w, h),
+                    room,
+                    pose,
+                    Vec3::new(0.0, 0.0, z),
+                    0.0,
+                );
                 return;
             }
         }
@@ -284,8 +417,18 @@ impl<'a> Furnisher<'a> {
         let (from, to) = (along - width / 2.0 - 0.06, along + width / 2.0 + 0.06);
         let clash = self.windowed(room, side, from - 0.3, to + 0.3, 2.5)
             || self.doored(room, side, from, to)
-            || self.walls.iter().any(|w| w.room == room && w.side == side && from < w.to && w.from < to);
-        (!clash).then(|| self.walls.push(WallTaken { room, side, from, to }))
+            || self
+                .walls
+                .iter()
+                .any(|w| w.room == room && w.side == side && from < w.to && w.from < to);
+        (!clash).then(|| {
+            self.walls.push(WallTaken {
+                room,
+                side,
+                from,
+                to,
+            })
+        })
     }
 
     /// A lamp's shade, glowing if the lamp is on; and its light.
@@ -297,13 +440,20 @@ impl<'a> Furnisher<'a> {
         if on {
             material = material.glowing(light * self.dice.range(2.2, 4.5));
         }
-        (self.scene.material(material), if on { light } else { Vec3::ZERO })
+        (
+            self.scene.material(material),
+            if on { light } else { Vec3::ZERO },
+        )
     }
 
     /// Adds a lamp's light.
     pub(crate) fn light(&mut self, position: Vec3, radius: f32, intensity: Vec3) {
         if intensity != Vec3::ZERO {
-            self.lamps.push(Lamp { position, radius, intensity });
+            self.lamps.push(Lamp {
+                position,
+                radius,
+                intensity,
+            });
         }
     }
 
@@ -313,27 +463,58 @@ impl<'a> Furnisher<'a> {
         let on = self.dice.chance(self.lamp_share);
         let (shade, light) = self.shade(on);
         let style = self.dice.int(0, 2);
-        let drop = if style == 2 { 0.06 } else { self.dice.range(0.35, 0.55) };
+        let drop = if style == 2 {
+            0.06
+        } else {
+            self.dice.range(0.35, 0.55)
+        };
         let model = f::ceiling_lamp(self.palette, shade, style, drop);
         let at = data.middle().extend(data.high.z);
-        self.put(Class::Lamp, model, room, Pose::upright(at, 0.0), Vec3::ZERO, 0.0);
-        let strength = self.dice.range(5.0, 9.0) * (data.size().element_product() / 14.0).clamp(0.5, 1.3);
+        self.put(
+            Class::Lamp,
+            model,
+            room,
+            Pose::upright(at, 0.0),
+            Vec3::ZERO,
+            0.0,
+        );
+        let strength =
+            self.dice.range(5.0, 9.0) * (data.size().element_product() / 14.0).clamp(0.5, 1.3);
         self.light(at - Vec3::Z * (drop + 0.03), 0.15, light * strength);
     }
 
     /// A carpet (flat, thin) with its middle at a point.
     pub(crate) fn carpet(&mut self, room: usize, centre: Vec2, size: Vec2, yaw: f32) {
         let texture = self.scene.texture(crate::texture::carpet(self.dice));
-        let material = self.scene.material(Material::matt(Vec3::ONE).textured(texture));
+        let material = self
+            .scene
+            .material(Material::matt(Vec3::ONE).textured(texture));
         let mut model = Model::new();
         model.light_spacing = 0.085;
         let half = size / 2.0;
         let t = 0.009;
-        model.picture(material, Vec3::new(-half.x, -half.y, t), Vec3::X * size.x, Vec3::Y * size.y);
-        let edge = [(Vec2::new(-half.x, -half.y), Vec3::X * size.x), (Vec2::new(half.x, -half.y), Vec3::Y * size.y), (Vec2::new(half.x, half.y), Vec3::NEG_X * size.x), (Vec2::new(-half.x, half.y), Vec3::NEG_Y * size.y)];
+        model.picture(
+            material,
+            Vec3::new(-half.x, -half.y, t),
+            Vec3::X * size.x,
+            Vec3::Y * size.y,
+        );
+        let edge = [
+            (Vec2::new(-half.x, -half.y), Vec3::X * size.x),
+            (Vec2::new(half.x, -half.y), Vec3::Y * size.y),
+            (Vec2::new(half.x, half.y), Vec3::NEG_X * size.x),
+            (Vec2::new(-half.x, half.y), Vec3::NEG_Y * size.y),
+        ];
         for (corner, along) in edge {
             model.picture(material, corner.extend(0.0), along, Vec3::Z * t);
         }
-        self.put(Class::Carpet, model, room, Pose::upright(centre.extend(0.0), yaw), Vec3::ZERO, 0.0);
+        self.put(
+            Class::Carpet,
+            model,
+            room,
+            Pose::upright(centre.extend(0.0), yaw),
+            Vec3::ZERO,
+            0.0,
+        );
     }
 }

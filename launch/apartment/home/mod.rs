@@ -69,7 +69,11 @@ impl Home {
     ///
     /// # Errors
     /// A bad `randomisation`, or no possible home in 24 draws.
-    pub fn generate(seed: u64, randomisation: &Randomisation, quality: LightQuality) -> Result<Self, ApartmentError> {
+    pub fn generate(
+        seed: u64,
+        randomisation: &Randomisation,
+        quality: LightQuality,
+    ) -> Result<Self, ApartmentError> {
         randomisation.check()?;
         let mut redraws: Vec<Redraw> = Vec::new();
         for attempt in 0..MOST_DRAWS {
@@ -90,7 +94,12 @@ impl Home {
         })
     }
 
-    fn draw(seed: u64, attempt: u32, randomisation: &Randomisation, quality: LightQuality) -> Result<Self, String> {
+    fn draw(
+        seed: u64,
+        attempt: u32,
+        randomisation: &Randomisation,
+        quality: LightQuality,
+    ) -> Result<Self, String> {
         let mut dice = Dice::new(seed, 1000 + u64::from(attempt));
         let plan = Plan::draw(&mut dice.fork())?;
         let mut scene = Scene::default();
@@ -104,7 +113,13 @@ impl Home {
         let dark = 1.0 - (daylight * 3.0).min(1.0);
         let lamp_share = randomisation.lamps + (0.95 - randomisation.lamps) * dark;
         let mut room_dice = dice.fork();
-        let mut furnisher = furnish::Furnisher::new(&mut scene, &plan, &palette, &mut room_dice, (clutter, lamp_share));
+        let mut furnisher = furnish::Furnisher::new(
+            &mut scene,
+            &plan,
+            &palette,
+            &mut room_dice,
+            (clutter, lamp_share),
+        );
         for room in 0..plan.rooms.len() {
             rooms::furnish(&mut furnisher, room)?;
         }
@@ -112,14 +127,32 @@ impl Home {
         let occupancy = Occupancy::build(&scene, &plan);
         occupancy.check_connected(&plan)?;
         let bvh = Bvh::build(&scene);
-        Ok(Self { seed, redraws: Vec::new(), plan, scene, bvh, windows, lamps, occupancy, quality })
+        Ok(Self {
+            seed,
+            redraws: Vec::new(),
+            plan,
+            scene,
+            bvh,
+            windows,
+            lamps,
+            occupancy,
+            quality,
+        })
     }
 
     fn bake_quality(&self) -> Option<Quality> {
         match self.quality {
             LightQuality::Flat => None,
-            LightQuality::Draft => Some(Quality { window: 2, lamp: 1, gather: 8 }),
-            LightQuality::Standard => Some(Quality { window: 6, lamp: 3, gather: 28 }),
+            LightQuality::Draft => Some(Quality {
+                window: 2,
+                lamp: 1,
+                gather: 8,
+            }),
+            LightQuality::Standard => Some(Quality {
+                window: 6,
+                lamp: 3,
+                gather: 28,
+            }),
         }
     }
 
@@ -128,7 +161,13 @@ impl Home {
             self.scene.light = vec![Vec3::splat(2.0); self.scene.light_points.len()];
             return;
         };
-        bake(&mut self.scene, &self.bvh, &self.windows, &self.lamps, quality);
+        bake(
+            &mut self.scene,
+            &self.bvh,
+            &self.windows,
+            &self.lamps,
+            quality,
+        );
         let probes = self
             .plan
             .rooms
@@ -136,7 +175,12 @@ impl Home {
             .map(|room| {
                 let centre = room.middle().extend(1.35);
                 Probe::take(centre, room.low, room.high, |direction| {
-                    crate::render::background_free_radiance(&self.scene, &self.bvh, centre, direction)
+                    crate::render::background_free_radiance(
+                        &self.scene,
+                        &self.bvh,
+                        centre,
+                        direction,
+                    )
                 })
             })
             .collect();
@@ -173,6 +217,10 @@ impl Home {
         &self.occupancy
     }
 
+    pub(crate) fn bvh(&self) -> &Bvh {
+        &self.bvh
+    }
+
     /// Triangles in all.
     pub fn faces(&self) -> usize {
         self.scene.faces.len()
@@ -188,7 +236,11 @@ impl Home {
     ///
     /// # Errors
     /// No such object, one that does not move, or a pose that is not finite.
-    pub fn move_object(&mut self, instance: u16, world_from_object: Pose) -> Result<(), ApartmentError> {
+    pub fn move_object(
+        &mut self,
+        instance: u16,
+        world_from_object: Pose,
+    ) -> Result<(), ApartmentError> {
         let refuse = |rule| Err(ApartmentError::Object { instance, rule });
         let index = usize::from(instance).wrapping_sub(1);
         let Some(object) = self.scene.objects.get_mut(index) else {
@@ -197,14 +249,22 @@ impl Home {
         if !object.movable {
             return refuse("only movable objects can be moved");
         }
-        if !(world_from_object.translation.is_finite() && world_from_object.rotation.is_normalized()) {
+        if !(world_from_object.translation.is_finite()
+            && world_from_object.rotation.is_normalized())
+        {
             return refuse("a pose must be finite, its rotation of unit length");
         }
         object.pose = world_from_object;
         object.room = self.plan.room_at(world_from_object.translation.truncate());
         self.bvh = Bvh::build(&self.scene);
         if let Some(quality) = self.bake_quality() {
-            bake_object(&mut self.scene, &self.bvh, index, (&self.windows, &self.lamps), quality);
+            bake_object(
+                &mut self.scene,
+                &self.bvh,
+                index,
+                (&self.windows, &self.lamps),
+                quality,
+            );
         }
         Ok(())
     }

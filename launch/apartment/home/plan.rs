@@ -118,20 +118,36 @@ impl Plan {
         let corridor = dice.range(1.25, 1.75);
         let across = north + south + corridor + 2.0 * WALL;
         let mut add = |kind, x: (f32, f32), y: (f32, f32)| {
-            plan.rooms.push(Room { kind, low: Vec3::new(x.0, y.0, 0.0), high: Vec3::new(x.1, y.1, height) });
+            plan.rooms.push(Room {
+                kind,
+                low: Vec3::new(x.0, y.0, 0.0),
+                high: Vec3::new(x.1, y.1, height),
+            });
             plan.rooms.len() - 1
         };
         let (upper, lower) = ((south + corridor + 2.0 * WALL, across), (0.0, south));
         let end = dice.range(5.4, 7.6);
-        let hall = add(RoomKind::Hall, (0.0, end), (south + WALL, south + WALL + corridor));
+        let hall = add(
+            RoomKind::Hall,
+            (0.0, end),
+            (south + WALL, south + WALL + corridor),
+        );
         let living_width = dice.range(3.9, 5.4);
         let full = dice.chance(0.55);
         let open_kitchen = dice.chance(0.4);
         let living_from = end + WALL;
         let living = if full {
-            add(RoomKind::Living, (living_from, living_from + living_width), (0.0, across))
+            add(
+                RoomKind::Living,
+                (living_from, living_from + living_width),
+                (0.0, across),
+            )
         } else {
-            add(RoomKind::Living, (living_from, living_from + living_width), (0.0, south + corridor + WALL))
+            add(
+                RoomKind::Living,
+                (living_from, living_from + living_width),
+                (0.0, south + corridor + WALL),
+            )
         };
         let bath = dice.range(1.8, 2.4);
         let split = dice.range(0.42, 0.58) * (end - WALL);
@@ -140,19 +156,34 @@ impl Plan {
             let kitchen_from = end - dice.range(2.6, 3.3);
             (add(RoomKind::Kitchen, (kitchen_from, end), lower), lower)
         } else {
-            (add(RoomKind::Kitchen, (living_from, living_from + living_width), upper), upper)
+            (
+                add(
+                    RoomKind::Kitchen,
+                    (living_from, living_from + living_width),
+                    upper,
+                ),
+                upper,
+            )
         };
         let mut on_hall = Vec::new();
         if full {
             let kitchen_low = plan_low(&plan, kitchen).x;
             on_hall.push(plan.push(RoomKind::Bedroom, (0.0, kitchen_low - WALL), lower, height));
             on_hall.push(plan.push(RoomKind::Bathroom, (0.0, bath), upper, height));
-            let kind = if dice.chance(0.5) { RoomKind::Study } else { RoomKind::Bedroom };
+            let kind = if dice.chance(0.5) {
+                RoomKind::Study
+            } else {
+                RoomKind::Bedroom
+            };
             on_hall.push(plan.push(kind, (bath + WALL, end), upper, height));
             on_hall.push(kitchen);
         } else {
             on_hall.push(plan.push(RoomKind::Bedroom, (0.0, split), lower, height));
-            let kind = if dice.chance(0.6) { RoomKind::Study } else { RoomKind::Bedroom };
+            let kind = if dice.chance(0.6) {
+                RoomKind::Study
+            } else {
+                RoomKind::Bedroom
+            };
             on_hall.push(plan.push(kind, (split + WALL, end), lower, height));
             on_hall.push(plan.push(RoomKind::Bathroom, (0.0, bath), upper, height));
             on_hall.push(plan.push(RoomKind::Bedroom, (bath + WALL, end), upper, height));
@@ -160,7 +191,11 @@ impl Plan {
         for room in on_hall {
             plan.connect(dice, hall, room, DoorStyle::Leaf)?;
         }
-        let style = if dice.chance(0.5) { DoorStyle::Opening } else { DoorStyle::Leaf };
+        let style = if dice.chance(0.5) {
+            DoorStyle::Opening
+        } else {
+            DoorStyle::Leaf
+        };
         plan.connect(dice, hall, living, style)?;
         if open_kitchen || kitchen_y == upper {
             plan.connect(dice, living, kitchen, DoorStyle::Wide)?;
@@ -171,15 +206,28 @@ impl Plan {
     }
 
     fn push(&mut self, kind: RoomKind, x: (f32, f32), y: (f32, f32), height: f32) -> usize {
-        self.rooms.push(Room { kind, low: Vec3::new(x.0, y.0, 0.0), high: Vec3::new(x.1, y.1, height) });
+        self.rooms.push(Room {
+            kind,
+            low: Vec3::new(x.0, y.0, 0.0),
+            high: Vec3::new(x.1, y.1, height),
+        });
         self.rooms.len() - 1
     }
 
     /// Makes a door in the wall that two rooms share.
-    fn connect(&mut self, dice: &mut Dice, a: usize, b: usize, style: DoorStyle) -> Result<(), String> {
+    fn connect(
+        &mut self,
+        dice: &mut Dice,
+        a: usize,
+        b: usize,
+        style: DoorStyle,
+    ) -> Result<(), String> {
         let (ra, rb) = (&self.rooms[a], &self.rooms[b]);
         let touch = |axis: usize| {
-            (ra.high[axis] - rb.low[axis]).abs().min((rb.high[axis] - ra.low[axis]).abs()) < WALL * 1.1
+            (ra.high[axis] - rb.low[axis])
+                .abs()
+                .min((rb.high[axis] - ra.low[axis]).abs())
+                < WALL * 1.1
         };
         let along_x = match (touch(1), touch(0)) {
             (true, _) => true,
@@ -187,7 +235,10 @@ impl Plan {
             _ => return Err(format!("rooms {a} and {b} share no wall")),
         };
         let (along, across) = if along_x { (0, 1) } else { (1, 0) };
-        let (low, high) = (ra.low[along].max(rb.low[along]), ra.high[along].min(rb.high[along]));
+        let (low, high) = (
+            ra.low[along].max(rb.low[along]),
+            ra.high[along].min(rb.high[along]),
+        );
         let width = match style {
             DoorStyle::Leaf => dice.range(0.8, 0.9),
             DoorStyle::Opening => dice.range(0.95, 1.15),
@@ -195,7 +246,10 @@ impl Plan {
         };
         let margin = width / 2.0 + 0.16;
         if high - low < 2.0 * margin {
-            return Err(format!("a wall of {:.2} m is too short for a door of {width:.2} m", high - low));
+            return Err(format!(
+                "a wall of {:.2} m is too short for a door of {width:.2} m",
+                high - low
+            ));
         }
         // Doors stand near a corner more often than in the middle.
         let place = match dice.int(0, 2) {
@@ -209,10 +263,26 @@ impl Plan {
         } else {
             (rb.high[across] + ra.low[across]) / 2.0
         };
-        let centre = if along_x { Vec2::new(place, wall) } else { Vec2::new(wall, place) };
+        let centre = if along_x {
+            Vec2::new(place, wall)
+        } else {
+            Vec2::new(wall, place)
+        };
         let open = (style == DoorStyle::Leaf).then(|| dice.range(1.2, 1.65));
-        let height = if style == DoorStyle::Wide { dice.range(2.05, 2.25) } else { dice.range(1.99, 2.08) };
-        self.doors.push(Door { rooms: [a, b], centre, width, height, along_x, depth: WALL, open });
+        let height = if style == DoorStyle::Wide {
+            dice.range(2.05, 2.25)
+        } else {
+            dice.range(1.99, 2.08)
+        };
+        self.doors.push(Door {
+            rooms: [a, b],
+            centre,
+            width,
+            height,
+            along_x,
+            depth: WALL,
+            open,
+        });
         Ok(())
     }
 
@@ -243,7 +313,12 @@ impl Plan {
             if room.kind == RoomKind::Hall {
                 continue;
             }
-            let outer = [room.low.x <= low.x, room.high.x >= high.x, room.low.y <= low.y, room.high.y >= high.y];
+            let outer = [
+                room.low.x <= low.x,
+                room.high.x >= high.x,
+                room.low.y <= low.y,
+                room.high.y >= high.y,
+            ];
             for side in 0..4 {
                 // One window wall is enough for small rooms.
                 let first = !self.windows.iter().any(|w| w.room == index);
@@ -257,7 +332,11 @@ impl Plan {
 
     fn window_wall(&mut self, dice: &mut Dice, room: usize, side: usize) {
         let kind = self.rooms[room].kind;
-        let length = if side < 2 { self.rooms[room].size().y } else { self.rooms[room].size().x };
+        let length = if side < 2 {
+            self.rooms[room].size().y
+        } else {
+            self.rooms[room].size().x
+        };
         let top = (self.rooms[room].high.z - 0.22).min(dice.range(2.1, 2.3));
         let (width, sill) = match kind {
             RoomKind::Bathroom => (dice.range(0.5, 0.7), dice.range(1.3, 1.5)),
@@ -270,8 +349,16 @@ impl Plan {
         for i in 0..count {
             let share = length / count as f32;
             let slack = (share - width - 0.5).max(0.0);
-            let from = share * i as f32 + (share - width) / 2.0 + dice.range(-0.5, 0.5) * slack * 0.5;
-            self.windows.push(Window { room, side, from, width, sill, top });
+            let from =
+                share * i as f32 + (share - width) / 2.0 + dice.range(-0.5, 0.5) * slack * 0.5;
+            self.windows.push(Window {
+                room,
+                side,
+                from,
+                width,
+                sill,
+                top,
+            });
         }
     }
 }

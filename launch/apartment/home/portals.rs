@@ -20,13 +20,28 @@ pub(crate) fn visible_rooms(plan: &Plan, eye: Vec2) -> Vec<bool> {
 }
 
 /// `cone`: the right and left edge of what is seen, if limited.
-fn visit(plan: &Plan, eye: Vec2, room: usize, cone: Option<(Vec2, Vec2)>, depth: u32, seen: &mut [bool]) {
+fn visit(
+    plan: &Plan,
+    eye: Vec2,
+    room: usize,
+    cone: Option<(Vec2, Vec2)>,
+    depth: u32,
+    seen: &mut [bool],
+) {
     seen[room] = true;
     if depth > 6 {
         return;
     }
-    for door in plan.doors.iter().filter(|d| d.rooms[0] != d.rooms[1] && d.rooms.contains(&room)) {
-        let next = if door.rooms[0] == room { door.rooms[1] } else { door.rooms[0] };
+    for door in plan
+        .doors
+        .iter()
+        .filter(|d| d.rooms[0] != d.rooms[1] && d.rooms.contains(&room))
+    {
+        let next = if door.rooms[0] == room {
+            door.rooms[1]
+        } else {
+            door.rooms[0]
+        };
         let half = door.width / 2.0 + door.depth + 0.05;
         let along = if door.along_x { Vec2::X } else { Vec2::Y } * half;
         let (mut right, mut left) = (door.centre - along - eye, door.centre + along - eye);
@@ -34,8 +49,16 @@ fn visit(plan: &Plan, eye: Vec2, room: usize, cone: Option<(Vec2, Vec2)>, depth:
             std::mem::swap(&mut right, &mut left);
         }
         if let Some((cone_right, cone_left)) = cone {
-            right = if cone_right.perp_dot(right) > 0.0 { right } else { cone_right };
-            left = if left.perp_dot(cone_left) > 0.0 { left } else { cone_left };
+            right = if cone_right.perp_dot(right) > 0.0 {
+                right
+            } else {
+                cone_right
+            };
+            left = if left.perp_dot(cone_left) > 0.0 {
+                left
+            } else {
+                cone_left
+            };
             if right.perp_dot(left) <= 0.0 {
                 continue;
             }

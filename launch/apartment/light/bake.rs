@@ -54,28 +54,73 @@ struct Baker<'a> {
 }
 
 /// Fills in `scene.light`.
-pub(crate) fn bake(scene: &mut Scene, bvh: &Bvh, windows: &[WindowLight], lamps: &[Lamp], quality: Quality) {
+pub(crate) fn bake(
+    scene: &mut Scene,
+    bvh: &Bvh,
+    windows: &[WindowLight],
+    lamps: &[Lamp],
+    quality: Quality,
+) {
     scene.light = vec![Vec3::ZERO; scene.light_points.len()];
     let owners = owners(scene);
-    let baker = Baker { scene, bvh, windows, lamps, quality };
-    let direct: Vec<Vec3> = (0..owners.len()).into_par_iter().map(|i| baker.direct(i, owners[i])).collect();
+    let baker = Baker {
+        scene,
+        bvh,
+        windows,
+        lamps,
+        quality,
+    };
+    let (sun, mut direct): (Vec<Vec3>, Vec<Vec3>) = (0..owners.len())
+        .into_par_iter()
+        .map(|i| baker.direct(i, owners[i]))
+        .unzip();
+    soften(&scene.surfaces, &mut direct);
+    direct
+        .iter_mut()
+        .zip(&sun)
+        .for_each(|(total, sun)| *total += *sun);
     scene.light.clone_from(&direct);
     let ambient = mean_light(scene, &direct);
-    let baker = Baker { scene, bvh, windows, lamps, quality };
-    let gathered: Vec<Option<Vec3>> =
-        (0..owners.len()).into_par_iter().map(|i| baker.gather(i, owners[i], &ambient)).collect();
+    let baker = Baker {
+        scene,
+        bvh,
+        windows,
+        lamps,
+        quality,
+    };
+    let gathered: Vec<Option<Vec3>> = (0..owners.len())
+        .into_par_iter()
+        .map(|i| baker.gather(i, owners[i], &ambient))
+        .collect();
     settle(scene, direct, gathered);
 }
 
 /// Bakes one object again where it stands now.
-pub(crate) fn bake_object(scene: &mut Scene, bvh: &Bvh, object: usize, lights: (&[WindowLight], &[Lamp]), quality: Quality) {
+pub(crate) fn bake_object(
+    scene: &mut Scene,
+    bvh: &Bvh,
+    object: usize,
+    lights: (&[WindowLight], &[Lamp]),
+    quality: Quality,
+) {
     let ambient = mean_light(scene, &scene.light.clone());
     let range = scene.objects[object].light.clone();
-    let baker = Baker { scene, bvh, windows: lights.0, lamps: lights.1, quality };
+    let baker = Baker {
+        scene,
+        bvh,
+        windows: lights.0,
+        lamps: lights.1,
+        quality,
+    };
     let fresh: Vec<Vec3> = range
         .clone()
         .into_par_iter()
-        .map(|i| baker.direct(i, object as u32) + baker.gather(i, object as u32, &ambient).unwrap_or(Vec3::ZERO))
+        .map(|i| {
+            baker.direct_sum(i, object as u32)
+                + baker
+                    .gather(i, object as u32, &ambient)
+                    .unwrap_or(Vec3::ZERO)
+        })
         .collect();
     scene.light[range].copy_from_slice(&fresh);
 }
@@ -100,7 +145,9 @@ fn mean_light(scene: &Scene, light: &[Vec3]) -> Vec<Vec3> {
         }
     }
     // 0.8: a mean reflectance of 0.45 sums to 0.45 / (1 - 0.45) over all further bounces.
-    sums.into_iter().map(|(sum, count)| sum * (0.8 / count.max(1.0))).collect()
+    sums.into_iter()
+        .map(|(sum, count)| sum * (0.8 / count.max(1.0)))
+        .collect()
 }
 
 impl Baker<'_> {
@@ -111,10 +158,20 @@ impl Baker<'_> {
         (pose.point(point.position) + normal * 0.004, normal)
     }
 
-    fn direct(&self, index: usize, owner: u32) -> Vec3 {
+    /// Light from the sun, and from windows and lamps.
+    fn direct(&self, index: usize, owner: u32) -> (Vec3, Vec3) {
         let (point, normal) = self.place(index, owner);
         let mut seed = hash(index as u32 ^ 0x51ed_2701);
-        self.sun(point, normal, &mut seed) + self.windows(point, normal, &mut seed) + self.lamps(point, normal, &mut seed)
+        let sun = self.sun(point, normal, &mut seed);
+        (
+            sun,
+            self.windows(point, normal, &mut seed) + self.lamps(point, normal, &mut seed),
+        )
+    }
+
+    fn direct_sum(&self, index: usize, owner: u32) -> Vec3 {
+        let (sun, rest) = self.direct(index, owner);
+        sun + rest
     }
 
     fn sun(&self, point: Vec3, normal: Vec3, seed: &mut u32) -> Vec3 {
@@ -179,7 +236,8 @@ impl Baker<'_> {
             }
             let mut seen = 0.0;
             for _ in 0..self.quality.lamp {
-                let jitter = Vec3::new(draw(seed) - 0.5, draw(seed) - 0.5, draw(seed) - 0.5) * (lamp.radius * 1.6);
+                let jitter = Vec3::new(draw(seed) - 0.5, draw(seed) - 0.5, draw(seed) - 0.5)
+                    * (lamp.radius * 1.6);
                 let ray = away + jitter;
                 let squared = ray.length_squared().max(0.01);
                 let length = squared.sqrt();
@@ -207,7 +265,8 @@ impl Baker<'_> {
             let r = ((i as f32 + shift.0) / count as f32).sqrt();
             let angle = std::f32::consts::TAU * (i as f32 * 0.618_034 + shift.1);
             let (sin, cos) = angle.sin_cos();
-            let direction = side * (r * cos) + up * (r * sin) + normal * (1.0 - r * r).max(0.0).sqrt();
+            let direction =
+                side * (r * cos) + up * (r * sin) + normal * (1.0 - r * r).max(0.0).sqrt();
             let Some(hit) = self.bvh.closest(point, direction, 40.0) else {
                 continue;
             };
@@ -221,7 +280,13 @@ impl Baker<'_> {
     }
 
     /// Radiance sent by a face against `direction`; none from its back.
-    fn sent(&self, face: u32, weights: (f32, f32), direction: Vec3, ambient: &[Vec3]) -> Option<Vec3> {
+    fn sent(
+        &self,
+        face: u32,
+        weights: (f32, f32),
+        direction: Vec3,
+        ambient: &[Vec3],
+    ) -> Option<Vec3> {
         let scene = self.scene;
         let face_data = scene.faces[face as usize];
         let surface: &Surface = &scene.surfaces[face_data.surface as usize];
@@ -236,38 +301,83 @@ impl Baker<'_> {
         if normal.dot(direction) > 0.0 && !material.two_sided {
             return None;
         }
-        let place: Vec2 = corners[0].light * (1.0 - weights.0 - weights.1) + corners[1].light * weights.0 + corners[2].light * weights.1;
-        let reflectance = material.tint * material.texture.map_or(Vec3::ONE, |t| scene.textures[usize::from(t)].mean);
+        let place: Vec2 = corners[0].light * (1.0 - weights.0 - weights.1)
+            + corners[1].light * weights.0
+            + corners[2].light * weights.1;
+        let reflectance = material.tint
+            * material
+                .texture
+                .map_or(Vec3::ONE, |t| scene.textures[usize::from(t)].mean);
         let light = scene.irradiance(surface, place) + ambient[object.room];
         Some(reflectance * light / std::f32::consts::PI)
+    }
+}
+
+/// Evens out the grain of sampled windows and lamps: a 3 × 3 tent on charts large enough.
+fn soften(surfaces: &[Surface], light: &mut [Vec3]) {
+    for chart in surfaces.iter().filter(|s| s.columns > 5 && s.rows > 5) {
+        let (first, columns, rows) = (
+            chart.chart as usize,
+            chart.columns as usize,
+            chart.rows as usize,
+        );
+        let before = light[first..first + columns * rows].to_vec();
+        for row in 0..rows {
+            for column in 0..columns {
+                let (mut sum, mut total) = (Vec3::ZERO, 0.0);
+                for r in row.saturating_sub(1)..(row + 2).min(rows) {
+                    for c in column.saturating_sub(1)..(column + 2).min(columns) {
+                        let weight = 1.0 / (1 << (c.abs_diff(column) + r.abs_diff(row))) as f32;
+                        sum += before[r * columns + c] * weight;
+                        total += weight;
+                    }
+                }
+                light[first + row * columns + column] = sum / total;
+            }
+        }
     }
 }
 
 /// Adds what was gathered, smoothed over each chart, and fills points that lie
 /// inside something from their neighbours.
 fn settle(scene: &mut Scene, direct: Vec<Vec3>, gathered: Vec<Option<Vec3>>) {
-    let charts: Vec<Surface> = scene.surfaces.clone();
-    for chart in charts {
-        let (first, columns, rows) = (chart.chart as usize, chart.columns as usize, chart.rows as usize);
-        let valid = |c: usize, r: usize| gathered[first + r * columns + c];
+    for index in 0..scene.surfaces.len() {
+        let chart = scene.surfaces[index];
+        let (first, columns, rows) = (
+            chart.chart as usize,
+            chart.columns as usize,
+            chart.rows as usize,
+        );
+        let reach = if columns.min(rows) > 7 { 3 } else { 1 };
         for row in 0..rows {
             for column in 0..columns {
-                let (mut soft, mut hard, mut count, mut hard_count) = (Vec3::ZERO, Vec3::ZERO, 0.0, 0.0);
-                let own = valid(column, row).is_some();
-                let reach = if own { 1 } else { 2 };
+                let own = gathered[first + row * columns + column].is_some();
+                let (mut soft, mut hard, mut total) = (Vec3::ZERO, Vec3::ZERO, 0.0);
                 for r in row.saturating_sub(reach)..(row + reach + 1).min(rows) {
                     for c in column.saturating_sub(reach)..(column + reach + 1).min(columns) {
-                        let Some(value) = valid(c, r) else { continue };
-                        let weight = 1.0 / (1.0 + (c.abs_diff(column) + r.abs_diff(row)) as f32);
+                        let place = first + r * columns + c;
+                        let Some(value) = gathered[place] else {
+                            continue;
+                        };
+                        let squared = c.abs_diff(column).pow(2) + r.abs_diff(row).pow(2);
+                        let weight = (-(squared as f32) / (0.6 * (reach * reach) as f32)).exp();
                         soft += value * weight;
-                        count += weight;
-                        hard += direct[first + r * columns + c] * weight;
-                        hard_count += weight;
+                        hard += direct[place] * weight;
+                        total += weight;
                     }
                 }
-                let index = first + row * columns + column;
-                let straight = if own || hard_count == 0.0 { direct[index] } else { hard / hard_count };
-                scene.light[index] = straight + if count > 0.0 { soft / count } else { Vec3::ZERO };
+                let place = first + row * columns + column;
+                let straight = if own || total == 0.0 {
+                    direct[place]
+                } else {
+                    hard / total
+                };
+                scene.light[place] = straight
+                    + if total > 0.0 {
+                        soft / total
+                    } else {
+                        Vec3::ZERO
+                    };
             }
         }
     }

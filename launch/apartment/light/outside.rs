@@ -30,10 +30,15 @@ impl Outside {
     pub(crate) fn draw(dice: &mut Dice, daylight: f32, sunny: bool) -> Self {
         let elevation = dice.range(0.3, 0.9);
         let azimuth = dice.range(0.0, std::f32::consts::TAU);
-        let sun = Vec3::new(azimuth.cos() * elevation.cos(), azimuth.sin() * elevation.cos(), elevation.sin());
+        let sun = Vec3::new(
+            azimuth.cos() * elevation.cos(),
+            azimuth.sin() * elevation.cos(),
+            elevation.sin(),
+        );
         let warm = smooth(0.8, 0.25, elevation);
         let overcast = dice.unit();
-        let skylight = Vec3::new(0.82, 0.93, 1.12).lerp(Vec3::new(1.0, 1.0, 1.02), overcast) * (9.0 * daylight + 0.02);
+        let skylight = Vec3::new(0.82, 0.93, 1.12).lerp(Vec3::new(1.0, 1.0, 1.02), overcast)
+            * (9.0 * daylight + 0.02);
         let sunlight = if sunny {
             Vec3::new(1.0, 0.93, 0.82).lerp(Vec3::new(1.0, 0.72, 0.45), warm) * (55.0 * daylight)
         } else {
@@ -41,15 +46,30 @@ impl Outside {
         };
         let salt = dice.bits();
         let urban = dice.chance(0.5);
-        let mut outside = Self { sun, sunlight, skylight, map: Vec::new(), blurred: Vec::new() };
+        let mut outside = Self {
+            sun,
+            sunlight,
+            skylight,
+            map: Vec::new(),
+            blurred: Vec::new(),
+        };
         outside.map = (0..WIDTH * HEIGHT)
-            .map(|i| outside.paint((i % WIDTH) as f32 / WIDTH as f32, ((i / WIDTH) as f32 / HEIGHT as f32 * 2.0 - 1.0) * REACH, salt, urban))
+            .map(|i| {
+                outside.paint(
+                    (i % WIDTH) as f32 / WIDTH as f32,
+                    ((i / WIDTH) as f32 / HEIGHT as f32 * 2.0 - 1.0) * REACH,
+                    salt,
+                    urban,
+                )
+            })
             .collect();
         let (across, down) = (WIDTH / SMALL.0, HEIGHT / SMALL.1);
         outside.blurred = (0..SMALL.0 * SMALL.1)
             .map(|i| {
                 let (x, y) = (i % SMALL.0 * across, i / SMALL.0 * down);
-                let sum: Vec3 = (0..across * down).map(|k| outside.map[(y + k / across) * WIDTH + x + k % across]).sum();
+                let sum: Vec3 = (0..across * down)
+                    .map(|k| outside.map[(y + k / across) * WIDTH + x + k % across])
+                    .sum();
                 sum / (across * down) as f32
             })
             .collect();
@@ -59,9 +79,16 @@ impl Outside {
     /// The view at `turn` (0..1 of azimuth) and elevation (rad).
     fn paint(&self, turn: f32, elevation: f32, salt: u32, urban: bool) -> Vec3 {
         let night = 0.15 + self.skylight.y * 0.1;
-        let cloud = smooth(0.45, 0.7, fractal(turn, elevation * 0.5 + 0.5, (8, 8), 4, salt));
+        let cloud = smooth(
+            0.45,
+            0.7,
+            fractal(turn, elevation * 0.5 + 0.5, (8, 8), 4, salt),
+        );
         let sky = self.skylight * (0.75 + 0.5 * smooth(0.9, 0.0, elevation));
-        let mut colour = sky.lerp(Vec3::splat(self.skylight.y * 1.25), 0.7 * cloud * smooth(0.0, 0.3, elevation));
+        let mut colour = sky.lerp(
+            Vec3::splat(self.skylight.y * 1.25),
+            0.7 * cloud * smooth(0.0, 0.3, elevation),
+        );
         let trees = 0.05 + 0.16 * fractal(turn, 0.3, (24, 1), 4, salt ^ 7);
         if elevation < trees {
             let leaf = fractal(turn, elevation * 3.0 + 4.0, (160, 40), 3, salt);
@@ -107,7 +134,10 @@ impl Outside {
 fn angles(direction: Vec3) -> Vec2 {
     let turn = direction.y.atan2(direction.x) / std::f32::consts::TAU;
     let elevation = direction.z.atan2(direction.x.hypot(direction.y));
-    Vec2::new(turn.rem_euclid(1.0), (elevation / REACH * 0.5 + 0.5).clamp(0.0, 1.0))
+    Vec2::new(
+        turn.rem_euclid(1.0),
+        (elevation / REACH * 0.5 + 0.5).clamp(0.0, 1.0),
+    )
 }
 
 fn lookup(map: &[Vec3], (width, height): (usize, usize), place: Vec2) -> Vec3 {

@@ -19,11 +19,17 @@ pub(crate) struct Probe {
 
 impl Probe {
     /// Takes the picture from `centre` of the box with `radiance(direction)`.
-    pub(crate) fn take(centre: Vec3, low: Vec3, high: Vec3, radiance: impl Fn(Vec3) -> Vec3) -> Self {
+    pub(crate) fn take(
+        centre: Vec3,
+        low: Vec3,
+        high: Vec3,
+        radiance: impl Fn(Vec3) -> Vec3,
+    ) -> Self {
         let mut levels = vec![
             (0..SIZE * SIZE)
                 .map(|i| {
-                    let place = Vec2::new((i % SIZE) as f32 + 0.5, (i / SIZE) as f32 + 0.5) / SIZE as f32;
+                    let place =
+                        Vec2::new((i % SIZE) as f32 + 0.5, (i / SIZE) as f32 + 0.5) / SIZE as f32;
                     radiance(unfold(place)).min(Vec3::splat(30.0))
                 })
                 .collect::<Vec<_>>(),
@@ -36,19 +42,32 @@ impl Probe {
                 (0..half * half)
                     .map(|i| {
                         let corner = i / half * 2 * size + i % half * 2;
-                        (finer[corner] + finer[corner + 1] + finer[corner + size] + finer[corner + size + 1]) * 0.25
+                        (finer[corner]
+                            + finer[corner + 1]
+                            + finer[corner + size]
+                            + finer[corner + size + 1])
+                            * 0.25
                     })
                     .collect(),
             );
             size = half;
         }
-        Self { centre, low, high, levels }
+        Self {
+            centre,
+            low,
+            high,
+            levels,
+        }
     }
 
     /// What a surface of this roughness at `point` sees along `direction`.
     pub(crate) fn reflect(&self, point: Vec3, direction: Vec3, roughness: f32) -> Vec3 {
         let safe = |d: f32| if d.abs() < 1e-6 { 1e-6 } else { d };
-        let inverse = Vec3::new(1.0 / safe(direction.x), 1.0 / safe(direction.y), 1.0 / safe(direction.z));
+        let inverse = Vec3::new(
+            1.0 / safe(direction.x),
+            1.0 / safe(direction.y),
+            1.0 / safe(direction.z),
+        );
         let far = ((self.low - point) * inverse).max((self.high - point) * inverse);
         let reach = far.min_element().max(0.0);
         let towards = (point + direction * reach - self.centre).normalize_or(direction);
@@ -66,7 +85,9 @@ impl Probe {
         let (px, py) = (place.x - x as f32, place.y - y as f32);
         let image = &self.levels[level];
         let first = y * size + x;
-        image[first].lerp(image[first + 1], px).lerp(image[first + size].lerp(image[first + size + 1], px), py)
+        image[first]
+            .lerp(image[first + 1], px)
+            .lerp(image[first + size].lerp(image[first + size + 1], px), py)
     }
 }
 
@@ -76,7 +97,10 @@ fn fold(d: Vec3) -> Vec2 {
     let flat = if d.z >= 0.0 {
         d.truncate()
     } else {
-        Vec2::new((1.0 - d.y.abs()) * 1f32.copysign(d.x), (1.0 - d.x.abs()) * 1f32.copysign(d.y))
+        Vec2::new(
+            (1.0 - d.y.abs()) * 1f32.copysign(d.x),
+            (1.0 - d.x.abs()) * 1f32.copysign(d.y),
+        )
     };
     flat * 0.5 + 0.5
 }
@@ -85,5 +109,10 @@ fn unfold(place: Vec2) -> Vec3 {
     let f = place * 2.0 - 1.0;
     let z = 1.0 - f.x.abs() - f.y.abs();
     let t = (-z).max(0.0);
-    Vec3::new(f.x - t * 1f32.copysign(f.x), f.y - t * 1f32.copysign(f.y), z).normalize()
+    Vec3::new(
+        f.x - t * 1f32.copysign(f.x),
+        f.y - t * 1f32.copysign(f.y),
+        z,
+    )
+    .normalize()
 }

@@ -7,7 +7,12 @@ use crate::dice::hash;
 use crate::material::{encoded, luminance};
 
 /// Turns linear light into sRGB bytes, 3 per pixel. `seed` picks the noise.
-pub(crate) fn develop(light: &[Vec3], camera: &Intrinsics, development: &Development, seed: u64) -> Vec<u8> {
+pub(crate) fn develop(
+    light: &[Vec3],
+    camera: &Intrinsics,
+    development: &Development,
+    seed: u64,
+) -> Vec<u8> {
     let gain = gain(light, development.exposure);
     let balance = Vec3::new(1.0 + development.warmth, 1.0, 1.0 - development.warmth) * gain;
     let curve = curve();
@@ -22,7 +27,8 @@ pub(crate) fn develop(light: &[Vec3], camera: &Intrinsics, development: &Develop
             let pixel = row * width + column;
             let dx = column as f32 - half_x;
             let corner = (dx * dx + dy * dy) * reach;
-            let value = light[pixel] * balance * (1.0 - development.vignette * corner * corner.sqrt());
+            let value =
+                light[pixel] * balance * (1.0 - development.vignette * corner * corner.sqrt());
             let mut noise = start.wrapping_add(pixel as u32 * 3);
             for channel in value.to_array() {
                 // Reinhard's x/(1+x) spreads the table evenly over the stops.
@@ -56,14 +62,15 @@ fn gain(light: &[Vec3], exposure: Exposure) -> f32 {
             }
             let mean = (sum / count.max(1.0)).exp2();
             // Dark rooms stay a little dark.
-            (0.21 / mean.powf(0.93)).min(60.0) * stops.exp2()
+            (0.30 / mean.powf(0.93)).min(60.0) * stops.exp2()
         }
     }
 }
 
 /// The film curve (Hable's filmic operator) and sRGB, tabulated over x/(1+x).
 fn curve() -> Vec<f32> {
-    let hable = |x: f32| (x * (0.22 * x + 0.03) + 0.002) / (x * (0.22 * x + 0.3) + 0.06) - 0.033_333;
+    let hable =
+        |x: f32| (x * (0.22 * x + 0.03) + 0.002) / (x * (0.22 * x + 0.3) + 0.06) - 0.033_333;
     let white = hable(5.5);
     (0..4096)
         .map(|i| {
@@ -78,8 +85,16 @@ fn curve() -> Vec<f32> {
 fn through_jpeg(bytes: Vec<u8>, camera: &Intrinsics, quality: u8) -> Vec<u8> {
     let mut file = Vec::new();
     let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut file, quality);
-    let encoded = image::ImageEncoder::write_image(encoder, &bytes, camera.width(), camera.height(), image::ExtendedColorType::Rgb8);
-    match encoded.and_then(|()| image::load_from_memory_with_format(&file, image::ImageFormat::Jpeg)) {
+    let encoded = image::ImageEncoder::write_image(
+        encoder,
+        &bytes,
+        camera.width(),
+        camera.height(),
+        image::ExtendedColorType::Rgb8,
+    );
+    match encoded
+        .and_then(|()| image::load_from_memory_with_format(&file, image::ImageFormat::Jpeg))
+    {
         Ok(picture) => picture.into_rgb8().into_raw(),
         // Encoding into memory fails for no picture that Intrinsics allows.
         Err(_) => bytes,

@@ -7,7 +7,7 @@ mod shade;
 use glam::{Mat3, Vec3};
 
 pub(crate) use develop::develop;
-pub(crate) use raster::{NO_FACE, SAMPLES, Visible, Visibility};
+pub(crate) use raster::{NO_FACE, SAMPLES, Visibility, Visible};
 pub(crate) use shade::{Shader, background_free_radiance, meet};
 
 use crate::camera::Intrinsics;
@@ -15,7 +15,13 @@ use crate::pose::Pose;
 use crate::scene::Scene;
 
 /// Linear light per pixel from what is visible.
-pub(crate) fn expose(scene: &Scene, camera: &Intrinsics, world_from_optical: Pose, visibility: &Visibility, antialias: bool) -> Vec<Vec3> {
+pub(crate) fn expose(
+    scene: &Scene,
+    camera: &Intrinsics,
+    world_from_optical: Pose,
+    visibility: &Visibility,
+    antialias: bool,
+) -> Vec<Vec3> {
     let rotation: Mat3 = world_from_optical.matrix();
     let shader = Shader::new(scene, camera, world_from_optical.translation, rotation);
     let (width, height) = (camera.width() as usize, camera.height() as usize);
@@ -33,10 +39,17 @@ pub(crate) fn expose(scene: &Scene, camera: &Intrinsics, world_from_optical: Pos
             let mut known = [(face, centre); SAMPLES];
             for (sample, offset) in raster::OFFSETS.iter().enumerate().skip(1) {
                 let other = visibility.face(sample, pixel);
-                let before = known[..sample].iter().find(|(k, _)| shader.alike(*k, other));
+                let before = known[..sample]
+                    .iter()
+                    .find(|(k, _)| shader.alike(*k, other));
                 let value = match before {
                     Some((_, value)) => *value,
-                    None => shader.pixel(visibility, other, column as f32 + offset.0, row as f32 + offset.1),
+                    None => shader.pixel(
+                        visibility,
+                        other,
+                        column as f32 + offset.0,
+                        row as f32 + offset.1,
+                    ),
                 };
                 known[sample] = (other, value);
                 // Bright light behind an edge must not eat the whole pixel.

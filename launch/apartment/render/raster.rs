@@ -12,8 +12,13 @@ pub(crate) const NO_FACE: u32 = u32::MAX;
 /// Samples per pixel with antialiasing.
 pub(crate) const SAMPLES: usize = 5;
 /// Where they lie, px from the centre; the first is the centre itself.
-pub(crate) const OFFSETS: [(f32, f32); SAMPLES] =
-    [(0.0, 0.0), (0.125, -0.375), (0.375, 0.125), (-0.125, 0.375), (-0.375, -0.125)];
+pub(crate) const OFFSETS: [(f32, f32); SAMPLES] = [
+    (0.0, 0.0),
+    (0.125, -0.375),
+    (0.375, 0.125),
+    (-0.125, 0.375),
+    (-0.375, -0.125),
+];
 /// Nothing nearer than this is drawn, m.
 const NEAR: f32 = 0.03;
 
@@ -44,7 +49,14 @@ impl Visibility {
     }
 
     /// Draws the scene with one or all samples per pixel.
-    pub(crate) fn draw(&mut self, scene: &Scene, camera: &Intrinsics, world_from_optical: Pose, visible: &Visible, antialias: bool) {
+    pub(crate) fn draw(
+        &mut self,
+        scene: &Scene,
+        camera: &Intrinsics,
+        world_from_optical: Pose,
+        visible: &Visible,
+        antialias: bool,
+    ) {
         let layers = if antialias { SAMPLES } else { 1 };
         self.nearness.resize(SAMPLES, Vec::new());
         self.faces.resize(SAMPLES, Vec::new());
@@ -65,11 +77,23 @@ impl Visibility {
         }
     }
 
-    fn draw_object(&mut self, scene: &Scene, index: usize, camera: &Intrinsics, optical_from_world: Pose, layers: usize) {
+    fn draw_object(
+        &mut self,
+        scene: &Scene,
+        index: usize,
+        camera: &Intrinsics,
+        optical_from_world: Pose,
+        layers: usize,
+    ) {
         let object = &scene.objects[index];
         let pose = optical_from_world.then(object.pose);
         let matrix: Mat3 = pose.matrix();
-        let (fx, fy, cx, cy) = (camera.fx() as f32, camera.fy() as f32, camera.cx() as f32, camera.cy() as f32);
+        let (fx, fy, cx, cy) = (
+            camera.fx() as f32,
+            camera.fy() as f32,
+            camera.cx() as f32,
+            camera.cy() as f32,
+        );
         for v in object.vertices.clone() {
             let p = matrix * scene.vertices[v].position + pose.translation;
             self.positions[v] = p;
@@ -95,7 +119,11 @@ impl Visibility {
                 let project = |p: Vec3| [p.x / p.z * fx + cx, p.y / p.z * fy + cy, 1.0 / p.z];
                 let clipped = clip_near([pa, pb, pc]);
                 for i in 1..clipped.1.saturating_sub(1) {
-                    let corners = [project(clipped.0[0]), project(clipped.0[i]), project(clipped.0[i + 1])];
+                    let corners = [
+                        project(clipped.0[0]),
+                        project(clipped.0[i]),
+                        project(clipped.0[i + 1]),
+                    ];
                     self.fill(corners, f as u32, true, size, layers);
                 }
             }
@@ -103,9 +131,17 @@ impl Visibility {
     }
 
     /// Fills one triangle on the screen, if it faces the camera.
-    fn fill(&mut self, corners: [Corner; 3], face: u32, both_sides: bool, (width, height): (i32, i32), layers: usize) {
+    fn fill(
+        &mut self,
+        corners: [Corner; 3],
+        face: u32,
+        both_sides: bool,
+        (width, height): (i32, i32),
+        layers: usize,
+    ) {
         let [a, mut b, mut c] = corners;
-        let mut area = (b[0] - a[0]) as f64 * (c[1] - a[1]) as f64 - (b[1] - a[1]) as f64 * (c[0] - a[0]) as f64;
+        let mut area = (b[0] - a[0]) as f64 * (c[1] - a[1]) as f64
+            - (b[1] - a[1]) as f64 * (c[0] - a[0]) as f64;
         // Counter-clockwise in the world is clockwise on a screen whose y points down.
         if area > 0.0 {
             if !both_sides {
@@ -134,7 +170,8 @@ impl Visibility {
                 };
                 let start = (y * width) as usize;
                 let shift = f64::from(from) + f64::from(offset.0) - f64::from(a[0]);
-                let mut near = (f64::from(a[2]) + slope_x * shift + slope_y * (py - f64::from(a[1]))) as f32;
+                let mut near =
+                    (f64::from(a[2]) + slope_x * shift + slope_y * (py - f64::from(a[1]))) as f32;
                 let step = slope_x as f32;
                 let range = start + from as usize..start + to as usize + 1;
                 let nearness = &mut self.nearness[layer][range.clone()];
@@ -159,7 +196,12 @@ fn two_sided(scene: &Scene, face: usize) -> bool {
 
 /// a x + b y + c ≥ 0 inside.
 fn edge(from: Corner, to: Corner) -> [f64; 3] {
-    let (x0, y0, x1, y1) = (f64::from(from[0]), f64::from(from[1]), f64::from(to[0]), f64::from(to[1]));
+    let (x0, y0, x1, y1) = (
+        f64::from(from[0]),
+        f64::from(from[1]),
+        f64::from(to[0]),
+        f64::from(to[1]),
+    );
     let (a, b) = (y0 - y1, x1 - x0);
     [a, b, -(a * x0 + b * y0)]
 }
@@ -206,7 +248,12 @@ fn clip_near(corners: [Vec3; 3]) -> ([Vec3; 4], usize) {
 }
 
 /// Objects in the picture, nearest first, so that far ones are hidden early.
-fn drawing_order(scene: &Scene, camera: &Intrinsics, optical_from_world: Pose, visible: &Visible) -> Vec<usize> {
+fn drawing_order(
+    scene: &Scene,
+    camera: &Intrinsics,
+    optical_from_world: Pose,
+    visible: &Visible,
+) -> Vec<usize> {
     let (w, h) = (camera.width() as f32, camera.height() as f32);
     let (left, right) = (camera.ray(-1.0, 0.0).x, camera.ray(w, 0.0).x);
     let (top, bottom) = (camera.ray(0.0, -1.0).y, camera.ray(0.0, h).y);
@@ -224,7 +271,11 @@ fn drawing_order(scene: &Scene, camera: &Intrinsics, optical_from_world: Pose, v
 }
 
 /// The object's least depth if its box may be in the picture.
-fn in_view(object: &Object, optical_from_world: Pose, (left, right, top, bottom): (f32, f32, f32, f32)) -> Option<f32> {
+fn in_view(
+    object: &Object,
+    optical_from_world: Pose,
+    (left, right, top, bottom): (f32, f32, f32, f32),
+) -> Option<f32> {
     let mut outside = [true; 5];
     let mut nearest = f32::INFINITY;
     for corner in object.corners() {

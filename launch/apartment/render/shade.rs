@@ -35,13 +35,27 @@ struct Seen<'a> {
 }
 
 impl<'a> Shader<'a> {
-    pub(crate) fn new(scene: &'a Scene, camera: &'a Intrinsics, eye: Vec3, world_from_optical: Mat3) -> Self {
-        Self { scene, camera, eye, world_from_optical, pixel: 1.0 / camera.fx() as f32 }
+    pub(crate) fn new(
+        scene: &'a Scene,
+        camera: &'a Intrinsics,
+        eye: Vec3,
+        world_from_optical: Mat3,
+    ) -> Self {
+        Self {
+            scene,
+            camera,
+            eye,
+            world_from_optical,
+            pixel: 1.0 / camera.fx() as f32,
+        }
     }
 
     /// Whether two faces are one smooth surface, so that one sample serves both.
     pub(crate) fn alike(&self, a: u32, b: u32) -> bool {
-        a == b || (a != NO_FACE && b != NO_FACE && self.scene.faces[a as usize].surface == self.scene.faces[b as usize].surface)
+        a == b
+            || (a != NO_FACE
+                && b != NO_FACE
+                && self.scene.faces[a as usize].surface == self.scene.faces[b as usize].surface)
     }
 
     /// The radiance that a face sends through a place of the picture.
@@ -51,7 +65,9 @@ impl<'a> Shader<'a> {
         if face == NO_FACE {
             return self.scene.outside.view(direction);
         }
-        let corners = self.scene.faces[face as usize].vertices.map(|v| visibility.positions[v as usize]);
+        let corners = self.scene.faces[face as usize]
+            .vertices
+            .map(|v| visibility.positions[v as usize]);
         let (depth, weights) = meet(corners, ray);
         let length = direction.length();
         let at = (self.eye + direction * depth, direction / length);
@@ -65,14 +81,24 @@ pub(crate) fn meet([a, b, c]: [Vec3; 3], ray: Vec3) -> (f32, (f32, f32)) {
     let (e1, e2) = (b - a, c - a);
     let normal = e1.cross(e2);
     let along = normal.dot(ray);
-    let inverse = if along.abs() < 1e-20 { 0.0 } else { 1.0 / along };
+    let inverse = if along.abs() < 1e-20 {
+        0.0
+    } else {
+        1.0 / along
+    };
     let depth = normal.dot(a) * inverse;
     let turned = a.cross(ray);
     (depth, (e2.dot(turned) * inverse, -e1.dot(turned) * inverse))
 }
 
 /// The radiance that a face sends back along `view` from `point`.
-pub(crate) fn radiance(scene: &Scene, face: u32, (w1, w2): (f32, f32), (point, view): (Vec3, Vec3), footprint: f32) -> Vec3 {
+pub(crate) fn radiance(
+    scene: &Scene,
+    face: u32,
+    (w1, w2): (f32, f32),
+    (point, view): (Vec3, Vec3),
+    footprint: f32,
+) -> Vec3 {
     let face = &scene.faces[face as usize];
     let surface = &scene.surfaces[face.surface as usize];
     let material = &scene.materials[usize::from(surface.material.0)];
@@ -82,9 +108,14 @@ pub(crate) fn radiance(scene: &Scene, face: u32, (w1, w2): (f32, f32), (point, v
     let [a, b, c] = face.vertices.map(|v| &scene.vertices[v as usize]);
     let w0 = 1.0 - w1 - w2;
     let pose = scene.objects[surface.object as usize].pose;
-    let mut normal = pose.direction((a.normal * w0 + b.normal * w1 + c.normal * w2).normalize_or(a.normal));
+    let mut normal =
+        pose.direction((a.normal * w0 + b.normal * w1 + c.normal * w2).normalize_or(a.normal));
     if normal.dot(view) > 0.0 {
-        normal = if material.two_sided || material.kind == Kind::Pane { -normal } else { normal - view * normal.dot(view) };
+        normal = if material.two_sided || material.kind == Kind::Pane {
+            -normal
+        } else {
+            normal - view * normal.dot(view)
+        };
     }
     let seen = Seen {
         surface,
@@ -102,7 +133,9 @@ pub(crate) fn radiance(scene: &Scene, face: u32, (w1, w2): (f32, f32), (point, v
 fn shine(scene: &Scene, seen: &Seen) -> Vec3 {
     let material = seen.material;
     let facing = (-seen.normal.dot(seen.view)).clamp(0.02, 1.0);
-    let probe = scene.probes.get(scene.objects[seen.surface.object as usize].room);
+    let probe = scene
+        .probes
+        .get(scene.objects[seen.surface.object as usize].room);
     let mirrored = |roughness: f32| {
         let direction = seen.view - 2.0 * seen.normal.dot(seen.view) * seen.normal;
         probe.map_or(Vec3::ZERO, |p| p.reflect(seen.point, direction, roughness))
@@ -110,7 +143,9 @@ fn shine(scene: &Scene, seen: &Seen) -> Vec3 {
     // Schlick's Fresnel term.
     let grazing = (1.0 - facing).powi(5);
     match material.kind {
-        Kind::Pane => return scene.outside.view(seen.view) * 0.92 + mirrored(0.0) * (0.05 + 0.6 * grazing),
+        Kind::Pane => {
+            return scene.outside.view(seen.view) * 0.92 + mirrored(0.0) * (0.05 + 0.6 * grazing);
+        }
         Kind::Mirror => return mirrored(0.0) * material.tint,
         Kind::Opaque => {}
     }
@@ -129,13 +164,26 @@ fn shine(scene: &Scene, seen: &Seen) -> Vec3 {
     let fresnel = base + (Vec3::splat(smoothness).max(base) - base) * grazing;
     // Where little light arrives there is little to reflect either: the bake's shadows dim the sheen.
     let shadow = (crate::material::luminance(light) * 1.2).clamp(0.35, 1.0);
-    diffuse * (1.0 - fresnel.x * 0.5) + fresnel * mirrored(material.roughness) * shadow + material.emission
+    diffuse * (1.0 - fresnel.x * 0.5)
+        + fresnel * mirrored(material.roughness) * shadow
+        + material.emission
 }
 
 /// Radiance along a ray traced through the home; used for the probes.
-pub(crate) fn background_free_radiance(scene: &Scene, bvh: &Bvh, origin: Vec3, direction: Vec3) -> Vec3 {
+pub(crate) fn background_free_radiance(
+    scene: &Scene,
+    bvh: &Bvh,
+    origin: Vec3,
+    direction: Vec3,
+) -> Vec3 {
     match bvh.closest(origin, direction, 60.0) {
-        Some(hit) => radiance(scene, hit.face, hit.weights, (origin + direction * hit.distance, direction), 0.05),
+        Some(hit) => radiance(
+            scene,
+            hit.face,
+            hit.weights,
+            (origin + direction * hit.distance, direction),
+            0.05,
+        ),
         None => scene.outside.glow(direction),
     }
 }

@@ -1,5 +1,9 @@
 //! A robot in the home: where it can go, how it drives, how it sees.
 
+mod drive;
 mod occupancy;
+mod tour;
 
+pub use drive::{Odometry, Robot, RobotConfig, StepReport, Twist};
 pub use occupancy::Occupancy;
+pub use tour::{Guidance, Tour};

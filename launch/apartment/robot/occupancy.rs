@@ -2,17 +2,17 @@
 
 use glam::Vec2;
 
-use crate::home::{Plan, visible_rooms};
+use crate::home::Plan;
 use crate::scene::Scene;
 
 /// Side of a cell, m.
-pub const CELL: f32 = 0.05;
+pub(crate) const CELL: f32 = 0.05;
 /// What a robot may drive over, m.
 const STEP: f32 = 0.03;
 /// Height of the robot, m: what hangs higher does not stop it.
-pub const ROBOT_HEIGHT: f32 = 1.2;
+pub(crate) const ROBOT_HEIGHT: f32 = 1.2;
 /// Radius of the robot's base, m.
-pub const ROBOT_RADIUS: f32 = 0.2;
+pub(crate) const ROBOT_RADIUS: f32 = 0.2;
 
 /// Cells of 5 cm with the distance to the nearest obstacle.
 #[derive(Clone, Debug)]
@@ -39,18 +39,32 @@ impl Occupancy {
         for face in 0..scene.faces.len() as u32 {
             let corners = scene.triangle(face);
             let bottom = corners.iter().map(|c| c.z).fold(f32::INFINITY, f32::min);
-            let top = corners.iter().map(|c| c.z).fold(f32::NEG_INFINITY, f32::max);
+            let top = corners
+                .iter()
+                .map(|c| c.z)
+                .fold(f32::NEG_INFINITY, f32::max);
             if top > STEP && bottom < ROBOT_HEIGHT {
-                mark(&mut taken, columns, rows, corners.map(|c| (c.truncate() - origin) / CELL));
+                mark(
+                    &mut taken,
+                    columns,
+                    rows,
+                    corners.map(|c| (c.truncate() - origin) / CELL),
+                );
             }
         }
         let clearance = distances(&taken, columns, rows);
-        Self { origin, columns, rows, clearance }
+        Self {
+            origin,
+            columns,
+            rows,
+            clearance,
+        }
     }
 
     /// Distance from a point of the floor to the nearest obstacle, m; 0 outside the home.
     pub fn clearance(&self, point: Vec2) -> f32 {
-        self.cell(point).map_or(0.0, |(c, r)| self.clearance[r * self.columns + c])
+        self.cell(point)
+            .map_or(0.0, |(c, r)| self.clearance[r * self.columns + c])
     }
 
     /// Columns and rows of the grid.
@@ -65,7 +79,10 @@ impl Occupancy {
 
     pub(crate) fn cell(&self, point: Vec2) -> Option<(usize, usize)> {
         let place = (point - self.origin) / CELL;
-        let inside = place.x >= 0.0 && place.y >= 0.0 && place.x < self.columns as f32 && place.y < self.rows as f32;
+        let inside = place.x >= 0.0
+            && place.y >= 0.0
+            && place.x < self.columns as f32
+            && place.y < self.rows as f32;
         inside.then_some((place.x as usize, place.y as usize))
     }
 
@@ -139,16 +156,33 @@ impl Occupancy {
         (0..=steps).all(|i| self.clearance(a.lerp(b, i as f32 / steps as f32)) > clearance)
     }
 
-    /// The room-to-room visibility of a plan, for callers that plan views.
-    pub(crate) fn rooms_seen(plan: &Plan, eye: Vec2) -> usize {
-        visible_rooms(plan, eye).into_iter().filter(|seen| *seen).count()
+    /// The freest place of each room that the robot can reach.
+    pub(crate) fn freest_of_rooms(&self, plan: &Plan) -> Vec<Option<Vec2>> {
+        let reachable = self.reachable(plan);
+        let mut best: Vec<Option<(f32, Vec2)>> = vec![None; plan.rooms.len()];
+        for index in (0..reachable.len()).filter(|&i| reachable[i]) {
+            let point = self.point((index % self.columns, index / self.columns));
+            let Some(room) = plan.rooms.iter().position(|room| room.contains(point)) else {
+                continue;
+            };
+            if best[room].is_none_or(|(clearance, _)| self.clearance[index] > clearance) {
+                best[room] = Some((self.clearance[index], point));
+            }
+        }
+        best.into_iter()
+            .map(|b| b.map(|(_, point)| point))
+            .collect()
     }
 }
 
 /// Marks the cells that a triangle (in cells) touches.
 fn mark(taken: &mut [bool], columns: usize, rows: usize, [a, b, c]: [Vec2; 3]) {
     let low = a.min(b).min(c).floor().max(Vec2::ZERO);
-    let high = a.max(b).max(c).floor().min(Vec2::new(columns as f32 - 1.0, rows as f32 - 1.0));
+    let high = a
+        .max(b)
+        .max(c)
+        .floor()
+        .min(Vec2::new(columns as f32 - 1.0, rows as f32 - 1.0));
     let axes = [b - a, c - b, a - c].map(|e| e.perp());
     for row in low.y as i32..=high.y as i32 {
         for column in low.x as i32..=high.x as i32 {
@@ -192,7 +226,9 @@ fn lower_envelope(f: &[f32]) -> Vec<f32> {
     let n = f.len();
     let mut sites: Vec<usize> = vec![0];
     let mut starts: Vec<f32> = vec![f32::NEG_INFINITY];
-    let meet = |p: usize, q: usize| ((f[q] + (q * q) as f32) - (f[p] + (p * p) as f32)) / (2 * q - 2 * p) as f32;
+    let meet = |p: usize, q: usize| {
+        ((f[q] + (q * q) as f32) - (f[p] + (p * p) as f32)) / (2 * q - 2 * p) as f32
+    };
     for q in 1..n {
         while let (Some(&p), Some(&start)) = (sites.last(), starts.last()) {
             if sites.len() > 1 && meet(p, q) <= start {

@@ -106,12 +106,6 @@ impl Model {
         self.placed.pop();
     }
 
-    /// Runs `build` moved by `offset` and turned by `yaw` (rad).
-    pub(crate) fn part(&mut self, offset: Vec3, yaw: f32, build: impl FnOnce(&mut Self)) {
-        let pose = Affine3A::from_rotation_translation(glam::Quat::from_rotation_z(yaw), offset);
-        self.at(pose, build);
-    }
-
     fn transform(&self) -> Affine3A {
         self.placed.last().copied().unwrap_or(Affine3A::IDENTITY)
     }
@@ -143,7 +137,9 @@ impl Model {
                 let sample = point(s, t);
                 self.vertices.push(Vertex {
                     position: transform.transform_point3(sample.position),
-                    normal: transform.transform_vector3(sample.normal).normalize_or(Vec3::Z),
+                    normal: transform
+                        .transform_vector3(sample.normal)
+                        .normalize_or(Vec3::Z),
                     uv: sample.uv,
                     light: Vec2::new(s * (chart.0 - 1) as f32, t * (chart.1 - 1) as f32),
                 });
@@ -182,7 +178,9 @@ impl Model {
                 let sample = point(inset(column, columns), inset(row, rows));
                 self.light_points.push(LightPoint {
                     position: transform.transform_point3(sample.position),
-                    normal: transform.transform_vector3(sample.normal).normalize_or(Vec3::Z),
+                    normal: transform
+                        .transform_vector3(sample.normal)
+                        .normalize_or(Vec3::Z),
                 });
             }
         }
@@ -198,7 +196,10 @@ impl Model {
 
     /// Adds two triangles, wound so that they face along their normals.
     fn quad(&mut self, corners: [u32; 4], surface: u32, curvature: [f32; 2]) {
-        let curvature = [curvature[0].max(curvature[1]), curvature[0].min(curvature[1])];
+        let curvature = [
+            curvature[0].max(curvature[1]),
+            curvature[0].min(curvature[1]),
+        ];
         for [a, b, c] in [
             [corners[0], corners[1], corners[2]],
             [corners[0], corners[2], corners[3]],
@@ -247,7 +248,11 @@ mod tests {
         assert!((volume(&block) - 6.0).abs() < 1e-4);
         let mut cushion = Model::new();
         cushion.cushion(material, Vec3::ZERO, Vec3::new(0.6, 0.5, 0.2), 0.06);
-        assert!((0.05..0.06).contains(&volume(&cushion)), "{}", volume(&cushion));
+        assert!(
+            (0.05..0.06).contains(&volume(&cushion)),
+            "{}",
+            volume(&cushion)
+        );
         let mut can = Model::new();
         can.cylinder(material, Vec3::ZERO, 0.5, 1.0, 64);
         assert!((volume(&can) - std::f32::consts::FRAC_PI_4).abs() < 0.01);
@@ -255,6 +260,9 @@ mod tests {
         ball.ball(material, Vec3::ZERO, 1.0, 32);
         assert!((volume(&ball) - 4.18879).abs() < 0.1, "{}", volume(&ball));
         let curvature = ball.faces[ball.faces.len() / 2].curvature;
-        assert!((curvature[0] - 1.0).abs() < 0.02 && (curvature[1] - 1.0).abs() < 0.02, "{curvature:?}");
+        assert!(
+            (curvature[0] - 1.0).abs() < 0.02 && (curvature[1] - 1.0).abs() < 0.02,
+            "{curvature:?}"
+        );
     }
 }

@@ -6,7 +6,14 @@ use super::{Model, Sample, steps};
 use crate::material::MaterialId;
 
 /// The six sides of a box as (normal axis, sign).
-const SIDES: [(usize, f32); 6] = [(0, 1.0), (0, -1.0), (1, 1.0), (1, -1.0), (2, 1.0), (2, -1.0)];
+const SIDES: [(usize, f32); 6] = [
+    (0, 1.0),
+    (0, -1.0),
+    (1, 1.0),
+    (1, -1.0),
+    (2, 1.0),
+    (2, -1.0),
+];
 
 fn axis(index: usize) -> Vec3 {
     [Vec3::X, Vec3::Y, Vec3::Z][index % 3]
@@ -14,7 +21,13 @@ fn axis(index: usize) -> Vec3 {
 
 impl Model {
     /// A flat rectangle: `origin`, the two edges, texture in metres along them.
-    pub(crate) fn rectangle(&mut self, material: MaterialId, origin: Vec3, edge_s: Vec3, edge_t: Vec3) {
+    pub(crate) fn rectangle(
+        &mut self,
+        material: MaterialId,
+        origin: Vec3,
+        edge_s: Vec3,
+        edge_t: Vec3,
+    ) {
         let size = Vec2::new(edge_s.length(), edge_t.length());
         let grain = self.next_grain();
         let chart = (self.texels(size.x), self.texels(size.y));
@@ -28,7 +41,13 @@ impl Model {
     }
 
     /// A flat rectangle that shows its whole texture once, upright along `edge_t`.
-    pub(crate) fn picture(&mut self, material: MaterialId, origin: Vec3, edge_s: Vec3, edge_t: Vec3) {
+    pub(crate) fn picture(
+        &mut self,
+        material: MaterialId,
+        origin: Vec3,
+        edge_s: Vec3,
+        edge_t: Vec3,
+    ) {
         let chart = (self.texels(edge_s.length()), self.texels(edge_t.length()));
         let normal = edge_s.cross(edge_t).normalize_or(Vec3::Z);
         self.sheet(material, (&[0.0, 1.0], &[0.0, 1.0]), chart, |s, t| Sample {
@@ -51,7 +70,10 @@ impl Model {
     ) {
         let size = Vec2::new(edge_s.length(), edge_t.length());
         let cuts = |length: f32, values: Vec<f32>| {
-            let mut cuts: Vec<f32> = values.iter().map(|v| (v / length).clamp(0.0, 1.0)).collect();
+            let mut cuts: Vec<f32> = values
+                .iter()
+                .map(|v| (v / length).clamp(0.0, 1.0))
+                .collect();
             cuts.extend([0.0, 1.0]);
             cuts.sort_by(f32::total_cmp);
             cuts.dedup_by(|a, b| (*a - *b).abs() < 1e-5);
@@ -95,12 +117,6 @@ impl Model {
         }
     }
 
-    /// A box given by the middle of its bottom and its size.
-    pub(crate) fn stand(&mut self, material: MaterialId, bottom: Vec3, size: Vec3) {
-        let half = Vec3::new(size.x / 2.0, size.y / 2.0, 0.0);
-        self.block(material, bottom - half, bottom + half + Vec3::Z * size.z);
-    }
-
     /// A board: a box whose edges are broken by a small bevel.
     pub(crate) fn board(&mut self, material: MaterialId, low: Vec3, high: Vec3) {
         let thin = (high - low).min_element();
@@ -115,7 +131,11 @@ impl Model {
             std::mem::swap(&mut a, &mut b);
         }
         let grain = self.next_grain();
-        let origin = if sign > 0.0 { low + axis(normal_axis) * size[normal_axis] } else { low };
+        let origin = if sign > 0.0 {
+            low + axis(normal_axis) * size[normal_axis]
+        } else {
+            low
+        };
         let chart = (self.texels(size[a]), self.texels(size[b]));
         self.sheet(material, (&[0.0, 1.0], &[0.0, 1.0]), chart, |s, t| Sample {
             position: origin + axis(a) * (s * size[a]) + axis(b) * (t * size[b]),
@@ -132,7 +152,14 @@ impl Model {
 
     /// A box whose edges and corners are quarter cylinders and spheres of
     /// `radius` (m), each quarter in `2 * segments` steps.
-    pub(crate) fn rounded(&mut self, material: MaterialId, low: Vec3, high: Vec3, radius: f32, segments: usize) {
+    pub(crate) fn rounded(
+        &mut self,
+        material: MaterialId,
+        low: Vec3,
+        high: Vec3,
+        radius: f32,
+        segments: usize,
+    ) {
         let size = high - low;
         let radius = radius.clamp(0.0005, size.min_element() * 0.499);
         for (normal_axis, sign) in SIDES {
@@ -168,26 +195,41 @@ impl Model {
         };
         let grain = self.next_grain();
         let inner = (low + Vec3::splat(radius), high - Vec3::splat(radius));
-        let face = if sign > 0.0 { high[normal_axis] } else { low[normal_axis] };
+        let face = if sign > 0.0 {
+            high[normal_axis]
+        } else {
+            low[normal_axis]
+        };
         let chart = (self.texels(size[a]), self.texels(size[b]));
-        self.sheet(material, (&knots(size[a]), &knots(size[b])), chart, |s, t| {
-            let mut cube = Vec3::ZERO;
-            cube[normal_axis] = face;
-            cube[a] = low[a] + s * size[a];
-            cube[b] = low[b] + t * size[b];
-            let core = cube.clamp(inner.0, inner.1);
-            let normal = (cube - core).normalize_or(axis(normal_axis) * sign);
-            let bent = |value: f32, low: f32, high: f32| if value < low || value > high { 1.0 / radius } else { 0.0 };
-            Sample {
-                position: core + normal * radius,
-                normal,
-                uv: Vec2::new(s * size[a], t * size[b]) + grain,
-                curvature: [
-                    bent(cube[a], inner.0[a], inner.1[a]),
-                    bent(cube[b], inner.0[b], inner.1[b]),
-                ],
-            }
-        });
+        self.sheet(
+            material,
+            (&knots(size[a]), &knots(size[b])),
+            chart,
+            |s, t| {
+                let mut cube = Vec3::ZERO;
+                cube[normal_axis] = face;
+                cube[a] = low[a] + s * size[a];
+                cube[b] = low[b] + t * size[b];
+                let core = cube.clamp(inner.0, inner.1);
+                let normal = (cube - core).normalize_or(axis(normal_axis) * sign);
+                let bent = |value: f32, low: f32, high: f32| {
+                    if value < low || value > high {
+                        1.0 / radius
+                    } else {
+                        0.0
+                    }
+                };
+                Sample {
+                    position: core + normal * radius,
+                    normal,
+                    uv: Vec2::new(s * size[a], t * size[b]) + grain,
+                    curvature: [
+                        bent(cube[a], inner.0[a], inner.1[a]),
+                        bent(cube[b], inner.0[b], inner.1[b]),
+                    ],
+                }
+            },
+        );
     }
 
     /// Cloth hanging in folds: from `top` along `edge` (m), down by `drop`,

@@ -9,9 +9,13 @@ use crate::material::hsv;
 /// A carpet of some style, in colours drawn from `dice`.
 pub(crate) fn carpet(dice: &mut Dice) -> Texture {
     let hue = dice.unit();
-    let wild = dice.range(0.1, 0.6);
+    let wild = dice.range(0.06, 0.5);
     let ground = hsv(hue, wild, dice.range(0.35, 0.8));
-    let figure = hsv(hue + dice.range(0.3, 0.6), wild * 0.9, dice.range(0.45, 0.85));
+    let figure = hsv(
+        hue + dice.pick(&[0.05, 0.08, 0.5, 0.92]),
+        wild * 0.8,
+        dice.range(0.45, 0.85),
+    );
     let border = hsv(hue + dice.range(-0.08, 0.08), wild, dice.range(0.2, 0.6));
     let style = dice.int(0, 4);
     let count = dice.int(3, 7) as f32;
@@ -30,7 +34,11 @@ pub(crate) fn carpet(dice: &mut Dice) -> Texture {
             let line = |at: f32, width: f32| 1.0 - smooth(width, width + 0.006, (edge - at).abs());
             colour = if edge < 0.085 { border } else { colour };
             let beads = ((u * 60.0).sin() * (v * 60.0).sin()).abs();
-            let beads = if (0.03..0.07).contains(&edge) { smooth(0.45, 0.6, beads) } else { 0.0 };
+            let beads = if (0.03..0.07).contains(&edge) {
+                smooth(0.45, 0.6, beads)
+            } else {
+                0.0
+            };
             colour = colour.lerp(figure, line(0.09, 0.006).max(line(0.02, 0.004)).max(beads));
         }
         let fuzz = fractal(u, v, (90, 90), 1, salt) * 0.5 + fractal(u, v, (12, 12), 2, salt) * 0.5;

@@ -26,11 +26,31 @@ impl Parquet {
     /// Draws a floor.
     pub(crate) fn draw(dice: &mut Dice) -> Self {
         let wood = match dice.int(0, 4) {
-            0 => hsv(dice.range(0.07, 0.09), dice.range(0.3, 0.42), dice.range(0.72, 0.84)),
-            1 => hsv(dice.range(0.06, 0.085), dice.range(0.45, 0.58), dice.range(0.55, 0.68)),
-            2 => hsv(dice.range(0.04, 0.06), dice.range(0.45, 0.6), dice.range(0.34, 0.46)),
-            3 => hsv(dice.range(0.08, 0.1), dice.range(0.12, 0.2), dice.range(0.62, 0.78)),
-            _ => hsv(dice.range(0.055, 0.075), dice.range(0.5, 0.62), dice.range(0.62, 0.72)),
+            0 => hsv(
+                dice.range(0.07, 0.09),
+                dice.range(0.3, 0.42),
+                dice.range(0.72, 0.84),
+            ),
+            1 => hsv(
+                dice.range(0.06, 0.085),
+                dice.range(0.45, 0.58),
+                dice.range(0.55, 0.68),
+            ),
+            2 => hsv(
+                dice.range(0.04, 0.06),
+                dice.range(0.45, 0.6),
+                dice.range(0.34, 0.46),
+            ),
+            3 => hsv(
+                dice.range(0.08, 0.1),
+                dice.range(0.12, 0.2),
+                dice.range(0.62, 0.78),
+            ),
+            _ => hsv(
+                dice.range(0.055, 0.075),
+                dice.range(0.5, 0.62),
+                dice.range(0.62, 0.72),
+            ),
         };
         Self {
             wood,
@@ -48,12 +68,24 @@ impl Parquet {
     }
 
     fn colour(&self, u: f32, v: f32) -> Vec3 {
-        let (plank, along, across, size) = if self.zigzag { self.zigzag_plank(u, v) } else { self.row_plank(u, v) };
+        let (plank, along, across, size) = if self.zigzag {
+            self.zigzag_plank(u, v)
+        } else {
+            self.row_plank(u, v)
+        };
         let tone = hash_unit(plank.0, plank.1, self.salt);
         let hue = hash_unit(plank.0, plank.1, self.salt ^ 0x55);
         let shift = tone * 37.0;
         let fibre = fractal(along * 0.9 + shift, across + shift, (3, 28), 3, self.salt);
-        let rings = (across * 16.0 + 5.0 * value(along * 4.0 + shift, across * 2.0 + shift, (64, 64), self.salt)).sin();
+        let rings = (across * 16.0
+            + 5.0
+                * value(
+                    along * 4.0 + shift,
+                    across * 2.0 + shift,
+                    (64, 64),
+                    self.salt,
+                ))
+        .sin();
         let mut colour = self.wood * (1.0 + self.variety * (0.42 * (tone - 0.5)));
         colour *= Vec3::ONE + Vec3::new(0.09, 0.0, -0.12) * ((hue - 0.5) * self.variety);
         colour *= 0.86 + 0.2 * fibre + 0.035 * rings;
@@ -66,7 +98,7 @@ impl Parquet {
     fn row_plank(&self, u: f32, v: f32) -> ((i32, i32), f32, f32, Vec2) {
         let y = v * self.rows as f32;
         let row = y.floor() as i32;
-        let x = u * self.columns as f32 + hash_unit(row, 7, self.salt) ;
+        let x = u * self.columns as f32 + hash_unit(row, 7, self.salt);
         let column = (x.floor() as i32).rem_euclid(self.columns);
         let size = Vec2::new(2.4 / self.columns as f32, 2.4 / self.rows as f32);
         ((column, row), x.fract(), y - row as f32, size)
@@ -81,10 +113,20 @@ impl Parquet {
         let size = Vec2::new(0.4, 0.1);
         let wrap = |i: i32| i.rem_euclid(24);
         if phase < 4 {
-            ((wrap(cx - phase), wrap(cy)), (x - (cx - phase) as f32) / 4.0, y - cy as f32, size)
+            (
+                (wrap(cx - phase), wrap(cy)),
+                (x - (cx - phase) as f32) / 4.0,
+                y - cy as f32,
+                size,
+            )
         } else {
             let down = 7 - phase;
-            ((wrap(cx) + 100, wrap(cy - down)), (y - (cy - down) as f32) / 4.0, x - cx as f32, size)
+            (
+                (wrap(cx) + 100, wrap(cy - down)),
+                (y - (cy - down) as f32) / 4.0,
+                x - cx as f32,
+                size,
+            )
         }
     }
 }
@@ -111,7 +153,11 @@ pub(crate) struct Tiling {
 impl Tiling {
     /// Floor tiles.
     pub(crate) fn draw_floor(dice: &mut Dice) -> Self {
-        let tile = hsv(dice.range(0.05, 0.13), dice.range(0.02, 0.25), dice.range(0.4, 0.86));
+        let tile = hsv(
+            dice.range(0.05, 0.13),
+            dice.range(0.02, 0.25),
+            dice.range(0.4, 0.86),
+        );
         let checker = dice.chance(0.15);
         let count = dice.pick(&[4, 6, 8]);
         Self {
@@ -132,7 +178,11 @@ impl Tiling {
         let tile = if dice.chance(0.55) {
             hsv(dice.unit(), dice.range(0.0, 0.06), dice.range(0.82, 0.93))
         } else {
-            hsv(dice.range(0.08, 0.62), dice.range(0.15, 0.5), dice.range(0.45, 0.85))
+            hsv(
+                dice.range(0.08, 0.62),
+                dice.range(0.15, 0.5),
+                dice.range(0.45, 0.85),
+            )
         };
         let style = dice.int(0, 2);
         Self {
@@ -142,7 +192,11 @@ impl Tiling {
             count: [(8, 16), (8, 8), (24, 24)][style as usize],
             brick: style == 0,
             veins: dice.range(0.0, 0.15),
-            variety: if style == 2 { dice.range(0.2, 0.6) } else { dice.range(0.03, 0.12) },
+            variety: if style == 2 {
+                dice.range(0.2, 0.6)
+            } else {
+                dice.range(0.03, 0.12)
+            },
             metres: 1.2,
             salt: dice.bits(),
         }
@@ -159,7 +213,11 @@ impl Tiling {
         let x = u * self.count.0 as f32 + if self.brick && row % 2 == 1 { 0.5 } else { 0.0 };
         let column = (x.floor() as i32).rem_euclid(self.count.0);
         let (fx, fy) = (x.fract(), y - row as f32);
-        let base = if (row + column) % 2 == 0 { self.tile } else { self.second };
+        let base = if (row + column) % 2 == 0 {
+            self.tile
+        } else {
+            self.second
+        };
         let tone = 1.0 + self.variety * (hash_unit(column, row, self.salt) - 0.5);
         let shift = hash_unit(column, row, self.salt ^ 9) * 13.0;
         let vein = (fractal(u + shift, v, (6, 6), 4, self.salt) - 0.5).abs();

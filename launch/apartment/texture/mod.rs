@@ -46,7 +46,10 @@ impl Texture {
         let mut image: Vec<Vec3> = Vec::with_capacity(size * size);
         for row in 0..size {
             for column in 0..size {
-                image.push(colour((column as f32 + 0.5) * step, (row as f32 + 0.5) * step).clamp(Vec3::ZERO, Vec3::ONE));
+                image.push(
+                    colour((column as f32 + 0.5) * step, (row as f32 + 0.5) * step)
+                        .clamp(Vec3::ZERO, Vec3::ONE),
+                );
             }
         }
         let mut levels = vec![Level::encode(size, &image)];
@@ -83,7 +86,10 @@ impl Texture {
 impl Level {
     fn encode(size: usize, image: &[Vec3]) -> Self {
         let byte = |v: f32| (encoded(v) * 255.0 + 0.5) as u8;
-        let texels = image.iter().map(|c| [byte(c.x), byte(c.y), byte(c.z), 255]).collect();
+        let texels = image
+            .iter()
+            .map(|c| [byte(c.x), byte(c.y), byte(c.z), 255])
+            .collect();
         Self { size, texels }
     }
 
@@ -96,7 +102,11 @@ impl Level {
         let at = |x: i32, y: i32| {
             let texel = self.texels[(y & mask) as usize * self.size + (x & mask) as usize];
             let table = &*LINEAR;
-            Vec3::new(table[texel[0] as usize], table[texel[1] as usize], table[texel[2] as usize])
+            Vec3::new(
+                table[texel[0] as usize],
+                table[texel[1] as usize],
+                table[texel[2] as usize],
+            )
         };
         let top = at(x, y).lerp(at(x + 1, y), part.x);
         let bottom = at(x, y + 1).lerp(at(x + 1, y + 1), part.x);
@@ -109,7 +119,8 @@ fn halve(image: &[Vec3], width: usize) -> Vec<Vec3> {
     (0..width * width)
         .map(|i| {
             let corner = (i / width) * 2 * wide + (i % width) * 2;
-            (image[corner] + image[corner + 1] + image[corner + wide] + image[corner + wide + 1]) * 0.25
+            (image[corner] + image[corner + 1] + image[corner + wide] + image[corner + wide + 1])
+                * 0.25
         })
         .collect()
 }
@@ -127,7 +138,11 @@ mod tests {
     #[test]
     fn a_wide_footprint_sees_the_mean() {
         let checker = Texture::paint(64, Vec2::splat(2.0), |u, v| {
-            Vec3::splat(if ((u * 8.0) as i32 + (v * 8.0) as i32) % 2 == 0 { 0.8 } else { 0.2 })
+            Vec3::splat(if ((u * 8.0) as i32 + (v * 8.0) as i32) % 2 == 0 {
+                0.8
+            } else {
+                0.2
+            })
         });
         assert!((checker.mean.x - 0.5).abs() < 0.01);
         assert!((checker.sample(Vec2::new(0.3, 0.7), 50.0).x - 0.5).abs() < 0.01);

@@ -10,7 +10,8 @@ pub(crate) fn grain(wood: Vec3, salt: u32) -> Texture {
     Texture::paint(256, Vec2::new(1.6, 0.8), |u, v| {
         let bend = value(u * 3.0, v * 2.0, (3, 2), salt) * 0.35;
         let fine = fractal(u, v + bend * 0.3, (4, 64), 2, salt);
-        let rings = ((v + bend) * 62.0 + 3.0 * fractal(u, v, (2, 4), 2, salt ^ 5)).sin() * 0.5 + 0.5;
+        let rings =
+            ((v + bend) * 62.0 + 3.0 * fractal(u, v, (2, 4), 2, salt ^ 5)).sin() * 0.5 + 0.5;
         wood * (0.8 + 0.17 * fine + 0.13 * rings)
     })
 }
@@ -20,7 +21,11 @@ pub(crate) fn plaster(salt: u32, coarse: bool) -> Texture {
     Texture::paint(256, Vec2::splat(1.3), |u, v| {
         let cloud = fractal(u, v, (3, 3), 3, salt);
         let speck = value(u * 128.0, v * 128.0, (128, 128), salt);
-        let rough = if coarse { 0.10 * smooth(0.72, 0.95, speck) } else { 0.03 * speck };
+        let rough = if coarse {
+            0.10 * smooth(0.72, 0.95, speck)
+        } else {
+            0.03 * speck
+        };
         Vec3::splat(0.93 + 0.05 * (cloud - 0.5) + rough - 0.03)
     })
 }
@@ -30,7 +35,11 @@ pub(crate) fn fabric(colour: Vec3, thread: Vec3, salt: u32) -> Texture {
     Texture::paint(256, Vec2::splat(0.4), |u, v| {
         let (x, y) = (u * 64.0, v * 64.0);
         let over = ((x.floor() + y.floor()) as i32).rem_euclid(2) == 0;
-        let bulge = if over { (x.fract() - 0.5).abs() } else { (y.fract() - 0.5).abs() };
+        let bulge = if over {
+            (x.fract() - 0.5).abs()
+        } else {
+            (y.fract() - 0.5).abs()
+        };
         let tone = 0.72 + 0.5 * (0.5 - bulge) + 0.22 * (fractal(u, v, (16, 16), 3, salt) - 0.5);
         colour.lerp(thread, if over { 0.25 } else { 0.0 }) * tone
     })
@@ -58,7 +67,9 @@ pub(crate) fn stone(dice: &mut Dice, base: Vec3) -> Texture {
         } else {
             let speck = hash_unit((u * 200.0) as i32, (v * 200.0) as i32, salt);
             let cloud = fractal(u, v, (6, 6), 3, salt);
-            base * (0.85 + 0.2 * cloud + contrast * (smooth(0.9, 1.0, speck) - smooth(0.85, 1.0, 1.0 - speck)))
+            base * (0.85
+                + 0.2 * cloud
+                + contrast * (smooth(0.9, 1.0, speck) - smooth(0.85, 1.0, 1.0 - speck)))
         }
     })
 }
@@ -68,7 +79,11 @@ pub(crate) fn leaf(colour: Vec3, salt: u32) -> Texture {
     Texture::paint(64, Vec2::ONE, |u, v| {
         let rib = (u - 0.5).abs();
         let side = (((v * 9.0 - rib * 6.0) * std::f32::consts::TAU).sin() * 0.5 + 0.5) * 0.12;
-        colour * (0.75 + side + 0.45 * (1.0 - smooth(0.0, 0.05, rib)) + 0.2 * fractal(u, v, (4, 4), 2, salt))
+        colour
+            * (0.75
+                + side
+                + 0.45 * (1.0 - smooth(0.0, 0.05, rib))
+                + 0.2 * fractal(u, v, (4, 4), 2, salt))
     })
 }
 
@@ -77,13 +92,21 @@ pub(crate) fn wallpaper(dice: &mut Dice, ground: Vec3) -> Texture {
     let salt = dice.bits();
     let style = dice.int(0, 2);
     let figure = ground.lerp(
-        if dice.chance(0.5) { Vec3::ONE } else { ground * 0.4 },
+        if dice.chance(0.5) {
+            Vec3::ONE
+        } else {
+            ground * 0.4
+        },
         dice.range(0.15, 0.4),
     );
     let count = dice.int(3, 7) as f32;
     Texture::paint(256, Vec2::splat(0.9), move |u, v| {
         let (x, y) = (u * count, v * count);
-        let shift = if (y.floor() as i32) % 2 == 0 { 0.0 } else { 0.5 };
+        let shift = if (y.floor() as i32) % 2 == 0 {
+            0.0
+        } else {
+            0.5
+        };
         let (fx, fy) = ((x + shift).fract() - 0.5, y.fract() - 0.5);
         let amount = match style {
             0 => smooth(0.2, 0.22, (x.fract() - 0.5).abs()),

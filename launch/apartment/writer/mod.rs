@@ -1,0 +1,402 @@
+//! Data sets: pictures and labels as files, layout "frames".
+//!
+//! A *sequence* is one home seen by one camera: `camera-intrinsics.txt` (3×3,
+//! px) and per frame `frame-NNNNNN.` followed by
+//!
+//! | ending | content |
+//! |---|---|
+//! | `color.png`, `color.jpg` | the picture |
+//! | `depth.png` | u16, mm along the optical axis, 0 unknown |
+//! | `pose.txt` | 4×4 `world_from_optical` (camera-to-world), m |
+//! | `normal.png` | 8 bit RGB, `n * 127.5 + 127.5`, optical frame, towards the camera |
+//! | `semantic.png` | 8 bit, class numbers as in `dataset.json` |
+//! | `instance.png` | u16, object numbers within the sequence |
+//! | `edge_occlusion.png` | 8 bit, 0 or 255 |
+//! | `curvature.png` | 8 bit RGB: k1, k2 as `127 + 127 * tanh(k / 10 per m)`, blue 127 |
+//! | `reshading.png` | 8 bit, `255 * reshading` |
+//! | `layout.json` | room cuboid, vanishing points, room, time, ego-motion |
+//!
+//! `dataset.json` in the data set's folder names the sequences' folders, seeds,
+//! cameras and classes.
+
+mod encode;
+mod files;
+
+use std::ops::{ControlFlow, Range};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::camera::{Development, Intrinsics};
+use crate::class::Class;
+use crate::error::ApartmentError;
+use crate::home::{Home, LightQuality, Redraw};
+use crate::labels::Labels;
+use crate::pose::Pose;
+use crate::randomise::Randomisation;
+use crate::renderer::{Capture, Renderer};
+use crate::robot::Tour;
+use files::{Disk, Files, Frame};
+
+/// Most frames in one data set: six digits.
+const MOST_FRAMES: u64 = 1_000_000;
+/// Poses within one exposure when motion is blurred.
+const BLUR_POSES: usize = 5;
+
+/// Where pictures are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Views {
+    /// Along a tour through the home, `spacing` metres apart, blurred over
+    /// `shutter` of that spacing (0 sharp).
+    Tour {
+        /// m.
+        spacing: f32,
+        /// 0..1.
+        shutter: f32,
+    },
+    /// Each frame elsewhere, height and tilt drawn anew.
+    Scattered,
+}
+
+/// How pictures are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ColourFormat {
+    /// Lossless.
+    Png,
+    /// JPEG of this quality, 1..=100.
+    Jpeg(u8),
+}
+
+/// Where sequences go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Arrangement {
+    /// One folder per seed, `seed-NNNNNN`, each with its own field of view.
+    PerSeed,
+    /// All frames in the data set's folder, numbered through, one field of view
+    /// (drawn for the first seed).
+    Flat,
+}
+
+/// What to write.
+#[derive(Clone, Debug)]
+pub struct DataSetOptions {
+    /// Where to; made if it is missing.
+    pub folder: PathBuf,
+    /// Homes.
+    pub seeds: Range<u64>,
+    /// Frames in all, spread evenly over the seeds.
+    pub frames: u64,
+    /// px.
+    pub width: u32,
+    /// px.
+    pub height: u32,
+    /// How homes and cameras differ.
+    pub randomisation: Randomisation,
+    /// How pictures are developed; exposure, warmth and noise vary around it by seed.
+    pub development: Development,
+    /// How light is computed.
+    pub light: LightQuality,
+    /// Where pictures are taken.
+    pub views: Views,
+    /// How pictures are stored.
+    pub colour: ColourFormat,
+    /// One folder or many.
+    pub arrangement: Arrangement,
+}
+
+impl DataSetOptions {
+    /// Options for a folder with sensible defaults: 320×240, scattered views, PNG.
+    pub fn new(folder: impl Into<PathBuf>, seeds: Range<u64>, frames: u64) -> Self {
+        Self {
+            folder: folder.into(),
+            seeds,
+            frames,
+            width: 320,
+            height: 240,
+            randomisation: Randomisation::default(),
+            development: Development::default(),
+            light: LightQuality::Standard,
+            views: Views::Scattered,
+            colour: ColourFormat::Png,
+            arrangement: Arrangement::PerSeed,
+        }
+    }
+
+    fn check(&self) -> Result<(), ApartmentError> {
+        self.randomisation.check()?;
+        self.development.check()?;
+        let refuse = |name, value, rule| Err(ApartmentError::DataSet { name, value, rule });
+        let seeds = self.seeds.end.saturating_sub(self.seeds.start);
+        if seeds == 0 {
+            return refuse("number of seeds", seeds, "at least 1");
+        }
+        if self.frames < seeds || self.frames > MOST_FRAMES {
+            return refuse(
+                "number of frames",
+                self.frames,
+                "at least one per seed and at most 1000000",
+            );
+        }
+        if let ColourFormat::Jpeg(quality) = self.colour {
+            if !(1..=100).contains(&quality) {
+                return refuse("jpeg quality", u64::from(quality), "1 to 100");
+            }
+        }
+        if let Views::Tour { spacing, shutter } = self.views {
+            let sound = spacing > 0.0 && spacing <= 5.0 && (0.0..=1.0).contains(&shutter);
+            if !sound {
+                return refuse(
+                    "tour spacing in mm",
+                    (f64::from(spacing) * 1000.0) as u64,
+                    "1 mm to 5 m, with a shutter of 0 to 1",
+                );
+            }
+        }
+        Intrinsics::from_field_of_view(self.width, self.height, 1.0).map(|_| ())
+    }
+}
+
+/// How far the writing is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Frames written.
+    pub frames: u64,
+    /// Frames in all.
+    pub total: u64,
+    /// The home in progress.
+    pub seed: u64,
+}
+
+/// What was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Whole frames.
+    pub frames: u64,
+    /// Whether it was cancelled before the end.
+    pub cancelled: bool,
+    /// Seeds whose first draws were refused, and why.
+    pub redraws: Vec<(u64, Vec<Redraw>)>,
+}
+
+#[derive(Serialize)]
+struct Index<'a> {
+    version: u32,
+    frames: u64,
+    complete: bool,
+    classes: Vec<(u8, &'static str)>,
+    views: Views,
+    randomisation: &'a Randomisation,
+    sequences: &'a [SequenceEntry],
+}
+
+#[derive(Serialize)]
+struct SequenceEntry {
+    folder: String,
+    seed: u64,
+    first_frame: u64,
+    frames: u64,
+    camera: Intrinsics,
+    development: Development,
+    redraws: Vec<Redraw>,
+}
+
+/// Writes a data set; `progress` is called after every frame and may stop it.
+/// `dataset.json` is written last, also after a stop.
+///
+/// # Errors
+/// Bad options, an impossible home, and any failure of the file system (a full
+/// disk) with the file that could not be written. The half-written frame's
+/// files are removed, the frames before it stay.
+pub fn write_data_set(
+    options: &DataSetOptions,
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Written, ApartmentError> {
+    write_to(&mut Disk::default(), options, progress)
+}
+
+fn write_to(
+    files: &mut dyn Files,
+    options: &DataSetOptions,
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Written, ApartmentError> {
+    options.check()?;
+    files.folder(&options.folder)?;
+    let seeds = options.seeds.end - options.seeds.start;
+    let mut written = Written {
+        frames: 0,
+        cancelled: false,
+        redraws: Vec::new(),
+    };
+    let mut sequences: Vec<SequenceEntry> = Vec::new();
+    for (index, seed) in options.seeds.clone().enumerate() {
+        let share =
+            options.frames * (index as u64 + 1) / seeds - options.frames * index as u64 / seeds;
+        let home = Home::generate(seed, &options.randomisation, options.light)?;
+        if !home.redraws().is_empty() {
+            written.redraws.push((seed, home.redraws().to_vec()));
+        }
+        let entry = write_sequence(files, options, &home, share, &mut written, progress)?;
+        sequences.push(entry);
+        if written.cancelled {
+            break;
+        }
+    }
+    let index = Index {
+        version: 1,
+        frames: written.frames,
+        complete: !written.cancelled,
+        classes: Class::ALL.iter().map(|c| (c.id(), c.name())).collect(),
+        views: options.views,
+        randomisation: &options.randomisation,
+        sequences: &sequences,
+    };
+    let path = options.folder.join("dataset.json");
+    let text = serde_json::to_vec_pretty(&index).map_err(|error| ApartmentError::Encode {
+        path: path.clone(),
+        reason: error.to_string(),
+    })?;
+    files.write(&path, &text, written.frames)?;
+    Ok(written)
+}
+
+fn write_sequence(
+    files: &mut dyn Files,
+    options: &DataSetOptions,
+    home: &Home,
+    share: u64,
+    written: &mut Written,
+    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<SequenceEntry, ApartmentError> {
+    let flat = options.arrangement == Arrangement::Flat;
+    let seed = home.seed();
+    let camera_seed = if flat { options.seeds.start } else { seed };
+    let camera = options
+        .randomisation
+        .camera(camera_seed, options.width, options.height)?;
+    let name = if flat {
+        ".".to_owned()
+    } else {
+        format!("seed-{seed:06}")
+    };
+    let folder = options.folder.join(&name);
+    files.folder(&folder)?;
+    let path = folder.join("camera-intrinsics.txt");
+    files.write(
+        &path,
+        encode::intrinsics(&camera).as_bytes(),
+        written.frames,
+    )?;
+    let development = options.randomisation.develop(seed, options.development);
+    let first_frame = if flat { written.frames } else { 0 };
+    let mut renderer = Renderer::new();
+    let mut before: Option<Labels> = None;
+    let mut done = 0;
+    for (number, poses) in poses(options, home, share).into_iter().enumerate() {
+        let noise = seed.wrapping_mul(1_000_003).wrapping_add(number as u64);
+        let capture = renderer.blurred(home, &camera, &poses, &development, noise)?;
+        write_frame(
+            files,
+            &folder,
+            first_frame + number as u64,
+            home,
+            &capture,
+            before.as_ref(),
+            options.colour,
+            written.frames,
+        )?;
+        before = Some(capture.labels);
+        done += 1;
+        written.frames += 1;
+        let state = Progress {
+            frames: written.frames,
+            total: options.frames,
+            seed,
+        };
+        if progress(state).is_break() {
+            written.cancelled = written.frames < options.frames;
+            break;
+        }
+    }
+    let redraws = home.redraws().to_vec();
+    Ok(SequenceEntry {
+        folder: name,
+        seed,
+        first_frame,
+        frames: done,
+        camera,
+        development,
+        redraws,
+    })
+}
+
+/// The camera's poses during each frame's exposure, the last at its stamp.
+fn poses(options: &DataSetOptions, home: &Home, share: u64) -> Vec<Vec<Pose>> {
+    let seed = home.seed();
+    match options.views {
+        Views::Scattered => home
+            .viewpoints(share as usize, 1.0, 0.0)
+            .into_iter()
+            .enumerate()
+            .map(|(index, pose)| {
+                let (height, tilt) = options
+                    .randomisation
+                    .mount(seed.wrapping_mul(7919).wrapping_add(index as u64));
+                let forward = pose.direction(glam::Vec3::Z);
+                let eye = pose.translation.truncate().extend(height);
+                vec![Pose::looking(eye, forward.y.atan2(forward.x), tilt)]
+            })
+            .collect(),
+        Views::Tour { spacing, shutter } => {
+            let tour = Tour::plan(home);
+            let (height, tilt) = options.randomisation.mount(seed);
+            let at = |distance: f32| {
+                // The heading is averaged, so that the camera turns smoothly.
+                let mean: glam::Vec2 = (-6..=6)
+                    .map(|i| glam::Vec2::from_angle(tour.place(distance + i as f32 * 0.07).1))
+                    .sum();
+                let pan = 0.45 * (distance * 0.9).sin();
+                Pose::looking(
+                    tour.place(distance).0.extend(height),
+                    mean.to_angle() + pan,
+                    tilt,
+                )
+            };
+            let count = if shutter > 0.0 { BLUR_POSES } else { 1 };
+            (0..share)
+                .map(|frame| {
+                    let end = frame as f32 * spacing;
+                    (0..count)
+                        .map(
+                            |i| at(end - shutter * spacing * (count - 1 - i) as f32 / count as f32),
+                        )
+                        .collect()
+                })
+                .collect()
+        }
+    }
+}
+
+#[allow(clippy::too_many_arguments)]
+fn write_frame(
+    files: &mut dyn Files,
+    folder: &Path,
+    number: u64,
+    home: &Home,
+    capture: &Capture,
+    before: Option<&Labels>,
+    colour: ColourFormat,
+    frames: u64,
+) -> Result<(), ApartmentError> {
+    let mut frame = Frame::new(files, folder, number, frames);
+    let result = encode::frame(&mut frame, home, capture, before, colour);
+    if result.is_err() {
+        frame.discard();
+    }
+    result
+}
+
+#[cfg(test)]
+mod tests;

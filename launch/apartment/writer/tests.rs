@@ -1,0 +1,161 @@
+use super::*;
+
+fn options(folder: &Path, frames: u64) -> DataSetOptions {
+    DataSetOptions {
+        width: 48,
+        height: 36,
+        light: LightQuality::Flat,
+        ..DataSetOptions::new(folder, 3..5, frames)
+    }
+}
+
+#[test]
+fn a_data_set_holds_every_label_and_says_what_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut seen = Vec::new();
+    let written = write_data_set(&options(folder.path(), 5), &mut |p| {
+        seen.push(p.frames);
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert_eq!((written.frames, written.cancelled), (5, false));
+    assert_eq!(seen, [1, 2, 3, 4, 5]);
+    let index: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.path().join("dataset.json")).unwrap())
+            .unwrap();
+    assert_eq!(index["sequences"].as_array().unwrap().len(), 2);
+    assert_eq!(index["sequences"][1]["frames"], 3);
+    let sequence = folder.path().join("seed-000004");
+    for ending in [
+        "color.png",
+        "depth.png",
+        "pose.txt",
+        "normal.png",
+        "semantic.png",
+        "instance.png",
+        "edge_occlusion.png",
+        "curvature.png",
+        "reshading.png",
+        "layout.json",
+    ] {
+        assert!(
+            sequence.join(format!("frame-000002.{ending}")).exists(),
+            "{ending}"
+        );
+    }
+    let depth = image::open(sequence.join("frame-000000.depth.png"))
+        .unwrap()
+        .into_luma16();
+    assert!(depth.pixels().all(|p| (20..20_000).contains(&p.0[0])));
+    let rows: Vec<f32> = std::fs::read_to_string(sequence.join("frame-000000.pose.txt"))
+        .unwrap()
+        .split_whitespace()
+        .map(|n| n.parse().unwrap())
+        .collect();
+    assert_eq!(rows.len(), 16);
+    assert!(
+        (0.3..1.7).contains(&rows[11]),
+        "the camera's height stands in the pose"
+    );
+}
+
+#[test]
+fn a_stop_keeps_the_frames_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let written = write_data_set(&options(folder.path(), 6), &mut |p| {
+        if p.frames == 2 {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    })
+    .unwrap();
+    assert_eq!((written.frames, written.cancelled), (2, true));
+    let index = std::fs::read_to_string(folder.path().join("dataset.json")).unwrap();
+    assert!(index.contains("\"complete\": false"));
+}
+
+#[test]
+fn a_full_disk_names_the_file_and_leaves_whole_frames_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut disk = Disk { room: Some(25_000) };
+    let error = write_to(&mut disk, &options(folder.path(), 40), &mut |_| {
+        ControlFlow::Continue(())
+    })
+    .unwrap_err();
+    let ApartmentError::Write { path, frames, .. } = &error else {
+        panic!("{error}");
+    };
+    assert!(
+        error.to_string().contains(&*path.to_string_lossy()),
+        "{error}"
+    );
+    assert!(!path.exists());
+    let colours = std::fs::read_dir(path.parent().unwrap())
+        .unwrap()
+        .filter(|e| {
+            e.as_ref()
+                .unwrap()
+                .file_name()
+                .to_string_lossy()
+                .ends_with(".color.png")
+        })
+        .count() as u64;
+    assert_eq!(colours, *frames, "no half frame stays behind");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_device_without_space_is_reported_too() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("seed-000003")).unwrap();
+    let victim = folder.path().join("seed-000003/frame-000001.semantic.png");
+    std::os::unix::fs::symlink("/dev/full", &victim).unwrap();
+    let error = write_data_set(&options(folder.path(), 4), &mut |_| {
+        ControlFlow::Continue(())
+    })
+    .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("frame-000001.semantic.png: cannot write after 1 whole frames"),
+        "{error}"
+    );
+}
+
+#[test]
+fn empty_and_absurd_data_sets_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = options(folder.path(), 4);
+    let refused = |options: DataSetOptions| {
+        write_data_set(&options, &mut |_| ControlFlow::Continue(())).is_err()
+    };
+    assert!(refused(DataSetOptions {
+        seeds: 5..5,
+        ..good.clone()
+    }));
+    assert!(refused(DataSetOptions {
+        frames: 1,
+        ..good.clone()
+    }));
+    assert!(refused(DataSetOptions {
+        frames: u64::MAX,
+        ..good.clone()
+    }));
+    assert!(refused(DataSetOptions {
+        width: 1_000_000,
+        ..good.clone()
+    }));
+    assert!(refused(DataSetOptions {
+        colour: ColourFormat::Jpeg(0),
+        ..good.clone()
+    }));
+    assert!(refused(DataSetOptions {
+        views: Views::Tour {
+            spacing: f32::NAN,
+            shutter: 0.0
+        },
+        ..good
+    }));
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
