@@ -9,6 +9,7 @@ mod rooms;
 mod shell;
 
 use glam::Vec3;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use palette::Palette;
@@ -161,6 +162,10 @@ impl Home {
             self.scene.light = vec![Vec3::splat(2.0); self.scene.light_points.len()];
             return;
         };
+        self.scene
+            .textures
+            .par_iter()
+            .for_each(|texture| texture.prepare());
         bake(
             &mut self.scene,
             &self.bvh,

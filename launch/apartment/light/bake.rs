@@ -307,7 +307,7 @@ impl Baker<'_> {
         let reflectance = material.tint
             * material
                 .texture
-                .map_or(Vec3::ONE, |t| scene.textures[usize::from(t)].mean);
+                .map_or(Vec3::ONE, |t| scene.textures[usize::from(t)].mean());
         let light = scene.irradiance(surface, place) + ambient[object.room];
         Some(reflectance * light / std::f32::consts::PI)
     }

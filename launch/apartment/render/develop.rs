@@ -1,5 +1,7 @@
 //! From light to bytes: exposure, film curve, vignette, noise, JPEG.
 
+use std::sync::LazyLock;
+
 use glam::Vec3;
 
 use crate::camera::{Development, Exposure, Intrinsics};
@@ -15,7 +17,7 @@ pub(crate) fn develop(
 ) -> Vec<u8> {
     let gain = gain(light, development.exposure);
     let balance = Vec3::new(1.0 + development.warmth, 1.0, 1.0 - development.warmth) * gain;
-    let curve = curve();
+    let curve = &*CURVE;
     let (width, height) = (camera.width() as usize, camera.height() as usize);
     let (half_x, half_y) = (width as f32 / 2.0, height as f32 / 2.0);
     let reach = 1.0 / (half_x * half_x + half_y * half_y);
@@ -66,6 +68,8 @@ fn gain(light: &[Vec3], exposure: Exposure) -> f32 {
         }
     }
 }
+
+static CURVE: LazyLock<Vec<f32>> = LazyLock::new(curve);
 
 /// The film curve (Hable's filmic operator) and sRGB, tabulated over x/(1+x).
 fn curve() -> Vec<f32> {

@@ -60,7 +60,7 @@ impl Default for RobotConfig {
             acceleration: 0.8,
             turn_acceleration: 3.0,
             pan_speed: 1.2,
-            wheel_noise: 0.02,
+            wheel_noise: 0.006,
             command_timeout: Duration::from_millis(500),
             seed: 0,
         }

@@ -94,7 +94,7 @@ impl Tour {
     }
 
     /// What a robot at `position` (m) with heading `yaw` (rad) should do.
-    pub fn guide(&mut self, position: Vec2, yaw: f32) -> Guidance {
+    pub fn guide(&mut self, home: &Home, position: Vec2, yaw: f32) -> Guidance {
         let count = self.path.len();
         if count < 2 {
             return Guidance {
@@ -116,18 +116,25 @@ impl Tour {
         self.next = nearest;
         let mut aim = nearest;
         for _ in 0..count {
-            if self.path[aim].distance(position) >= AIM {
+            let next = (aim + 1) % count;
+            let far = self.path[aim].distance(position) >= AIM;
+            let hidden = !home
+                .occupancy()
+                .straight(position, self.path[next], ROBOT_RADIUS + 0.02);
+            // A corner is not cut: the aim stays where the way there is free.
+            if far || (aim != nearest && hidden) {
                 break;
             }
-            aim = (aim + 1) % count;
+            aim = next;
         }
         let towards = self.path[aim] - position;
         let error = wrap(towards.to_angle() - yaw);
-        let slow = (1.0 - error.abs() / 0.9).clamp(0.0, 1.0);
+        let near = home.occupancy().clearance(position) < ROBOT_RADIUS + 0.04;
+        let slow = (1.0 - error.abs() / 0.7).clamp(0.0, 1.0);
         let along = nearest as f32 * CELL;
         Guidance {
             twist: Twist {
-                linear: 0.5 * slow,
+                linear: if near { 0.2 } else { 0.5 } * slow,
                 angular: (2.2 * error).clamp(-1.4, 1.4),
             },
             pan: (0.45 * (along * 0.9).sin() + 0.3 * error).clamp(-0.9, 0.9),

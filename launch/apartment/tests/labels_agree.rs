@@ -36,6 +36,15 @@ fn normals_from_depth_are_the_normals() {
                     }) {
                         continue;
                     }
+                    // Nor where one flat part ends before another that is parallel.
+                    let bend = |a: usize, b: usize| {
+                        (1.0 / labels.depth[a] + 1.0 / labels.depth[b] - 2.0 / labels.depth[i])
+                            .abs()
+                            * labels.depth[i]
+                    };
+                    if bend(i - 1, i + 1) > 2e-3 || bend(i - width, i + width) > 2e-3 {
+                        continue;
+                    }
                     let normal = (point(i + width) - point(i - width))
                         .cross(point(i + 1) - point(i - 1))
                         .normalize();

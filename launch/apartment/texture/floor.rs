@@ -64,7 +64,7 @@ impl Parquet {
 
     /// A texture of 2.4 m.
     pub(crate) fn paint(self) -> Texture {
-        Texture::paint(512, Vec2::splat(2.4), |u, v| self.colour(u, v))
+        Texture::paint(512, Vec2::splat(2.4), move |u, v| self.colour(u, v))
     }
 
     fn colour(&self, u: f32, v: f32) -> Vec3 {
@@ -204,7 +204,7 @@ impl Tiling {
 
     /// The texture.
     pub(crate) fn paint(self) -> Texture {
-        Texture::paint(512, Vec2::splat(self.metres), |u, v| self.colour(u, v))
+        Texture::paint(512, Vec2::splat(self.metres), move |u, v| self.colour(u, v))
     }
 
     fn colour(&self, u: f32, v: f32) -> Vec3 {

@@ -12,7 +12,7 @@ pub(crate) use noise::{fractal, value};
 pub(crate) use poster::{label, picture, spines};
 pub(crate) use stuff::{fabric, grain, knit, leaf, plaster, stone, wallpaper};
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
 use glam::{Vec2, Vec3};
 
@@ -20,65 +20,102 @@ use crate::material::{encoded, linear};
 
 static LINEAR: LazyLock<[f32; 256]> = LazyLock::new(|| std::array::from_fn(|i| linear(i as u8)));
 
-/// A square tiling image with its smaller copies (mip levels).
-#[derive(Clone, Debug)]
+/// Colour at (u, v), linear, u and v in 0..1.
+type Painter = Box<dyn Fn(f32, f32) -> Vec3 + Send + Sync>;
+
+/// A square tiling image with its smaller copies (mip levels), painted when it
+/// is first needed: labels alone need none.
 pub(crate) struct Texture {
-    /// Largest first; sRGB bytes.
-    levels: Vec<Level>,
+    size: usize,
+    painter: Painter,
+    painted: OnceLock<Painted>,
     /// Texture widths per unit of uv.
-    pub(crate) scale: Vec2,
-    /// Mean reflectance.
-    pub(crate) mean: Vec3,
+    scale: Vec2,
 }
 
-#[derive(Clone, Debug)]
+impl std::fmt::Debug for Texture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Texture").field("size", &self.size).finish()
+    }
+}
+
+struct Painted {
+    /// Largest first; sRGB bytes.
+    levels: Vec<Level>,
+    /// Mean reflectance.
+    mean: Vec3,
+}
+
 struct Level {
     size: usize,
     texels: Vec<[u8; 4]>,
 }
 
 impl Texture {
-    /// Paints `size`² texels (a power of two) with `colour(u, v)` (linear, u and v in 0..1);
-    /// the texture repeats every `metres` of uv.
-    pub(crate) fn paint(size: usize, metres: Vec2, colour: impl Fn(f32, f32) -> Vec3) -> Self {
+    /// A texture of `size`² texels (a power of two) of `colour(u, v)` (linear,
+    /// u and v in 0..1) that repeats every `metres` of uv.
+    pub(crate) fn paint(
+        size: usize,
+        metres: Vec2,
+        colour: impl Fn(f32, f32) -> Vec3 + Send + Sync + 'static,
+    ) -> Self {
         debug_assert!(size.is_power_of_two());
-        let step = 1.0 / size as f32;
-        let mut image: Vec<Vec3> = Vec::with_capacity(size * size);
-        for row in 0..size {
-            for column in 0..size {
-                image.push(
-                    colour((column as f32 + 0.5) * step, (row as f32 + 0.5) * step)
-                        .clamp(Vec3::ZERO, Vec3::ONE),
-                );
-            }
-        }
-        let mut levels = vec![Level::encode(size, &image)];
-        let mut width = size;
-        while width > 1 {
-            width /= 2;
-            image = halve(&image, width);
-            levels.push(Level::encode(width, &image));
-        }
         Self {
-            levels,
+            size,
+            painter: Box::new(colour),
+            painted: OnceLock::new(),
             scale: Vec2::ONE / metres,
-            mean: image[0],
         }
+    }
+
+    /// Paints it now.
+    pub(crate) fn prepare(&self) {
+        self.painted();
+    }
+
+    /// Mean reflectance.
+    pub(crate) fn mean(&self) -> Vec3 {
+        self.painted().mean
+    }
+
+    fn painted(&self) -> &Painted {
+        self.painted.get_or_init(|| {
+            let step = 1.0 / self.size as f32;
+            let place = |i: usize| (i as f32 + 0.5) * step;
+            let mut image: Vec<Vec3> = (0..self.size * self.size)
+                .map(|i| {
+                    (self.painter)(place(i % self.size), place(i / self.size))
+                        .clamp(Vec3::ZERO, Vec3::ONE)
+                })
+                .collect();
+            let mut levels = vec![Level::encode(self.size, &image)];
+            let mut width = self.size;
+            while width > 1 {
+                width /= 2;
+                image = halve(&image, width);
+                levels.push(Level::encode(width, &image));
+            }
+            Painted {
+                levels,
+                mean: image[0],
+            }
+        })
     }
 
     /// The reflectance at `uv`, averaged over a footprint of `width` units of uv.
     pub(crate) fn sample(&self, uv: Vec2, width: f32) -> Vec3 {
+        let levels = &self.painted().levels;
         let point = uv * self.scale;
-        let texels = width * self.scale.max_element() * self.levels[0].size as f32;
-        let top = self.levels.len() - 1;
+        let texels = width * self.scale.max_element() * self.size as f32;
+        let top = levels.len() - 1;
         let level = texels.max(1.0).log2().min(top as f32);
         let fine = level as usize;
         let part = level - fine as f32;
-        let colour = self.levels[fine].bilinear(point);
+        let colour = levels[fine].bilinear(point);
         if part < 0.05 || fine == top {
             colour
         } else {
-            colour.lerp(self.levels[fine + 1].bilinear(point), part)
+            colour.lerp(levels[fine + 1].bilinear(point), part)
         }
     }
 }
@@ -144,7 +181,7 @@ mod tests {
                 0.2
             })
         });
-        assert!((checker.mean.x - 0.5).abs() < 0.01);
+        assert!((checker.mean().x - 0.5).abs() < 0.01);
         assert!((checker.sample(Vec2::new(0.3, 0.7), 50.0).x - 0.5).abs() < 0.01);
         assert!((checker.sample(Vec2::new(0.125, 0.125), 0.0).x - 0.8).abs() < 0.01);
     }

@@ -7,7 +7,7 @@ use crate::dice::{Dice, hash_unit};
 
 /// Furniture wood with its grain along u; one metre.
 pub(crate) fn grain(wood: Vec3, salt: u32) -> Texture {
-    Texture::paint(256, Vec2::new(1.6, 0.8), |u, v| {
+    Texture::paint(256, Vec2::new(1.6, 0.8), move |u, v| {
         let bend = value(u * 3.0, v * 2.0, (3, 2), salt) * 0.35;
         let fine = fractal(u, v + bend * 0.3, (4, 64), 2, salt);
         let rings =
@@ -18,7 +18,7 @@ pub(crate) fn grain(wood: Vec3, salt: u32) -> Texture {
 
 /// Painted plaster or wood-chip paper: almost even.
 pub(crate) fn plaster(salt: u32, coarse: bool) -> Texture {
-    Texture::paint(256, Vec2::splat(1.3), |u, v| {
+    Texture::paint(256, Vec2::splat(1.3), move |u, v| {
         let cloud = fractal(u, v, (3, 3), 3, salt);
         let speck = value(u * 128.0, v * 128.0, (128, 128), salt);
         let rough = if coarse {
@@ -32,7 +32,7 @@ pub(crate) fn plaster(salt: u32, coarse: bool) -> Texture {
 
 /// Woven cloth in one colour with a second thread.
 pub(crate) fn fabric(colour: Vec3, thread: Vec3, salt: u32) -> Texture {
-    Texture::paint(256, Vec2::splat(0.4), |u, v| {
+    Texture::paint(256, Vec2::splat(0.4), move |u, v| {
         let (x, y) = (u * 64.0, v * 64.0);
         let over = ((x.floor() + y.floor()) as i32).rem_euclid(2) == 0;
         let bulge = if over {
@@ -47,7 +47,7 @@ pub(crate) fn fabric(colour: Vec3, thread: Vec3, salt: u32) -> Texture {
 
 /// Fluffy or knitted cloth, coarser than [`fabric`]: blankets, towels, rugs.
 pub(crate) fn knit(colour: Vec3, second: Vec3, stripes: i32, salt: u32) -> Texture {
-    Texture::paint(256, Vec2::splat(0.8), |u, v| {
+    Texture::paint(256, Vec2::splat(0.8), move |u, v| {
         let fuzz = fractal(u, v, (48, 48), 2, salt);
         let band = stripes > 0 && ((v * stripes as f32 * 2.0) as i32) % 2 == 1;
         (if band { second } else { colour }) * (0.68 + 0.5 * fuzz)
@@ -76,7 +76,7 @@ pub(crate) fn stone(dice: &mut Dice, base: Vec3) -> Texture {
 
 /// A leaf with a lighter midrib; uv 0..1.
 pub(crate) fn leaf(colour: Vec3, salt: u32) -> Texture {
-    Texture::paint(64, Vec2::ONE, |u, v| {
+    Texture::paint(64, Vec2::ONE, move |u, v| {
         let rib = (u - 0.5).abs();
         let side = (((v * 9.0 - rib * 6.0) * std::f32::consts::TAU).sin() * 0.5 + 0.5) * 0.12;
         colour
