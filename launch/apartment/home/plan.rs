@@ -319,10 +319,10 @@ impl Plan {
                 room.low.y <= low.y,
                 room.high.y >= high.y,
             ];
-            for side in 0..4 {
+            for (side, outer) in outer.into_iter().enumerate() {
                 // One window wall is enough for small rooms.
                 let first = !self.windows.iter().any(|w| w.room == index);
-                if !outer[side] || !(first || (room.kind == RoomKind::Living && dice.chance(0.6))) {
+                if !outer || !(first || (room.kind == RoomKind::Living && dice.chance(0.6))) {
                     continue;
                 }
                 self.window_wall(dice, index, side);

@@ -121,13 +121,13 @@ fn living(home: &mut Furnisher, room: usize) -> Result<(), String> {
     for _ in 0..2 {
         shelf(home, room);
     }
-    if home.dice.chance(0.6) {
-        if let Some(spot) = home.against_wall(room, &ALL_SIDES, Vec2::new(0.85, 0.85), 0.9, 0.15) {
-            let cloth = home.dice.pick(&home.palette.fabrics);
-            let model = f::armchair(home.palette, home.dice, cloth);
-            let yaw = home.dice.range(-0.3, 0.3);
-            home.put(Class::Sofa, model, room, spot.pose, Vec3::ZERO, yaw);
-        }
+    if home.dice.chance(0.6)
+        && let Some(spot) = home.against_wall(room, &ALL_SIDES, Vec2::new(0.85, 0.85), 0.9, 0.15)
+    {
+        let cloth = home.dice.pick(&home.palette.fabrics);
+        let model = f::armchair(home.palette, home.dice, cloth);
+        let yaw = home.dice.range(-0.3, 0.3);
+        home.put(Class::Sofa, model, room, spot.pose, Vec3::ZERO, yaw);
     }
     standing_lamp(home, room);
     floor_plant(home, room);
@@ -455,19 +455,19 @@ fn drawers(home: &mut Furnisher, room: usize) {
 }
 
 fn carton(home: &mut Furnisher, room: usize) {
-    if home.dice.chance(home.clutter * 0.6) {
-        if let Some(spot) = home.against_wall(room, &ALL_SIDES, Vec2::new(0.5, 0.4), 0.35, 0.03) {
-            let model = f::carton(home.palette, home.dice);
-            let yaw = home.dice.range(-0.3, 0.3);
-            home.put(
-                Class::Box,
-                model,
-                room,
-                spot.pose,
-                Vec3::new(0.0, 0.2, 0.0),
-                yaw,
-            );
-        }
+    if home.dice.chance(home.clutter * 0.6)
+        && let Some(spot) = home.against_wall(room, &ALL_SIDES, Vec2::new(0.5, 0.4), 0.35, 0.03)
+    {
+        let model = f::carton(home.palette, home.dice);
+        let yaw = home.dice.range(-0.3, 0.3);
+        home.put(
+            Class::Box,
+            model,
+            room,
+            spot.pose,
+            Vec3::new(0.0, 0.2, 0.0),
+            yaw,
+        );
     }
 }
 

@@ -95,7 +95,7 @@ fn a_can_can_be_found_and_carried_away() {
     let eye = lifted.translation + glam::Vec3::new(0.0, 0.0, 0.06);
     let camera = Intrinsics::from_field_of_view(64, 48, 1.0).unwrap();
     let seen = (0..16).any(|i| {
-        let yaw = i as f32 * 0.3927;
+        let yaw = i as f32 * std::f32::consts::FRAC_PI_8;
         let from = eye - glam::Vec3::new(yaw.cos(), yaw.sin(), 0.0) * 0.35;
         let labels = Renderer::new()
             .labels(&home, &camera, Pose::looking(from, yaw, 0.0))

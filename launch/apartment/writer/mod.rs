@@ -140,10 +140,10 @@ impl DataSetOptions {
                 "at least one per seed and at most 1000000",
             );
         }
-        if let ColourFormat::Jpeg(quality) = self.colour {
-            if !(1..=100).contains(&quality) {
-                return refuse("jpeg quality", u64::from(quality), "1 to 100");
-            }
+        if let ColourFormat::Jpeg(quality) = self.colour
+            && !(1..=100).contains(&quality)
+        {
+            return refuse("jpeg quality", u64::from(quality), "1 to 100");
         }
         if let Views::Tour { spacing, shutter } = self.views {
             let sound = spacing > 0.0 && spacing <= 5.0 && (0.0..=1.0).contains(&shutter);
