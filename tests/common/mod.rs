@@ -6,6 +6,8 @@
     reason = "each test file uses its own part"
 )]
 
+pub mod program;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};

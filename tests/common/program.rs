@@ -1,0 +1,86 @@
+//! The program as a user runs it.
+
+use std::io::Read;
+use std::net::TcpListener;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+/// `concert` with arguments, in the repository's folder, models from there.
+pub fn concert(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_concert"));
+    command
+        .current_dir(super::repository())
+        .args(arguments)
+        .stdin(Stdio::null());
+    command
+}
+
+/// Runs to the end.
+pub fn run(arguments: &[&str]) -> Output {
+    concert(arguments).output().expect("concert runs")
+}
+
+/// An address of this machine that was free a moment ago.
+pub fn free_endpoint() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    format!("tcp/{}", listener.local_addr().expect("its address"))
+}
+
+/// A running `concert`, ended with the test.
+pub struct Running(Child);
+
+impl Running {
+    /// Starts it; standard output and error are kept.
+    pub fn start(arguments: &[&str]) -> Self {
+        let mut command = concert(arguments);
+        Self(
+            command
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .expect("concert starts"),
+        )
+    }
+
+    /// Sends SIGTERM and waits: exit code, standard output, standard error.
+    /// Gives up (and fails the test) after half a minute.
+    pub fn terminate(mut self) -> (Option<i32>, String, String) {
+        let id = self.0.id().to_string();
+        let sent = Command::new("kill")
+            .args(["-TERM", &id])
+            .status()
+            .expect("kill");
+        assert!(sent.success());
+        let mut code = None;
+        for _ in 0..1_500 {
+            if let Some(status) = self.0.try_wait().expect("its status") {
+                code = Some(status.code());
+                break;
+            }
+            concert_runtime::io::thread::sleep(Duration::from_millis(20));
+        }
+        let code = code.expect("concert did not end within 30 s of SIGTERM");
+        let mut text = [String::new(), String::new()];
+        self.0
+            .stdout
+            .take()
+            .expect("stdout")
+            .read_to_string(&mut text[0])
+            .expect("utf-8");
+        self.0
+            .stderr
+            .take()
+            .expect("stderr")
+            .read_to_string(&mut text[1])
+            .expect("utf-8");
+        let [stdout, stderr] = text;
+        (code, stdout, stderr)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
