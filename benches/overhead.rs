@@ -247,7 +247,7 @@ fn shipped(environment: &Environment) -> Result<Row> {
         .collect::<Vec<_>>()
         .join("\n");
     let policy = Policy::parse(&text, "first_light at every frame")?;
-    let plan = plan_from_store(&policy, &store)?;
+    let plan = plan_from_store(&policy, &store)?.plan;
     let mut files = Vec::new();
     let mut inputs = Vec::new();
     for source in policy.encoders() {
@@ -292,8 +292,11 @@ fn shipped(environment: &Environment) -> Result<Row> {
 
 /// A loop as anyone would write it: ready inputs, `Session::run`, outputs dropped.
 struct Bare {
-    sessions: Vec<(Session, Vec<(String, ndarray::ArrayD<f32>)>)>,
+    sessions: Vec<(Session, Inputs)>,
 }
+
+/// Name and values of each input.
+type Inputs = Vec<(String, ndarray::ArrayD<f32>)>;
 
 impl Bare {
     fn new(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use concert_models::card::{EncoderCard, ReadFrom as CardRead, ReadoutCard};
+use concert_models::card::{EncoderCard, Origin, ReadFrom as CardRead, ReadoutCard};
 use concert_models::pair::{PairError, fit_together};
 use concert_models::store::{Encoder, Readout, Store, StoreError};
 use concert_policies::{Input, Policy};
@@ -31,16 +31,27 @@ pub enum PartsError {
     },
 }
 
+/// A plan, and where its networks come from.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// The plan.
+    pub plan: Plan,
+    /// Name and origin of every network: encoders first, then readouts.
+    pub origins: Vec<(String, Origin)>,
+}
+
 /// Takes every network of `policy` from `store`, each verified against its
 /// card, checks that they were made for each other, and plans.
 ///
 /// # Errors
 /// The first part that is missing or does not fit, with both quantities.
-pub fn plan_from_store(policy: &Policy, store: &Store) -> Result<Plan, PartsError> {
+pub fn plan_from_store(policy: &Policy, store: &Store) -> Result<Planned, PartsError> {
+    let mut origins = Vec::new();
     let mut encoders = BTreeMap::new();
     let mut cards = Vec::new();
     for source in policy.encoders() {
         let Encoder { card, file, .. } = store.encoder(source)?;
+        origins.push((card.name.clone(), card.origin.clone()));
         encoders.insert(source.clone(), encoder_part(&card, file));
         cards.push(card);
     }
@@ -51,9 +62,11 @@ pub fn plan_from_store(policy: &Policy, store: &Store) -> Result<Plan, PartsErro
         let reads = |card: &&EncoderCard| transfer.sources().contains(&card.name);
         let its_encoders: Vec<EncoderCard> = cards.iter().filter(reads).cloned().collect();
         fit_together(&readout.card, &its_encoders)?;
+        origins.push((name.clone(), readout.card.origin.clone()));
         readouts.insert(name, readout_part(readout)?);
     }
-    Ok(Plan::make(policy, &encoders, &readouts)?)
+    let plan = Plan::make(policy, &encoders, &readouts)?;
+    Ok(Planned { plan, origins })
 }
 
 fn encoder_part(card: &EncoderCard, file: concert_models::NetworkFile) -> EncoderPart {

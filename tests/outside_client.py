@@ -184,10 +184,10 @@ def main():
     deadline = time.monotonic() + arguments.seconds
     with zenoh.open(config) as session:
         subscriber = session.declare_subscriber(arguments.prefix + "/**", listener.heard)
+        complete = listener.done.wait(max(0.0, deadline - time.monotonic()))
         for reply in session.get(arguments.prefix + "/policy", timeout=2.0):
             if reply.ok is not None:
                 policy = json.loads(reply.ok.payload.to_bytes())
-        complete = listener.done.wait(max(0.0, deadline - time.monotonic()))
         subscriber.undeclare()
     with listener.lock:
         found = {

@@ -234,6 +234,20 @@ fn camera_text(launch: &LaunchFile, kind: &CameraKind) -> String {
     }
 }
 
+/// What is wrong with a card or with the network that it describes.
+pub(crate) fn card_fault(path: &Path) -> Option<String> {
+    match of_card(path) {
+        Ok(finding) if finding.exit == Exit::Done => None,
+        Ok(finding) => Some(
+            finding.json["network"]
+                .as_str()
+                .unwrap_or_default()
+                .to_owned(),
+        ),
+        Err(failure) => Some(failure.message()),
+    }
+}
+
 fn of_card(path: &Path) -> Result<Finding, Failure> {
     let bytes = kind::read_start(path, MAX_CARD_BYTES).or_refuse()?;
     let text = String::from_utf8_lossy(&bytes);

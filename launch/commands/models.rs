@@ -12,7 +12,7 @@ use concert_models::pull::Progress;
 use concert_models::store::{Listed, Store};
 use serde_json::{Value, json};
 
-use super::check::kind::read_network;
+use super::check::kind::{Kind, read_network};
 use crate::cli::{Global, Models};
 use crate::model_folders::model_folders;
 use crate::report::{Exit, Failure, Refuse, Report};
@@ -125,7 +125,11 @@ fn check(files: &[PathBuf]) -> Report {
     }
 }
 
+/// A card is held to its network, a network to the rules for networks.
 fn check_network(file: &Path) -> Result<(), String> {
+    if matches!(Kind::of(file), Ok(Kind::Card)) {
+        return super::check::card_fault(file).map_or(Ok(()), Err);
+    }
     let bytes = read_network(file).map_err(|error| error.to_string())?;
     onnx::check(&bytes, &CheckLimits::default()).map_err(|error| error.to_string())?;
     Ok(())

@@ -108,7 +108,7 @@ pub mod first_light {
 
     /// The pipeline of a policy.
     pub fn pipeline(policy: &Policy) -> Pipeline {
-        let plan = plan_from_store(policy, &store()).expect("plan");
+        let plan = plan_from_store(policy, &store()).expect("plan").plan;
         let lane = LaneName {
             camera: "front".into(),
             in_keys: false,

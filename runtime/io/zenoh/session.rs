@@ -141,7 +141,9 @@ const MAX_MESSAGE_BYTES: usize = super::frames::DEFAULT_PAYLOAD_LIMIT + 64 * 102
 pub fn open_session(options: &SessionOptions) -> Result<Session, ZenohError> {
     let config = configuration(options)?;
     zenoh::open(config).wait().map_err(|error| {
-        let reason = error.to_string();
+        // What follows is where in zenoh's own source it arose.
+        let text = error.to_string();
+        let reason = text.split(" at /").next().unwrap_or(&text).to_owned();
         let taken = options.listen.iter().find(|endpoint| is_taken(endpoint));
         match (taken, options.must_connect) {
             (Some(endpoint), _) => ZenohError::Taken {
