@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use common::{World, frame};
 use concert_models::fake::FakeNetwork;
+use concert_models::{Image, PixelFormat};
 use concert_runtime::io::clock::SystemClock;
 use concert_runtime::io::thread;
 use concert_runtime::{
@@ -261,6 +262,26 @@ fn a_stop_in_full_flow_loses_nothing_uncounted() {
     snapshot.check_conservation().unwrap();
     let published: u64 = snapshot.targets.iter().map(|target| target.published).sum();
     assert_eq!(bus.take_outputs().len() as u64, published);
+}
+
+#[test]
+fn a_camera_that_comes_back_with_another_size_is_counted_and_served() {
+    let script = (0..10u64).map(|i| {
+        let frame = frame(i, 0, MS * 33 * i as u32);
+        let side = if i < 5 { 4 } else { 6 };
+        let image = Image::packed(side, side, PixelFormat::Grey8, vec![0; side * side]).unwrap();
+        Capture::Frame(Frame { image, ..frame })
+    });
+    let settings = RunSettings {
+        lossless: true,
+        ..RunSettings::default()
+    };
+    let camera = ScriptedCamera::new(script);
+    let (runtime, bus) = run(world(Duration::ZERO), vec![Box::new(camera)], settings);
+    let counts = finish(runtime).cameras[0].counts;
+    assert_eq!((counts.processed, counts.format_changes), (10, 1));
+    let sizes: Vec<_> = bus.take_outputs().iter().map(|o| o.image_size).collect();
+    assert!(sizes.contains(&(6, 6)), "{sizes:?}");
 }
 
 #[test]
