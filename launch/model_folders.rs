@@ -3,6 +3,8 @@
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+use concert_models::store::Store;
+
 /// Environment variable with folders, separated as in `PATH`.
 pub const MODELS_VARIABLE: &str = "CONCERT_MODELS";
 /// Where packages install models.
@@ -22,16 +24,10 @@ pub fn model_folders(named: &[PathBuf], launch: &[PathBuf], policy: Option<&Path
     folders(named, &variable, launch, policy, &standing())
 }
 
-/// The user's folder for models, into which they are pulled.
-#[must_use]
-pub fn user_folder() -> Option<PathBuf> {
-    Some(dirs::data_dir()?.join("concert/models"))
-}
-
 /// Folders that do not depend on what is run.
 fn standing() -> Vec<PathBuf> {
     let others = [PathBuf::from(CHECKOUT), PathBuf::from(INSTALLED)];
-    user_folder().into_iter().chain(others).collect()
+    Store::user_folder().into_iter().chain(others).collect()
 }
 
 fn folders(

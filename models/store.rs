@@ -210,35 +210,6 @@ impl Store {
         Store { roots: search }
     }
 
-    /// The folders of design: those named by `--models`, those of
-    /// `CONCERT_MODELS` (separated as in `PATH`), beside the policy's file, the
-    /// user's data folder, the machine's, and last `checkout`, the models of a
-    /// source tree that the program was built from.
-    pub fn search_order(
-        models: &[PathBuf],
-        policy_file: Option<&Path>,
-        checkout: Option<&Path>,
-    ) -> Vec<PathBuf> {
-        let environment = std::env::var_os("CONCERT_MODELS").unwrap_or_default();
-        let mut search = models.to_vec();
-        let named = std::env::split_paths(&environment);
-        search.extend(named.filter(|path| !path.as_os_str().is_empty()));
-        search.extend(policy_file.and_then(Path::parent).map(|folder| {
-            // A bare file name lies in the current folder.
-            folder.join(if folder.as_os_str().is_empty() {
-                "."
-            } else {
-                ""
-            })
-        }));
-        search.extend(Self::user_folder());
-        search.push(PathBuf::from("/usr/share/concert"));
-        search.extend(checkout.map(Path::to_path_buf));
-        let mut seen = std::collections::HashSet::new();
-        search.retain(|path| seen.insert(path.clone()));
-        search
-    }
-
     /// Where networks that are fetched go: `concert/models` in the user's data
     /// folder; `None` for a user without a home.
     pub fn user_folder() -> Option<PathBuf> {

@@ -259,20 +259,3 @@ fn a_list_has_every_card_once_and_says_what_is_wrong_with_it() {
     assert!(listed[0].card.is_err() && listed[0].network_path.is_none());
     assert!(listed[1].card.is_ok() && listed[1].network_path.is_some());
 }
-
-#[test]
-fn folders_are_searched_in_the_documented_order_and_once() {
-    let models = [PathBuf::from("/a"), PathBuf::from("/b")];
-    let policy = Path::new("/robot/corridor.toml");
-    let order = Store::search_order(&models, Some(policy), Some(Path::new("/a")));
-    let place = |path: &str| order.iter().position(|folder| folder == Path::new(path));
-    assert_eq!(place("/a"), Some(0));
-    assert!(place("/b") < place("/robot/") && place("/robot/") < place("/usr/share/concert"));
-    assert_eq!(
-        order
-            .iter()
-            .filter(|folder| *folder == Path::new("/a"))
-            .count(),
-        1
-    );
-}
