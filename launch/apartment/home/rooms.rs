@@ -118,8 +118,14 @@ fn living(home: &mut Furnisher, room: usize) -> Result<(), String> {
     }
     television(home, room, sofa_spot.side, sofa_spot.along);
     dining(home, room, true);
-    for _ in 0..2 {
+    let roomy = size.x * size.y > 24.0;
+    for _ in 0..if roomy { 3 } else { 2 } {
         shelf(home, room);
+    }
+    if roomy {
+        drawers(home, room);
+        dining(home, room, false);
+        carton(home, room);
     }
     if home.dice.chance(0.6)
         && let Some(spot) = home.against_wall(room, &ALL_SIDES, Vec2::new(0.85, 0.85), 0.9, 0.15)

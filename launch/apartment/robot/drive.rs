@@ -311,7 +311,7 @@ impl Robot {
         let clearance = home.occupancy().clearance(target);
         // Backing off from an obstacle is allowed, closing in on it is not.
         let blocked =
-            clearance <= ROBOT_RADIUS && clearance <= home.occupancy().clearance(self.position);
+            clearance <= ROBOT_RADIUS && clearance < home.occupancy().clearance(self.position);
         if blocked && self.velocity.linear != 0.0 {
             report.bumped = true;
             self.velocity.linear = 0.0;

@@ -61,10 +61,20 @@ impl Occupancy {
         }
     }
 
-    /// Distance from a point of the floor to the nearest obstacle, m; 0 outside the home.
+    /// Distance from a point of the floor to the nearest obstacle, m,
+    /// interpolated between cells; 0 outside the home.
     pub fn clearance(&self, point: Vec2) -> f32 {
-        self.cell(point)
-            .map_or(0.0, |(c, r)| self.clearance[r * self.columns + c])
+        let place = (point - self.origin) / CELL - 0.5;
+        let last = Vec2::new(self.columns as f32 - 2.0, self.rows as f32 - 2.0);
+        if !(place.cmpge(Vec2::ZERO).all() && place.cmple(last).all()) {
+            return 0.0;
+        }
+        let (column, row) = (place.x as usize, place.y as usize);
+        let part = place - place.floor();
+        let at = |c: usize, r: usize| self.clearance[r * self.columns + c];
+        let low = at(column, row) * (1.0 - part.x) + at(column + 1, row) * part.x;
+        let high = at(column, row + 1) * (1.0 - part.x) + at(column + 1, row + 1) * part.x;
+        low * (1.0 - part.y) + high * part.y
     }
 
     /// Columns and rows of the grid.

@@ -11,6 +11,8 @@ use crate::home::Home;
 
 /// How far ahead on the path the robot aims, m.
 const AIM: f32 = 0.4;
+/// A point of the path this near is reached, m.
+const REACHED: f32 = 0.12;
 
 /// What to do next.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,12 +51,12 @@ impl Tour {
                 .min_by(|&a, &b| left[a].distance(at).total_cmp(&left[b].distance(at)))
                 .unwrap_or(0);
             let goal = left.swap_remove(nearest);
-            path.extend(way(home.occupancy(), at, goal).into_iter().skip(1));
+            path.extend(leg(home.occupancy(), at, goal));
             at = goal;
         }
-        path.extend(way(home.occupancy(), at, start).into_iter().skip(1));
+        path.extend(leg(home.occupancy(), at, start));
         Self {
-            path: smooth(home.occupancy(), &path),
+            path,
             next: 0,
             rounds: 0,
         }
@@ -93,6 +95,25 @@ impl Tour {
         (self.path[self.path.len() - 1], 0.0)
     }
 
+    /// On to the next point that is neither reached nor passed by.
+    fn advance(&mut self, position: Vec2) {
+        let count = self.path.len();
+        for _ in 0..count {
+            let near = self.path[self.next].distance(position);
+            let passed =
+                (1..6).any(|i| self.path[(self.next + i) % count].distance(position) < near);
+            if near > REACHED && !passed {
+                break;
+            }
+            self.next += 1;
+            if self.next == count {
+                self.next = 0;
+                self.rounds += 1;
+                break;
+            }
+        }
+    }
+
     /// What a robot at `position` (m) with heading `yaw` (rad) should do.
     pub fn guide(&mut self, home: &Home, position: Vec2, yaw: f32) -> Guidance {
         let count = self.path.len();
@@ -103,26 +124,20 @@ impl Tour {
                 tilt: 0.0,
             };
         }
-        // On to the nearest of the next points, then aim ahead of it.
-        let nearest = (0..40)
-            .map(|i| (self.next + i) % count)
-            .min_by(|&a, &b| {
-                self.path[a]
-                    .distance(position)
-                    .total_cmp(&self.path[b].distance(position))
-            })
-            .unwrap_or(self.next);
-        self.rounds += u64::from(nearest < self.next);
-        self.next = nearest;
+        self.advance(position);
+        let nearest = self.next;
         let mut aim = nearest;
-        for _ in 0..count {
+        for _ in 0..12 {
             let next = (aim + 1) % count;
-            let far = self.path[aim].distance(position) >= AIM;
+            let (here, there) = (
+                self.path[aim].distance(position),
+                self.path[next].distance(position),
+            );
             let hidden = !home
                 .occupancy()
                 .straight(position, self.path[next], ROBOT_RADIUS + 0.02);
-            // A corner is not cut: the aim stays where the way there is free.
-            if far || (aim != nearest && hidden) {
+            // Neither is a corner cut, nor a place left out where the path turns back.
+            if here >= AIM || there <= here || hidden {
                 break;
             }
             aim = next;
@@ -141,6 +156,15 @@ impl Tour {
             tilt: -0.12 + 0.08 * (along * 0.37).sin(),
         }
     }
+}
+
+/// The smooth way from `a` to `b`, without `a`. Each leg is smoothed by itself,
+/// so that the tour really goes to the places between.
+fn leg(floor: &Occupancy, a: Vec2, b: Vec2) -> Vec<Vec2> {
+    smooth(floor, &way(floor, a, b))
+        .into_iter()
+        .skip(1)
+        .collect()
 }
 
 /// The best way from `a` to `b` over free cells (A*), preferring room to spare.

@@ -12,13 +12,9 @@ pub(crate) use noise::{fractal, value};
 pub(crate) use poster::{label, picture, spines};
 pub(crate) use stuff::{fabric, grain, knit, leaf, plaster, stone, wallpaper};
 
-use std::sync::{LazyLock, OnceLock};
+use std::sync::OnceLock;
 
 use glam::{Vec2, Vec3};
-
-use crate::material::{encoded, linear};
-
-static LINEAR: LazyLock<[f32; 256]> = LazyLock::new(|| std::array::from_fn(|i| linear(i as u8)));
 
 /// Colour at (u, v), linear, u and v in 0..1.
 type Painter = Box<dyn Fn(f32, f32) -> Vec3 + Send + Sync>;
@@ -40,7 +36,7 @@ impl std::fmt::Debug for Texture {
 }
 
 struct Painted {
-    /// Largest first; sRGB bytes.
+    /// Largest first.
     levels: Vec<Level>,
     /// Mean reflectance.
     mean: Vec3,
@@ -112,7 +108,7 @@ impl Texture {
         let fine = level as usize;
         let part = level - fine as f32;
         let colour = levels[fine].bilinear(point);
-        if part < 0.05 || fine == top {
+        if part < 0.1 || fine == top {
             colour
         } else {
             colour.lerp(levels[fine + 1].bilinear(point), part)
@@ -121,8 +117,9 @@ impl Texture {
 }
 
 impl Level {
+    /// Square roots of reflectances as bytes: near sRGB, and cheap to undo.
     fn encode(size: usize, image: &[Vec3]) -> Self {
-        let byte = |v: f32| (encoded(v) * 255.0 + 0.5) as u8;
+        let byte = |v: f32| (v.max(0.0).sqrt() * 255.0 + 0.5) as u8;
         let texels = image
             .iter()
             .map(|c| [byte(c.x), byte(c.y), byte(c.z), 255])
@@ -130,24 +127,22 @@ impl Level {
         Self { size, texels }
     }
 
+    /// Interpolated between square roots, which differs little from light itself.
     fn bilinear(&self, point: Vec2) -> Vec3 {
         let place = point * self.size as f32 - 0.5;
         let corner = place.floor();
         let part = place - corner;
-        let mask = self.size as i32 - 1;
-        let (x, y) = (corner.x as i32, corner.y as i32);
-        let at = |x: i32, y: i32| {
-            let texel = self.texels[(y & mask) as usize * self.size + (x & mask) as usize];
-            let table = &*LINEAR;
-            Vec3::new(
-                table[texel[0] as usize],
-                table[texel[1] as usize],
-                table[texel[2] as usize],
-            )
+        let mask = self.size - 1;
+        let (x, y) = (corner.x as i32 as usize, corner.y as i32 as usize);
+        let at = |x: usize, y: usize| {
+            let [r, g, b, _] = self.texels[(y & mask) * self.size + (x & mask)];
+            Vec3::new(f32::from(r), f32::from(g), f32::from(b))
         };
-        let top = at(x, y).lerp(at(x + 1, y), part.x);
-        let bottom = at(x, y + 1).lerp(at(x + 1, y + 1), part.x);
-        top.lerp(bottom, part.y)
+        let (right, below) = (x.wrapping_add(1), y.wrapping_add(1));
+        let top = at(x, y).lerp(at(right, y), part.x);
+        let bottom = at(x, below).lerp(at(right, below), part.x);
+        let root = top.lerp(bottom, part.y) * (1.0 / 255.0);
+        root * root
     }
 }
 

@@ -12,7 +12,7 @@ pub(crate) fn grain(wood: Vec3, salt: u32) -> Texture {
         let fine = fractal(u, v + bend * 0.3, (4, 64), 2, salt);
         let rings =
             ((v + bend) * 62.0 + 3.0 * fractal(u, v, (2, 4), 2, salt ^ 5)).sin() * 0.5 + 0.5;
-        wood * (0.8 + 0.17 * fine + 0.13 * rings)
+        wood * (0.86 + 0.12 * fine + 0.08 * rings)
     })
 }
 
