@@ -152,7 +152,7 @@ impl Lane {
             .collect()
     }
 
-    pub(crate) fn failing(&self, _plan: &Plan) -> Vec<(String, String, bool)> {
+    pub(crate) fn failing(&self) -> Vec<(String, String, bool)> {
         let encoders = self.encoders.iter().map(|lane| &lane.network);
         let readouts = self.readouts.iter().map(|lane| &lane.network);
         let failing = encoders.chain(readouts).filter_map(|runner| {
@@ -280,17 +280,15 @@ impl Lane {
             .network
             .failures
             .may_run(step.clock.monotonic());
-        let made = may_run && self.preprocess(stage.contract, step) && {
-            let _span = tracing::debug_span!("encode", source = %stage.source).entered();
-            let lane = &mut self.encoders[index];
-            let turn = lane.ring.begin();
-            let taken = lane.network.run(turn, step);
-            if taken.is_some() {
-                lane.ring.commit(turn, step.frame.stamp);
-                lane.network.note_success();
+        let prepared = may_run.then(|| self.preprocess(stage.contract, step));
+        let made = match prepared {
+            None => false,
+            Some(Err(reason)) => {
+                let now = step.clock.monotonic();
+                self.encoders[index].network.note_failure(now, reason);
+                false
             }
-            self.report.encode[index] = taken;
-            taken.is_some()
+            Some(Ok(())) => self.run_encoder(index, step),
         };
         self.encoders[index].made = if made {
             Progress::Made
@@ -300,36 +298,44 @@ impl Lane {
         made
     }
 
-    /// Makes sure that the image is in the slot of this contract.
-    fn preprocess(&mut self, index: usize, step: &mut Step<'_>) -> bool {
-        let lane = &mut self.images[index];
-        if lane.made == Progress::NotTried {
-            let _span = tracing::debug_span!("preprocess").entered();
-            let started = step.clock.monotonic();
-            let mut outcome = Ok(());
-            let preprocessor = &mut lane.preprocessor;
-            let filled = step.engine.fill(lane.slot, &mut |bytes| {
-                outcome = preprocessor.run(&step.frame.image, bytes);
-            });
-            let made = match (filled, outcome) {
-                (Ok(()), Ok(())) => true,
-                (Err(error), _) => {
-                    tracing::warn!(%error, "preprocessing failed");
-                    false
-                }
-                (_, Err(error)) => {
-                    tracing::warn!(%error, "preprocessing failed");
-                    false
-                }
-            };
-            lane.made = if made {
-                Progress::Made
-            } else {
-                Progress::Missing
-            };
-            self.report.preprocess[index] = Some(step.clock.monotonic().saturating_sub(started));
+    /// Runs an encoder into the next turn of its ring; whether it did.
+    fn run_encoder(&mut self, index: usize, step: &mut Step<'_>) -> bool {
+        let source = &step.plan.encoders[index].source;
+        let _span = tracing::debug_span!("encode", source = %source).entered();
+        let lane = &mut self.encoders[index];
+        let turn = lane.ring.begin();
+        let taken = lane.network.run(turn, step);
+        if taken.is_some() {
+            lane.ring.commit(turn, step.frame.stamp);
+            lane.network.note_success();
         }
-        lane.made == Progress::Made
+        self.report.encode[index] = taken;
+        taken.is_some()
+    }
+
+    /// Makes sure that the image is in the slot of this contract; else why not.
+    fn preprocess(&mut self, index: usize, step: &mut Step<'_>) -> Result<(), String> {
+        let lane = &mut self.images[index];
+        match lane.made {
+            Progress::Made => return Ok(()),
+            Progress::Missing => return Err("this frame could not be preprocessed".to_owned()),
+            Progress::NotTried => {}
+        }
+        let _span = tracing::debug_span!("preprocess").entered();
+        let started = step.clock.monotonic();
+        let mut written = Ok(());
+        let preprocessor = &mut lane.preprocessor;
+        let filled = step.engine.fill(lane.slot, &mut |bytes| {
+            written = preprocessor.run(&step.frame.image, bytes);
+        });
+        let filled = filled.map_err(|error| error.to_string());
+        let outcome = filled.and(written.map_err(|error| error.to_string()));
+        lane.made = match outcome {
+            Ok(()) => Progress::Made,
+            Err(_) => Progress::Missing,
+        };
+        self.report.preprocess[index] = Some(step.clock.monotonic().saturating_sub(started));
+        outcome
     }
 
     fn read(&mut self, index: usize, step: &mut Step<'_>) -> Result<(), Outcome> {

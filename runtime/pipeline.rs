@@ -161,7 +161,7 @@ impl Pipeline {
     /// quarantined.
     #[must_use]
     pub fn failing(&self, camera: usize) -> Vec<(String, String, bool)> {
-        self.lanes[camera].failing(&self.plan)
+        self.lanes[camera].failing()
     }
 
     /// What runs the networks.
