@@ -400,6 +400,7 @@ fn compare(
         frame_id: "bench_optical".into(),
         image: images[sequence % images.len()].clone(),
         intrinsics: None,
+        depth: None,
     };
     let warm_up = frames / 10 + 5;
     let (mut ours, mut theirs, mut pre) = (Vec::new(), Vec::new(), Vec::new());

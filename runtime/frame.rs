@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use concert_models::image_file::DepthImage;
 use concert_models::{Image, Intrinsics};
 
 use crate::time::Timestamp;
@@ -22,4 +23,6 @@ pub struct Frame {
     pub image: Image,
     /// The camera's intrinsics for this very image, where they are known.
     pub intrinsics: Option<Intrinsics>,
+    /// Depth measured for this very image: registered to it and of its size.
+    pub depth: Option<Arc<DepthImage>>,
 }

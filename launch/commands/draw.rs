@@ -54,6 +54,7 @@ pub(crate) fn run(args: &Draw, global: &Global) -> Result<Report, Failure> {
             frame_id: launch.cameras()[0].frame_id().into(),
             image: image.clone(),
             intrinsics: None,
+            depth: None,
         };
         keep.outputs = pipeline.buffers(0);
         keep.delivered.clear();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use concert_models::image_file::DecodeLimits;
+use concert_models::image_file::{DecodeLimits, DepthImage, decode_depth_png};
 use concert_models::{Image, Intrinsics};
 
 use super::image_set::NameTime;
@@ -43,10 +43,14 @@ pub struct ImagesOptions {
     /// Up to this many bytes of pixels are decoded at opening and kept, so
     /// that playing costs no decoding; 0 keeps nothing.
     pub cache_bytes: usize,
+    /// Whether `NAME.depth.png` (16-bit grey, millimetres) is read with
+    /// `NAME.color.*`. A frame whose depth is missing or unusable comes without.
+    pub depth: bool,
 }
 
 impl Default for ImagesOptions {
-    /// 30 Hz, for ever, stamped with the time of delivery, nothing kept.
+    /// 30 Hz, for ever, stamped with the time of delivery, nothing kept, with
+    /// depth where there is some.
     fn default() -> Self {
         Self {
             rate_hz: 30.0,
@@ -56,6 +60,7 @@ impl Default for ImagesOptions {
             intrinsics: None,
             limits: DecodeLimits::default(),
             cache_bytes: 0,
+            depth: true,
         }
     }
 }
@@ -87,7 +92,9 @@ pub struct ImagesCamera {
     source: ImageSource,
     files: Vec<PathBuf>,
     /// As long as `files`; decoded images that are kept.
-    cache: Vec<Option<Image>>,
+    cache: Vec<Option<Picture>>,
+    /// Whether the last depth image that was looked for could not be used.
+    depth_fails: bool,
     /// As long as `files`, where the names tell time.
     stamps: Option<FileStamps>,
     intrinsics_file: Option<IntrinsicsFile>,
@@ -124,6 +131,7 @@ impl ImagesCamera {
         };
         let mut camera = Self {
             cache: vec![None; files.len()],
+            depth_fails: false,
             source,
             files,
             stamps,
@@ -160,12 +168,12 @@ impl ImagesCamera {
             if left == 0 {
                 return;
             }
-            if let Ok(image) = read_image(file, &self.options) {
-                if image.bytes().len() > left {
+            if let Ok(picture) = Picture::read(file, &self.options) {
+                if picture.size_bytes() > left {
                     return;
                 }
-                left -= image.bytes().len();
-                *kept = Some(image);
+                left -= picture.size_bytes();
+                *kept = Some(picture);
             }
         }
     }
@@ -176,9 +184,9 @@ impl ImagesCamera {
             Some(stamps) => stamps.at(index, self.round),
             None => self.clock.now(),
         };
-        let image = match &self.cache[index] {
-            Some(image) => image.clone(),
-            None => read_image(&self.files[index], &self.options)?,
+        let Picture { image, depth } = match &self.cache[index] {
+            Some(picture) => picture.clone(),
+            None => Picture::read(&self.files[index], &self.options)?,
         };
         if let Some(file) = self.intrinsics_file.take() {
             match file.of(&image) {
@@ -186,7 +194,27 @@ impl ImagesCamera {
                 Err(reason) => tracing::warn!("intrinsics left out: {reason}"),
             }
         }
-        self.framer.frame(image, stamp, arrived)
+        let depth = self.usable(depth);
+        let frame = self.framer.frame(image, stamp, arrived)?;
+        Ok(Frame { depth, ..frame })
+    }
+
+    /// Depth that cannot be used is left out; the first of a row is logged,
+    /// and whoever needs it counts every one.
+    fn usable(&mut self, depth: Depth) -> Option<Arc<DepthImage>> {
+        match depth {
+            Depth::None => None,
+            Depth::Image(depth) => {
+                self.depth_fails = false;
+                Some(depth)
+            }
+            Depth::Unusable(reason) => {
+                if !std::mem::replace(&mut self.depth_fails, true) {
+                    tracing::warn!("depth left out: {reason}");
+                }
+                None
+            }
+        }
     }
 }
 
@@ -222,9 +250,63 @@ impl Camera for ImagesCamera {
     }
 }
 
-fn read_image(file: &Path, options: &ImagesOptions) -> Result<Image, String> {
-    let bytes = read_bounded(file, options.limits.max_bytes as u64)?;
-    decode(&bytes, &options.limits)
+/// One file, decoded, with the depth image beside it.
+#[derive(Debug, Clone)]
+struct Picture {
+    image: Image,
+    depth: Depth,
+}
+
+#[derive(Debug, Clone)]
+enum Depth {
+    /// No file beside the image, or none asked for.
+    None,
+    /// Of the image's size.
+    Image(Arc<DepthImage>),
+    /// A file that is no depth of this image, and why.
+    Unusable(Arc<str>),
+}
+
+impl Picture {
+    fn read(file: &Path, options: &ImagesOptions) -> Result<Self, String> {
+        let bytes = read_bounded(file, options.limits.max_bytes as u64)?;
+        let image = decode(&bytes, &options.limits)?;
+        let depth = match depth_path(file).filter(|path| options.depth && path.exists()) {
+            None => Depth::None,
+            Some(path) => match read_depth(&path, &image, &options.limits) {
+                Ok(depth) => Depth::Image(Arc::new(depth)),
+                Err(reason) => Depth::Unusable(format!("{}: {reason}", path.display()).into()),
+            },
+        };
+        Ok(Self { image, depth })
+    }
+
+    fn size_bytes(&self) -> usize {
+        let depth = match &self.depth {
+            Depth::Image(depth) => size_of_val(depth.metres.as_slice()),
+            Depth::None | Depth::Unusable(_) => 0,
+        };
+        self.image.bytes().len() + depth
+    }
+}
+
+/// `NAME.depth.png` beside `NAME.color.png` or `NAME.color.jpg`.
+fn depth_path(file: &Path) -> Option<PathBuf> {
+    let stem = file.file_stem()?.to_str()?.strip_suffix(".color")?;
+    Some(file.with_file_name(format!("{stem}.depth.png")))
+}
+
+fn read_depth(path: &Path, image: &Image, limits: &DecodeLimits) -> Result<DepthImage, String> {
+    let bytes = read_bounded(path, limits.max_bytes as u64)?;
+    let depth = decode_depth_png(&bytes, limits).map_err(|error| error.to_string())?;
+    let (got, needed) = ((depth.width, depth.height), (image.width(), image.height()));
+    if got != needed {
+        return Err(format!(
+            "depth is {}x{}, but its image is {}x{}: depth must be registered to the image",
+            got.0, got.1, needed.0, needed.1
+        ));
+    }
+    Ok(depth)
 }
 
 /// The bytes of a file of at most `most` bytes. Only of a plain file: a pipe

@@ -262,3 +262,61 @@ fn real_recordings_are_played() {
         }
     }
 }
+
+/// A PNG of 16-bit grey, `millimetres` everywhere.
+fn depth_png(width: u32, height: u32, millimetres: u16) -> Vec<u8> {
+    let pixels = image::ImageBuffer::from_pixel(width, height, image::Luma([millimetres]));
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    image::DynamicImage::ImageLuma16(pixels)
+        .write_to(&mut bytes, image::ImageFormat::Png)
+        .unwrap();
+    bytes.into_inner()
+}
+
+#[test]
+fn a_frame_carries_the_depth_image_of_its_own_name() {
+    let files = [
+        ("frame-000000.color.png", png(4, 2, 1)),
+        ("frame-000000.depth.png", depth_png(4, 2, 1500)),
+        ("frame-000001.color.png", png(4, 2, 2)),
+        ("frame-000001.depth.png", depth_png(4, 2, 0)),
+    ];
+    let scene = Scene::new(&files);
+    for cache_bytes in [0, 1 << 20] {
+        let options = ImagesOptions {
+            cache_bytes,
+            ..at_10_hz()
+        };
+        let mut camera = scene.open(options).unwrap();
+        let captures = scene.play(&mut camera, 2);
+        let depth = |index: usize| frame(&captures[index]).depth.clone().expect("depth");
+        assert_eq!(depth(0).metres, [1.5; 8]);
+        assert!(depth(1).metres.iter().all(|metres| metres.is_nan()));
+    }
+    let options = ImagesOptions {
+        depth: false,
+        ..at_10_hz()
+    };
+    let mut camera = scene.open(options).unwrap();
+    assert!(frame(&scene.play(&mut camera, 1)[0]).depth.is_none());
+}
+
+#[test]
+fn depth_that_is_missing_broken_or_of_another_size_costs_the_depth_and_not_the_frame() {
+    let files = [
+        ("frame-000000.color.png", png(4, 2, 1)),
+        ("frame-000001.color.png", png(4, 2, 2)),
+        ("frame-000001.depth.png", b"no picture".to_vec()),
+        ("frame-000002.color.png", png(4, 2, 3)),
+        ("frame-000002.depth.png", depth_png(2, 1, 900)),
+        ("frame-000003.color.png", png(4, 2, 4)),
+        ("frame-000003.depth.png", depth_png(4, 2, 900)),
+    ];
+    let scene = Scene::new(&files);
+    let mut camera = scene.open(at_10_hz()).unwrap();
+    let captures = scene.play(&mut camera, 4);
+    let has_depth = captures
+        .iter()
+        .map(|capture| frame(capture).depth.is_some());
+    assert_eq!(has_depth.collect::<Vec<_>>(), [false, false, false, true]);
+}

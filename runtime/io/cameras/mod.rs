@@ -141,6 +141,7 @@ impl Framer {
             frame_id: self.frame_id.clone(),
             image,
             intrinsics: self.intrinsics,
+            depth: None,
         })
     }
 }

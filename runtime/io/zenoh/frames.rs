@@ -155,6 +155,7 @@ impl ZenohCamera {
             frame_id: self.frame_id(&header.frame_id),
             intrinsics: self.intrinsics(&image),
             image,
+            depth: None,
         })
     }
 
