@@ -5,6 +5,7 @@
 //! one, so nobody downstream checks names, shapes or numbers again.
 
 mod fault;
+mod fit_record;
 mod parse;
 mod raw;
 mod write;
@@ -19,6 +20,7 @@ use crate::tensor::TensorSpec;
 
 pub(crate) use fault::shown;
 pub use fault::{CardError, CardFault};
+pub use fit_record::{FitData, FitKind, FitRecord, HeldOut, WarmStart};
 pub(crate) use parse::is_safe_name;
 
 /// Longest card, in bytes.
@@ -175,6 +177,8 @@ pub struct ReadoutCard {
     pub reads: Vec<Read>,
     /// The one ONNX output.
     pub output: ReadoutOutput,
+    /// How it was fitted, where `concert fit` made it.
+    pub fit: Option<FitRecord>,
 }
 
 /// The very encoder that a readout was made for.
@@ -214,6 +218,19 @@ pub enum ReadFrom {
     },
     /// Another target's output, or the camera's depth, of the same frame.
     Input(Input),
+    /// A number that belongs to the camera.
+    Camera(CameraNumber),
+}
+
+/// A number that belongs to a camera and goes into a readout: f32 `[1, 1]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CameraNumber {
+    /// √(fx · fy) in pixels of the input of the readout's first encoder, after
+    /// its fit (stretch, crop or letterbox). Where a camera's intrinsics are
+    /// unknown, the readout's `fit.reference_focal_px` stands in, and metric
+    /// outputs are uncalibrated.
+    FocalPx,
 }
 
 /// What a readout gives; f32.
@@ -292,9 +309,26 @@ impl ReadoutCard {
         self.encoders.iter().map(|pin| pin.source.as_str())
     }
 
+    /// The focal length that the output is metric for, in pixels of the first
+    /// encoder's input; only where the readout reads `focal_px`.
+    pub fn reference_focal_px(&self) -> Option<f64> {
+        let focal = ReadFrom::Camera(CameraNumber::FocalPx);
+        let reads = self.reads.iter().any(|read| read.from == focal);
+        self.fit.as_ref()?.reference_focal_px.filter(|_| reads)
+    }
+
     /// As [`Card::to_toml`].
     pub fn to_toml(&self) -> String {
         write::readout(self)
+    }
+}
+
+impl CameraNumber {
+    /// As cards write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            CameraNumber::FocalPx => "focal_px",
+        }
     }
 }
 

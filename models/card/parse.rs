@@ -13,9 +13,9 @@ use super::raw::{
     RawRead, RawReadout,
 };
 use super::{
-    Card, EncoderCard, EncoderPin, Level, MAX_AXES, MAX_CARD_BYTES, MAX_ELEMENTS, MAX_ENTRIES,
-    MAX_FRAMES_BACK, MAX_NETWORK_BYTES, Origin, Provenance, Pull, PullTap, Quality, Read, ReadFrom,
-    ReadoutCard, ReadoutOutput,
+    CameraNumber, Card, EncoderCard, EncoderPin, FitRecord, Level, MAX_AXES, MAX_CARD_BYTES,
+    MAX_ELEMENTS, MAX_ENTRIES, MAX_FRAMES_BACK, MAX_NETWORK_BYTES, Origin, Provenance, Pull,
+    PullTap, Quality, Read, ReadFrom, ReadoutCard, ReadoutOutput,
 };
 use crate::contract::InputContract;
 use crate::digest::is_sha256_hex;
@@ -26,7 +26,7 @@ const MAX_TEXT_BYTES: usize = 2000;
 const SHOWN: usize = 80;
 
 /// A fault and where it is.
-type Placed<T> = Result<T, (Option<Range<usize>>, CardFault)>;
+pub(super) type Placed<T> = Result<T, (Option<Range<usize>>, CardFault)>;
 
 pub(super) fn parse(text: &str) -> Placed<Card> {
     if text.len() > MAX_CARD_BYTES {
@@ -68,15 +68,39 @@ fn readout(raw: RawReadout) -> Placed<ReadoutCard> {
     }
     let encoders = pins(&raw.encoder)?;
     let variant = variant(&raw.name, target, &encoders)?;
+    let reads = reads(&raw.read, target, &encoders)?;
+    let fit = raw.fit.as_ref().map(FitRecord::parse).transpose()?;
+    let reference = fit.as_ref().and_then(|fit| fit.reference_focal_px);
+    check_reference(&raw.read, &reads, reference)?;
     Ok(ReadoutCard {
         name: raw.name.get_ref().clone(),
         target,
         variant,
         origin: origin(&raw.sha256, &raw.size_bytes, raw.provenance, &raw.quality)?,
-        reads: reads(&raw.read, target, &encoders)?,
+        reads,
         output: output(raw.output, target)?,
         encoders,
+        fit,
     })
+}
+
+/// What is read from the camera has a stand-in for cameras that lack it.
+fn check_reference(
+    raw: &[Spanned<RawRead>],
+    reads: &[Read],
+    reference_focal_px: Option<f64>,
+) -> Placed<()> {
+    let focal = ReadFrom::Camera(CameraNumber::FocalPx);
+    let at = reads.iter().position(|read| read.from == focal);
+    match (at, reference_focal_px) {
+        (Some(at), None) => value_of(
+            raw[at].span(),
+            "read.camera",
+            "`focal_px`".to_owned(),
+            "the card has no fit.reference_focal_px to stand in where a camera's is unknown",
+        ),
+        _ => Ok(()),
+    }
 }
 
 fn origin(
@@ -278,8 +302,16 @@ fn read_from(
 ) -> Placed<ReadFrom> {
     let span = raw.span();
     let raw = raw.get_ref();
-    match (&raw.source, &raw.level, &raw.target, &raw.frames_back) {
-        (Some(source), Some(level), None, back) => {
+    let RawRead {
+        source,
+        level,
+        target: input,
+        camera,
+        frames_back,
+        ..
+    } = raw;
+    match (source, level, input, camera, frames_back) {
+        (Some(source), Some(level), None, None, back) => {
             let known = || encoders.iter().map(|pin| pin.source.as_str());
             if !known().any(|known| known == source.get_ref()) {
                 return unknown(source, "read.source", known());
@@ -293,7 +325,11 @@ fn read_from(
                 frames_back: back.unwrap_or(0),
             })
         }
-        (None, None, Some(input), None) => {
+        (None, None, None, Some(number), None) => match number.get_ref().as_str() {
+            "focal_px" => Ok(ReadFrom::Camera(CameraNumber::FocalPx)),
+            _ => unknown(number, "read.camera", ["focal_px"].into_iter()),
+        },
+        (None, None, Some(input), None, None) => {
             if input.get_ref() == Input::CameraDepth.name() {
                 return Ok(ReadFrom::Input(Input::CameraDepth));
             }
@@ -308,6 +344,7 @@ fn read_from(
                 ("source", raw.source.is_some()),
                 ("level", raw.level.is_some()),
                 ("target", raw.target.is_some()),
+                ("camera", raw.camera.is_some()),
                 ("frames_back", raw.frames_back.is_some()),
             ];
             let given = given.iter().filter(|(_, given)| *given);
@@ -315,7 +352,8 @@ fn read_from(
             let fault = CardFault::Value {
                 entry: format!("read of tensor `{}`", shown(raw.tensor.get_ref(), SHOWN)),
                 value: format!("given by [{}]", given.join(", ")),
-                rule: "it takes source and level (and frames_back), or else target alone"
+                rule: "it takes source and level (and frames_back), or else target alone, or \
+                       camera alone"
                     .to_owned(),
             };
             Err((Some(span), fault))
@@ -365,7 +403,7 @@ fn optional<T, U>(
     written.as_ref().map(check).transpose()
 }
 
-fn value_of<T>(span: Range<usize>, entry: &str, value: String, rule: &str) -> Placed<T> {
+pub(super) fn value_of<T>(span: Range<usize>, entry: &str, value: String, rule: &str) -> Placed<T> {
     let fault = CardFault::Value {
         entry: entry.to_owned(),
         value,
@@ -374,12 +412,12 @@ fn value_of<T>(span: Range<usize>, entry: &str, value: String, rule: &str) -> Pl
     Err((Some(span), fault))
 }
 
-fn value<T>(written: &Spanned<impl ToString>, entry: &str, rule: &str) -> Placed<T> {
+pub(super) fn value<T>(written: &Spanned<impl ToString>, entry: &str, rule: &str) -> Placed<T> {
     let shown = format!("`{}`", shown(&written.get_ref().to_string(), SHOWN));
     value_of(written.span(), entry, shown, rule)
 }
 
-fn unknown<'a, T>(
+pub(super) fn unknown<'a, T>(
     written: &Spanned<String>,
     entry: &str,
     known: impl Iterator<Item = &'a str>,
@@ -392,7 +430,7 @@ fn unknown<'a, T>(
     Err((Some(written.span()), fault))
 }
 
-fn entries<T>(entry: &str, list: &[Spanned<T>]) -> Placed<()> {
+pub(super) fn entries<T>(entry: &str, list: &[Spanned<T>]) -> Placed<()> {
     if (1..=MAX_ENTRIES).contains(&list.len()) {
         return Ok(());
     }
@@ -435,7 +473,12 @@ fn task(written: &Spanned<String>, entry: &str) -> Placed<&'static Task> {
     }
 }
 
-fn count(written: &Spanned<i64>, entry: &str, least: usize, most: usize) -> Placed<usize> {
+pub(super) fn count(
+    written: &Spanned<i64>,
+    entry: &str,
+    least: usize,
+    most: usize,
+) -> Placed<usize> {
     match usize::try_from(*written.get_ref()) {
         Ok(count) if (least..=most).contains(&count) => Ok(count),
         _ => value(written, entry, &format!("it must be {least} to {most}")),
@@ -468,14 +511,14 @@ fn shape(written: &Spanned<Vec<i64>>, entry: &str) -> Placed<Vec<usize>> {
     Ok(lengths)
 }
 
-fn digest(written: &Spanned<String>, entry: &str) -> Placed<String> {
+pub(super) fn digest(written: &Spanned<String>, entry: &str) -> Placed<String> {
     if !is_sha256_hex(written.get_ref()) {
         return value(written, entry, "it must be 64 digits of 0-9 and a-f");
     }
     Ok(written.get_ref().clone())
 }
 
-fn text(written: &Spanned<String>, entry: &str) -> Placed<String> {
+pub(super) fn text(written: &Spanned<String>, entry: &str) -> Placed<String> {
     let text = written.get_ref();
     if text.trim().is_empty() || text.len() > MAX_TEXT_BYTES || text.contains(char::is_control) {
         let rule = format!("it must be 1 to {MAX_TEXT_BYTES} bytes on one line");

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::Registry;
+use super::fit_record::RawFit;
 use crate::contract::{Channels, Fit, Layout};
 
 /// The one entry that decides how the rest is read.
@@ -19,7 +20,7 @@ pub(super) struct RawKind {
 #[expect(dead_code, reason = "only its schema is used")]
 pub(super) enum AnyCard {
     Encoder(RawEncoder),
-    Readout(RawReadout),
+    Readout(Box<RawReadout>),
 }
 
 /// Card of an encoder.
@@ -87,6 +88,9 @@ pub(super) struct RawReadout {
     pub(super) read: Vec<Spanned<RawRead>>,
     /// Its ONNX output.
     pub(super) output: RawOutput,
+    /// How it was fitted, where `concert fit` made it.
+    #[schemars(with = "Option<RawFit>")]
+    pub(super) fit: Option<Spanned<RawFit>>,
     /// Measured figures.
     #[serde(default)]
     pub(super) quality: Vec<RawQuality>,
@@ -229,7 +233,8 @@ pub(super) struct RawPin {
     pub(super) input: Spanned<RawInput>,
 }
 
-/// One ONNX input of a readout: a source's level, or another target's output.
+/// One ONNX input of a readout: a source's level, another target's output, or a
+/// number that belongs to the camera.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Read")]
@@ -249,6 +254,10 @@ pub(super) struct RawRead {
     /// Another target, or `camera.depth`; instead of `source` and `level`.
     #[schemars(with = "Option<String>")]
     pub(super) target: Option<Spanned<String>>,
+    /// `focal_px`: the camera's focal length, f32 `[1, 1]`, in pixels of the
+    /// first encoder's input; instead of the others.
+    #[schemars(with = "Option<String>", regex(pattern = "^focal_px$"))]
+    pub(super) camera: Option<Spanned<String>>,
 }
 
 /// The ONNX output of a readout.

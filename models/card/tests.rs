@@ -80,10 +80,25 @@ frames_back = 1
 tensor = "depth"
 target = "depth_zbuffer"
 
+[[read]]
+tensor = "focal"
+camera = "focal_px"
+
 [output]
 tensor = "probabilities"
 shape = [1, 1000]
 labels = "class_object_from_tiny.labels.txt"
+
+[fit]
+kind = "convolutional"
+frames = 50
+seconds = 12.5
+seed = 7
+lambda = 0.1
+reference_focal_px = 250.25
+data = [{ name = "kitchen", sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", frames = 50 }]
+warm_start = { readout = "class_object_from_tiny@home", sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad" }
+held_out = { measure = "top1", value = 0.75, constant = 0.25, frames = 12 }
 "#;
 
 fn refusal(text: &str, from: &str, to: &str) -> String {
@@ -125,7 +140,20 @@ fn a_readouts_card_says_what_it_reads() {
     };
     let depth = ReadFrom::Input(Input::Target(Task::find("depth_zbuffer").unwrap()));
     let from: Vec<_> = card.reads.into_iter().map(|read| read.from).collect();
-    assert_eq!(from, [level(0), level(1), depth]);
+    let focal = ReadFrom::Camera(CameraNumber::FocalPx);
+    assert_eq!(from, [level(0), level(1), depth, focal]);
+}
+
+#[test]
+fn a_fitted_readouts_card_says_how_it_was_fitted() {
+    let Card::Readout(card) = Card::parse(READOUT, "c.toml").unwrap() else {
+        panic!("an encoder");
+    };
+    assert_eq!(card.reference_focal_px(), Some(250.25));
+    let fit = card.fit.unwrap();
+    assert_eq!((fit.kind, fit.frames), (FitKind::Convolutional, 50));
+    assert_eq!(fit.data[0].name, "kitchen");
+    assert_eq!(fit.held_out.unwrap().constant, 0.25);
 }
 
 #[test]
@@ -237,7 +265,7 @@ fn readouts_that_contradict_themselves_are_refused() {
         (
             "target = \"depth_zbuffer\"",
             "target = \"depth_zbuffer\"\nlevel = \"tokens\"",
-            "given by [level, target], but it takes source and level (and frames_back), or else target alone",
+            "given by [level, target], but it takes source and level (and frames_back), or else target alone, or camera alone",
         ),
         (
             "target = \"depth_zbuffer\"",
@@ -258,6 +286,31 @@ fn readouts_that_contradict_themselves_are_refused() {
             "[1, 1000]",
             "[1, 10, 1000]",
             "output.shape is [1, 10, 1000], but task class_object needs [1, n]",
+        ),
+        (
+            "camera = \"focal_px\"",
+            "camera = \"focal\"",
+            "read.camera is `focal`, but there is only focal_px",
+        ),
+        (
+            "reference_focal_px = 250.25\n",
+            "",
+            "read.camera is `focal_px`, but the card has no fit.reference_focal_px",
+        ),
+        (
+            "reference_focal_px = 250.25",
+            "reference_focal_px = -1.0",
+            "fit.reference_focal_px is `-1`, but it must be finite and above 0",
+        ),
+        (
+            "seconds = 12.5",
+            "seconds = nan",
+            "fit.seconds is `NaN`, but it must be finite and at least 0",
+        ),
+        (
+            "frames = 50 }]",
+            "frames = 0 }]",
+            "fit.data.frames is `0`, but it must be 1 to",
         ),
         ("\n[output]", "\n[[output]]", "invalid type"),
         ("size_bytes = 3", "size_bites = 3", "size_bites"),
@@ -290,6 +343,8 @@ fn the_schema_names_every_entry() {
         "trained_on",
         "file_sha256",
         "letterbox",
+        "reference_focal_px",
+        "held_out",
     ] {
         assert!(schema.contains(entry), "{entry}");
     }

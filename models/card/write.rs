@@ -6,30 +6,30 @@ use super::{EncoderCard, Origin, ReadFrom, ReadoutCard};
 use crate::contract::{Channels, Fit, InputContract, Layout};
 
 /// Lines of TOML.
-struct Lines(String);
+pub(super) struct Lines(String);
 
 impl Lines {
-    fn header(&mut self, header: &str) {
+    pub(super) fn header(&mut self, header: &str) {
         let _ = writeln!(self.0, "\n{header}");
     }
 
-    fn plain(&mut self, key: &str, value: impl Display) {
+    pub(super) fn plain(&mut self, key: &str, value: impl Display) {
         // Writing to a string cannot fail.
         let _ = writeln!(self.0, "{key} = {value}");
     }
 
-    fn text(&mut self, key: &str, text: &str) {
+    pub(super) fn text(&mut self, key: &str, text: &str) {
         self.plain(key, quoted(text));
     }
 
-    fn optional(&mut self, key: &str, text: Option<&String>) {
+    pub(super) fn optional(&mut self, key: &str, text: Option<&String>) {
         if let Some(text) = text {
             self.text(key, text);
         }
     }
 }
 
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 
@@ -96,12 +96,16 @@ pub(super) fn readout(card: &ReadoutCard) -> String {
                 }
             }
             ReadFrom::Input(input) => lines.text("target", input.name()),
+            ReadFrom::Camera(number) => lines.text("camera", number.name()),
         }
     }
     lines.header("[output]");
     lines.text("tensor", &card.output.tensor);
     lines.plain("shape", format!("{:?}", card.output.shape));
     lines.optional("labels", card.output.labels.as_ref());
+    if let Some(fit) = &card.fit {
+        fit.write(&mut lines);
+    }
     quality(&mut lines, &card.origin);
     lines.0
 }
