@@ -2,6 +2,21 @@
 
 use std::time::Duration;
 
+use crate::status::Health;
+
+/// What is wrong with one network or readout of a lane now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// Name of the network or readout.
+    pub name: String,
+    /// Why, in one line.
+    pub reason: String,
+    /// How bad: `Error` where its outputs fail, `Warn` where they come marked.
+    pub health: Health,
+    /// Whether it failed so often in a row that it counts as quarantined.
+    pub quarantined: bool,
+}
+
 /// Counts the failures of one network in one lane and spaces its retries:
 /// 100 ms after the first, doubling up to 10 s. From the fifth failure in a
 /// row on it is quarantined, which is the same spacing with a louder name.

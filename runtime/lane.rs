@@ -1,24 +1,30 @@
 //! One camera's way through the plan: its slots, rings, schedules and failures.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+mod camera_inputs;
+mod runner;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use concert_models::preprocess::Preprocessor;
-use concert_models::{Affine2, Engine, EngineError, Network, Placement, Slot, Terminator};
+use concert_models::{Affine2, Engine, EngineError, Placement, Slot};
 
 use crate::counts::Outcome;
-use crate::failures::Failures;
+use crate::failures::Trouble;
 use crate::output::{Output, StageTimes};
-use crate::pipeline::{Audience, LaneName, Step, StepReport, Watch};
+use crate::pipeline::{Audience, LaneName, Step, StepReport};
 use crate::plan::Plan;
 use crate::rate::Rate;
 use crate::ring::Ring;
+use crate::status::Health;
 use crate::wiring::{LaneSlots, origin_of};
+use camera_inputs::CameraLane;
+use runner::Runner;
 
 /// One camera's way through the plan.
 pub(crate) struct Lane {
     images: Vec<ImageLane>,
+    camera: Vec<CameraLane>,
     encoders: Vec<EncoderLane>,
     readouts: Vec<ReadoutLane>,
     report: StepReport,
@@ -48,6 +54,7 @@ struct ReadoutLane {
     due: bool,
     wanted: bool,
     made: Progress,
+    remark: Remark,
     image_from_output: fn(&ReadoutLane, Affine2, (usize, usize)) -> Affine2,
 }
 
@@ -59,12 +66,33 @@ enum Progress {
     Missing,
 }
 
-/// A network with what it takes to run it safely.
-struct Runner {
-    name: String,
-    network: Box<dyn Network>,
-    terminator: Arc<dyn Terminator>,
-    failures: Failures,
+/// What is to be said of a readout that does its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Remark {
+    Nothing,
+    /// It reads the camera's depth, but the frame has none.
+    NoDepth,
+    /// It needs the camera's intrinsics, but they are unknown.
+    Uncalibrated,
+}
+
+impl Remark {
+    fn trouble(self, name: &str) -> Option<Trouble> {
+        let (health, reason) = match self {
+            Remark::Nothing => return None,
+            Remark::NoDepth => (Health::Error, "frame comes without camera.depth"),
+            Remark::Uncalibrated => (
+                Health::Warn,
+                "uncalibrated: the camera's intrinsics are unknown, so a reference stands in",
+            ),
+        };
+        Some(Trouble {
+            name: name.to_owned(),
+            reason: reason.to_owned(),
+            health,
+            quarantined: false,
+        })
+    }
 }
 
 impl Lane {
@@ -80,6 +108,11 @@ impl Lane {
             slot,
             made: Progress::NotTried,
         });
+        let camera_lane = |&slot: &Slot| CameraLane {
+            slot,
+            made: Progress::NotTried,
+        };
+        let camera_lanes = slots.camera.iter().map(camera_lane).collect();
         let mut encoders = Vec::new();
         for (index, stage) in plan.encoders.iter().enumerate() {
             let network = engine.load(&stage.file, &slots.encoder_wirings(plan, index))?;
@@ -105,6 +138,7 @@ impl Lane {
                 due: false,
                 wanted: false,
                 made: Progress::NotTried,
+                remark: Remark::Nothing,
                 image_from_output: if dense { dense_map } else { input_map },
             });
         }
@@ -117,6 +151,7 @@ impl Lane {
         };
         Ok(Self {
             images: images.collect(),
+            camera: camera_lanes,
             encoders,
             readouts,
             report,
@@ -152,18 +187,13 @@ impl Lane {
             .collect()
     }
 
-    pub(crate) fn failing(&self) -> Vec<(String, String, bool)> {
+    pub(crate) fn troubles(&self) -> Vec<Trouble> {
         let encoders = self.encoders.iter().map(|lane| &lane.network);
         let readouts = self.readouts.iter().map(|lane| &lane.network);
-        let failing = encoders.chain(readouts).filter_map(|runner| {
-            let reason = runner.failures.failing()?.to_owned();
-            Some((
-                runner.name.clone(),
-                reason,
-                runner.failures.is_quarantined(),
-            ))
-        });
-        failing.collect()
+        let failing = encoders.chain(readouts).filter_map(Runner::trouble);
+        let remarks = self.readouts.iter();
+        let remarks = remarks.filter_map(|lane| lane.remark.trouble(&lane.network.name));
+        failing.chain(remarks).collect()
     }
 
     pub(crate) fn step(&mut self, step: &mut Step<'_>, audience: &mut dyn Audience) -> &StepReport {
@@ -183,6 +213,9 @@ impl Lane {
             .iter_mut()
             .for_each(|lane| lane.made = Progress::NotTried);
         self.encoders
+            .iter_mut()
+            .for_each(|lane| lane.made = Progress::NotTried);
+        self.camera
             .iter_mut()
             .for_each(|lane| lane.made = Progress::NotTried);
         self.report.preprocess.fill(None);
@@ -252,6 +285,9 @@ impl Lane {
         {
             return Err(Outcome::InputMissing);
         }
+        if !self.read_camera(index, step)? {
+            return Err(Outcome::InputMissing);
+        }
         for &encoder in &stage.encoders {
             if !self.encode(encoder, step) {
                 return Err(Outcome::InputMissing);
@@ -268,6 +304,43 @@ impl Lane {
             return Err(Outcome::Warming);
         }
         self.read(index, step)
+    }
+
+    /// Makes sure that what the readout reads of the camera is there; false
+    /// where the frame has none.
+    fn read_camera(&mut self, index: usize, step: &mut Step<'_>) -> Result<bool, Outcome> {
+        let plan = step.plan;
+        let mut remark = Remark::Nothing;
+        for &input in &plan.readouts[index].camera_inputs {
+            let what = &plan.camera_inputs[input];
+            match self.camera[input].fill(what, step) {
+                Ok(true) => {}
+                Ok(false) => remark = Remark::NoDepth,
+                Err(error) => {
+                    let network = &mut self.readouts[index].network;
+                    network.note_failure(step.clock.monotonic(), error.to_string());
+                    return Err(Outcome::Failed);
+                }
+            }
+        }
+        if remark == Remark::Nothing && self.is_uncalibrated(index, step) {
+            remark = Remark::Uncalibrated;
+        }
+        let lane = &mut self.readouts[index];
+        lane.remark = remark;
+        lane.output.uncalibrated = remark == Remark::Uncalibrated;
+        Ok(remark != Remark::NoDepth)
+    }
+
+    /// Whether a readout or what it reads needs intrinsics that are unknown.
+    fn is_uncalibrated(&self, index: usize, step: &Step<'_>) -> bool {
+        if step.frame.intrinsics.is_some() {
+            return false;
+        }
+        let stage = &step.plan.readouts[index];
+        stage.needs_intrinsics(step.plan)
+            || (stage.inputs.iter())
+                .any(|&input| self.readouts[input].remark == Remark::Uncalibrated)
     }
 
     /// Makes sure that this frame's representation exists; false where it cannot.
@@ -440,60 +513,4 @@ fn dense_map(lane: &ReadoutLane, image_from_input: Affine2, input: (usize, usize
 /// Points and boxes are in pixels of the network input.
 fn input_map(_lane: &ReadoutLane, image_from_input: Affine2, _input: (usize, usize)) -> Affine2 {
     image_from_input
-}
-
-impl Runner {
-    fn new(name: &str, network: Box<dyn Network>) -> Self {
-        let terminator = network.terminator();
-        Self {
-            name: name.to_owned(),
-            network,
-            terminator,
-            failures: Failures::default(),
-        }
-    }
-
-    /// Runs under the watchdog's eye; the time it took, or `None` where it failed.
-    fn run(&mut self, turn: usize, step: &Step<'_>) -> Option<Duration> {
-        let started = step.clock.monotonic();
-        let watch: &dyn Watch = step.watch;
-        watch.begin(&self.name, &self.terminator);
-        let network = &mut self.network;
-        let ran = catch_unwind(AssertUnwindSafe(|| network.run(turn)));
-        watch.end();
-        let now = step.clock.monotonic();
-        let reason = match ran {
-            Ok(Ok(())) => {
-                return Some(now.saturating_sub(started));
-            }
-            Ok(Err(error)) => {
-                if matches!(error, EngineError::Terminated { .. }) {
-                    self.terminator.rearm();
-                }
-                error.to_string()
-            }
-            Err(_) => format!("network {} panicked", self.name),
-        };
-        self.note_failure(now, reason);
-        None
-    }
-
-    fn note_failure(&mut self, now: Duration, reason: String) {
-        let text = reason.clone();
-        if self.failures.failed(now, reason) {
-            let quarantined = self.failures.is_quarantined();
-            tracing::warn!(network = %self.name, quarantined, "{text}");
-        }
-    }
-
-    /// Counts an output that was withheld; whether it is worth a log line.
-    fn note_withheld(&mut self) -> bool {
-        self.failures.withheld()
-    }
-
-    fn note_success(&mut self) {
-        if self.failures.succeeded() {
-            tracing::info!(network = %self.name, "works again");
-        }
-    }
 }

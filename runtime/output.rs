@@ -73,6 +73,9 @@ pub struct Output {
     pub image_from_output: Affine2,
     /// The camera's intrinsics, for the camera image.
     pub intrinsics: Option<Intrinsics>,
+    /// Whether the output, or one that it was made from, needs intrinsics that
+    /// are not known: its metres and angles are those of a reference camera.
+    pub uncalibrated: bool,
     /// Monotonic time at which the frame arrived.
     pub arrived: Duration,
     /// How long each stage took.
@@ -96,6 +99,7 @@ impl Output {
             image_size: (0, 0),
             image_from_output: Affine2::IDENTITY,
             intrinsics: None,
+            uncalibrated: false,
             arrived: Duration::ZERO,
             times: StageTimes::default(),
             values,

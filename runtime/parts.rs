@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use concert_models::card::{EncoderCard, Origin, ReadFrom as CardRead, ReadoutCard};
+use concert_models::NetworkFile;
+use concert_models::card::{CameraNumber, EncoderCard, Origin, ReadFrom as CardRead, ReadoutCard};
+use concert_models::contract::MAX_INPUT_SIDE as MAX_DEPTH_SIDE;
+use concert_models::onnx::{Dim, describe};
 use concert_models::pair::{PairError, fit_together};
 use concert_models::store::{Encoder, Readout, Store, StoreError};
 use concert_policies::{Input, Policy};
@@ -23,11 +26,28 @@ pub enum PartsError {
     /// The parts do not make this policy.
     #[error(transparent)]
     Plan(#[from] PlanError),
-    /// A readout reads the camera's depth.
-    #[error("readout {readout} reads camera.depth, but cameras deliver colour only as yet")]
+    /// A readout reads the camera's depth at a size that it does not state.
+    #[error(
+        "readout {readout} reads camera.depth as {tensor}, which its file states as {found}, \
+         but it must be f32 [1, 1, h, w] of fixed h and w"
+    )]
     CameraDepth {
         /// The readout.
         readout: String,
+        /// The ONNX input.
+        tensor: String,
+        /// As the file states it.
+        found: String,
+    },
+    /// A readout reads something that this version cannot give.
+    #[error("readout {readout} reads {wanted} as {tensor}, which is not known here")]
+    UnknownRead {
+        /// The readout.
+        readout: String,
+        /// The ONNX input.
+        tensor: String,
+        /// What it reads.
+        wanted: String,
     },
 }
 
@@ -86,10 +106,9 @@ fn readout_part(readout: Readout) -> Result<ReadoutPart, PartsError> {
         card, file, labels, ..
     } = readout;
     let reads = card.reads.iter().map(|read| {
-        let from = read_from(&card, &read.from)?;
         Ok(ReadPart {
             tensor: read.tensor.clone(),
-            from,
+            from: read_from(&card, &read.tensor, &read.from, &file)?,
         })
     });
     Ok(ReadoutPart {
@@ -100,7 +119,12 @@ fn readout_part(readout: Readout) -> Result<ReadoutPart, PartsError> {
     })
 }
 
-fn read_from(card: &ReadoutCard, from: &CardRead) -> Result<ReadFrom, PartsError> {
+fn read_from(
+    card: &ReadoutCard,
+    tensor: &str,
+    from: &CardRead,
+    file: &NetworkFile,
+) -> Result<ReadFrom, PartsError> {
     match from {
         CardRead::Level {
             source,
@@ -112,8 +136,42 @@ fn read_from(card: &ReadoutCard, from: &CardRead) -> Result<ReadFrom, PartsError
             frames_back: *frames_back,
         }),
         CardRead::Input(Input::Target(task)) => Ok(ReadFrom::Target(task)),
-        _ => Err(PartsError::CameraDepth {
-            readout: card.name.clone(),
-        }),
+        CardRead::Input(Input::CameraDepth) => camera_depth(card, tensor, file),
+        other => match (other, card.reference_focal_px()) {
+            (CardRead::Camera(CameraNumber::FocalPx), Some(reference_px)) => {
+                Ok(ReadFrom::CameraFocal { reference_px })
+            }
+            _ => Err(PartsError::UnknownRead {
+                readout: card.name.clone(),
+                tensor: tensor.to_owned(),
+                wanted: format!("{other:?}"),
+            }),
+        },
     }
+}
+
+/// The network's own file says at which size it wants the depth.
+fn camera_depth(
+    card: &ReadoutCard,
+    tensor: &str,
+    file: &NetworkFile,
+) -> Result<ReadFrom, PartsError> {
+    let inputs = describe(&file.bytes).map(|model| model.inputs);
+    let stated = inputs
+        .unwrap_or_default()
+        .into_iter()
+        .find(|input| input.name == tensor);
+    if let Some(input) = &stated
+        && let (Some("f32"), Some([Dim::Fixed(1), Dim::Fixed(1), Dim::Fixed(h), Dim::Fixed(w)])) =
+            (input.dtype, input.shape.as_deref())
+        && let (Ok(height @ 1..=MAX_DEPTH_SIDE), Ok(width @ 1..=MAX_DEPTH_SIDE)) =
+            (usize::try_from(*h), usize::try_from(*w))
+    {
+        return Ok(ReadFrom::CameraDepth { width, height });
+    }
+    Err(PartsError::CameraDepth {
+        readout: card.name.clone(),
+        tensor: tensor.to_owned(),
+        found: stated.map_or_else(|| "nothing".to_owned(), |input| input.to_string()),
+    })
 }

@@ -55,10 +55,10 @@ fn one_frame(shared: &Shared, pipeline: &mut Pipeline, camera: usize, frame: &Fr
     let report = pipeline.step(camera, frame, interval, &mut listeners);
     lock(&shared.stats).note_step(camera, report);
     shared.frames_left.fetch_sub(1, Ordering::AcqRel);
-    let failing = pipeline.failing(camera);
-    let mut known = lock(&shared.failing);
-    if known[camera] != failing {
-        known[camera] = failing;
+    let troubles = pipeline.troubles(camera);
+    let mut known = lock(&shared.troubles);
+    if known[camera] != troubles {
+        known[camera] = troubles;
     }
 }
 

@@ -7,6 +7,7 @@ use concert_models::{Engine, EngineError, Placement, Terminator};
 
 use crate::clock::Clock;
 use crate::counts::Outcome;
+use crate::failures::Trouble;
 use crate::frame::Frame;
 use crate::lane::Lane;
 use crate::output::Output;
@@ -157,11 +158,11 @@ impl Pipeline {
         self.lanes.first().map(Lane::placements).unwrap_or_default()
     }
 
-    /// Networks that are failing now in `camera`'s lane: name, reason, whether
-    /// quarantined.
+    /// What is wrong in `camera`'s lane now: networks that fail, and readouts
+    /// whose outputs come marked.
     #[must_use]
-    pub fn failing(&self, camera: usize) -> Vec<(String, String, bool)> {
-        self.lanes[camera].failing()
+    pub fn troubles(&self, camera: usize) -> Vec<Trouble> {
+        self.lanes[camera].troubles()
     }
 
     /// What runs the networks.

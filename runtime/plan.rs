@@ -37,7 +37,7 @@ pub struct ReadoutPart {
 }
 
 /// One ONNX input of a readout.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ReadPart {
     /// Name of the ONNX input.
     pub tensor: String,
@@ -46,7 +46,7 @@ pub struct ReadPart {
 }
 
 /// What an input of a readout reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum ReadFrom {
     /// A level of a source's representation.
     Level {
@@ -59,6 +59,22 @@ pub enum ReadFrom {
     },
     /// The output of another target for the same frame.
     Target(&'static Task),
+    /// The depth that the camera measured with the frame, sampled over the
+    /// input of the readout's first encoder: `[1, 1, height, width]`, metres,
+    /// NaN where unknown or outside of the image.
+    CameraDepth {
+        /// Cells across.
+        width: usize,
+        /// Cells down.
+        height: usize,
+    },
+    /// √(fx · fy) of the camera, `[1, 1]`, in pixels of the input of the
+    /// readout's first encoder.
+    CameraFocal {
+        /// Stands in where the camera's intrinsics are unknown; the output is
+        /// uncalibrated then.
+        reference_px: f64,
+    },
 }
 
 /// Why a policy cannot be planned with these files.
@@ -116,6 +132,12 @@ pub enum PlanError {
         /// Runs.
         frames_back: usize,
     },
+    /// A network's input is seen through its first encoder's image.
+    #[error("readout {readout} reads the camera, but has no source whose input to see it through")]
+    NoFirstEncoder {
+        /// Readout.
+        readout: String,
+    },
     /// The transfer lists an input or source that the readout does not read.
     #[error("the transfer of {target} lists {listed}, but readout {readout} does not read it")]
     NotRead {
@@ -134,6 +156,7 @@ pub struct Plan {
     pub(crate) policy: String,
     pub(crate) policy_hash: String,
     pub(crate) contracts: Vec<InputContract>,
+    pub(crate) camera_inputs: Vec<CameraInput>,
     pub(crate) encoders: Vec<EncoderStage>,
     pub(crate) readouts: Vec<ReadoutStage>,
 }
@@ -165,6 +188,32 @@ pub(crate) struct ReadoutStage {
     pub(crate) furthest_back: Vec<usize>,
     /// Readouts whose outputs it reads; all stand before it.
     pub(crate) inputs: Vec<usize>,
+    /// What it reads of the camera beside the image.
+    pub(crate) camera_inputs: Vec<usize>,
+}
+
+/// What is read of the camera beside its image, once for all readouts that
+/// want it alike.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct CameraInput {
+    pub(crate) what: CameraValue,
+    /// The contract of the network input that it is seen through.
+    pub(crate) contract: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum CameraValue {
+    Depth { width: usize, height: usize },
+    Focal { reference_px: f64 },
+}
+
+impl CameraInput {
+    pub(crate) fn spec(&self) -> TensorSpec {
+        match self.what {
+            CameraValue::Depth { width, height } => TensorSpec::f32(&[1, 1, height, width]),
+            CameraValue::Focal { .. } => TensorSpec::f32(&[1, 1]),
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -181,6 +230,7 @@ pub(crate) enum Origin {
         frames_back: usize,
     },
     Readout(usize),
+    Camera(usize),
 }
 
 impl Plan {
@@ -201,6 +251,7 @@ impl Plan {
             policy: policy.name().to_owned(),
             policy_hash: policy.hash().to_string(),
             contracts: Vec::new(),
+            camera_inputs: Vec::new(),
             encoders: Vec::new(),
             readouts: Vec::new(),
         };
@@ -280,9 +331,21 @@ impl Plan {
             encoders: Vec::new(),
             furthest_back: Vec::new(),
             inputs: Vec::new(),
+            camera_inputs: Vec::new(),
         };
         for read in &part.reads {
             let from = match &read.from {
+                ReadFrom::CameraDepth { width, height } => {
+                    if !transfer.inputs().contains(&Input::CameraDepth) {
+                        return Err(not_listed(name, Input::CameraDepth.name(), transfer));
+                    }
+                    let (width, height) = (*width, *height);
+                    self.read_camera(CameraValue::Depth { width, height }, name, transfer)?
+                }
+                ReadFrom::CameraFocal { reference_px } => {
+                    let reference_px = *reference_px;
+                    self.read_camera(CameraValue::Focal { reference_px }, name, transfer)?
+                }
                 ReadFrom::Level {
                     source,
                     level,
@@ -366,6 +429,34 @@ impl Plan {
         }
     }
 
+    /// Through the input of the readout's first encoder.
+    fn read_camera(
+        &mut self,
+        what: CameraValue,
+        readout: &str,
+        transfer: &Transfer,
+    ) -> Result<Origin, PlanError> {
+        let first = transfer.sources().first();
+        let stage = self
+            .encoders
+            .iter()
+            .find(|stage| Some(&stage.source) == first);
+        let Some(stage) = stage else {
+            return Err(PlanError::NoFirstEncoder {
+                readout: readout.to_owned(),
+            });
+        };
+        let input = CameraInput {
+            what,
+            contract: stage.contract,
+        };
+        let known = self.camera_inputs.iter().position(|known| *known == input);
+        Ok(Origin::Camera(known.unwrap_or_else(|| {
+            self.camera_inputs.push(input);
+            self.camera_inputs.len() - 1
+        })))
+    }
+
     fn nothing_unread(
         &self,
         transfer: &Transfer,
@@ -387,10 +478,15 @@ impl Plan {
             }
         }
         for input in transfer.inputs() {
-            let read = stage
-                .inputs
-                .iter()
-                .any(|&index| Input::Target(self.readouts[index].task) == *input);
+            let read = match input {
+                Input::CameraDepth => stage.camera_inputs.iter().any(|&index| {
+                    matches!(self.camera_inputs[index].what, CameraValue::Depth { .. })
+                }),
+                Input::Target(_) => stage
+                    .inputs
+                    .iter()
+                    .any(|&index| Input::Target(self.readouts[index].task) == *input),
+            };
             if !read {
                 return Err(not_read(input.name()));
             }
@@ -400,6 +496,13 @@ impl Plan {
 }
 
 impl ReadoutStage {
+    /// Whether its output is true for cameras of known intrinsics alone.
+    pub(crate) fn needs_intrinsics(&self, plan: &Plan) -> bool {
+        let focal =
+            |&index: &usize| matches!(plan.camera_inputs[index].what, CameraValue::Focal { .. });
+        self.camera_inputs.iter().any(focal)
+    }
+
     fn note(&mut self, from: Origin) {
         match from {
             Origin::Level {
@@ -414,7 +517,10 @@ impl ReadoutStage {
                 }
             },
             Origin::Readout(index) if !self.inputs.contains(&index) => self.inputs.push(index),
-            Origin::Readout(_) => {}
+            Origin::Camera(index) if !self.camera_inputs.contains(&index) => {
+                self.camera_inputs.push(index);
+            }
+            Origin::Readout(_) | Origin::Camera(_) => {}
         }
     }
 }

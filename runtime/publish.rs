@@ -125,18 +125,15 @@ impl<'a> Publisher<'a> {
     fn health_changed(&mut self) -> bool {
         let now = self.shared.clock.monotonic();
         let stats = lock(&self.shared.stats);
-        let failing = lock(&self.shared.failing);
+        let troubles = lock(&self.shared.troubles);
         let healths = stats
             .cameras
             .iter()
-            .zip(failing.iter())
-            .map(|(camera, failing)| {
+            .zip(troubles.iter())
+            .map(|(camera, troubles)| {
                 let (health, _) = camera.health(now);
-                if failing.is_empty() {
-                    health
-                } else {
-                    health.max(Health::Error)
-                }
+                let worst = troubles.iter().map(|trouble| trouble.health).max();
+                health.max(worst.unwrap_or(Health::Ok))
             });
         if healths.clone().eq(self.healths.iter().copied()) {
             return false;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::clock::{Clock, lock};
+use crate::failures::Trouble;
 use crate::mailbox::FrameMailbox;
 use crate::outbox::Outbox;
 use crate::output::{Origin, Output};
@@ -19,8 +20,8 @@ pub(crate) struct Shared {
     pub(crate) mailbox: FrameMailbox,
     pub(crate) outbox: Outbox,
     pub(crate) stats: Mutex<Stats>,
-    /// Networks that fail now, per camera: name, reason, quarantined.
-    pub(crate) failing: Mutex<Vec<Vec<(String, String, bool)>>>,
+    /// What is wrong now, per camera.
+    pub(crate) troubles: Mutex<Vec<Vec<Trouble>>>,
     /// Whether anybody listens, per outbox place.
     pub(crate) wanted: Vec<AtomicBool>,
     pub(crate) stop: AtomicBool,
@@ -57,7 +58,7 @@ impl Shared {
                 targets_per_camera,
                 plan.sources().count(),
             )),
-            failing: Mutex::new(vec![Vec::new(); cameras.len()]),
+            troubles: Mutex::new(vec![Vec::new(); cameras.len()]),
             wanted: buffers.iter().map(|_| AtomicBool::new(true)).collect(),
             stop: AtomicBool::new(false),
             perceive_over: AtomicBool::new(false),
@@ -96,7 +97,7 @@ impl Shared {
     pub(crate) fn snapshot(&self) -> Snapshot {
         let now = self.clock.monotonic();
         let stats = lock(&self.stats);
-        let failing = lock(&self.failing);
+        let troubles = lock(&self.troubles);
         let cameras = stats.cameras.iter().enumerate().map(|(index, camera)| {
             let (health, message) = camera.health(now);
             let mut counts = camera.counts;
@@ -125,7 +126,7 @@ impl Shared {
                 origin,
                 target,
                 &stats.cameras[camera],
-                &failing[camera],
+                &troubles[camera],
                 now,
             )
         });
@@ -146,20 +147,25 @@ impl Shared {
         origin: &Origin,
         target: &TargetStats,
         camera: &CameraStats,
-        failing: &[(String, String, bool)],
+        troubles: &[Trouble],
         now: Duration,
     ) -> TargetSnapshot {
-        let mut networks = origin
-            .hashes
-            .encoders
+        let networks = (origin.hashes.encoders.iter()).chain([&origin.hashes.readout]);
+        let names = |trouble: &&Trouble| networks.clone().any(|(name, _)| *name == trouble.name);
+        let worst = troubles
             .iter()
-            .chain([&origin.hashes.readout]);
-        let failure =
-            networks.find_map(|(name, _)| failing.iter().find(|(failing, ..)| failing == name));
-        let (health, message) = match failure {
-            Some((_, reason, true)) => (Health::Error, format!("quarantined: {reason}")),
-            Some((_, reason, false)) => (Health::Error, reason.clone()),
-            None => camera.health(now),
+            .filter(names)
+            .max_by_key(|trouble| trouble.health);
+        let (health, message) = match (worst, camera.health(now)) {
+            (Some(trouble), (health, _)) if trouble.health >= health => {
+                let quarantined = if trouble.quarantined {
+                    "quarantined: "
+                } else {
+                    ""
+                };
+                (trouble.health, format!("{quarantined}{}", trouble.reason))
+            }
+            (_, camera) => camera,
         };
         TargetSnapshot {
             key: origin.key.to_string(),

@@ -14,6 +14,8 @@ use crate::ring::Ring;
 pub(crate) struct LaneSlots {
     /// One per input contract.
     pub(crate) images: Vec<Slot>,
+    /// One per value that is read of the camera beside its image.
+    pub(crate) camera: Vec<Slot>,
     /// Per encoder, per turn, per level.
     levels: Vec<Vec<Vec<Slot>>>,
     /// One per readout.
@@ -25,6 +27,10 @@ impl LaneSlots {
         let mut images = Vec::new();
         for contract in &plan.contracts {
             images.push(engine.slot(&contract.spec())?);
+        }
+        let mut camera = Vec::new();
+        for input in &plan.camera_inputs {
+            camera.push(engine.slot(&input.spec())?);
         }
         let mut levels = Vec::new();
         for stage in &plan.encoders {
@@ -42,6 +48,7 @@ impl LaneSlots {
         let readouts = readouts.collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             images,
+            camera,
             levels,
             readouts,
         })
@@ -82,6 +89,7 @@ impl LaneSlots {
         let stage = &plan.readouts[index];
         let slot = |from: plan::Origin| match from {
             plan::Origin::Readout(input) => self.readouts[input],
+            plan::Origin::Camera(input) => self.camera[input],
             plan::Origin::Level {
                 encoder,
                 level,

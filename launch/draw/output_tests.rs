@@ -31,6 +31,7 @@ fn output(target: &str, shape: &[usize], values: Vec<f32>, labels: &[&str]) -> O
         image_size: (64, 48),
         image_from_output: Affine2::stretch((32, 24), (64, 48)),
         intrinsics: None,
+        uncalibrated: false,
         arrived: Duration::ZERO,
         times: StageTimes::default(),
         values,

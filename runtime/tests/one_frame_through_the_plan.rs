@@ -333,10 +333,14 @@ fn a_failing_encoder_costs_the_targets_that_need_it_and_nothing_else() {
         clock.advance(MS * 10);
     }
     assert_eq!(runs.runs() - warm, 1, "it pauses after a failure");
-    let failing = pipeline.failing(0);
+    let failing = pipeline.troubles(0);
     assert_eq!(failing.len(), 1);
-    assert_eq!(failing[0].0, "q");
-    assert!(failing[0].1.contains("no memory"), "{}", failing[0].1);
+    assert_eq!(failing[0].name, "q");
+    assert!(
+        failing[0].reason.contains("no memory"),
+        "{}",
+        failing[0].reason
+    );
     fails.store(false, std::sync::atomic::Ordering::SeqCst);
     clock.advance(MS * 100);
     let outcomes = pipeline
@@ -344,7 +348,7 @@ fn a_failing_encoder_costs_the_targets_that_need_it_and_nothing_else() {
         .outcomes
         .clone();
     assert_eq!(outcomes, [Outcome::Delivered; 3]);
-    assert!(pipeline.failing(0).is_empty());
+    assert!(pipeline.troubles(0).is_empty());
 }
 
 #[test]
@@ -376,7 +380,7 @@ fn a_readout_that_panics_is_quarantined_and_the_others_go_on() {
         assert_eq!(outcomes, [Outcome::Failed, Outcome::Delivered]);
         clock.advance(Duration::from_secs(11));
     }
-    assert!(pipeline.failing(0)[0].2, "quarantined");
+    assert!(pipeline.troubles(0)[0].quarantined, "quarantined");
 }
 
 #[test]

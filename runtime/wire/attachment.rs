@@ -39,6 +39,9 @@ pub struct Attachment {
     pub image_from_output: [[f64; 3]; 2],
     /// Width and height of the camera image, px.
     pub image_size: (usize, usize),
+    /// The camera's intrinsics are unknown, and the output needs them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub uncalibrated: bool,
 }
 
 /// How long each stage took, whole microseconds.
@@ -120,6 +123,7 @@ impl Attachment {
             times_us: output.times.into(),
             image_from_output: output.image_from_output.0,
             image_size: output.image_size,
+            uncalibrated: output.uncalibrated,
         }
     }
 

@@ -49,6 +49,7 @@ pub(crate) fn output(task: &str, shape: &[usize], values: Vec<f32>) -> Output {
             width: 640,
             height: 480,
         }),
+        uncalibrated: false,
         arrived: Duration::ZERO,
         times: StageTimes {
             encode: Duration::from_micros(1500),

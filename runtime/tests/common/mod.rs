@@ -79,21 +79,20 @@ impl World {
         self.encoders.insert(source.into(), part);
     }
 
-    /// A readout named `name` that sums what it reads: `xfeat.a@0`, or a target.
+    /// A readout named `name` that sums what it reads: `xfeat.a@0`, a target,
+    /// `camera.depth` (at 2x2) or `camera.focal` (reference 100 px).
     pub fn readout(&mut self, name: &str, reads: &[&str]) {
         let tensors: Vec<String> = (0..reads.len()).map(|i| format!("in{i}")).collect();
         let shapes: Vec<(&str, &[usize])> = reads
             .iter()
             .zip(&tensors)
             .map(|(read, tensor)| {
-                (
-                    tensor.as_str(),
-                    if read.contains('.') {
-                        &[1, 1][..]
-                    } else {
-                        &[1, 3][..]
-                    },
-                )
+                let shape: &[usize] = match *read {
+                    "camera.depth" => &[1, 1, 2, 2],
+                    read if read.contains('.') => &[1, 1],
+                    _ => &[1, 3],
+                };
+                (tensor.as_str(), shape)
             })
             .collect();
         let network = FakeNetwork::new(&shapes, &[("out", &[1, 3])], |inputs, outputs| {
@@ -111,6 +110,13 @@ impl World {
             tensor: format!("in{i}"),
             from: match read.split_once('.') {
                 None => ReadFrom::Target(Task::find(read).unwrap()),
+                Some(("camera", "depth")) => ReadFrom::CameraDepth {
+                    width: 2,
+                    height: 2,
+                },
+                Some(("camera", "focal")) => ReadFrom::CameraFocal {
+                    reference_px: 100.0,
+                },
                 Some((source, rest)) => {
                     let (level, back) = rest.split_once('@').unwrap_or((rest, "0"));
                     ReadFrom::Level {
