@@ -19,7 +19,7 @@ pub(super) struct RawKind {
 #[schemars(untagged, title = "Concert model card")]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(super) enum AnyCard {
-    Encoder(RawEncoder),
+    Encoder(Box<RawEncoder>),
     Readout(Box<RawReadout>),
 }
 
