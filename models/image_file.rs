@@ -87,6 +87,12 @@ pub enum DecodeError {
         /// What it holds.
         found: String,
     },
+    /// A picture of numbers that is not 8-bit grey.
+    #[error("picture holds {found}, but must be PNG with 8-bit grey (one number per pixel)")]
+    NotNumbers {
+        /// What it holds.
+        found: String,
+    },
     /// The decoded pixels are no image.
     #[error(transparent)]
     Image(#[from] ImageError),
@@ -150,6 +156,25 @@ pub fn decode_depth_png(bytes: &[u8], limits: &DecodeLimits) -> Result<DepthImag
         height: millimetres.height() as usize,
         metres: millimetres.as_raw().iter().map(metres).collect(),
     })
+}
+
+/// Decodes a PNG of 8-bit grey whose values are numbers, not brightness.
+///
+/// # Errors
+/// As [`decode`], and [`DecodeError::NotNumbers`].
+pub fn decode_grey8_png(bytes: &[u8], limits: &DecodeLimits) -> Result<Image, DecodeError> {
+    if PictureFormat::of(bytes, limits)? != PictureFormat::Png {
+        let found = "a JPEG".to_owned();
+        return Err(DecodeError::NotNumbers { found });
+    }
+    let picture = decode_png(bytes, limits)?;
+    let DynamicImage::ImageLuma8(numbers) = picture else {
+        let found = format!("{:?}", picture.color());
+        return Err(DecodeError::NotNumbers { found });
+    };
+    let (width, height) = (numbers.width() as usize, numbers.height() as usize);
+    let pixels = numbers.into_raw();
+    Ok(Image::packed(width, height, PixelFormat::Grey8, pixels)?)
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 
 pub mod card;
 pub mod contract;
+pub mod dataset;
 pub mod digest;
 pub mod engine;
 pub mod fake;

@@ -1,0 +1,10 @@
+//! Labels that follow from depth and the camera's intrinsics.
+
+mod edges;
+mod pyramid;
+mod rays;
+mod surface;
+
+pub(super) use edges::edges;
+pub(super) use rays::Rays;
+pub(super) use surface::{Surface, shading};
