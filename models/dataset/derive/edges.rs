@@ -6,6 +6,8 @@ use crate::image_file::DepthImage;
 
 /// Least step in depth that hides something, m and share of the depth.
 const TOLERANCE: (f32, f32) = (0.04, 0.02);
+/// Times the noise of one pixel that a step must exceed besides.
+const NOISE_FACTOR: f32 = 3.0;
 /// Widest gap of unknown pixels that an edge is looked for across, as a share
 /// of the image's width: the shadow of a structured-light camera.
 const MAX_GAP: f32 = 0.04;
@@ -16,7 +18,7 @@ const MAX_GAP: f32 = 0.04;
 /// A pixel p is such an edge if for the nearest known pixel q in one of four
 /// directions the depth at q is larger than p's tangent plane predicts there,
 /// and p's smaller than q's plane predicts, both by more than 4 cm plus 2 % of
-/// p's depth. q is p's neighbour, or lies behind a gap of unknown pixels.
+/// p's depth and three times its noise. q is p's neighbour, or lies behind a gap of unknown pixels.
 pub(in crate::dataset) fn edges(depth: &DepthImage, rays: &Rays, surface: &Surface) -> Vec<f32> {
     let gap = ((rays.width() as f32 * MAX_GAP) as isize).max(1);
     let edge = |pixel: usize| {
@@ -25,7 +27,7 @@ pub(in crate::dataset) fn edges(depth: &DepthImage, rays: &Rays, surface: &Surfa
         }
         let hides = [(1, 0), (-1, 0), (0, 1), (0, -1)].into_iter().any(|step| {
             next_known(depth, pixel, step, gap)
-                .is_some_and(|other| hides(depth, rays, surface, pixel, other))
+                .is_some_and(|other| hides(rays, surface, pixel, other))
         });
         f32::from(u8::from(hides))
     };
@@ -51,21 +53,22 @@ fn next_known(
     })
 }
 
-fn hides(depth: &DepthImage, rays: &Rays, surface: &Surface, p: usize, q: usize) -> bool {
-    let (near, far) = (depth.metres[p], depth.metres[q]);
-    let tolerance = TOLERANCE.0 + TOLERANCE.1 * near;
+fn hides(rays: &Rays, surface: &Surface, p: usize, q: usize) -> bool {
+    let (near, far) = (surface.depth[p], surface.depth[q]);
+    let noise = NOISE_FACTOR * surface.noise * near * near;
+    let tolerance = TOLERANCE.0 + TOLERANCE.1 * near + noise;
     far > near + tolerance
-        && far > predicted(depth, rays, surface, p, q) + tolerance
-        && near < predicted(depth, rays, surface, q, p) - tolerance
+        && far > predicted(rays, surface, p, q) + tolerance
+        && near < predicted(rays, surface, q, p) - tolerance
 }
 
 /// Depth of the tangent plane of `from` along the ray of `to`; the depth itself
 /// where the normal is unknown or the ray grazes the plane.
-fn predicted(depth: &DepthImage, rays: &Rays, surface: &Surface, from: usize, to: usize) -> f32 {
+fn predicted(rays: &Rays, surface: &Surface, from: usize, to: usize) -> f32 {
     let normal = surface.normals[from];
     let along = dot(normal, rays.ray(to));
     if along.is_nan() || along > -0.02 {
-        return depth.metres[from];
+        return surface.depth[from];
     }
-    depth.metres[from] * dot(normal, rays.ray(from)) / along
+    surface.depth[from] * dot(normal, rays.ray(from)) / along
 }

@@ -1,6 +1,7 @@
 //! Labels that follow from depth and the camera's intrinsics.
 
 mod edges;
+mod fit;
 mod pyramid;
 mod rays;
 mod surface;

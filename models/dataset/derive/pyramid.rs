@@ -10,6 +10,8 @@ pub(super) struct Level {
     pub(super) inverse: Vec<f32>,
 }
 
+/// Levels that normals are fitted on.
+pub(super) const LEVELS: usize = 4;
 /// Greatest ratio of the inverse depths that one cell may average.
 const MAX_RATIO: f32 = 1.06;
 

@@ -1,35 +1,29 @@
 //! Normals and curvature of the visible surface.
-//!
-//! A plane n · X = 1 seen through a pinhole is linear in inverse depth:
-//! 1/z = n_x x + n_y y + n_z with the ray (x, y, 1). Noise of stereo and
-//! structured-light cameras is nearly uniform in inverse depth (it is
-//! disparity), so the least-squares fit there is the right one, and a
-//! neighbourhood that doubles with depth keeps its error even.
 
-use super::pyramid::{Level, pyramid};
+use super::fit::{Cells, noise_of};
+use super::pyramid::{LEVELS, pyramid};
 use super::rays::{Rays, dot, unit};
 use crate::image_file::DepthImage;
 
-/// Half the side of the window, in cells of its level.
-const RADIUS: isize = 3;
-/// Focal length at which depths choose levels as `LEVEL_ENDS` says, px.
-const REFERENCE_FOCAL: f32 = 540.0;
-/// Up to this depth each level serves, m.
-const LEVEL_ENDS: [f32; 3] = [0.7, 1.6, 4.5];
-/// How far the inverse depth of a first neighbour may be from the centre's,
-/// as a share of it, beside what a steep surface changes.
-const FIRST_GUARD: f32 = 0.12;
-/// How far a neighbour may lie from the fitted plane: share and 1/m.
-const SECOND_GUARD: (f32, f32) = (0.008, 0.004);
-/// Fewest neighbours that a plane is fitted to.
-const FEWEST: f32 = 10.0;
+/// Error of a normal that noise may cause, rad; windows grow until it is below.
+const WANTED_ERROR: f32 = 0.03;
+/// Least share of a window's known cells that lie on its plane, so that a
+/// window over a crease gives way to a smaller one.
+const LEAST_SHARE: f32 = 0.85;
 /// Least cosine between normal and ray that is trusted.
 const LEAST_COSINE: f32 = 0.03;
+/// How far depths of one surface differ within a window, as a share.
+const SAME_SURFACE: f32 = 0.12;
 
-/// Unit normals in the optical frame towards the camera; NaN where unknown.
+/// The visible surface: unit normals in the optical frame towards the camera,
+/// NaN where unknown, and depth without its noise.
 pub(in crate::dataset) struct Surface {
     pub(super) normals: Vec<[f32; 3]>,
-    depth: Vec<f32>,
+    /// Depth of the fitted plane at the pixel where there is one, else as
+    /// measured.
+    pub(super) depth: Vec<f32>,
+    /// Noise of the inverse depth, 1/m.
+    pub(super) noise: f32,
     width: usize,
 }
 
@@ -37,32 +31,57 @@ const UNKNOWN: [f32; 3] = [f32::NAN; 3];
 
 impl Surface {
     pub(in crate::dataset) fn of(depth: &DepthImage, rays: &Rays) -> Self {
-        let levels = pyramid(depth, LEVEL_ENDS.len() + 1);
-        let fits: Vec<_> = levels
-            .iter()
-            .enumerate()
-            .map(|(l, level)| Fit::new(level, rays, l))
+        let levels = pyramid(depth, LEVELS);
+        let noise = noise_of(&levels[0]);
+        let mut cells: Vec<_> = (levels.iter().enumerate())
+            .map(|(index, level)| Cells::new(level, rays, index, noise))
             .collect();
-        let scale = (rays.fx / REFERENCE_FOCAL).max(0.05);
-        let normals = (0..depth.metres.len()).map(|pixel| {
-            let z = depth.metres[pixel];
-            if z.is_nan() || z <= 0.0 {
-                return UNKNOWN;
-            }
-            let wanted = LEVEL_ENDS.iter().filter(|end| z > **end).count();
-            // Fewer pixels per radian: a smaller level covers the same angle.
-            let shift = scale.log2().round() as isize;
-            let level = (wanted as isize + shift).clamp(0, levels.len() as isize - 1) as usize;
-            let (u, v) = (pixel % depth.width, pixel / depth.width);
-            // Near edges and thin things only finer levels have neighbours.
-            let finest = level.saturating_sub(2);
-            let found = (finest..=level).rev().find_map(|l| fits[l].normal(u, v, z));
-            found.unwrap_or(UNKNOWN)
-        });
-        Self {
-            normals: normals.collect(),
+        let mut surface = Self {
+            normals: vec![UNKNOWN; depth.metres.len()],
             depth: depth.metres.clone(),
+            noise,
             width: depth.width,
+        };
+        for (pixel, z) in depth.metres.iter().enumerate() {
+            if *z > 0.0 {
+                surface.fit_pixel(rays, &mut cells, pixel, 1.0 / z);
+            }
+        }
+        surface
+    }
+
+    /// Takes the plane of the largest window up to the wanted one that lies on
+    /// one surface, or else of the one that comes closest to it.
+    fn fit_pixel(&mut self, rays: &Rays, cells: &mut [Cells], pixel: usize, inverse: f32) {
+        let (u, v) = (pixel % self.width, pixel / self.width);
+        let ray = rays.ray(pixel);
+        let wanted = (0..cells.len() - 1)
+            .find(|level| cells[*level].error(rays.fx) <= WANTED_ERROR * inverse);
+        let mut best: Option<(f32, [f32; 3])> = None;
+        for level in (0..=wanted.unwrap_or(cells.len() - 1)).rev() {
+            let Some((plane, share)) = cells[level].plane(u, v) else {
+                continue;
+            };
+            if (dot(plane, ray) - inverse).abs() > cells[0].tolerance(inverse) {
+                continue;
+            }
+            if best.is_none_or(|(most, _)| share > most) {
+                best = Some((share, plane));
+            }
+            if share >= LEAST_SHARE {
+                break;
+            }
+        }
+        let Some((_, plane)) = best else {
+            return;
+        };
+        let (Some(away), Some(direction)) = (unit(plane), unit(ray)) else {
+            return;
+        };
+        // n · X = 1 points away from the camera.
+        if dot(away, direction) >= LEAST_COSINE {
+            self.normals[pixel] = away.map(|x| -x);
+            self.depth[pixel] = 1.0 / dot(plane, ray);
         }
     }
 
@@ -126,7 +145,7 @@ impl Surface {
         }
         let pixel = v * self.width + u;
         let (depth, normal) = (self.depth[pixel], self.normals[pixel]);
-        let same = !normal[0].is_nan() && (depth / z - 1.0).abs() < FIRST_GUARD;
+        let same = !normal[0].is_nan() && (depth / z - 1.0).abs() < SAME_SURFACE;
         same.then(|| ([rays.x[u] * depth, rays.y[v] * depth, depth], normal))
     }
 }
@@ -179,102 +198,6 @@ impl ShapeFit {
         (mean + spread)
             .is_finite()
             .then_some([mean + spread, mean - spread])
-    }
-}
-
-/// Plane fits on one level of the pyramid.
-struct Fit<'a> {
-    level: &'a Level,
-    /// Rays of the cells' centres.
-    x: Vec<f32>,
-    y: Vec<f32>,
-    index: usize,
-}
-
-impl<'a> Fit<'a> {
-    fn new(level: &'a Level, rays: &Rays, index: usize) -> Self {
-        let side = 1usize << index;
-        let centres = |rays: &[f32], count: usize| -> Vec<f32> {
-            let ray = |cell: usize| {
-                let first = (cell * side).min(rays.len() - 1);
-                let last = (cell * side + side - 1).min(rays.len() - 1);
-                (rays[first] + rays[last]) / 2.0
-            };
-            (0..count).map(ray).collect()
-        };
-        Self {
-            level,
-            x: centres(&rays.x, level.width),
-            y: centres(&rays.y, level.height),
-            index,
-        }
-    }
-
-    /// The normal of the plane through the neighbourhood of pixel (u, v).
-    fn normal(&self, u: usize, v: usize, z: f32) -> Option<[f32; 3]> {
-        let w = 1.0 / z;
-        let centre = (u >> self.index, v >> self.index);
-        let guard = FIRST_GUARD * w;
-        let first = self.plane(centre, |_, _, inverse| (inverse - w).abs() <= guard)?;
-        let tolerance = SECOND_GUARD.0 * w + SECOND_GUARD.1;
-        let plane = self.plane(centre, |x, y, inverse| {
-            (dot(first, [x, y, 1.0]) - inverse).abs() <= tolerance
-        })?;
-        let away = unit(plane)?;
-        let ray = unit([self.x[centre.0], self.y[centre.1], 1.0])?;
-        // n · X = 1 points away from the camera.
-        let cosine = dot(away, ray);
-        (cosine >= LEAST_COSINE).then(|| away.map(|x| -x))
-    }
-
-    /// Least squares of 1/z = a x + b y + c over the neighbours that are `near`.
-    fn plane(
-        &self,
-        (u, v): (usize, usize),
-        near: impl Fn(f32, f32, f32) -> bool,
-    ) -> Option<[f32; 3]> {
-        let range = |centre: usize, size: usize| {
-            let low = (centre as isize - RADIUS).max(0) as usize;
-            low..(centre + RADIUS as usize + 1).min(size)
-        };
-        let (x0, y0) = (self.x[u], self.y[v]);
-        let [mut s, mut sx, mut sy, mut sxx, mut sxy, mut syy] = [0.0f32; 6];
-        let [mut sw, mut sxw, mut syw] = [0.0f32; 3];
-        for row in range(v, self.level.height) {
-            let y = self.y[row];
-            for column in range(u, self.level.width) {
-                let w = self.level.inverse[row * self.level.width + column];
-                let x = self.x[column];
-                if w.is_nan() || !near(x, y, w) {
-                    continue;
-                }
-                let (dx, dy) = (x - x0, y - y0);
-                s += 1.0;
-                sx += dx;
-                sy += dy;
-                sxx += dx * dx;
-                sxy += dx * dy;
-                syy += dy * dy;
-                sw += w;
-                sxw += dx * w;
-                syw += dy * w;
-            }
-        }
-        if s < FEWEST {
-            return None;
-        }
-        // About the mean, which keeps the sums well conditioned.
-        let (mx, my, mw) = (sx / s, sy / s, sw / s);
-        let (cxx, cxy, cyy) = (sxx - sx * mx, sxy - sx * my, syy - sy * my);
-        let (cxw, cyw) = (sxw - sx * mw, syw - sy * mw);
-        let determinant = cxx * cyy - cxy * cxy;
-        // All neighbours in one line say nothing across it.
-        if determinant <= 1e-3 * cxx * cyy {
-            return None;
-        }
-        let a = (cxw * cyy - cyw * cxy) / determinant;
-        let b = (cyw * cxx - cxw * cxy) / determinant;
-        Some([a, b, mw - a * (mx + x0) - b * (my + y0)])
     }
 }
 
