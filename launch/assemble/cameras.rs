@@ -110,7 +110,9 @@ fn open(
             };
             Ok(Box::new(CommandCamera::open(options, clock)?))
         }
-        CameraKind::Zenoh { key } => zenoh_camera(key, entry, clock, meeting),
+        CameraKind::Zenoh { key, depth_key } => {
+            zenoh_camera(key, depth_key.as_deref(), entry, clock, meeting)
+        }
         CameraKind::V4l2 { .. } => v4l2_camera(launch, entry, clock),
     }
 }
@@ -118,6 +120,7 @@ fn open(
 #[cfg(feature = "zenoh")]
 fn zenoh_camera(
     key: &str,
+    depth_key: Option<&str>,
     entry: &CameraEntry,
     clock: Arc<dyn Clock>,
     meeting: &Meeting,
@@ -126,6 +129,7 @@ fn zenoh_camera(
 
     let mut options = ZenohCameraOptions::new(key, entry.frame_id());
     options.intrinsics = entry.intrinsics();
+    options.depth_key = depth_key.map(str::to_owned);
     Ok(Box::new(ZenohCamera::open(
         meeting.session(),
         options,
@@ -136,6 +140,7 @@ fn zenoh_camera(
 #[cfg(not(feature = "zenoh"))]
 fn zenoh_camera(
     _key: &str,
+    _depth_key: Option<&str>,
     _entry: &CameraEntry,
     _clock: Arc<dyn Clock>,
     _meeting: &Meeting,

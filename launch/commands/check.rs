@@ -221,7 +221,10 @@ fn camera_text(launch: &LaunchFile, kind: &CameraKind) -> String {
             };
             format!("pan over {which}, {width}x{height} at {rate_hz} Hz")
         }
-        CameraKind::Zenoh { key } => format!("images from zenoh key {key}"),
+        CameraKind::Zenoh { key, depth_key } => match depth_key {
+            None => format!("images from zenoh key {key}"),
+            Some(depth) => format!("images from zenoh key {key}, depth from {depth}"),
+        },
         CameraKind::V4l2 {
             device,
             width,

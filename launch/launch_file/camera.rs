@@ -42,6 +42,8 @@ pub enum CameraKind {
     Zenoh {
         /// Key of `sensor_msgs/Image` or `sensor_msgs/CompressedImage`.
         key: String,
+        /// Key of `sensor_msgs/Image` with the depth of the same exposures.
+        depth_key: Option<String>,
     },
     /// A camera of the Linux kernel.
     V4l2 {
@@ -95,7 +97,7 @@ impl CameraKind {
             &["intrinsics", "paths", "rate_hz", "repeat", "stamps"],
         ),
         ("pan", &["photographs", "width", "height", "rate_hz"]),
-        ("zenoh", &["intrinsics", "key"]),
+        ("zenoh", &["intrinsics", "key", "depth_key"]),
         (
             "v4l2",
             &["intrinsics", "device", "width", "height", "rate_hz"],

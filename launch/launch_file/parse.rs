@@ -386,7 +386,14 @@ impl Keys {
                 let key = self.needed("key", &raw.key)?;
                 let subject = format!("key of camera `{}`", self.camera);
                 let key = ruled(&subject, key, rules::key_fault(key.get_ref()))?;
-                CameraKind::Zenoh { key }
+                let depth_key = raw.depth_key.as_ref().map(|depth_key| {
+                    let subject = format!("depth_key of camera `{}`", self.camera);
+                    ruled(&subject, depth_key, rules::key_fault(depth_key.get_ref()))
+                });
+                CameraKind::Zenoh {
+                    key,
+                    depth_key: depth_key.transpose()?,
+                }
             }
             "v4l2" => CameraKind::V4l2 {
                 device: text_of(
@@ -463,6 +470,7 @@ fn present(raw: &RawCamera) -> impl Iterator<Item = (&'static str, Range<usize>)
         ("height", span(&raw.height)),
         ("rate_hz", span(&raw.rate_hz)),
         ("key", span(&raw.key)),
+        ("depth_key", span(&raw.depth_key)),
         ("device", span(&raw.device)),
         ("command", span(&raw.command)),
     ]

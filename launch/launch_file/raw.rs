@@ -119,6 +119,10 @@ pub(super) struct RawCamera {
     /// zenoh: key of `sensor_msgs/Image` or `sensor_msgs/CompressedImage`.
     #[schemars(with = "Option<String>")]
     pub(super) key: Option<Text>,
+    /// zenoh: key of depth registered to the images, `sensor_msgs/Image` of
+    /// 32FC1 (m) or 16UC1 (mm), stamped within 20 ms of them; default: none.
+    #[schemars(with = "Option<String>")]
+    pub(super) depth_key: Option<Text>,
     /// v4l2: the device file, `/dev/video0`.
     #[schemars(with = "Option<String>")]
     pub(super) device: Option<Text>,

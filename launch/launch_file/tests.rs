@@ -124,7 +124,7 @@ fn a_key_of_another_kind_is_refused_with_the_keys_of_this_one() {
     assert_eq!(
         refusal(&with_camera("kind = \"zenoh\"\nkey = \"a\"\nwidth = 640")),
         "front.toml:6:9: camera `front` of kind zenoh has no key `width`; its own keys are intrinsics, \
-         key"
+         key, depth_key"
     );
     assert_eq!(
         refusal(&with_camera("kind = \"images\"\nrepeat = true")),

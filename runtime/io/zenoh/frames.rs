@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use concert_models::image_file::{self, DecodeLimits};
+use concert_models::image_file::{self, DecodeLimits, DepthImage};
 use concert_models::{Image, Intrinsics, PixelFormat};
 use zenoh::bytes::ZBytes;
 use zenoh::pubsub::Subscriber;
 use zenoh::sample::{Sample, SampleKind};
 use zenoh::{Session, Wait};
 
+use super::depth::{DepthQueue, Found, MOST_APART, PATIENCE, depth_image};
 use super::message_type;
 use super::session::ZenohError;
 use crate::camera::{Camera, Capture, FrameFault};
@@ -39,6 +40,9 @@ pub struct ZenohCameraOptions {
     /// Key of the `sensor_msgs/msg/CameraInfo` that goes with the images; it
     /// comes before `intrinsics`.
     pub camera_info_key: Option<String>,
+    /// Key of depth images registered to the images: `sensor_msgs/msg/Image`
+    /// of `32FC1` (m) or `16UC1` (mm), stamped within 20 ms of them.
+    pub depth_key: Option<String>,
     /// Longest payload in bytes; longer ones are refused before they are
     /// copied or read.
     pub payload_limit: usize,
@@ -54,6 +58,7 @@ impl ZenohCameraOptions {
             frame_id: frame_id.into(),
             intrinsics: None,
             camera_info_key: None,
+            depth_key: None,
             payload_limit: DEFAULT_PAYLOAD_LIMIT,
         }
     }
@@ -67,6 +72,8 @@ pub struct ZenohCamera {
     clock: Arc<dyn Clock>,
     slot: Arc<Slot>,
     frame_ids: HashMap<String, Arc<str>>,
+    /// Whether the last frame's depth image could not be used.
+    depth_fails: bool,
     _subscribers: Vec<Subscriber<()>>,
     /// A session closes when nobody holds it.
     _session: Session,
@@ -84,6 +91,7 @@ struct Slot {
 struct Newest {
     arrival: Option<Arrival>,
     info: Option<ZBytes>,
+    depths: DepthQueue,
     intrinsics: Option<Intrinsics>,
     count: u64,
 }
@@ -124,11 +132,21 @@ impl ZenohCamera {
                 }
             })?);
         }
+        if let Some(key) = &options.depth_key {
+            let (slot, limit) = (Arc::clone(&slot), options.payload_limit);
+            subscribers.push(listen(session, key, move |sample| {
+                if (1..=limit).contains(&sample.payload().len()) {
+                    lock(&slot.newest).depths.put(sample.payload().clone());
+                    slot.changed.notify_one();
+                }
+            })?);
+        }
         Ok(Self {
             options,
             clock,
             slot,
             frame_ids: HashMap::new(),
+            depth_fails: false,
             _subscribers: subscribers,
             _session: session.clone(),
         })
@@ -154,9 +172,34 @@ impl ZenohCamera {
             arrived: arrival.arrived,
             frame_id: self.frame_id(&header.frame_id),
             intrinsics: self.intrinsics(&image),
+            depth: self.depth(header.stamp, &image),
             image,
-            depth: None,
         })
+    }
+
+    /// The depth image of the same exposure. A frame whose depth does not come
+    /// or cannot be used goes without; the first of a row is logged, and
+    /// whoever needs it counts every one.
+    fn depth(&mut self, stamp: Timestamp, image: &Image) -> Option<Arc<DepthImage>> {
+        let key = self.options.depth_key.as_ref()?;
+        let found = match self.slot.depth(stamp) {
+            Some(payload) => depth_image(&payload, (image.width(), image.height())),
+            None => Err(format!(
+                "no depth came within {MOST_APART:?} of the image's stamp"
+            )),
+        };
+        match found {
+            Ok(depth) => {
+                self.depth_fails = false;
+                Some(Arc::new(depth))
+            }
+            Err(reason) => {
+                if !std::mem::replace(&mut self.depth_fails, true) {
+                    tracing::warn!("{key}: depth left out: {reason}");
+                }
+                None
+            }
+        }
     }
 
     fn read(&self, encoded_as: Option<&str>, payload: &ZBytes) -> Result<(Header, Image), String> {
@@ -260,6 +303,25 @@ impl Slot {
             });
         let (mut newest, _) = waited.unwrap_or_else(std::sync::PoisonError::into_inner);
         newest.arrival.take()
+    }
+}
+
+impl Slot {
+    /// The depth image of this stamp; waits a little for one that may come.
+    fn depth(&self, stamp: Timestamp) -> Option<ZBytes> {
+        let mut payload = None;
+        let waited = self
+            .changed
+            .wait_timeout_while(lock(&self.newest), PATIENCE, |newest| {
+                match newest.depths.take(stamp) {
+                    Found::Depth(found) => payload = Some(found),
+                    Found::NotYet => return true,
+                    Found::Never => {}
+                }
+                false
+            });
+        drop(waited);
+        payload
     }
 }
 

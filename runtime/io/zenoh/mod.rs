@@ -4,6 +4,7 @@
 //! async runtime.
 
 mod bus;
+mod depth;
 mod frames;
 mod pool;
 mod session;

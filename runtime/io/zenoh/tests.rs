@@ -561,3 +561,84 @@ fn a_compressed_image_is_decoded() {
         other => panic!("must be a frame, not {other:?}"),
     }
 }
+
+fn depth_message(stamp: i64, encoding: &str, data: Vec<u8>) -> Vec<u8> {
+    let mut message = Vec::new();
+    Image {
+        header: Header {
+            stamp: Timestamp::from_nanos(stamp),
+            frame_id: "cam_optical".to_owned(),
+        },
+        height: 2,
+        width: 4,
+        encoding: Cow::Borrowed(encoding),
+        is_bigendian: false,
+        step: u32::try_from(data.len() / 2).expect("small"),
+        data: Cow::Owned(data),
+    }
+    .encode(&mut message);
+    message
+}
+
+#[test]
+fn depth_of_the_same_exposure_comes_with_the_image_and_depth_of_another_does_not() {
+    let (mut camera, from) = camera(|options| options.depth_key = Some("depth".to_owned()));
+    let image = image_message(4, 16, 32);
+    let one_metre: Vec<u16> = [1000, 0, 65535, 500].repeat(2);
+    let one_metre: Vec<u8> = one_metre.iter().flat_map(|mm| mm.to_le_bytes()).collect();
+    let depth = depth_message(1_000_005, "16UC1", one_metre.clone());
+    let metres = until("a frame with depth", || {
+        from.put("depth", &depth).wait().expect("puts");
+        match capture(&mut camera, &from, &image, Image::TYPE) {
+            Capture::Frame(frame) => frame.depth,
+            other => panic!("must be a frame, not {other:?}"),
+        }
+    });
+    assert_eq!(metres.metres[0], 1.0);
+    assert!(metres.metres[1].is_nan() && metres.metres[2].is_nan());
+    assert_eq!(metres.metres[7], 0.5);
+    let late = depth_message(1_000_000_000, "16UC1", one_metre);
+    until("a frame without depth", || {
+        from.put("depth", &late).wait().expect("puts");
+        match capture(&mut camera, &from, &image, Image::TYPE) {
+            Capture::Frame(frame) => frame.depth.is_none().then_some(()),
+            other => panic!("must be a frame, not {other:?}"),
+        }
+    });
+}
+
+#[test]
+fn depth_images_that_lie_about_themselves_are_refused_with_both_quantities() {
+    let read = |message: Vec<u8>| super::depth::depth_image(&message.into(), (4, 2));
+    let floats: Vec<u8> = [0.5_f32, -1.0, f32::INFINITY, f32::NAN]
+        .repeat(2)
+        .iter()
+        .flat_map(|metres| metres.to_le_bytes())
+        .collect();
+    let depth = read(depth_message(0, "32FC1", floats)).expect("depth");
+    assert_eq!(depth.metres[4], 0.5);
+    assert_eq!(
+        depth.metres.iter().filter(|metres| metres.is_nan()).count(),
+        6
+    );
+    let refusals = [
+        (
+            depth_message(0, "rgb8", vec![0; 24]),
+            "depth encoding is \"rgb8\"",
+        ),
+        (
+            depth_message(0, "32FC1", vec![0; 16]),
+            "needs 16 bytes, but the step is 8",
+        ),
+        (vec![1, 2, 3], "message begins with"),
+    ];
+    for (message, expected) in refusals {
+        let reason = read(message).expect_err("must be refused");
+        assert!(reason.contains(expected), "{reason}");
+    }
+    let other = super::depth::depth_image(&depth_message(0, "16UC1", vec![0; 16]).into(), (8, 4));
+    assert_eq!(
+        other.expect_err("another size"),
+        "depth is 4x2, but its image is 8x4: depth must be registered to the image"
+    );
+}
