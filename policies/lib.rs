@@ -7,8 +7,10 @@
 //! * [`Task`]: one entry of the dictionary, with unit, range and ROS message.
 //! * [`Transfer`]: sources to one target.
 //! * [`Policy`]: the transfers of a robot, most important first, checked.
+//! * [`affinity`]: tables of measured transfers; [`mod@solve`]: the policy to choose.
 //! * [`PolicyHash`]: the identity of a policy, carried by every output.
 
+pub mod affinity;
 mod canonical;
 mod dictionary;
 mod fault;
@@ -17,6 +19,7 @@ mod order;
 mod parse;
 mod policy;
 mod raw;
+pub mod solve;
 mod summary;
 mod task;
 mod transfer;

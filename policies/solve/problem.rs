@@ -1,0 +1,335 @@
+//! What is wanted of a policy: the problem file.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+
+use crate::fault::{Position, shown};
+use crate::solve::fault::{ProblemError, ProblemFault};
+
+/// Greatest size of a problem file, in bytes (256 KiB).
+pub const MAX_PROBLEM_BYTES: u64 = 256 << 10;
+/// Most tasks that a problem may list as targets, target-only and source-only.
+pub const MAX_PROBLEM_TASKS: usize = 256;
+/// Most characters of a message of the TOML reader that are passed on.
+const MAX_MESSAGE_CHARS: usize = 400;
+
+/// Which number of a transfer is summed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Value {
+    /// The affinity, transformed as [`Transform`] says.
+    #[default]
+    Affinity,
+    /// The win rate against the fully supervised network, as it is.
+    WinVsTask,
+    /// The win rate against training from pixels, as it is.
+    WinVsPixels,
+}
+
+impl Value {
+    /// Name of the table's column.
+    pub fn column(self) -> &'static str {
+        match self {
+            Value::Affinity => "affinity",
+            Value::WinVsTask => "win_vs_task",
+            Value::WinVsPixels => "win_vs_pixels",
+        }
+    }
+}
+
+/// How an affinity p becomes a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Transform {
+    /// p, as printed in the paper.
+    Identity,
+    /// √p, as in the authors' own service.
+    #[default]
+    Sqrt,
+}
+
+/// What else counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Convention {
+    /// Nothing: the sum over the targets, as the paper has it.
+    #[default]
+    Paper,
+    /// As the authors' own service: every coefficient is clipped to
+    /// [1e-5, 1] before it is multiplied by its importance. So each source-only
+    /// root earns 1e-5, needed or not, and each target-only task a constant 1e-5.
+    Service,
+}
+
+/// A problem for the solver of transfer policies.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Concert problem")]
+struct RawProblem {
+    /// Wanted tasks whose own networks may serve as sources.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    targets: Vec<Spanned<String>>,
+    /// Wanted tasks that cannot be sources.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    target_only: Vec<Spanned<String>>,
+    /// Sources that are available and not wanted.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    source_only: Vec<Spanned<String>>,
+    /// Most that roots and transfers may cost together; with default costs, the
+    /// supervision budget k.
+    #[schemars(with = "f64", extend("exclusiveMinimum" = 0))]
+    budget: Spanned<f64>,
+    /// Most sources of one transfer; default: no limit.
+    #[schemars(with = "Option<u32>", range(min = 1))]
+    max_order: Option<Spanned<i64>>,
+    /// Which number of a transfer is summed.
+    #[serde(default)]
+    value: Value,
+    /// How affinities become values; win rates are taken as they are.
+    transform: Option<Transform>,
+    /// What else counts.
+    #[serde(default)]
+    convention: Convention,
+    /// What a root costs, by task; default 1.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, f64>")]
+    cost: BTreeMap<Spanned<String>, f64>,
+    /// What it costs to solve a target by a transfer, by task; default 0.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, f64>")]
+    transfer_cost: BTreeMap<Spanned<String>, f64>,
+    /// How much a target counts, by task; default 1.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, f64>")]
+    importance: BTreeMap<Spanned<String>, f64>,
+    /// Sources that must not be roots.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    forbidden: Vec<Spanned<String>>,
+    /// Sources that must be roots.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    required: Vec<Spanned<String>>,
+}
+
+/// A name and where it stands in the problem file.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Name {
+    pub(crate) text: String,
+    pub(crate) position: Position,
+}
+
+/// What is wanted of a policy: tasks and their roles, costs, importance, budget.
+///
+/// Numbers are checked; names are resolved against a table of transfers when
+/// the problem is solved, in any published spelling.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Problem {
+    pub(crate) origin: String,
+    pub(crate) targets: Vec<Name>,
+    pub(crate) target_only: Vec<Name>,
+    pub(crate) source_only: Vec<Name>,
+    pub(crate) budget: f64,
+    pub(crate) max_order: Option<usize>,
+    pub(crate) value: Value,
+    pub(crate) transform: Option<Transform>,
+    pub(crate) convention: Convention,
+    pub(crate) cost: Vec<(Name, f64)>,
+    pub(crate) transfer_cost: Vec<(Name, f64)>,
+    pub(crate) importance: Vec<(Name, f64)>,
+    pub(crate) forbidden: Vec<Name>,
+    pub(crate) required: Vec<Name>,
+}
+
+impl Problem {
+    /// Reads a problem file.
+    ///
+    /// # Errors
+    /// As [`Problem::parse`], and for anything but a readable regular file of at
+    /// most [`MAX_PROBLEM_BYTES`] of UTF-8, of which no more is read.
+    pub fn read(path: impl AsRef<Path>) -> Result<Problem, ProblemError> {
+        let path = path.as_ref();
+        let origin = path.display().to_string();
+        let text = read_bounded(path).map_err(|fault| ProblemError::new(&origin, None, fault))?;
+        Problem::parse(&text, &origin)
+    }
+
+    /// Checks the text of a problem file; `origin` names the file in errors.
+    ///
+    /// # Errors
+    /// The first rule that the text breaks, with file, line, column and the
+    /// quantities on both sides; see [`ProblemFault`].
+    pub fn parse(text: &str, origin: &str) -> Result<Problem, ProblemError> {
+        let fail = |position, fault| Err(ProblemError::new(origin, position, fault));
+        let bytes = text.len() as u64;
+        if bytes > MAX_PROBLEM_BYTES {
+            let limit = MAX_PROBLEM_BYTES;
+            return fail(None, ProblemFault::TooLong { bytes, limit });
+        }
+        let raw: RawProblem = match toml::from_str(text) {
+            Ok(raw) => raw,
+            Err(error) => {
+                let position = error.span().map(|span| Position::of(text, &span));
+                let message = shown(error.message(), MAX_MESSAGE_CHARS);
+                return fail(position, ProblemFault::Toml(message));
+            }
+        };
+        check(text, origin, raw)
+    }
+
+    /// The same problem with another budget.
+    ///
+    /// # Errors
+    /// A budget that is not finite and above 0.
+    pub fn with_budget(&self, budget: f64) -> Result<Problem, ProblemError> {
+        if !(budget.is_finite() && budget > 0.0) {
+            let fault = ProblemFault::Budget { budget };
+            return Err(ProblemError::new(&self.origin, None, fault));
+        }
+        let problem = self.clone();
+        Ok(Problem { budget, ..problem })
+    }
+
+    /// The JSON Schema of a problem file, for editors and other tools. It says
+    /// less than [`Problem::parse`] checks: not the rules between entries.
+    pub fn json_schema() -> serde_json::Value {
+        schemars::schema_for!(RawProblem).to_value()
+    }
+
+    /// The file it was read from, or what the caller gave in its place.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Most that roots and transfers may cost together.
+    pub fn budget(&self) -> f64 {
+        self.budget
+    }
+
+    /// Most sources of one transfer, if that is limited.
+    pub fn max_order(&self) -> Option<usize> {
+        self.max_order
+    }
+
+    /// Which number of a transfer is summed.
+    pub fn value(&self) -> Value {
+        self.value
+    }
+
+    /// How the number becomes a value: win rates are taken as they are.
+    pub fn transform(&self) -> Transform {
+        match self.value {
+            Value::Affinity => self.transform.unwrap_or_default(),
+            Value::WinVsTask | Value::WinVsPixels => Transform::Identity,
+        }
+    }
+
+    /// What else counts.
+    pub fn convention(&self) -> Convention {
+        self.convention
+    }
+
+    /// Whether the file asks for a root of a win rate, which is not taken.
+    pub(crate) fn ignores_transform(&self) -> bool {
+        self.value != Value::Affinity && self.transform == Some(Transform::Sqrt)
+    }
+}
+
+fn check(text: &str, origin: &str, raw: RawProblem) -> Result<Problem, ProblemError> {
+    let position = |spanned: &std::ops::Range<usize>| Position::of(text, spanned);
+    let fail = |position, fault| Err(ProblemError::new(origin, position, fault));
+    let budget = *raw.budget.get_ref();
+    if !(budget.is_finite() && budget > 0.0) {
+        let at = position(&raw.budget.span());
+        return fail(Some(at), ProblemFault::Budget { budget });
+    }
+    let max_order = match &raw.max_order {
+        None => None,
+        Some(written) => match usize::try_from(*written.get_ref()) {
+            Ok(order) if order > 0 => Some(order),
+            _ => {
+                let max_order = *written.get_ref();
+                let at = position(&written.span());
+                return fail(Some(at), ProblemFault::MaxOrder { max_order });
+            }
+        },
+    };
+    let name = |name: &Spanned<String>| Name {
+        text: name.get_ref().clone(),
+        position: position(&name.span()),
+    };
+    let names = |list: &[Spanned<String>]| list.iter().map(name).collect::<Vec<_>>();
+    let numbers = |table: &'static str, entries: &BTreeMap<Spanned<String>, f64>| {
+        let checked = entries.iter().map(|(key, &value)| {
+            if value.is_finite() && value >= 0.0 {
+                return Ok((name(key), value));
+            }
+            let fault = ProblemFault::Negative {
+                table,
+                name: shown(key.get_ref(), crate::MAX_NAME_BYTES),
+                value,
+            };
+            Err(ProblemError::new(
+                origin,
+                Some(position(&key.span())),
+                fault,
+            ))
+        });
+        checked.collect::<Result<Vec<_>, _>>()
+    };
+    let problem = Problem {
+        origin: origin.to_owned(),
+        targets: names(&raw.targets),
+        target_only: names(&raw.target_only),
+        source_only: names(&raw.source_only),
+        budget,
+        max_order,
+        value: raw.value,
+        transform: raw.transform,
+        convention: raw.convention,
+        cost: numbers("cost", &raw.cost)?,
+        transfer_cost: numbers("transfer_cost", &raw.transfer_cost)?,
+        importance: numbers("importance", &raw.importance)?,
+        forbidden: names(&raw.forbidden),
+        required: names(&raw.required),
+    };
+    let wanted = problem.targets.len() + problem.target_only.len();
+    let tasks = wanted + problem.source_only.len();
+    if wanted == 0 {
+        return fail(None, ProblemFault::NoTargets);
+    }
+    if tasks > MAX_PROBLEM_TASKS {
+        let limit = MAX_PROBLEM_TASKS;
+        return fail(None, ProblemFault::TooManyTasks { tasks, limit });
+    }
+    Ok(problem)
+}
+
+fn read_bounded(path: &Path) -> Result<String, ProblemFault> {
+    // Asked before opening: opening a pipe would wait for its writer.
+    let metadata = std::fs::metadata(path).map_err(ProblemFault::Unreadable)?;
+    if !metadata.is_file() {
+        return Err(ProblemFault::NotAFile);
+    }
+    let limit = MAX_PROBLEM_BYTES;
+    let too_long = |bytes| ProblemFault::TooLong { bytes, limit };
+    if metadata.len() > limit {
+        return Err(too_long(metadata.len()));
+    }
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))
+        .map_err(ProblemFault::Unreadable)?;
+    String::from_utf8(bytes).map_err(|error| ProblemFault::NotText {
+        valid_up_to: error.utf8_error().valid_up_to(),
+    })
+}
