@@ -1,9 +1,13 @@
 //! The command line as it is written.
 
+mod solve;
+
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use solve::Solve;
 
 use crate::launch_file::{DEFAULT_ENDPOINT, DEFAULT_PREFIX};
 use crate::overrides::Overrides;
@@ -108,6 +112,8 @@ pub enum Command {
     Schema(Schema),
     /// Run a policy on images and draw what comes out
     Draw(Draw),
+    /// Choose which sources to transfer from, exactly, under a budget
+    Solve(Solve),
 }
 
 /// Arguments of `demo`.
@@ -192,6 +198,8 @@ pub enum SchemaOf {
     Launch,
     /// What a network is.
     Card,
+    /// What `solve` is to choose a policy for.
+    Problem,
 }
 
 /// Arguments of `schema`.

@@ -6,6 +6,7 @@ mod draw;
 mod models;
 mod schema;
 mod serve;
+mod solve;
 mod watch;
 
 use crate::cli::{Cli, Command};
@@ -26,5 +27,6 @@ pub(crate) fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Models(command) => models::run(&command, &global),
         Command::Schema(args) => Ok(schema::run(&args)),
         Command::Draw(args) => draw::run(&args, &global),
+        Command::Solve(args) => solve::run(&args),
     }
 }

@@ -20,6 +20,7 @@ mod improve;
 mod infeasible;
 mod instance;
 mod model;
+mod policy;
 mod problem;
 mod relaxation;
 mod runner_up;

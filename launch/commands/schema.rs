@@ -10,6 +10,7 @@ pub(crate) fn run(args: &Schema) -> Report {
     let schema = match args.of {
         SchemaOf::Policy => Policy::json_schema(),
         SchemaOf::Launch => LaunchFile::json_schema(),
+        SchemaOf::Problem => concert_policies::solve::Problem::json_schema(),
         SchemaOf::Card => concert_models::card::Card::json_schema(),
     };
     let text = format!("{schema:#}");

@@ -1,0 +1,102 @@
+//! Arguments of `solve`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+const HELP: &str = "\
+The choice is exact: \"optimal\" means that nothing is better, and that this was
+proved. Where time runs out, the best that was found is answered, with the gap.
+
+TRANSFERS is a table of measured transfers: CSV with the columns target, sources
+(with + between), order, affinity, win_vs_task, win_vs_pixels; JSON of the same;
+or the authors' own pickles, given together. An empty field is a number that was
+not measured. Affinities of each target must sum to 1 within 0.001 over all its
+rows, because they are an eigenvector over all its transfers; a table that
+leaves out rows on purpose is read with --partial.
+
+PROBLEM is a TOML file; these are all its keys, with their defaults:
+  targets = []             wanted; may also serve as sources
+  target_only = []         wanted, cannot be a source
+  source_only = []         available, not wanted
+  budget = 8               required: most that everything may cost
+  max_order = 4            most sources of one transfer [no limit]
+  value = \"affinity\"       | \"win_vs_task\" | \"win_vs_pixels\"
+  transform = \"sqrt\"       | \"identity\"; win rates are taken as they are
+  convention = \"paper\"     | \"service\": as the authors' own service counts
+  forbidden = []           sources that must not be roots
+  required = []            sources that must be
+  [cost]                   of a root, by task [1]
+  [transfer_cost]          of solving a target by a transfer, by task [0]
+  [importance]             of a target, by task [1]
+
+\"runner_up_objective\" is the best with another set of used sources; \"unique\"
+says that none of them reaches the objective within 1e-9.
+
+Exit codes: 0 with a policy (also one that is not proved optimal), 1 where
+nothing is feasible or time ran out before anything was found, 2 where a file is
+refused.
+
+Examples:
+  concert solve --transfers transfers_16k.csv --problem home.toml
+  concert solve --transfers transfers_16k.csv --problem home.toml --json --out home_policy.toml
+  concert solve --transfers all_affinities_16k.pkl --transfers wins_vs_task_16k.pkl \\
+      --transfers wins_vs_pixels_16k.pkl --problem home.toml";
+
+/// Arguments of `solve`.
+#[derive(Debug, Args)]
+#[command(after_help = HELP)]
+pub struct Solve {
+    /// The table of measured transfers: CSV, JSON, or pickles given together
+    #[arg(long, required = true, value_name = "FILE")]
+    pub transfers: Vec<PathBuf>,
+    /// What is wanted
+    #[arg(long, value_name = "FILE")]
+    pub problem: PathBuf,
+    /// Write the answer as a policy that `serve` runs
+    #[arg(long, value_name = "POLICY")]
+    pub out: Option<PathBuf>,
+    /// End after so long with the best that was found: 500ms, 60s, 5m
+    #[arg(long, default_value = "60s", value_name = "TIME", value_parser = time)]
+    pub time_limit: Duration,
+    /// The table leaves out rows on purpose: affinities may sum to less than 1
+    #[arg(long)]
+    pub partial: bool,
+}
+
+/// A time with its unit, above 0 and at most a day.
+pub(crate) fn time(text: &str) -> Result<Duration, String> {
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let number = &text[..text.len() - unit.len()];
+    let seconds = match unit {
+        "ms" => 1e-3,
+        "s" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        _ => return Err("a time is a number and ms, s, m or h, as in 60s".to_owned()),
+    };
+    match number.parse::<f64>() {
+        Ok(number) if number > 0.0 && number * seconds <= 86_400.0 => {
+            Ok(Duration::from_secs_f64(number * seconds))
+        }
+        _ => Err("a time must be above 0 and at most a day".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_units_and_bounds() {
+        assert_eq!(time("60s"), Ok(Duration::from_secs(60)));
+        assert_eq!(time("1.5ms"), Ok(Duration::from_micros(1500)));
+        assert_eq!(time("2m"), Ok(Duration::from_secs(120)));
+        for bad in [
+            "", "5", "s", "0s", "-1s", "nan s", "1e9h", "25h", "1.2.3s", "9ss",
+        ] {
+            assert!(time(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! `concert solve`: which sources to transfer from.
+
+mod text;
+
+use std::path::Path;
+
+use anyhow::Context;
+use concert_policies::affinity::{Completeness, TransferTable};
+use concert_policies::solve::{Answer, Problem, Status, solve};
+use concert_runtime::Clock;
+use concert_runtime::io::clock::SystemClock;
+use serde_json::json;
+
+use crate::cli::Solve;
+use crate::report::{Exit, Failure, Refuse, Report};
+
+pub(crate) fn run(args: &Solve) -> Result<Report, Failure> {
+    let completeness = match args.partial {
+        true => Completeness::Partial,
+        false => Completeness::Whole,
+    };
+    let problem = Problem::read(&args.problem).or_refuse()?;
+    let table = TransferTable::read(&args.transfers, completeness).or_refuse()?;
+    let clock = SystemClock::start();
+    let begin = clock.monotonic();
+    let elapsed = || clock.monotonic().saturating_sub(begin);
+    let answer = solve(&problem, &table, args.time_limit, &elapsed).or_refuse()?;
+    let mut json = json!(answer);
+    let mut lines = text::answer(&answer);
+    let exit = match answer.status {
+        Status::Optimal | Status::Feasible => Exit::Done,
+        _ => Exit::Failed,
+    };
+    if let Some(path) = args.out.as_deref().filter(|_| exit == Exit::Done) {
+        let hash = write_policy(&answer, &problem, path)?;
+        json["policy"] = json!({ "path": path, "hash": hash });
+        lines.push(format!("wrote {}, policy hash {hash}", path.display()));
+    }
+    Ok(Report {
+        json,
+        text: lines.join("\n"),
+        exit,
+    })
+}
+
+/// Writes the answer as a policy named after its file; returns its hash.
+fn write_policy(answer: &Answer, problem: &Problem, path: &Path) -> Result<String, Failure> {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let allowed = |c: char| {
+        if c.is_ascii_alphanumeric() || c == '-' {
+            c
+        } else {
+            '_'
+        }
+    };
+    let name: String = stem.chars().map(allowed).take(64).collect();
+    let policy = answer
+        .to_policy(&name, problem.max_order())
+        .context("the answer cannot be written as a policy")
+        .or_refuse()?;
+    std::fs::write(path, policy.to_toml())
+        .with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(policy.hash().to_string())
+}
