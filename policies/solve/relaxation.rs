@@ -317,7 +317,6 @@ impl<'a> Relaxation<'a> {
     /// source that is no root, cheaper where a root is not wanted. `distance`
     /// is how far the bound should come down. Whether anything can move.
     fn step(&self, states: &[State], prices: &mut [f64], distance: f64) -> bool {
-        let sources = self.instance.sources();
         let mut norm = 0.0;
         self.each_slope(states, |at, slope| {
             if slope < 0.0 || prices[at] > 0.0 {
@@ -327,7 +326,6 @@ impl<'a> Relaxation<'a> {
         if norm < 1e-18 {
             return false;
         }
-        debug_assert_eq!(prices.len() % sources.max(1), 0);
         let length = distance / norm;
         self.each_slope(states, |at, slope| {
             prices[at] = (prices[at] - length * slope).max(0.0);
@@ -347,8 +345,8 @@ impl<'a> Relaxation<'a> {
                 continue;
             }
             let wanted = client.options.sources(self.best_option[place]);
-            for source in 0..sources {
-                if states[source] != State::Free {
+            for (source, state) in states.iter().enumerate() {
+                if *state != State::Free {
                     continue;
                 }
                 let wants = if wanted.contains(&(source as u16)) {
