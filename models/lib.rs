@@ -16,6 +16,7 @@ pub mod onnx;
 pub mod pair;
 pub mod preprocess;
 pub mod pull;
+pub mod quality;
 mod resample;
 pub mod store;
 pub mod tensor;

@@ -1,0 +1,174 @@
+//! Trajectories, as TUM's `evaluate_ate.py` and `evaluate_rpe.py` measure them
+//! (Sturm et al., "A Benchmark for the Evaluation of RGB-D SLAM Systems", IROS
+//! 2012).
+//!
+//! * `ate_m`: root mean square distance of the positions after the rigid motion
+//!   that brings the estimate best onto the truth (Umeyama, PAMI 1991, without
+//!   scale; Horn's method in TUM's code). `ate_scaled_m`: with scale.
+//! * `rpe_m`, `rpe_deg`: root mean square of translation and rotation of
+//!   E = (Qᵢ⁻¹ Qᵢ₊Δ)⁻¹ (Pᵢ⁻¹ Pᵢ₊Δ) with truth Q, estimate P over a step of Δ frames;
+//!   `rpe_m_median` and `rpe_deg_median`: their medians. `direction_deg_median`: angle
+//!   between the translations of true and estimated steps, over steps longer
+//!   than 5 mm.
+//!
+//! Alignment is done for each sequence on its own; errors are pooled.
+
+use nalgebra::{Isometry3, Matrix3, Vector3};
+
+use super::measures::Measures;
+
+/// Steps shorter than this have no direction worth measuring, m.
+const LEAST_STEP_METRES: f64 = 0.005;
+
+/// True and estimated poses of sequences, `world_from_optical` (or of any frame
+/// that is fixed to the camera, the same for both).
+#[derive(Debug, Clone, Default)]
+pub struct Trajectories {
+    sequences: Vec<Vec<(Isometry3<f64>, Option<Isometry3<f64>>)>>,
+}
+
+impl Trajectories {
+    /// Begins a sequence; poses before and after are in different worlds.
+    pub fn begin(&mut self) {
+        self.sequences.push(Vec::new());
+    }
+
+    /// Adds a frame: its true pose, and the estimate where tracking gave one.
+    pub fn push(&mut self, truth: Isometry3<f64>, estimate: Option<Isometry3<f64>>) {
+        if self.sequences.is_empty() {
+            self.begin();
+        }
+        if let Some(last) = self.sequences.last_mut() {
+            last.push((truth, estimate));
+        }
+    }
+
+    /// Adds the sequences of another.
+    pub fn merge(&mut self, other: &Self) {
+        self.sequences.extend(other.sequences.iter().cloned());
+    }
+
+    /// Frames added.
+    #[must_use]
+    pub fn frames(&self) -> usize {
+        self.sequences.iter().map(Vec::len).sum()
+    }
+
+    /// The same truth with a camera that never moves: the constant predictor.
+    #[must_use]
+    pub fn standing_still(&self) -> Self {
+        let still = |(truth, _): &(Isometry3<f64>, _)| (*truth, Some(Isometry3::identity()));
+        let sequences = self.sequences.iter();
+        Self {
+            sequences: sequences
+                .map(|all| all.iter().map(still).collect())
+                .collect(),
+        }
+    }
+
+    /// The measures, with relative errors over `delta` frames (at least 1).
+    #[must_use]
+    pub fn measures(&self, delta: usize) -> Measures {
+        let delta = delta.max(1);
+        let (mut positions, mut scaled) = (Vec::new(), Vec::new());
+        let (mut steps_m, mut steps_deg, mut directions) = (Vec::new(), Vec::new(), Vec::new());
+        let mut covered = 0;
+        for sequence in &self.sequences {
+            let both: Vec<_> = sequence
+                .iter()
+                .filter_map(|(t, e)| Some((*t, (*e)?)))
+                .collect();
+            covered += both.len();
+            positions.extend(aligned_errors(&both, false));
+            scaled.extend(aligned_errors(&both, true));
+            for (first, second) in sequence.iter().zip(sequence.iter().skip(delta)) {
+                let (Some(e1), Some(e2)) = (first.1, second.1) else {
+                    continue;
+                };
+                let truth = first.0.inverse() * second.0;
+                let estimate = e1.inverse() * e2;
+                let error = truth.inverse() * estimate;
+                steps_m.push(error.translation.vector.norm());
+                steps_deg.push(error.rotation.angle().to_degrees());
+                let (a, b) = (truth.translation.vector, estimate.translation.vector);
+                if a.norm() > LEAST_STEP_METRES && b.norm() > 0.0 {
+                    directions.push(a.angle(&b).to_degrees());
+                }
+            }
+        }
+        let coverage = covered as f64 / self.frames() as f64;
+        Measures {
+            values: vec![
+                ("ate_m", root_mean_square(&positions)),
+                ("rpe_m", root_mean_square(&steps_m)),
+                ("rpe_deg", root_mean_square(&steps_deg)),
+                ("rpe_m_median", median(&mut steps_m)),
+                ("rpe_deg_median", median(&mut steps_deg)),
+                ("direction_deg_median", median(&mut directions)),
+                ("ate_scaled_m", root_mean_square(&scaled)),
+                ("tracked", coverage),
+            ],
+            median_scaled: Vec::new(),
+        }
+    }
+}
+
+fn root_mean_square(errors: &[f64]) -> f64 {
+    (errors.iter().map(|e| e * e).sum::<f64>() / errors.len() as f64).sqrt()
+}
+
+/// As numpy's: the mean of the middle two of an even number.
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    match values.len() {
+        0 => f64::NAN,
+        n if n % 2 == 1 => values[n / 2],
+        n => (values[n / 2 - 1] + values[n / 2]) / 2.0,
+    }
+}
+
+/// Distances of the positions after the best motion of the estimate.
+fn aligned_errors(both: &[(Isometry3<f64>, Isometry3<f64>)], with_scale: bool) -> Vec<f64> {
+    let pairs: Vec<(Vector3<f64>, Vector3<f64>)> = (both.iter())
+        .map(|(t, e)| (t.translation.vector, e.translation.vector))
+        .collect();
+    let Some((scale, rotation, translation)) = umeyama(&pairs, with_scale) else {
+        return Vec::new();
+    };
+    let error =
+        |(t, e): &(Vector3<f64>, Vector3<f64>)| (t - (scale * (rotation * e) + translation)).norm();
+    pairs.iter().map(error).collect()
+}
+
+/// Scale, rotation and translation that bring each second point nearest to its
+/// first in the least squares sense (Umeyama, PAMI 1991, equations 39 to 43).
+fn umeyama(
+    pairs: &[(Vector3<f64>, Vector3<f64>)],
+    with_scale: bool,
+) -> Option<(f64, Matrix3<f64>, Vector3<f64>)> {
+    if pairs.is_empty() {
+        return None;
+    }
+    let count = pairs.len() as f64;
+    let truth_mean = pairs.iter().map(|(t, _)| t).sum::<Vector3<f64>>() / count;
+    let mean = pairs.iter().map(|(_, e)| e).sum::<Vector3<f64>>() / count;
+    let mut covariance = Matrix3::zeros();
+    let mut variance = 0.0;
+    for (t, e) in pairs {
+        covariance += (t - truth_mean) * (e - mean).transpose() / count;
+        variance += (e - mean).norm_squared() / count;
+    }
+    let svd = covariance.try_svd(true, true, f64::EPSILON, 1000)?;
+    let (u, v_t) = (svd.u?, svd.v_t?);
+    let mut signs = Vector3::repeat(1.0);
+    if (u.determinant() * v_t.determinant()) < 0.0 {
+        // Singular values fall, so the last is the least.
+        signs[svd.singular_values.imin()] = -1.0;
+    }
+    let rotation = u * Matrix3::from_diagonal(&signs) * v_t;
+    let scale = match with_scale && variance > 0.0 {
+        true => svd.singular_values.dot(&signs) / variance,
+        false => 1.0,
+    };
+    Some((scale, rotation, truth_mean - scale * (rotation * mean)))
+}
