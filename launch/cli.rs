@@ -1,5 +1,6 @@
 //! The command line as it is written.
 
+mod evaluate;
 mod solve;
 
 use std::num::NonZeroUsize;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use evaluate::{Evaluate, Frames};
 pub use solve::Solve;
 
 use crate::launch_file::{DEFAULT_ENDPOINT, DEFAULT_PREFIX};
@@ -112,6 +114,8 @@ pub enum Command {
     Schema(Schema),
     /// Run a policy on images and draw what comes out
     Draw(Draw),
+    /// Measure a readout or a policy on a data set with labels
+    Evaluate(Evaluate),
     /// Choose which sources to transfer from, exactly, under a budget
     Solve(Solve),
 }

@@ -3,6 +3,7 @@
 mod check;
 mod doctor;
 mod draw;
+mod evaluate;
 mod models;
 mod schema;
 mod serve;
@@ -27,6 +28,7 @@ pub(crate) fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Models(command) => models::run(&command, &global),
         Command::Schema(args) => Ok(schema::run(&args)),
         Command::Draw(args) => draw::run(&args, &global),
+        Command::Evaluate(args) => evaluate::run(&args, &global),
         Command::Solve(args) => solve::run(&args),
     }
 }

@@ -1,5 +1,6 @@
 //! Where networks and their cards lie, and the checks between a file and use.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::File;
 use std::io::Read as _;
@@ -25,6 +26,8 @@ const MAX_LISTED: usize = 10_000;
 #[derive(Debug, Clone)]
 pub struct Store {
     roots: Vec<PathBuf>,
+    /// Card files of readouts that lie elsewhere, by name.
+    placed: BTreeMap<String, PathBuf>,
 }
 
 /// An encoder, its bytes checked against its card.
@@ -207,7 +210,33 @@ pub enum StoreError {
 impl Store {
     /// A store of these folders, the first of them first.
     pub fn new(search: Vec<PathBuf>) -> Self {
-        Store { roots: search }
+        let placed = BTreeMap::new();
+        Store {
+            roots: search,
+            placed,
+        }
+    }
+
+    /// The same store with a readout that lies anywhere, whatever its files are
+    /// called: `path` is its card or its ONNX file, the other stands beside it.
+    /// It comes before one of the same name in the folders.
+    ///
+    /// # Errors
+    /// A card that is missing, breaks a rule, or is an encoder's.
+    pub fn with_readout(mut self, path: &Path) -> Result<(Self, ReadoutCard), StoreError> {
+        let path = path.with_extension("toml");
+        let text = read_text(&path, MAX_CARD_BYTES)?;
+        match Card::parse(&text, &path.display().to_string())? {
+            Card::Readout(card) => {
+                self.placed.insert(card.name.clone(), path);
+                Ok((self, card))
+            }
+            card @ Card::Encoder(_) => Err(StoreError::WrongCard {
+                path: path.display().to_string(),
+                found: format!("encoder {}", card.name()),
+                expected: "a readout".to_owned(),
+            }),
+        }
     }
 
     /// Where networks that are fetched go: `concert/models` in the user's data
@@ -295,6 +324,13 @@ impl Store {
     }
 
     fn find(&self, kind: NetworkKind, file: &str) -> Option<PathBuf> {
+        if kind == NetworkKind::Readout
+            && let Some((name, ending)) = file.rsplit_once('.')
+            && let Some(card) = self.placed.get(name)
+        {
+            let path = card.with_extension(ending);
+            return path.exists().then_some(path);
+        }
         let paths = self
             .roots
             .iter()

@@ -66,3 +66,350 @@ fn an_empty_folder_is_refused_with_what_is_known() {
         "{error}"
     );
 }
+
+fn save_grey16(path: &Path, width: u32, height: u32, value: impl Fn(u32, u32) -> u16) {
+    image::ImageBuffer::from_fn(width, height, |u, v| image::Luma([value(u, v)]))
+        .save(path)
+        .unwrap();
+}
+
+fn save_colour(path: &Path, width: u32, height: u32) {
+    image::RgbImage::from_pixel(width, height, image::Rgb([90, 120, 30]))
+        .save(path)
+        .unwrap();
+}
+
+/// A folder of layout "frames" with one frame.
+fn one_frame(folder: &Path) {
+    save_colour(&folder.join("frame-000000.color.png"), 8, 6);
+    save_grey16(&folder.join("frame-000000.depth.png"), 8, 6, |u, _| {
+        1000 + u as u16
+    });
+}
+
+fn read_first(folder: &Path) -> Result<Example, String> {
+    let data = DataSet::open(folder).map_err(|error| error.to_string())?;
+    data.sequences()[0]
+        .read(0)
+        .map_err(|error| error.to_string())
+}
+
+#[track_caller]
+fn assert_refused<T>(result: Result<T, String>, part: &str) {
+    match result {
+        Ok(_) => panic!("not refused, but should be: {part}"),
+        Err(error) => assert!(error.contains(part), "{error}\nhas not: {part}"),
+    }
+}
+
+#[test]
+fn what_stands_beside_a_frame_is_read_and_what_is_missing_is_unknown() {
+    let folder = tempfile::tempdir().unwrap();
+    one_frame(folder.path());
+    save_grey16(
+        &folder.path().join("frame-000000.depth.png"),
+        8,
+        6,
+        |u, _| [0, 65_535, 1500][u as usize % 3],
+    );
+    let example = read_first(folder.path()).unwrap();
+    let depth = example.depth.as_ref().unwrap();
+    assert!(depth.metres[0].is_nan() && depth.metres[1].is_nan() && depth.metres[2] == 1.5);
+    assert!(example.intrinsics.is_none() && example.world_from_optical.is_none());
+    let label = Label::of(task("depth_zbuffer"), &example).unwrap().unwrap();
+    assert_eq!((label.channels, label.width, label.height), (1, 8, 6));
+    let error = Label::of(task("normal"), &example).unwrap_err().to_string();
+    assert!(
+        error.contains("derived from depth with the camera's intrinsics"),
+        "{error}"
+    );
+    assert!(
+        Label::of(task("segment_semantic"), &example)
+            .unwrap()
+            .is_none()
+    );
+    assert!(Label::of(task("jigsaw"), &example).is_err());
+    let camera = crate::Intrinsics {
+        fx: 5.0,
+        fy: 5.0,
+        cx: 3.5,
+        cy: 2.5,
+        width: 16,
+        height: 12,
+    };
+    let data = DataSet::open(folder.path())
+        .unwrap()
+        .with_intrinsics(camera);
+    let scaled = data.sequences()[0].read(0).unwrap().intrinsics.unwrap();
+    assert_eq!((scaled.fx, scaled.width), (2.5, 8));
+}
+
+#[test]
+fn depth_of_another_size_is_scaled_and_of_another_shape_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    one_frame(folder.path());
+    let depth = folder.path().join("frame-000000.depth.png");
+    save_grey16(&depth, 4, 3, |u, v| (1000 * (1 + u) + v) as u16);
+    let example = read_first(folder.path()).unwrap();
+    let metres = &example.depth.unwrap().metres;
+    assert_eq!(metres[..8], [1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0]);
+    save_grey16(&depth, 6, 6, |_, _| 1000);
+    assert_refused(read_first(folder.path()), "is 6x6, but");
+    assert_refused(read_first(folder.path()), "must have the same aspect ratio");
+}
+
+#[test]
+fn depth_in_another_unit_is_refused_with_the_unit_that_would_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    one_frame(folder.path());
+    let depth = folder.path().join("frame-000000.depth.png");
+    save_grey16(&depth, 8, 6, |_, _| 3);
+    assert_refused(read_first(folder.path()), "median depth of 0.003 m");
+    assert_refused(read_first(folder.path()), "times 1000 it would be 3 m");
+    let data = DataSet::open(folder.path())
+        .unwrap()
+        .with_depth_units_per_metre(1.0);
+    let example = data.sequences()[0].read(0).unwrap();
+    assert!((example.depth.unwrap().metres[0] - 3.0).abs() < 1e-5);
+    save_grey16(&depth, 8, 6, |_, _| 65_000);
+    assert_refused(read_first(folder.path()), "times 0.2 it would be 13 m");
+}
+
+#[test]
+fn damaged_files_are_refused_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    one_frame(folder.path());
+    let path = |name: &str| folder.path().join(name);
+    fs::write(
+        path("frame-000000.pose.txt"),
+        "1 0 0 NaN 0 1 0 0 0 0 1 0 0 0 0 1",
+    )
+    .unwrap();
+    assert_refused(
+        read_first(folder.path()),
+        "frame-000000.pose.txt: row 0 column 3 is NaN",
+    );
+    fs::write(path("frame-000000.pose.txt"), "1 0 0").unwrap();
+    assert_refused(
+        read_first(folder.path()),
+        "has 3 numbers, but a pose has 4x4",
+    );
+    fs::remove_file(path("frame-000000.pose.txt")).unwrap();
+    fs::write(path("camera-intrinsics.txt"), "-5 0 3 0 5 3 0 0 1").unwrap();
+    assert_refused(read_first(folder.path()), "fx must be finite and above 0");
+    fs::write(path("camera-intrinsics.txt"), "5 0 3 0 5 3 0 0").unwrap();
+    assert_refused(
+        read_first(folder.path()),
+        "has 8 numbers, but must have 3x3",
+    );
+    fs::remove_file(path("camera-intrinsics.txt")).unwrap();
+    fs::write(path("frame-000000.depth.png"), b"\x89PNG\r\n\x1a\nrest").unwrap();
+    assert_refused(
+        read_first(folder.path()),
+        "frame-000000.depth.png: PNG picture cannot",
+    );
+    save_colour(&path("frame-000000.depth.png"), 8, 6);
+    assert_refused(read_first(folder.path()), "must be PNG with 16-bit grey");
+    fs::write(path("frame-000000.color.png"), b"").unwrap();
+    assert_refused(
+        read_first(folder.path()),
+        "frame-000000.color.png: picture is empty",
+    );
+    let error = DataSet::open(folder.path()).unwrap().sequences()[0]
+        .read(1)
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("has 1 frames, but number 1 was asked for")
+    );
+}
+
+#[test]
+fn label_files_come_before_what_depth_would_say() {
+    let folder = tempfile::tempdir().unwrap();
+    one_frame(folder.path());
+    let path = |name: &str| folder.path().join(format!("frame-000000.{name}"));
+    let normal = image::RgbImage::from_pixel(8, 6, image::Rgb([128, 128, 0]));
+    normal.save(path("normal.png")).unwrap();
+    let classes =
+        image::GrayImage::from_fn(8, 6, |u, _| image::Luma([[0, 7, 255][u as usize % 3]]));
+    classes.save(path("semantic.png")).unwrap();
+    let bent = image::RgbImage::from_pixel(8, 6, image::Rgb([127, 30, 127]));
+    bent.save(path("curvature.png")).unwrap();
+    let cuboid = "[0.5,0,3,0.1,0.2,0.3,4,2.5,5]";
+    fs::write(
+        path("layout.json"),
+        format!(r#"{{"layout":{{"cuboid":{cuboid}}}}}"#),
+    )
+    .unwrap();
+    let example = read_first(folder.path()).unwrap();
+    let of = |name: &str| Label::of(task(name), &example).unwrap();
+    let normal = of("normal").unwrap();
+    assert!((normal.plane(2)[0] + 1.0).abs() < 1e-3 && normal.plane(0)[0].abs() < 0.01);
+    let classes = of("segment_semantic").unwrap();
+    assert!(classes.values[0].is_nan() && classes.values[2].is_nan());
+    assert_eq!(classes.values[1], 7.0);
+    let bent = of("curvature").unwrap();
+    assert!(bent.plane(0)[0].abs() < 1e-6 && bent.plane(1)[0] < -9.0);
+    let layout = of("room_layout").unwrap();
+    assert_eq!(
+        layout.values,
+        [0.5, 0.0, 3.0, -0.1, -0.2, -0.3, 4.0, 2.5, 5.0]
+    );
+    assert!(of("vanishing_point").is_none());
+    // A picture of classes must hold numbers, not colours.
+    save_colour(&path("semantic.png"), 8, 6);
+    let error = Label::of(task("segment_semantic"), &example)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("must be PNG with 8-bit grey"), "{error}");
+}
+
+#[test]
+fn tum_lists_are_joined_by_stamp() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    for name in ["a.png", "b.png", "c.png"] {
+        save_colour(&folder.path().join(name), 8, 6);
+    }
+    save_grey16(&folder.path().join("d.png"), 8, 6, |_, _| 10_000);
+    write(
+        "rgb.txt",
+        "# stamp file\n1.00 a.png\n1.10 b.png\n1.20 c.png\n",
+    );
+    write("depth.txt", "1.095 d.png\n");
+    write(
+        "groundtruth.txt",
+        "0.99 0 0 0 0 0 0 1\n1.01 2 0 0 0 0 0 1\n",
+    );
+    let data = DataSet::open(folder.path()).unwrap();
+    let read = |index: usize| data.sequences()[0].read(index).unwrap();
+    assert_eq!(read(1).depth.unwrap().metres[0], 2.0, "1/5000 m");
+    assert!(read(0).depth.is_none());
+    let x = read(0).world_from_optical.unwrap().translation.x;
+    assert!((x - 1.0).abs() < 1e-9);
+    assert!(read(2).world_from_optical.is_none());
+    assert_eq!(data.sequences()[0].stamps(), Some(vec![1.0, 1.1, 1.2]));
+    let open = || DataSet::open(folder.path()).map_err(|error| error.to_string());
+    write("depth.txt", "9.0 d.png\n");
+    assert_refused(open(), "is within 0.02 s of one of");
+    write("depth.txt", "1.0 ../../secret.png\n");
+    assert_refused(
+        open(),
+        "depth.txt line 1: \"../../secret.png\" leads out of the folder",
+    );
+    write("depth.txt", "1.0 d.png\nx d.png\n");
+    assert_refused(open(), "line 2: stamp \"x\" is not a finite number");
+    write("rgb.txt", "1.0 a.png\n1.0 b.png\n");
+    assert_refused(
+        open(),
+        "lines 1 and 2 both have stamp 1, but stamps must differ",
+    );
+    write("rgb.txt", "1.0\n");
+    assert_refused(open(), "line 1: is not a stamp and a file");
+}
+
+#[test]
+fn a_list_of_a_million_lines_is_read_in_bounded_memory_or_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut text = String::new();
+    for line in 0..1_000_001 {
+        text.push_str(&format!("{line} a.png\n"));
+    }
+    fs::write(folder.path().join("rgb.txt"), text).unwrap();
+    let error = DataSet::open(folder.path()).unwrap_err().to_string();
+    assert!(
+        error.contains("rgb.txt has more than the 1000000 entries allowed"),
+        "{error}"
+    );
+}
+
+#[test]
+fn classes_are_numbered_by_name_and_bad_tables_refused_by_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |text: &str| fs::write(folder.path().join("labels.csv"), text).unwrap();
+    for name in ["a.png", "b.png"] {
+        save_colour(&folder.path().join(name), 8, 6);
+    }
+    write("File,Class,by\na.png,kitchen,me\n\"b.png\",\"bath, small\",me\n");
+    let data = DataSet::open(folder.path()).unwrap();
+    assert_eq!(data.classes().unwrap(), ["bath, small", "kitchen"]);
+    let example = data.sequences()[0].read(0).unwrap();
+    assert_eq!(example.class, Some(1));
+    let label = Label::of(task("class_scene"), &example).unwrap().unwrap();
+    assert_eq!(
+        (label.values.as_slice(), label.width),
+        ([1.0].as_slice(), 1)
+    );
+    let open = || DataSet::open(folder.path()).map_err(|error| error.to_string());
+    write("name,kind\na.png,x\n");
+    assert_refused(open(), "must name the columns file and class");
+    write("file,class\na.png,x\na.png,y\n");
+    assert_refused(open(), "line 3: a.png stands in line 2 already");
+    write("file,class\n../a.png,x\n");
+    assert_refused(open(), "leads out of the folder");
+    write("file,class\na.png\n");
+    assert_refused(open(), "line 2: has 1 columns, but the header has more");
+    write("file,class\n");
+    assert_refused(open(), "has no row below its header");
+}
+
+#[test]
+fn folders_of_sequences_are_one_data_set_and_its_hash_tells_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["seq-02", "seq-10"] {
+        let path = folder.path().join("kitchen").join(name);
+        fs::create_dir_all(&path).unwrap();
+        one_frame(&path);
+    }
+    let data = DataSet::open(folder.path()).unwrap();
+    let names: Vec<_> = data.sequences().iter().map(Sequence::name).collect();
+    assert_eq!(names, ["kitchen/seq-02", "kitchen/seq-10"]);
+    let hash = data.hash().unwrap();
+    assert_eq!((hash.len(), &data.hash().unwrap()), (64, &hash));
+    assert_ne!(data.hash_of([(0, 0)]).unwrap(), hash);
+    let moved = folder.path().join("kitchen");
+    let renamed = tempfile::tempdir().unwrap();
+    fs::rename(&moved, renamed.path().join("kitchen")).unwrap();
+    assert_eq!(DataSet::open(renamed.path()).unwrap().hash().unwrap(), hash);
+    let depth = renamed.path().join("kitchen/seq-10/frame-000000.depth.png");
+    save_grey16(&depth, 8, 6, |_, _| 1234);
+    assert_ne!(DataSet::open(renamed.path()).unwrap().hash().unwrap(), hash);
+}
+
+#[test]
+fn labels_that_teach_nothing_are_refused_with_the_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    one_frame(folder.path());
+    let example = read_first(folder.path()).unwrap();
+    let depth = task("depth_zbuffer");
+    let label = Label::of(depth, &example).unwrap().unwrap();
+    let check = |labels: &[Option<&Label>]| {
+        let mut survey = Survey::new(depth);
+        labels.iter().for_each(|label| survey.add(*label));
+        survey.check().map_err(|error| error.to_string())
+    };
+    let constant = Label {
+        values: vec![1.5; 48],
+        ..label.clone()
+    };
+    let unknown = Label {
+        values: vec![f32::NAN; 48],
+        ..label.clone()
+    };
+    assert!(check(&[Some(&label), Some(&label)]).is_ok());
+    assert_refused(
+        check(&[None, None]),
+        "depth_zbuffer: none of 2 frames has a label",
+    );
+    assert_refused(check(&[Some(&label)]), "only 1 of 1 frames has a label");
+    assert_refused(
+        check(&[Some(&constant), Some(&constant)]),
+        "every known value of 2 labels is 1.5",
+    );
+    assert_refused(
+        check(&[Some(&unknown), Some(&unknown)]),
+        "no value is known in any of 2 labels",
+    );
+}

@@ -9,3 +9,6 @@ mod surface;
 pub(super) use edges::edges;
 pub(super) use rays::Rays;
 pub(super) use surface::{Surface, shading};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! `concert evaluate`: a readout or a policy against the truth of a data set.
+
+mod classes;
+mod replay;
+mod selection;
+mod sheet;
+mod subject;
+mod table;
+mod tally;
+mod verdict;
+
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use concert_models::dataset::DataSet;
+use concert_runtime::io::clock::SystemClock;
+use concert_runtime::parts::plan_from_store;
+use concert_runtime::{Clock, ManualClock, NoWatch, Pipeline, Timestamp};
+
+use crate::assemble::{self, EngineChoice};
+use crate::cli::{Evaluate, Global};
+use crate::launch_file::LaunchFile;
+use crate::overrides::Overrides;
+use crate::report::{Failure, Refuse, Report};
+use replay::Replay;
+use tally::{Tally, Truth};
+
+/// Most frames whose truth the constant predictor is fitted to; of more, they
+/// are spread evenly.
+const MOST_SURVEYED: usize = 300;
+
+pub(crate) fn run(args: &Evaluate, global: &Global) -> Result<Report, Failure> {
+    let data = open(args).or_refuse()?;
+    let frames = selection::selection(&data, &args.frames).or_refuse()?;
+    let subject = subject::subject(args, global)?;
+    let plan = plan_from_store(&subject.policy, &subject.store)
+        .or_refuse()?
+        .plan;
+    let system = SystemClock::start();
+    let begin = system.monotonic();
+    let clock = Arc::new(ManualClock::at(Timestamp::from_nanos(0)));
+    let mut pipeline = pipeline(plan, global, clock.clone())?;
+    let mut tallies: Vec<Tally> = (pipeline.buffers(0).iter())
+        .map(|output| Tally::new(output.origin.task, output.origin.labels.clone(), &data))
+        .collect();
+    survey(&mut tallies, &data, &frames, global)?;
+    let mut replay = Replay::new(args, &tallies, frames.len()).or_refuse()?;
+    replay.run(
+        &mut pipeline,
+        &mut tallies,
+        &data,
+        &frames,
+        (&clock, &system),
+        global,
+    )?;
+    let seconds = system.monotonic().saturating_sub(begin).as_secs_f64();
+    let mut verdict = verdict::Verdict::of(&tallies, &data, args, frames.len(), seconds);
+    verdict.add_subject(&subject);
+    replay.finish(&mut verdict, args)?;
+    verdict.report()
+}
+
+fn open(args: &Evaluate) -> anyhow::Result<DataSet> {
+    let mut data = DataSet::open_all(&args.data)?;
+    if let Some(intrinsics) = args.intrinsics {
+        data = data.with_intrinsics(intrinsics);
+    }
+    if let Some(units) = args.depth_units {
+        data = data.with_depth_units_per_metre(units);
+    }
+    Ok(data)
+}
+
+fn pipeline(
+    plan: concert_runtime::Plan,
+    global: &Global,
+    clock: Arc<ManualClock>,
+) -> Result<Pipeline, Failure> {
+    let overrides = Overrides {
+        threads: global.threads.map(usize::from),
+        gpu: global.gpu,
+        ..Overrides::default()
+    };
+    // Its camera's name, and the processor or the GPU.
+    let launch = LaunchFile::of_policy("evaluate").with(&overrides);
+    let engine = EngineChoice::start(launch.providers(), launch.threads(), global)?;
+    assemble::pipeline(&launch, plan, engine, clock, Arc::new(NoWatch), None)
+}
+
+/// Fits the constant predictors, and refuses data that can tell nothing.
+fn survey(
+    tallies: &mut [Tally],
+    data: &DataSet,
+    frames: &[(usize, usize)],
+    global: &Global,
+) -> Result<(), Failure> {
+    let some = frames.iter().step_by(frames.len().div_ceil(MOST_SURVEYED));
+    let bar = progress(some.len(), "truth", global);
+    let mut poses = 0;
+    for (number, index) in some {
+        let example = data.sequences()[*number].read(*index).or_refuse()?;
+        poses += usize::from(example.world_from_optical.is_some());
+        for tally in &mut *tallies {
+            tally.survey(&example).or_refuse()?;
+        }
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let mut lacking = Vec::new();
+    for tally in &mut *tallies {
+        let reason = match &tally.truth {
+            Truth::Labels(labels) if labels.labelled == 0 => "no frame has a label for it",
+            Truth::Poses(_) if poses == 0 => "no frame has a pose",
+            Truth::Nothing(reason) => {
+                lacking.push(format!("{}: {reason}", tally.task.name));
+                continue;
+            }
+            _ => continue,
+        };
+        lacking.push(format!("{}: {reason}", tally.task.name));
+        tally.truth = Truth::Nothing(reason.to_owned());
+    }
+    if lacking.len() == tallies.len() {
+        let path = data.path().display();
+        return Err(Failure::refused(anyhow!(
+            "{path} has nothing to compare with in {} frames: {}",
+            frames.len(),
+            lacking.join("; ")
+        )));
+    }
+    for reason in lacking {
+        tracing::warn!("not measured: {reason}");
+    }
+    Ok(())
+}
+
+/// A bar on standard error, where that is a terminal.
+fn progress(length: usize, name: &'static str, global: &Global) -> indicatif::ProgressBar {
+    if global.quiet {
+        return indicatif::ProgressBar::hidden();
+    }
+    let style = indicatif::ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}");
+    let bar = indicatif::ProgressBar::new(length as u64).with_message(name);
+    match style {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// Context for what is written at the end.
+fn writing<T>(result: Result<T, impl Into<anyhow::Error>>, what: &str) -> anyhow::Result<T> {
+    result
+        .map_err(Into::into)
+        .with_context(|| format!("cannot write the {what}"))
+}

@@ -1,0 +1,303 @@
+//! Measures of every target, beside the constant predictor's.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use concert_models::dataset::{DataSet, Example, Label, LabelError};
+use concert_models::quality::trajectory::Trajectories;
+use concert_models::quality::{
+    ConstantFit, Filter, Measures, Quality, QualityError, Sharpness, class_numbers, sampled,
+};
+use concert_policies::{OutputKind, Task};
+use concert_runtime::{Outcome, Output};
+use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion};
+
+use super::classes::ClassNumbers;
+
+/// What is known of one target.
+pub(super) struct Tally {
+    pub(super) task: &'static Task,
+    /// Names of the readout's classes.
+    labels: Arc<[String]>,
+    numbers: ClassNumbers,
+    pub(super) truth: Truth,
+    pub(super) outcomes: BTreeMap<&'static str, u64>,
+    /// Outputs whose metres are those of a reference camera.
+    pub(super) uncalibrated: u64,
+}
+
+/// How a target is compared.
+pub(super) enum Truth {
+    /// With a label per frame.
+    Labels(Box<Labels>),
+    /// With the poses of whole sequences.
+    Poses(Trajectories),
+    /// Not at all, and why.
+    Nothing(String),
+}
+
+pub(super) struct Labels {
+    quality: Quality,
+    fit: ConstantFit,
+    constant: Quality,
+    /// Of the output and of the constant, for depth.
+    sharpness: Option<(Sharpness, Sharpness)>,
+    /// Frames with a label.
+    pub(super) labelled: usize,
+}
+
+/// Truth and prediction of one frame at the same size.
+pub(super) struct Compared {
+    pub(super) truth: Label,
+    pub(super) predicted: Vec<f32>,
+    pub(super) measures: Measures,
+}
+
+/// Why a frame cannot be measured.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TallyError {
+    #[error(transparent)]
+    Label(#[from] LabelError),
+    #[error("{frame}: {fault}")]
+    Quality { frame: String, fault: QualityError },
+    #[error("{target}: the output has shape {shape:?}, but the label {channels} channels")]
+    Shape {
+        target: &'static str,
+        shape: Vec<usize>,
+        channels: usize,
+    },
+}
+
+impl Tally {
+    pub(super) fn new(task: &'static Task, labels: Arc<[String]>, data: &DataSet) -> Self {
+        let names = data_classes(task, data);
+        let truth = match (task.output, Quality::new(task)) {
+            (OutputKind::Odometry, _) => Truth::Poses(Trajectories::default()),
+            (_, Some(quality)) => Truth::Labels(Box::new(Labels {
+                constant: quality.clone(),
+                quality,
+                fit: ConstantFit::new(task),
+                sharpness: task.name.starts_with("depth").then(Default::default),
+                labelled: 0,
+            })),
+            (_, None) => Truth::Nothing("there is no measure for it".to_owned()),
+        };
+        Self {
+            task,
+            numbers: ClassNumbers::between(names, &labels),
+            labels,
+            truth,
+            outcomes: BTreeMap::new(),
+            uncalibrated: 0,
+        }
+    }
+
+    /// Classes of the data set that the readout does not know.
+    pub(super) fn unknown_classes<'a>(&self, data: &'a DataSet) -> Vec<&'a str> {
+        let is_class = matches!(self.task.output, OutputKind::Classes | OutputKind::ClassMap);
+        match is_class {
+            true => self.numbers.unknown(data_classes(self.task, data)),
+            false => Vec::new(),
+        }
+    }
+
+    /// Learns the constant predictor from a frame's truth.
+    pub(super) fn survey(&mut self, example: &Example) -> Result<(), LabelError> {
+        let Truth::Labels(labels) = &mut self.truth else {
+            return Ok(());
+        };
+        match Label::of(self.task, example) {
+            Ok(Some(label)) => {
+                labels.fit.add(&self.numbers.of(label));
+                labels.labelled += 1;
+                Ok(())
+            }
+            Ok(None) => Ok(()),
+            Err(LabelError::NoSuchLabel { .. }) => {
+                self.truth = Truth::Nothing("no data set has labels for it".to_owned());
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Poses begin anew.
+    pub(super) fn begin_sequence(&mut self) {
+        if let Truth::Poses(poses) = &mut self.truth {
+            poses.begin();
+        }
+    }
+
+    /// Compares what became of this target on a frame.
+    pub(super) fn add(
+        &mut self,
+        example: &Example,
+        outcome: Outcome,
+        output: Option<&Output>,
+    ) -> Result<Option<Compared>, TallyError> {
+        *self.outcomes.entry(outcome.name()).or_default() += 1;
+        self.uncalibrated += u64::from(output.is_some_and(|output| output.uncalibrated));
+        match &mut self.truth {
+            Truth::Nothing(_) => Ok(None),
+            Truth::Poses(poses) => {
+                if let Some(truth) = example.world_from_optical {
+                    poses.push(truth, output.and_then(pose_of));
+                }
+                Ok(None)
+            }
+            Truth::Labels(labels) => {
+                let Some(truth) = Label::of(self.task, example)? else {
+                    return Ok(None);
+                };
+                let truth = self.numbers.of(truth);
+                let scores = self.labels.len();
+                let refuse = |fault| TallyError::Quality {
+                    frame: example.name.clone(),
+                    fault,
+                };
+                labels.add_constant(&truth, scores).map_err(refuse)?;
+                let Some(output) = output else {
+                    return Ok(None);
+                };
+                let predicted = prediction(output, &truth)?;
+                let measures = labels.add(output, &truth, &predicted).map_err(refuse)?;
+                Ok(Some(Compared {
+                    truth,
+                    predicted,
+                    measures,
+                }))
+            }
+        }
+    }
+
+    /// What the constant predictor says, one value per channel.
+    pub(super) fn constant_values(&self) -> Option<Vec<f32>> {
+        match &self.truth {
+            Truth::Labels(labels) => labels.fit.values(),
+            _ => None,
+        }
+    }
+
+    /// Measures of the outputs and of the constant predictor; `None` where
+    /// there is no truth.
+    pub(super) fn measures(&self, delta: usize) -> Option<(Measures, Measures)> {
+        match &self.truth {
+            Truth::Nothing(_) => None,
+            Truth::Poses(poses) if poses.frames() == 0 => None,
+            Truth::Poses(poses) => Some((
+                poses.measures(delta),
+                poses.standing_still().measures(delta),
+            )),
+            Truth::Labels(labels) if labels.labelled == 0 => None,
+            Truth::Labels(labels) => {
+                let mut own = labels.quality.measures();
+                let mut constant = labels.constant.measures();
+                if let Some((sharp, flat)) = &labels.sharpness {
+                    own.values.extend(sharp.measures().values);
+                    constant.values.extend(flat.measures().values);
+                }
+                Some((own, constant))
+            }
+        }
+    }
+}
+
+impl Labels {
+    fn add(
+        &mut self,
+        output: &Output,
+        truth: &Label,
+        predicted: &[f32],
+    ) -> Result<Measures, QualityError> {
+        let measures = if self.quality.task().output == OutputKind::Classes {
+            self.quality.add(truth, &padded(truth, predicted))?
+        } else {
+            self.quality.add(truth, predicted)?
+        };
+        if let (Some((sharp, flat)), Some(values)) = (&mut self.sharpness, self.fit.values()) {
+            let [[a, ..], [_, e, _]] = output.image_from_output.0;
+            let cell = (a.abs() + e.abs()) / 2.0;
+            sharp.add(truth, predicted, cell);
+            flat.add(truth, &vec![values[0]; truth.values.len()], cell);
+        }
+        Ok(measures)
+    }
+
+    fn add_constant(&mut self, truth: &Label, scores: usize) -> Result<(), QualityError> {
+        if let Some(constant) = self.fit.prediction(truth, scores) {
+            let constant = match self.quality.task().output {
+                OutputKind::Classes => padded(truth, &constant),
+                _ => constant,
+            };
+            self.constant.add(truth, &constant)?;
+        }
+        Ok(())
+    }
+}
+
+/// Scores with one for a true class that the readout does not know: the least.
+fn padded(truth: &Label, scores: &[f32]) -> Vec<f32> {
+    let class = truth.values.first().map_or(0, |class| *class as usize);
+    let mut scores = scores.to_vec();
+    let length = scores.len().max(class + 1);
+    scores.resize(length, f32::NEG_INFINITY);
+    scores
+}
+
+fn data_classes<'a>(task: &Task, data: &'a DataSet) -> Option<&'a [String]> {
+    match task.output {
+        OutputKind::ClassMap => data.semantic_classes(),
+        _ => data.classes(),
+    }
+}
+
+/// The output in the form of its truth.
+fn prediction(output: &Output, truth: &Label) -> Result<Vec<f32>, TallyError> {
+    let size = (truth.width, truth.height);
+    let map = &output.image_from_output;
+    let shape = output.origin.shape.as_slice();
+    match (output.origin.task.output, shape) {
+        (OutputKind::Dense { .. }, &[1, channels, height, width]) if channels == truth.channels => {
+            let from = (width, height);
+            Ok(sampled(
+                &output.values,
+                channels,
+                from,
+                map,
+                size,
+                Filter::Bilinear,
+            ))
+        }
+        (OutputKind::ClassMap, &[1, channels, height, width]) => {
+            let numbers = class_numbers(&output.values, channels, height * width);
+            Ok(sampled(
+                &numbers,
+                1,
+                (width, height),
+                map,
+                size,
+                Filter::Nearest,
+            ))
+        }
+        (OutputKind::Dense { .. } | OutputKind::ClassMap, _) => Err(TallyError::Shape {
+            target: output.origin.task.name,
+            shape: shape.to_vec(),
+            channels: truth.channels,
+        }),
+        _ => Ok(output.values.clone()),
+    }
+}
+
+/// `odom_from_optical` of an odometry output: position x, y, z (m) and
+/// quaternion x, y, z, w stand first.
+fn pose_of(output: &Output) -> Option<Isometry3<f64>> {
+    let values: [f32; 7] = output.values.get(..7)?.try_into().ok()?;
+    let [x, y, z, qx, qy, qz, qw] = values.map(f64::from);
+    let quaternion = Quaternion::new(qw, qx, qy, qz);
+    (quaternion.norm() > 0.5 && values.iter().all(|value| value.is_finite())).then(|| {
+        Isometry3::from_parts(
+            Translation3::new(x, y, z),
+            UnitQuaternion::from_quaternion(quaternion),
+        )
+    })
+}
