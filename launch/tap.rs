@@ -82,6 +82,22 @@ impl Bus for Tap {
             .map_or(Some(false), |bus| bus.has_subscriber(key))
     }
 
+    fn announce(&mut self, keys: &[Arc<str>]) -> Result<(), BusError> {
+        match &mut self.bus {
+            Some(bus) => bus.announce(keys),
+            None => Ok(()),
+        }
+    }
+
+    fn withdraw(&mut self, keys: &[Arc<str>]) {
+        let mut newest = self.newest.lock();
+        newest.retain(|kept, _| !keys.iter().any(|key| **key == *kept.as_str()));
+        drop(newest);
+        if let Some(bus) = &mut self.bus {
+            bus.withdraw(keys);
+        }
+    }
+
     fn close(&mut self, limit: Duration) {
         if let Some(bus) = &mut self.bus {
             bus.close(limit);

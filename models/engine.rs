@@ -57,6 +57,11 @@ pub trait Engine: Send {
     /// What runs, with its version and provider chain, for people.
     fn describe(&self) -> String;
 
+    /// Another engine on the same device, with slots of its own, that shares
+    /// the networks which this one and its other siblings have loaded; for a
+    /// pipeline that is prepared beside a running one.
+    fn sibling(&self) -> Box<dyn Engine>;
+
     /// Allocates a tensor, filled with zeros.
     ///
     /// # Errors
@@ -104,6 +109,10 @@ pub trait Network: Send {
 
     /// Where the nodes run.
     fn placement(&self) -> &Placement;
+
+    /// Whether its weights were in memory already when it was loaded, in use by
+    /// another network of the same hash; then it needs no first run to warm.
+    fn is_shared(&self) -> bool;
 
     /// A handle with which another thread ends a run under way.
     fn terminator(&self) -> Arc<dyn Terminator>;

@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::engine::{
@@ -112,12 +112,43 @@ impl FakeCounts {
 }
 
 /// An [`Engine`] that runs [`FakeNetwork`]s, found by [`NetworkFile::name`].
+///
+/// Siblings share the registered networks and the device's memory.
 #[derive(Default)]
 pub struct FakeEngine {
-    networks: HashMap<String, (FakeNetwork, FakeCounts)>,
+    networks: Arc<Mutex<HashMap<String, Registered>>>,
     slots: Vec<FakeSlot>,
-    used_bytes: usize,
-    memory_limit_bytes: Option<usize>,
+    device: Arc<FakeDevice>,
+}
+
+struct Registered {
+    network: FakeNetwork,
+    counts: FakeCounts,
+    /// One more than the networks that are loaded from it now.
+    in_use: Arc<()>,
+}
+
+/// The memory that an engine and its siblings take their slots from.
+#[derive(Default)]
+struct FakeDevice {
+    used_bytes: AtomicUsize,
+    limit_bytes: Option<usize>,
+}
+
+impl FakeDevice {
+    fn take(&self, bytes: usize) -> bool {
+        let limit = self.limit_bytes.unwrap_or(usize::MAX);
+        let more = |used: usize| used.checked_add(bytes).filter(|&used| used <= limit);
+        let order = Ordering::SeqCst;
+        self.used_bytes.fetch_update(order, order, more).is_ok()
+    }
+}
+
+impl Drop for FakeEngine {
+    fn drop(&mut self) {
+        let own = self.slots.iter().map(|slot| slot.size_bytes).sum();
+        self.device.used_bytes.fetch_sub(own, Ordering::SeqCst);
+    }
 }
 
 /// Memory on the "device", and the copy of it that views show.
@@ -142,11 +173,25 @@ impl FakeEngine {
         Self::default()
     }
 
-    /// An engine whose slots may take `limit` bytes together.
+    /// An engine whose slots, and those of its siblings, may take `limit` bytes
+    /// together.
     pub fn with_memory_limit(limit: usize) -> Self {
+        let mut engine = Self::default();
+        engine.device = Arc::new(FakeDevice {
+            limit_bytes: Some(limit),
+            ..FakeDevice::default()
+        });
+        engine
+    }
+
+    /// As [`Engine::sibling`]; networks registered in either can be loaded by
+    /// both.
+    #[must_use]
+    pub fn sibling(&self) -> Self {
         FakeEngine {
-            memory_limit_bytes: Some(limit),
-            ..Self::default()
+            networks: Arc::clone(&self.networks),
+            slots: Vec::new(),
+            device: Arc::clone(&self.device),
         }
     }
 
@@ -154,14 +199,18 @@ impl FakeEngine {
     /// (networks already loaded stay as they are).
     pub fn register(&mut self, name: &str, network: FakeNetwork) -> FakeCounts {
         let counts = FakeCounts::default();
-        self.networks
-            .insert(name.to_owned(), (network, counts.clone()));
+        let registered = Registered {
+            network,
+            counts: counts.clone(),
+            in_use: Arc::default(),
+        };
+        lock(&self.networks).insert(name.to_owned(), registered);
         counts
     }
 
-    /// The bytes of all slots together.
+    /// The bytes of all slots of this engine and its siblings together.
     pub fn used_bytes(&self) -> usize {
-        self.used_bytes
+        self.device.used_bytes.load(Ordering::SeqCst)
     }
 
     fn slot_index(&self, slot: Slot) -> Result<usize, EngineError> {
@@ -239,14 +288,18 @@ impl Engine for FakeEngine {
         "fake engine".to_owned()
     }
 
+    fn sibling(&self) -> Box<dyn Engine> {
+        Box::new(FakeEngine::sibling(self))
+    }
+
     fn slot(&mut self, spec: &TensorSpec) -> Result<Slot, EngineError> {
         let out_of_memory = || EngineError::OutOfMemory {
             spec: spec.to_string(),
         };
         let size_bytes = spec.size_bytes().ok_or_else(out_of_memory)?;
-        let used = self.used_bytes.checked_add(size_bytes);
-        let fits = |used: &usize| self.memory_limit_bytes.is_none_or(|limit| *used <= limit);
-        self.used_bytes = used.filter(fits).ok_or_else(out_of_memory)?;
+        if !self.device.take(size_bytes) {
+            return Err(out_of_memory());
+        }
         let words = size_bytes.div_ceil(DType::F32.size_bytes());
         self.slots.push(FakeSlot {
             spec: spec.clone(),
@@ -279,12 +332,14 @@ impl Engine for FakeEngine {
         file: &NetworkFile,
         wirings: &[Wiring],
     ) -> Result<Box<dyn Network>, EngineError> {
-        let Some((network, counts)) = self.networks.get(&file.name) else {
-            let mut known: Vec<_> = self.networks.keys().map(String::as_str).collect();
+        let networks = lock(&self.networks);
+        let Some(registered) = networks.get(&file.name) else {
+            let mut known: Vec<_> = networks.keys().map(String::as_str).collect();
             known.sort_unstable();
             let reason = format!("it is not registered; registered are {}", known.join(", "));
             return Err(load_error(&file.name, reason));
         };
+        let network = &registered.network;
         if let Behaviour::RefuseToLoad(reason) = &network.behaviour {
             return Err(load_error(&file.name, reason.clone()));
         }
@@ -296,14 +351,16 @@ impl Engine for FakeEngine {
         let turns = (wirings.iter())
             .map(|wiring| self.wire(&file.name, network, wiring))
             .collect::<Result<Vec<_>, _>>()?;
-        counts.loads.fetch_add(1, Ordering::SeqCst);
+        registered.counts.loads.fetch_add(1, Ordering::SeqCst);
         Ok(Box::new(LoadedFake {
             name: file.name.clone(),
             inputs: scratch(&network.inputs),
             outputs: scratch(&network.outputs),
             behaviour: network.behaviour.clone(),
-            counts: counts.clone(),
+            counts: registered.counts.clone(),
             turns,
+            shared: Arc::strong_count(&registered.in_use) > 1,
+            _in_use: Arc::clone(&registered.in_use),
             placement: Placement {
                 provider: "fake".to_owned(),
                 nodes: vec![("fake".to_owned(), 1)],
@@ -333,6 +390,8 @@ struct LoadedFake {
     behaviour: Behaviour,
     counts: FakeCounts,
     turns: Vec<Turn>,
+    shared: bool,
+    _in_use: Arc<()>,
     placement: Placement,
     stop: Arc<StopFlag>,
 }
@@ -418,6 +477,10 @@ impl Network for LoadedFake {
 
     fn placement(&self) -> &Placement {
         &self.placement
+    }
+
+    fn is_shared(&self) -> bool {
+        self.shared
     }
 
     fn terminator(&self) -> Arc<dyn Terminator> {

@@ -1,5 +1,6 @@
 //! The boundary to whatever carries outputs away.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -30,6 +31,18 @@ pub trait Bus: Send {
     /// `None` where the bus cannot tell; then it is computed.
     fn has_subscriber(&self, key: &str) -> Option<bool>;
 
+    /// Makes ready for outputs of these keys (below the prefix), so that it is
+    /// known who listens before the first one comes. Keys that it knows already
+    /// stay as they are.
+    ///
+    /// # Errors
+    /// The first key that cannot be declared.
+    fn announce(&mut self, keys: &[Arc<str>]) -> Result<(), BusError>;
+
+    /// No further output of these keys will come, unless they are announced
+    /// again.
+    fn withdraw(&mut self, keys: &[Arc<str>]);
+
     /// Says goodbye: withdraws liveliness and closes within `limit`.
     fn close(&mut self, limit: Duration);
 }
@@ -55,6 +68,8 @@ struct Kept {
     outputs: Vec<Output>,
     statuses: Vec<Status>,
     deaf: Vec<String>,
+    announced: BTreeSet<String>,
+    refused: BTreeSet<String>,
 }
 
 impl MemoryBus {
@@ -74,6 +89,17 @@ impl MemoryBus {
     #[must_use]
     pub fn take_statuses(&self) -> Vec<Status> {
         std::mem::take(&mut lock(&self.kept).statuses)
+    }
+
+    /// Keys that were announced and not withdrawn, in the order of the alphabet.
+    #[must_use]
+    pub fn announced(&self) -> Vec<String> {
+        lock(&self.kept).announced.iter().cloned().collect()
+    }
+
+    /// Refuses to have `key` announced from now on.
+    pub fn refuse(&self, key: &str) {
+        lock(&self.kept).refused.insert(key.to_owned());
     }
 
     /// Says that nobody listens to `key` (or that somebody does again).
@@ -99,6 +125,30 @@ impl Bus for MemoryBus {
     fn publish_status(&mut self, status: &Status) -> Result<(), BusError> {
         lock(&self.kept).statuses.push(status.clone());
         Ok(())
+    }
+
+    fn announce(&mut self, keys: &[Arc<str>]) -> Result<(), BusError> {
+        let mut kept = lock(&self.kept);
+        if let Some(key) = keys
+            .iter()
+            .find(|key| kept.refused.contains(&key.to_string()))
+        {
+            return Err(BusError {
+                key: key.to_string(),
+                reason: "refused by the test".to_owned(),
+            });
+        }
+        for key in keys {
+            kept.announced.insert(key.to_string());
+        }
+        Ok(())
+    }
+
+    fn withdraw(&mut self, keys: &[Arc<str>]) {
+        let mut kept = lock(&self.kept);
+        for key in keys {
+            kept.announced.remove(&**key);
+        }
     }
 
     fn has_subscriber(&self, key: &str) -> Option<bool> {

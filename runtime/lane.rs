@@ -2,6 +2,7 @@
 
 mod camera_inputs;
 mod runner;
+mod takeover;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,8 @@ use runner::Runner;
 
 /// One camera's way through the plan.
 pub(crate) struct Lane {
+    /// Of the camera.
+    name: String,
     images: Vec<ImageLane>,
     camera: Vec<CameraLane>,
     encoders: Vec<EncoderLane>,
@@ -40,6 +43,8 @@ struct ImageLane {
 struct EncoderLane {
     network: Runner,
     ring: Ring,
+    /// Per turn, per level.
+    levels: Vec<Vec<Slot>>,
     made: Progress,
 }
 
@@ -119,6 +124,7 @@ impl Lane {
             encoders.push(EncoderLane {
                 network: Runner::new(&stage.file.name, network),
                 ring: Ring::new(stage.turns),
+                levels: slots.levels[index].clone(),
                 made: Progress::NotTried,
             });
         }
@@ -150,6 +156,7 @@ impl Lane {
             ..StepReport::default()
         };
         Ok(Self {
+            name: camera.camera.clone(),
             images: images.collect(),
             camera: camera_lanes,
             encoders,
@@ -158,13 +165,25 @@ impl Lane {
         })
     }
 
-    /// Runs every network once on zeros.
+    /// Runs every network once on zeros, but for those whose weights were in
+    /// use already: they are warm, and somebody may wait for them.
     pub(crate) fn warm(&mut self) -> Result<(), EngineError> {
         let encoders = self.encoders.iter_mut().map(|lane| &mut lane.network);
         let readouts = self.readouts.iter_mut().map(|lane| &mut lane.network);
         encoders
             .chain(readouts)
+            .filter(|runner| !runner.network.is_shared())
             .try_for_each(|runner| runner.network.run(0))
+    }
+
+    /// Every network, and whether its weights were in use when it was loaded.
+    pub(crate) fn networks(&self) -> Vec<(String, bool)> {
+        let encoders = self.encoders.iter().map(|lane| &lane.network);
+        let readouts = self.readouts.iter().map(|lane| &lane.network);
+        let runners = encoders.chain(readouts);
+        runners
+            .map(|runner| (runner.name.clone(), runner.network.is_shared()))
+            .collect()
     }
 
     pub(crate) fn buffers(&self) -> Vec<Output> {

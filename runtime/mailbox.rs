@@ -85,6 +85,13 @@ impl FrameMailbox {
         None
     }
 
+    /// Makes [`take`](Self::take) return at once, if only with nothing.
+    pub fn wake(&self) {
+        // Under the lock, so that a `take` about to wait is not missed.
+        let _places = lock(&self.places);
+        self.changed.notify_all();
+    }
+
     /// Says that no frame of `camera` will come any more.
     pub fn end(&self, camera: usize) {
         lock(&self.places).ended[camera] = true;

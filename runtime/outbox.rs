@@ -22,8 +22,6 @@ pub struct Outbox {
 struct Place {
     output: Output,
     full: bool,
-    put: u64,
-    superseded: u64,
 }
 
 impl Outbox {
@@ -34,8 +32,6 @@ impl Outbox {
             Mutex::new(Place {
                 output,
                 full: false,
-                put: 0,
-                superseded: 0,
             })
         };
         Self {
@@ -57,16 +53,20 @@ impl Outbox {
         self.places.is_empty()
     }
 
-    /// Puts `output` and hands back another buffer in its stead. One that
-    /// still waited there is lost, and counted as superseded.
-    pub fn put(&self, place: usize, output: &mut Output) {
+    /// Puts `output` and hands back another buffer in its stead; whether one
+    /// still waited there, which is lost by that and to be counted.
+    #[must_use]
+    pub fn put(&self, place: usize, output: &mut Output) -> bool {
         let mut held = lock(&self.places[place]);
         std::mem::swap(&mut held.output, output);
-        held.put += 1;
-        if std::mem::replace(&mut held.full, true) {
-            held.superseded += 1;
-        }
+        let superseded = std::mem::replace(&mut held.full, true);
         drop(held);
+        self.ring();
+        superseded
+    }
+
+    /// Wakes who waits, as if an output had been put.
+    pub fn ring(&self) {
         *lock(&self.news) = true;
         self.changed.notify_one();
     }
@@ -91,12 +91,5 @@ impl Outbox {
             };
         }
         *news = false;
-    }
-
-    /// Outputs put, and those of them that a newer one replaced.
-    #[must_use]
-    pub fn put_and_superseded(&self, place: usize) -> (u64, u64) {
-        let held = lock(&self.places[place]);
-        (held.put, held.superseded)
     }
 }

@@ -1,14 +1,18 @@
 //! The perceive thread: the newest frame through the pipeline.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::clock::lock;
+use crate::counts::Outcome;
 use crate::frame::Frame;
+use crate::generation::Generation;
 use crate::mailbox::Taken;
 use crate::output::Output;
 use crate::pipeline::{Audience, Pipeline};
 use crate::shared::Shared;
+use crate::swap::{Exchanged, Offer};
 use crate::time::Timestamp;
 
 /// How long it sleeps before it looks whether it is to stop.
@@ -16,10 +20,19 @@ const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 /// Runs until a stop, until every camera ended, or until the number of frames
 /// asked for were processed. A frame that has waited longer than `max_wait`
-/// when its turn comes is dropped and counted as too old.
-pub(crate) fn perceive(shared: &Shared, pipeline: &mut Pipeline, max_wait: Option<Duration>) {
-    let mut last: Vec<Option<Timestamp>> = vec![None; shared.cameras.len()];
+/// when its turn comes is dropped and counted as too old. Between two frames,
+/// another pipeline may take over.
+pub(crate) fn perceive(shared: &Shared, pipeline: Pipeline, max_wait: Option<Duration>) {
+    let mut perceiver = Perceiver {
+        shared,
+        pipeline,
+        generation: shared.generation(),
+        last: vec![None; shared.cameras.len()],
+    };
     while !shared.stopping() && shared.frames_left.load(Ordering::Acquire) > 0 {
+        if let Some(offer) = shared.exchange.question() {
+            perceiver.exchange(offer);
+        }
         match shared.mailbox.take(LONGEST_WAIT) {
             Taken::Over => break,
             Taken::Nothing => {}
@@ -29,52 +42,112 @@ pub(crate) fn perceive(shared: &Shared, pipeline: &mut Pipeline, max_wait: Optio
                     lock(&shared.stats).cameras[camera].counts.too_old += 1;
                     continue;
                 }
-                if last[camera]
-                    .replace(frame.stamp)
-                    .is_some_and(|last| frame.stamp < last)
-                {
-                    // Time ran backward: what the rings hold is not the past.
-                    pipeline.forget(camera);
-                }
-                one_frame(shared, pipeline, camera, &frame);
+                perceiver.one_frame(camera, &frame);
             }
         }
     }
+    shared.exchange.close();
+    shared.tap.close();
     shared.mailbox.close();
     shared.perceive_over.store(true, Ordering::Release);
 }
 
-fn one_frame(shared: &Shared, pipeline: &mut Pipeline, camera: usize, frame: &Frame) {
-    let span =
-        tracing::debug_span!("frame", camera = %shared.cameras[camera], sequence = frame.sequence);
-    let _entered = span.enter();
-    let interval = lock(&shared.stats).cameras[camera]
-        .interval
-        .unwrap_or_default();
-    let mut listeners = Listeners { shared, camera };
-    let report = pipeline.step(camera, frame, interval, &mut listeners);
-    lock(&shared.stats).note_step(camera, report);
-    shared.frames_left.fetch_sub(1, Ordering::AcqRel);
-    let troubles = pipeline.troubles(camera);
-    let mut known = lock(&shared.troubles);
-    if known[camera] != troubles {
-        known[camera] = troubles;
+struct Perceiver<'a> {
+    shared: &'a Shared,
+    pipeline: Pipeline,
+    generation: Arc<Generation>,
+    /// Stamp and sequence number of the last frame of each camera.
+    last: Vec<Option<(Timestamp, u64)>>,
+}
+
+impl Perceiver<'_> {
+    fn one_frame(&mut self, camera: usize, frame: &Frame) {
+        let shared = self.shared;
+        let last = self.last[camera].replace((frame.stamp, frame.sequence));
+        if last.is_some_and(|(stamp, _)| frame.stamp < stamp) {
+            // Time ran backward: what the rings hold is not the past.
+            self.pipeline.forget(camera);
+        }
+        let name = shared.cameras[camera].as_str();
+        let span = tracing::debug_span!("frame", camera = name, sequence = frame.sequence);
+        let _entered = span.enter();
+        let interval = lock(&shared.stats).cameras[camera]
+            .interval
+            .unwrap_or_default();
+        let mut listeners = Listeners {
+            shared,
+            generation: &self.generation,
+            camera,
+        };
+        let report = self.pipeline.step(camera, frame, interval, &mut listeners);
+        lock(&shared.stats).note_step(&self.generation, camera, report);
+        shared.frames_left.fetch_sub(1, Ordering::AcqRel);
+        let troubles = self.pipeline.troubles(camera);
+        let mut known = lock(&shared.troubles);
+        if known[camera] != troubles {
+            known[camera] = troubles;
+        }
+        drop(known);
+        let clock = shared.clock.as_ref();
+        let pipeline = &mut self.pipeline;
+        shared.tap.offer((camera, name), frame, pipeline, clock);
+    }
+
+    /// Puts another pipeline in the place of this one; the old one goes back to
+    /// who offered, to be dropped there.
+    fn exchange(&mut self, offer: Offer) {
+        let shared = self.shared;
+        let began = shared.clock.monotonic();
+        let Offer {
+            mut pipeline,
+            generation,
+        } = offer;
+        let taken = pipeline.take_over(&mut self.pipeline);
+        let old = std::mem::replace(&mut self.pipeline, pipeline);
+        let before = std::mem::replace(&mut self.generation, generation);
+        {
+            let mut generations = lock(&shared.generations);
+            let mut stats = lock(&shared.stats);
+            stats.exchange(Some(&before), &self.generation);
+            stats.swaps += 1;
+            for camera in 0..shared.cameras.len() {
+                let records = self.generation.records_of(camera).iter().enumerate();
+                for (target, &record) in records {
+                    let delivered = stats.targets[record].outcomes.of(Outcome::Delivered);
+                    self.pipeline.count_from(camera, target, delivered);
+                }
+            }
+            generations.push_back(Arc::clone(&self.generation));
+        }
+        // The publisher may sleep on what will never come.
+        before.outbox.ring();
+        let sequence = |last: &Option<(Timestamp, u64)>| last.map(|(_, sequence)| sequence);
+        shared.exchange.answer(Exchanged {
+            old,
+            taken,
+            took: shared.clock.monotonic().saturating_sub(began),
+            last: self.last.iter().map(sequence).collect(),
+        });
     }
 }
 
 struct Listeners<'a> {
     shared: &'a Shared,
+    generation: &'a Generation,
     camera: usize,
 }
 
 impl Audience for Listeners<'_> {
     fn wants(&self, target: usize) -> bool {
-        let place = self.shared.place(self.camera, target);
-        self.shared.wanted[place].load(Ordering::Relaxed)
+        let place = self.generation.place(self.camera, target);
+        self.generation.is_wanted(place)
     }
 
     fn deliver(&mut self, target: usize, output: &mut Output) {
-        let place = self.shared.place(self.camera, target);
-        self.shared.outbox.put(place, output);
+        let place = self.generation.place(self.camera, target);
+        if self.generation.outbox.put(place, output) {
+            let record = self.generation.records[place];
+            lock(&self.shared.stats).targets[record].superseded += 1;
+        }
     }
 }

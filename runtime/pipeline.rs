@@ -45,6 +45,7 @@ pub struct LaneName {
 pub struct Pipeline {
     engine: Box<dyn Engine>,
     plan: Arc<Plan>,
+    cameras: Vec<LaneName>,
     lanes: Vec<Lane>,
     clock: Arc<dyn Clock>,
     watch: Arc<dyn Watch>,
@@ -78,7 +79,8 @@ pub trait Audience {
 
 impl Pipeline {
     /// Allocates all slots, loads and wires all networks, and runs each once
-    /// so that no frame pays for the first run.
+    /// so that no frame pays for the first run; those whose weights a sibling of
+    /// `engine` uses already are shared with it and need no first run.
     ///
     /// # Errors
     /// Whatever the engine refuses; nothing is half prepared then.
@@ -100,11 +102,77 @@ impl Pipeline {
         Ok(Self {
             engine,
             plan,
+            cameras: cameras.to_vec(),
             lanes,
             clock,
             watch,
             time_limit,
         })
+    }
+
+    /// What prepares other pipelines beside this one, for the same cameras.
+    #[must_use]
+    pub fn preparer(&self) -> Preparer {
+        Preparer {
+            engine: self.engine.sibling(),
+            cameras: self.cameras.clone(),
+            clock: Arc::clone(&self.clock),
+            watch: Arc::clone(&self.watch),
+            time_limit: self.time_limit,
+        }
+    }
+
+    /// Goes on where `old`, which served the same cameras, stopped: rates keep
+    /// their schedules, networks of equal hash their failures, and rings of
+    /// equal encoders what they hold, so that nothing warms again that need
+    /// not. `old` is not to be stepped any more.
+    pub fn take_over(&mut self, old: &mut Pipeline) -> TakenOver {
+        let mut taken = TakenOver::default();
+        for (lane, old_lane) in self.lanes.iter_mut().zip(&mut old.lanes) {
+            let mut before = Before {
+                plan: &old.plan,
+                engine: old.engine.as_mut(),
+                lane: old_lane,
+            };
+            lane.take_over(&self.plan, self.engine.as_mut(), &mut before, &mut taken);
+        }
+        taken
+    }
+
+    /// Outputs of this target (index in running order) are counted from
+    /// `sequence` on.
+    pub fn count_from(&mut self, camera: usize, target: usize, sequence: u64) {
+        self.lanes[camera].count_from(target, sequence);
+    }
+
+    /// Copies a level of this frame's representation (f32, row-major) to
+    /// `values`, without what it held; returns the hash of the encoder and the
+    /// level's shape. `None` where no readout reads such a level, it is not
+    /// f32, or its encoder did not run in the last step.
+    pub fn copy_level(
+        &mut self,
+        camera: usize,
+        source: &str,
+        level: &str,
+        values: &mut Vec<f32>,
+    ) -> Option<LevelCopy<'_>> {
+        let (slot, stage, level) = self.lanes[camera].made_level(&self.plan, source, level)?;
+        let bytes = self.engine.view(slot).ok()?;
+        values.clear();
+        let words = bytes.chunks_exact(4);
+        values.extend(words.map(|b| f32::from_ne_bytes([b[0], b[1], b[2], b[3]])));
+        let stage = &self.plan.encoders[stage];
+        Some(LevelCopy {
+            sha256: &stage.file.sha256,
+            shape: &stage.levels[level].2.shape,
+        })
+    }
+
+    /// Every network of the first camera's lane: name, and whether its weights
+    /// were in use already when it was loaded.
+    #[must_use]
+    pub fn networks(&self) -> Vec<(String, bool)> {
+        self.lanes.first().map(Lane::networks).unwrap_or_default()
     }
 
     /// Takes one frame of `camera` through the plan, most important target
@@ -170,6 +238,58 @@ impl Pipeline {
     pub fn describe_engine(&self) -> String {
         self.engine.describe()
     }
+}
+
+/// Prepares pipelines beside a running one, for the same cameras, with a
+/// sibling of its engine. Not for the perceive thread: it takes time.
+pub struct Preparer {
+    engine: Box<dyn Engine>,
+    cameras: Vec<LaneName>,
+    clock: Arc<dyn Clock>,
+    watch: Arc<dyn Watch>,
+    time_limit: Option<Duration>,
+}
+
+impl Preparer {
+    /// As [`Pipeline::prepare`].
+    ///
+    /// # Errors
+    /// As [`Pipeline::prepare`].
+    pub fn prepare(&self, plan: Plan) -> Result<Pipeline, EngineError> {
+        Pipeline::prepare(
+            plan,
+            self.engine.sibling(),
+            &self.cameras,
+            Arc::clone(&self.clock),
+            Arc::clone(&self.watch),
+            self.time_limit,
+        )
+    }
+}
+
+/// What a pipeline took over from the one before it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TakenOver {
+    /// `CAMERA/SOURCE`: rings over time that go on.
+    pub kept: Vec<String>,
+    /// `CAMERA/SOURCE`: rings over time that warm again, as after a start.
+    pub warming: Vec<String>,
+}
+
+/// Whose a copied level is.
+#[derive(Debug, Clone, Copy)]
+pub struct LevelCopy<'a> {
+    /// SHA-256 of the encoder, 64 hexadecimal digits.
+    pub sha256: &'a str,
+    /// Shape of the level.
+    pub shape: &'a [usize],
+}
+
+/// The lane that a lane takes over from.
+pub(crate) struct Before<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) engine: &'a mut dyn Engine,
+    pub(crate) lane: &'a mut Lane,
 }
 
 /// What a lane needs from outside itself for one step.

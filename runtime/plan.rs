@@ -3,7 +3,7 @@
 //! text → `Policy` → [`Plan`] → `Pipeline`: each is made only from the one
 //! before, and a half-prepared one cannot exist.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use concert_models::contract::InputContract;
@@ -293,6 +293,21 @@ impl Plan {
     /// Sources, in the order of their names.
     pub fn sources(&self) -> impl Iterator<Item = &str> {
         self.encoders.iter().map(|encoder| encoder.source.as_str())
+    }
+
+    /// Levels of an encoder that some readout reads as they were in an earlier
+    /// run.
+    pub(crate) fn levels_looked_back_at(&self, encoder: usize) -> BTreeSet<usize> {
+        let reads = self.readouts.iter().flat_map(|readout| &readout.reads);
+        let levels = reads.filter_map(|read| match read.from {
+            Origin::Level {
+                encoder: of,
+                level,
+                frames_back: 1..,
+            } if of == encoder => Some(level),
+            _ => None,
+        });
+        levels.collect()
     }
 
     fn add_encoder(&mut self, part: &EncoderPart) {

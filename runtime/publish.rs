@@ -1,11 +1,13 @@
 //! The publisher thread: the newest output of each target, and the status,
 //! onto the bus. It alone may be held up by the bus.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::bus::Bus;
 use crate::clock::lock;
+use crate::generation::Generation;
 use crate::output::Output;
 use crate::shared::{FOREIGN_AFTER, Shared};
 use crate::stats::smooth;
@@ -23,12 +25,14 @@ pub(crate) fn publish(shared: &Shared, bus: &mut dyn Bus, status_period: Duratio
         // Read before looking into the outbox, so that nothing slips between.
         let over = shared.perceive_over.load(Ordering::Acquire);
         publisher.outputs();
+        publisher.announce();
         publisher.tick();
         if over {
             break;
         }
-        shared.outbox.wait(TICK);
+        shared.generation().outbox.wait(TICK);
     }
+    shared.announce.close();
     publisher.status();
     bus.close(CLOSE_LIMIT);
 }
@@ -36,6 +40,9 @@ pub(crate) fn publish(shared: &Shared, bus: &mut dyn Bus, status_period: Duratio
 struct Publisher<'a> {
     shared: &'a Shared,
     bus: &'a mut dyn Bus,
+    /// The generation whose outputs are being published.
+    generation: Arc<Generation>,
+    /// One buffer per place of it.
     spares: Vec<Output>,
     status_period: Duration,
     next_tick: Duration,
@@ -46,12 +53,10 @@ struct Publisher<'a> {
 
 impl<'a> Publisher<'a> {
     fn new(shared: &'a Shared, bus: &'a mut dyn Bus, status_period: Duration) -> Self {
-        let spares = shared
-            .origins
-            .iter()
-            .map(|origin| Output::empty(std::sync::Arc::clone(origin)));
+        let generation = shared.generation();
         Self {
-            spares: spares.collect(),
+            spares: spares(&generation),
+            generation,
             shared,
             bus,
             status_period,
@@ -62,24 +67,65 @@ impl<'a> Publisher<'a> {
         }
     }
 
-    /// Every output that waits, most important first.
+    /// Every output that waits, most important first; of the generations before
+    /// the one that runs, which get no more, to the last.
     fn outputs(&mut self) {
-        for place in 0..self.spares.len() {
-            if self.shared.outbox.take(place, &mut self.spares[place]) {
-                let result = self.bus.publish(&self.spares[place]);
-                self.note(place, result.is_ok());
-                self.log(result.err().map(|error| error.to_string()));
+        loop {
+            let newer = self.newer();
+            for place in 0..self.spares.len() {
+                let spare = &mut self.spares[place];
+                if self.generation.outbox.take(place, spare) {
+                    let result = self.bus.publish(&self.spares[place]);
+                    self.note(place, result.is_ok());
+                    self.log(result.err().map(|error| error.to_string()));
+                }
             }
+            match newer {
+                None => return,
+                Some(newer) => self.turn_to(newer),
+            }
+        }
+    }
+
+    /// The generation after this one, if there is one. Seen before the last look
+    /// into this one's outbox, so that nothing stays there.
+    fn newer(&self) -> Option<Arc<Generation>> {
+        let generations = lock(&self.shared.generations);
+        let mut generations = generations.iter();
+        let this = |generation: &&Arc<Generation>| Arc::ptr_eq(generation, &self.generation);
+        generations.find(this)?;
+        generations.next().cloned()
+    }
+
+    /// Goes on with `newer`; this generation is drained and forgotten.
+    fn turn_to(&mut self, newer: Arc<Generation>) {
+        self.spares = spares(&newer);
+        let drained = std::mem::replace(&mut self.generation, newer);
+        let mut generations = lock(&self.shared.generations);
+        generations.retain(|other| !Arc::ptr_eq(other, &drained));
+        drop(generations);
+        let kept = self.generation.keys();
+        let mut gone = drained.keys();
+        gone.retain(|key| !kept.contains(key));
+        self.bus.withdraw(&gone);
+    }
+
+    /// Declares the keys of a generation that is about to take over.
+    fn announce(&mut self) {
+        if let Some(generation) = self.shared.announce.question() {
+            let declared = self.bus.announce(&generation.keys());
+            generation.look_who_listens(self.bus);
+            self.shared.announce.answer(declared);
         }
     }
 
     fn note(&self, place: usize, taken: bool) {
         let output = &self.spares[place];
-        let (camera, target) = self.shared.target_of(place);
+        let record = self.generation.records[place];
         let now = self.shared.clock.monotonic();
         let age = output.stamp.age_at(self.shared.clock.now());
         let mut stats = lock(&self.shared.stats);
-        let target = &mut stats.targets[camera][target];
+        let target = &mut stats.targets[record];
         if !taken {
             target.lost_on_bus += 1;
             return;
@@ -112,10 +158,7 @@ impl<'a> Publisher<'a> {
             return;
         }
         self.next_tick = now + TICK;
-        for (place, origin) in self.shared.origins.iter().enumerate() {
-            let wanted = self.bus.has_subscriber(&origin.key).unwrap_or(true);
-            self.shared.wanted[place].store(wanted, Ordering::Relaxed);
-        }
+        self.generation.look_who_listens(self.bus);
         if now >= self.next_status || self.health_changed() {
             self.status();
             self.next_status = now + self.status_period;
@@ -152,4 +195,11 @@ impl<'a> Publisher<'a> {
         let result = self.bus.publish_status(&status);
         self.log(result.err().map(|error| error.to_string()));
     }
+}
+
+fn spares(generation: &Generation) -> Vec<Output> {
+    let origins = generation.origins.iter();
+    origins
+        .map(|origin| Output::empty(Arc::clone(origin)))
+        .collect()
 }

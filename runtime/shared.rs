@@ -1,38 +1,46 @@
 //! What the threads of one runtime share.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::bus::BusError;
 use crate::clock::{Clock, lock};
 use crate::failures::Trouble;
+use crate::generation::Generation;
 use crate::mailbox::FrameMailbox;
-use crate::outbox::Outbox;
-use crate::output::{Origin, Output};
+use crate::observation::Tap;
 use crate::pipeline::Pipeline;
+use crate::rendezvous::Rendezvous;
 use crate::snapshot::{CameraSnapshot, EncoderSnapshot, Snapshot, TargetSnapshot};
 use crate::stats::{CameraStats, Stats, TargetStats};
-use crate::status::{Health, Status, StatusEntry};
+use crate::status::{Health, Status};
+use crate::swap::{Exchanged, Offer};
 
 /// What the camera threads, the perceive thread and the publisher thread share.
+///
+/// Whoever holds several of the locks takes them in the order of the fields.
 pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) mailbox: FrameMailbox,
-    pub(crate) outbox: Outbox,
+    /// Oldest first; the last is the one that runs, those before it still have
+    /// outputs that wait to be published.
+    pub(crate) generations: Mutex<VecDeque<Arc<Generation>>>,
     pub(crate) stats: Mutex<Stats>,
     /// What is wrong now, per camera.
     pub(crate) troubles: Mutex<Vec<Vec<Trouble>>>,
-    /// Whether anybody listens, per outbox place.
-    pub(crate) wanted: Vec<AtomicBool>,
     pub(crate) stop: AtomicBool,
     pub(crate) perceive_over: AtomicBool,
     /// Frames still to be processed before the runtime ends by itself.
     pub(crate) frames_left: AtomicU64,
     pub(crate) cameras: Vec<String>,
-    pub(crate) origins: Vec<Arc<Origin>>,
-    sources: Vec<String>,
-    policy: (String, String),
-    targets_per_camera: usize,
+    /// Keys that the publisher is to declare before they are used.
+    pub(crate) announce: Rendezvous<Arc<Generation>, Result<(), BusError>>,
+    /// Where the perceive thread takes another pipeline.
+    pub(crate) exchange: Rendezvous<Offer, Exchanged>,
+    /// Who gets copies of frames and representations.
+    pub(crate) tap: Tap,
     started: Duration,
 }
 
@@ -46,31 +54,20 @@ impl Shared {
         clock: Arc<dyn Clock>,
         frames: Option<u64>,
     ) -> Self {
-        let plan = pipeline.plan();
-        let buffers: Vec<Output> = (0..pipeline.lane_count())
-            .flat_map(|camera| pipeline.buffers(camera))
-            .collect();
-        let targets_per_camera = plan.targets().count();
+        let mut stats = Stats::new(cameras.len());
+        let first = Generation::of(pipeline, &mut stats);
+        stats.exchange(None, &first);
         Self {
             mailbox: FrameMailbox::new(cameras.len()),
-            stats: Mutex::new(Stats::new(
-                cameras.len(),
-                targets_per_camera,
-                plan.sources().count(),
-            )),
+            generations: Mutex::new(VecDeque::from([Arc::new(first)])),
+            stats: Mutex::new(stats),
             troubles: Mutex::new(vec![Vec::new(); cameras.len()]),
-            wanted: buffers.iter().map(|_| AtomicBool::new(true)).collect(),
             stop: AtomicBool::new(false),
             perceive_over: AtomicBool::new(false),
             frames_left: AtomicU64::new(frames.unwrap_or(u64::MAX)),
-            origins: buffers
-                .iter()
-                .map(|buffer| Arc::clone(&buffer.origin))
-                .collect(),
-            outbox: Outbox::new(buffers),
-            sources: plan.sources().map(str::to_owned).collect(),
-            policy: (plan.policy().to_owned(), plan.policy_hash().to_owned()),
-            targets_per_camera,
+            announce: Rendezvous::default(),
+            exchange: Rendezvous::default(),
+            tap: Tap::default(),
             started: clock.monotonic(),
             cameras,
             clock,
@@ -81,21 +78,17 @@ impl Shared {
         self.stop.load(Ordering::Acquire)
     }
 
-    /// The outbox place of a target of a camera.
-    pub(crate) fn place(&self, camera: usize, target: usize) -> usize {
-        camera * self.targets_per_camera + target
-    }
-
-    /// The camera and target of an outbox place.
-    pub(crate) fn target_of(&self, place: usize) -> (usize, usize) {
-        (
-            place / self.targets_per_camera,
-            place % self.targets_per_camera,
-        )
+    /// The generation that runs.
+    pub(crate) fn generation(&self) -> Arc<Generation> {
+        let generations = lock(&self.generations);
+        let last = generations.back().expect("there is always one that runs");
+        Arc::clone(last)
     }
 
     pub(crate) fn snapshot(&self) -> Snapshot {
         let now = self.clock.monotonic();
+        let generations = lock(&self.generations);
+        let generation = generations.back().expect("there is always one that runs");
         let stats = lock(&self.stats);
         let troubles = lock(&self.troubles);
         let cameras = stats.cameras.iter().enumerate().map(|(index, camera)| {
@@ -113,26 +106,28 @@ impl Shared {
                 step: camera.step.summary(),
             }
         });
-        let encoders = self.sources.iter().zip(&stats.encoders);
-        let encoders = encoders.map(|(source, run)| EncoderSnapshot {
-            source: source.clone(),
-            run: run.summary(),
+        let encoders = stats.encoders.iter().enumerate();
+        let encoders = encoders.map(|(index, encoder)| EncoderSnapshot {
+            source: encoder.source.clone(),
+            ended: !generation.encoders.contains(&index),
+            run: encoder.run.summary(),
         });
-        let targets = self.origins.iter().enumerate().map(|(place, origin)| {
-            let (camera, target) = self.target_of(place);
-            let target = &stats.targets[camera][target];
-            self.target_snapshot(
-                place,
-                origin,
-                target,
-                &stats.cameras[camera],
-                &troubles[camera],
-                now,
-            )
+        let serving = generation
+            .records
+            .iter()
+            .map(|&record| &stats.targets[record]);
+        let ended = stats
+            .targets
+            .iter()
+            .filter(|target| target.presence.is_over());
+        let targets = serving.chain(ended).map(|target| {
+            let camera = &stats.cameras[target.camera];
+            self.target_snapshot(target, camera, &troubles[target.camera], now)
         });
         Snapshot {
-            policy: self.policy.0.clone(),
-            policy_hash: self.policy.1.clone(),
+            policy: generation.policy.clone(),
+            policy_hash: generation.policy_hash.clone(),
+            swaps: stats.swaps,
             seconds: now.saturating_sub(self.started).as_secs_f64(),
             cameras: cameras.collect(),
             encoders: encoders.collect(),
@@ -143,13 +138,13 @@ impl Shared {
 
     fn target_snapshot(
         &self,
-        place: usize,
-        origin: &Origin,
         target: &TargetStats,
         camera: &CameraStats,
         troubles: &[Trouble],
         now: Duration,
     ) -> TargetSnapshot {
+        let origin = &target.origin;
+        let ended = target.presence.is_over();
         let networks = (origin.hashes.encoders.iter()).chain([&origin.hashes.readout]);
         let names = |trouble: &&Trouble| networks.clone().any(|(name, _)| *name == trouble.name);
         let worst = troubles
@@ -157,6 +152,7 @@ impl Shared {
             .filter(names)
             .max_by_key(|trouble| trouble.health);
         let (health, message) = match (worst, camera.health(now)) {
+            _ if ended => (Health::Ok, "ended: the policy does not have it".to_owned()),
             (Some(trouble), (health, _)) if trouble.health >= health => {
                 let quarantined = if trouble.quarantined {
                     "quarantined: "
@@ -173,10 +169,12 @@ impl Shared {
             camera: origin.camera.to_string(),
             health,
             message,
+            ended,
+            frames: target.presence.frames(camera.counts.processed),
             rate_hz: rate(target.publish_interval, target.last_published, now),
             outcomes: target.outcomes,
             published: target.published,
-            superseded: self.outbox.put_and_superseded(place).1,
+            superseded: target.superseded,
             lost_on_bus: target.lost_on_bus,
             read: target.read.summary(),
             latency: target.latency.summary(),
@@ -185,100 +183,9 @@ impl Shared {
         }
     }
 
-    /// The snapshot as a status message, and the health of each entry.
+    /// The snapshot as a status message.
     pub(crate) fn status(&self) -> Status {
-        let snapshot = self.snapshot();
-        let mut entries = vec![whole(&snapshot)];
-        entries.extend(snapshot.cameras.iter().map(camera_entry));
-        entries.extend(snapshot.targets.iter().map(target_entry));
-        Status {
-            stamp: self.clock.now(),
-            entries,
-        }
-    }
-}
-
-fn whole(snapshot: &Snapshot) -> StatusEntry {
-    let cameras = snapshot
-        .cameras
-        .iter()
-        .map(|camera| (camera.health, &camera.message));
-    let targets = snapshot
-        .targets
-        .iter()
-        .map(|target| (target.health, &target.message));
-    let worst = cameras.chain(targets).max_by_key(|(health, _)| *health);
-    let (health, message) = worst.map_or((Health::Ok, String::new()), |(health, message)| {
-        (health, message.clone())
-    });
-    StatusEntry {
-        name: "concert".to_owned(),
-        health,
-        message,
-        values: vec![
-            ("policy".to_owned(), snapshot.policy.clone()),
-            ("policy_hash".to_owned(), snapshot.policy_hash.clone()),
-            ("seconds".to_owned(), format!("{:.1}", snapshot.seconds)),
-        ],
-    }
-}
-
-fn camera_entry(camera: &CameraSnapshot) -> StatusEntry {
-    let counts = &camera.counts;
-    let values = [
-        ("arrived", counts.arrived),
-        ("processed", counts.processed),
-        ("refused", counts.refused),
-        ("duplicate", counts.duplicate),
-        ("superseded", counts.superseded),
-        ("too_old", counts.too_old),
-        ("backward_stamps", counts.backward_stamps),
-        ("stamp_steps", counts.stamp_steps),
-        ("format_changes", counts.format_changes),
-        ("interruptions", counts.interruptions),
-    ];
-    let mut values: Vec<_> = values
-        .map(|(name, count)| (name.to_owned(), count.to_string()))
-        .into();
-    values.push(("rate_hz".to_owned(), format!("{:.1}", camera.rate_hz)));
-    StatusEntry {
-        name: format!("camera/{}", camera.camera),
-        health: camera.health,
-        message: camera.message.clone(),
-        values,
-    }
-}
-
-fn target_entry(target: &TargetSnapshot) -> StatusEntry {
-    let outcomes = crate::counts::Outcome::ALL.iter();
-    let mut values: Vec<(String, String)> = outcomes
-        .map(|&outcome| {
-            (
-                outcome.name().to_owned(),
-                target.outcomes.of(outcome).to_string(),
-            )
-        })
-        .collect();
-    let more = [
-        ("published", target.published.to_string()),
-        ("superseded", target.superseded.to_string()),
-        ("lost_on_bus", target.lost_on_bus.to_string()),
-        ("rate_hz", format!("{:.1}", target.rate_hz)),
-        (
-            "latency_p50_millis",
-            format!("{:.3}", target.latency.p50_millis),
-        ),
-        (
-            "latency_p99_millis",
-            format!("{:.3}", target.latency.p99_millis),
-        ),
-    ];
-    values.extend(more.map(|(name, value)| (name.to_owned(), value)));
-    StatusEntry {
-        name: format!("target/{}", target.key),
-        health: target.health,
-        message: target.message.clone(),
-        values,
+        Status::of(&self.snapshot(), self.clock.now())
     }
 }
 

@@ -13,6 +13,8 @@ pub struct Snapshot {
     pub policy: String,
     /// Its hash, 64 hexadecimal digits.
     pub policy_hash: String,
+    /// Times that another pipeline took over since the start.
+    pub swaps: u64,
     /// Seconds since the start.
     pub seconds: f64,
     /// One entry per camera.
@@ -21,7 +23,8 @@ pub struct Snapshot {
     pub encoders: Vec<EncoderSnapshot>,
     /// Preprocessing, over all contracts and cameras.
     pub preprocess: Percentiles,
-    /// One entry per camera and target, most important first.
+    /// One entry per camera and target, most important first; then those of
+    /// earlier policies, which ended.
     pub targets: Vec<TargetSnapshot>,
 }
 
@@ -51,6 +54,8 @@ pub struct CameraSnapshot {
 pub struct EncoderSnapshot {
     /// Source.
     pub source: String,
+    /// Whether the policy does not have it any more.
+    pub ended: bool,
     /// Time of a run; `count` is the number of runs.
     pub run: Percentiles,
 }
@@ -68,9 +73,13 @@ pub struct TargetSnapshot {
     pub health: Health,
     /// Why, in one line.
     pub message: String,
+    /// Whether the policy does not have it any more.
+    pub ended: bool,
+    /// Frames of its camera that were processed while it was in the policy.
+    pub frames: u64,
     /// Outputs a second, over the last few.
     pub rate_hz: f64,
-    /// What became of the target on every processed frame.
+    /// What became of the target on each of those frames.
     pub outcomes: OutcomeCounts,
     /// Outputs that the bus took.
     pub published: u64,
@@ -107,11 +116,7 @@ impl Snapshot {
             }
         }
         for target in &self.targets {
-            let processed = self
-                .cameras
-                .iter()
-                .find(|camera| camera.camera == target.camera);
-            let processed = processed.map_or(0, |camera| camera.counts.processed);
+            let processed = target.frames;
             if target.outcomes.total() != processed {
                 let sum = target.outcomes.total();
                 return Err(format!(

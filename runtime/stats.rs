@@ -1,11 +1,14 @@
 //! Figures of a running runtime: exact counts and histograms.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::counts::{CameraCounts, OutcomeCounts};
+use crate::generation::Generation;
+use crate::output::Origin;
 use crate::pipeline::StepReport;
 
 /// A histogram of durations, 1 µs to 60 s, two significant digits. Longer ones
@@ -76,9 +79,13 @@ pub(crate) struct CameraStats {
     pub(crate) step: DurationHistogram,
 }
 
-/// Figures of one target of one camera.
-#[derive(Debug, Clone, Default)]
+/// Figures of one target of one camera, over all policies it was in.
+#[derive(Debug, Clone)]
 pub(crate) struct TargetStats {
+    pub(crate) camera: usize,
+    /// Who makes it, or made it last.
+    pub(crate) origin: Arc<Origin>,
+    pub(crate) presence: Presence,
     pub(crate) outcomes: OutcomeCounts,
     pub(crate) read: DurationHistogram,
     /// From the frame's arrival to the bus having taken the output.
@@ -88,46 +95,159 @@ pub(crate) struct TargetStats {
     /// Outputs whose stamp lay in the future or over an hour back.
     pub(crate) foreign_stamps: u64,
     pub(crate) published: u64,
+    /// Outputs that a newer one replaced before the publisher came to them.
+    pub(crate) superseded: u64,
     pub(crate) lost_on_bus: u64,
     pub(crate) last_published: Option<Duration>,
     pub(crate) publish_interval: Option<Duration>,
+}
+
+impl TargetStats {
+    fn new(camera: usize, origin: Arc<Origin>) -> Self {
+        Self {
+            camera,
+            origin,
+            presence: Presence::default(),
+            outcomes: OutcomeCounts::default(),
+            read: DurationHistogram::default(),
+            latency: DurationHistogram::default(),
+            age: DurationHistogram::default(),
+            foreign_stamps: 0,
+            published: 0,
+            superseded: 0,
+            lost_on_bus: 0,
+            last_published: None,
+            publish_interval: None,
+        }
+    }
+}
+
+/// Which of a camera's processed frames fell into the policies that something
+/// was in.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Presence {
+    /// Frames processed until it left the last time.
+    before: u64,
+    /// How many frames were processed when it joined, while it is there.
+    since: Option<u64>,
+    joined: bool,
+}
+
+impl Presence {
+    fn join(&mut self, processed: u64) {
+        self.since = Some(processed);
+        self.joined = true;
+    }
+
+    fn leave(&mut self, processed: u64) {
+        if let Some(since) = self.since.take() {
+            self.before += processed - since;
+        }
+    }
+
+    /// Frames processed while it was there, of `processed` in all.
+    pub(crate) fn frames(&self, processed: u64) -> u64 {
+        self.before + self.since.map_or(0, |since| processed - since)
+    }
+
+    /// Whether it was there once and is no more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.joined && self.since.is_none()
+    }
+}
+
+/// Figures of one source encoder, over all policies it was in.
+#[derive(Debug, Clone)]
+pub(crate) struct EncoderStats {
+    pub(crate) source: String,
+    pub(crate) run: DurationHistogram,
 }
 
 /// All figures; one lock around it, taken a few times per frame.
 #[derive(Debug, Default)]
 pub(crate) struct Stats {
     pub(crate) cameras: Vec<CameraStats>,
-    /// Per camera, per target.
-    pub(crate) targets: Vec<Vec<TargetStats>>,
-    pub(crate) encoders: Vec<DurationHistogram>,
+    /// Every target of every camera that is in the policy, was, or is about to be.
+    pub(crate) targets: Vec<TargetStats>,
+    pub(crate) encoders: Vec<EncoderStats>,
     pub(crate) preprocess: DurationHistogram,
+    /// Exchanges of the pipeline since the start.
+    pub(crate) swaps: u64,
 }
 
 impl Stats {
-    pub(crate) fn new(cameras: usize, targets: usize, encoders: usize) -> Self {
+    pub(crate) fn new(cameras: usize) -> Self {
         Self {
             cameras: vec![CameraStats::default(); cameras],
-            targets: vec![vec![TargetStats::default(); targets]; cameras],
-            encoders: vec![DurationHistogram::default(); encoders],
-            preprocess: DurationHistogram::default(),
+            ..Self::default()
         }
     }
 
-    pub(crate) fn note_step(&mut self, camera: usize, report: &StepReport) {
+    /// The record of a target: the one it had, or a new one.
+    pub(crate) fn admit_target(&mut self, camera: usize, origin: &Arc<Origin>) -> usize {
+        let same = |known: &TargetStats| known.camera == camera && known.origin.key == origin.key;
+        let known = self.targets.iter().position(same);
+        known.unwrap_or_else(|| {
+            self.targets
+                .push(TargetStats::new(camera, Arc::clone(origin)));
+            self.targets.len() - 1
+        })
+    }
+
+    /// The record of an encoder: the one its source had, or a new one.
+    pub(crate) fn admit_encoder(&mut self, source: &str) -> usize {
+        let known = self
+            .encoders
+            .iter()
+            .position(|known| known.source == source);
+        known.unwrap_or_else(|| {
+            self.encoders.push(EncoderStats {
+                source: source.to_owned(),
+                run: DurationHistogram::default(),
+            });
+            self.encoders.len() - 1
+        })
+    }
+
+    /// Between two frames: `new` takes the place of `old`.
+    pub(crate) fn exchange(&mut self, old: Option<&Generation>, new: &Generation) {
+        let old = old.map_or(&[][..], |old| &old.records);
+        for &record in old.iter().filter(|record| !new.records.contains(record)) {
+            let target = &mut self.targets[record];
+            let processed = self.cameras[target.camera].counts.processed;
+            target.presence.leave(processed);
+        }
+        for (&record, origin) in new.records.iter().zip(&new.origins) {
+            let target = &mut self.targets[record];
+            target.origin = Arc::clone(origin);
+            if !old.contains(&record) {
+                let processed = self.cameras[target.camera].counts.processed;
+                target.presence.join(processed);
+            }
+        }
+    }
+
+    pub(crate) fn note_step(
+        &mut self,
+        generation: &Generation,
+        camera: usize,
+        report: &StepReport,
+    ) {
         let stats = &mut self.cameras[camera];
         stats.counts.processed += 1;
         stats.wait.record(report.wait);
         stats.step.record(report.total);
-        let targets = self.targets[camera].iter_mut();
-        for ((target, outcome), read) in targets.zip(&report.outcomes).zip(&report.read) {
+        let records = generation.records_of(camera).iter();
+        for ((&record, outcome), read) in records.zip(&report.outcomes).zip(&report.read) {
+            let target = &mut self.targets[record];
             target.outcomes.add(*outcome);
             if let Some(read) = read {
                 target.read.record(*read);
             }
         }
-        for (encoder, time) in self.encoders.iter_mut().zip(&report.encode) {
+        for (&record, time) in generation.encoders.iter().zip(&report.encode) {
             if let Some(time) = time {
-                encoder.record(*time);
+                self.encoders[record].run.record(*time);
             }
         }
         for time in report.preprocess.iter().flatten() {

@@ -3,6 +3,8 @@
 
 use serde::Serialize;
 
+use crate::counts::Outcome;
+use crate::snapshot::{CameraSnapshot, Snapshot, TargetSnapshot};
 use crate::time::Timestamp;
 
 /// How well something is; ordered from best to worst, with the numbers of
@@ -45,4 +47,100 @@ pub struct Status {
 
 fn as_nanos<S: serde::Serializer>(stamp: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_i64(stamp.nanos())
+}
+
+impl Status {
+    /// What a snapshot says, as a status of this moment.
+    #[must_use]
+    pub fn of(snapshot: &Snapshot, stamp: Timestamp) -> Self {
+        let mut entries = vec![whole(snapshot)];
+        entries.extend(snapshot.cameras.iter().map(camera_entry));
+        entries.extend(snapshot.targets.iter().map(target_entry));
+        Self { stamp, entries }
+    }
+}
+
+fn whole(snapshot: &Snapshot) -> StatusEntry {
+    let cameras = snapshot
+        .cameras
+        .iter()
+        .map(|camera| (camera.health, &camera.message));
+    let targets = snapshot
+        .targets
+        .iter()
+        .map(|target| (target.health, &target.message));
+    let worst = cameras.chain(targets).max_by_key(|(health, _)| *health);
+    let (health, message) = worst.map_or((Health::Ok, String::new()), |(health, message)| {
+        (health, message.clone())
+    });
+    StatusEntry {
+        name: "concert".to_owned(),
+        health,
+        message,
+        values: vec![
+            ("policy".to_owned(), snapshot.policy.clone()),
+            ("policy_hash".to_owned(), snapshot.policy_hash.clone()),
+            ("swaps".to_owned(), snapshot.swaps.to_string()),
+            ("seconds".to_owned(), format!("{:.1}", snapshot.seconds)),
+        ],
+    }
+}
+
+fn camera_entry(camera: &CameraSnapshot) -> StatusEntry {
+    let counts = &camera.counts;
+    let values = [
+        ("arrived", counts.arrived),
+        ("processed", counts.processed),
+        ("refused", counts.refused),
+        ("duplicate", counts.duplicate),
+        ("superseded", counts.superseded),
+        ("too_old", counts.too_old),
+        ("backward_stamps", counts.backward_stamps),
+        ("stamp_steps", counts.stamp_steps),
+        ("format_changes", counts.format_changes),
+        ("interruptions", counts.interruptions),
+    ];
+    let mut values: Vec<_> = values
+        .map(|(name, count)| (name.to_owned(), count.to_string()))
+        .into();
+    values.push(("rate_hz".to_owned(), format!("{:.1}", camera.rate_hz)));
+    StatusEntry {
+        name: format!("camera/{}", camera.camera),
+        health: camera.health,
+        message: camera.message.clone(),
+        values,
+    }
+}
+
+fn target_entry(target: &TargetSnapshot) -> StatusEntry {
+    let outcomes = Outcome::ALL.iter();
+    let mut values: Vec<(String, String)> = outcomes
+        .map(|&outcome| {
+            (
+                outcome.name().to_owned(),
+                target.outcomes.of(outcome).to_string(),
+            )
+        })
+        .collect();
+    let more = [
+        ("published", target.published.to_string()),
+        ("superseded", target.superseded.to_string()),
+        ("lost_on_bus", target.lost_on_bus.to_string()),
+        ("rate_hz", format!("{:.1}", target.rate_hz)),
+        (
+            "latency_p50_millis",
+            format!("{:.3}", target.latency.p50_millis),
+        ),
+        (
+            "latency_p99_millis",
+            format!("{:.3}", target.latency.p99_millis),
+        ),
+    ];
+    values.extend(more.map(|(name, value)| (name.to_owned(), value)));
+    StatusEntry {
+        name: format!("target/{}", target.key),
+        health: target.health,
+        message: target.message.clone(),
+        values,
+    }
 }

@@ -17,7 +17,7 @@ pub(crate) struct LaneSlots {
     /// One per value that is read of the camera beside its image.
     pub(crate) camera: Vec<Slot>,
     /// Per encoder, per turn, per level.
-    levels: Vec<Vec<Vec<Slot>>>,
+    pub(crate) levels: Vec<Vec<Vec<Slot>>>,
     /// One per readout.
     pub(crate) readouts: Vec<Slot>,
 }

@@ -16,6 +16,7 @@ use crate::pipeline::Pipeline;
 use crate::publish::publish;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
+use crate::swap::Control;
 
 /// How a runtime runs; the defaults are those of a launch file.
 #[derive(Debug, Clone)]
@@ -46,6 +47,7 @@ impl Default for RunSettings {
 /// publishes. Dropping it stops it.
 pub struct Runtime {
     shared: Arc<Shared>,
+    control: Control,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -72,19 +74,20 @@ impl Runtime {
         let names = cameras.iter().map(|(name, _)| name.clone()).collect();
         let shared = Arc::new(Shared::new(&pipeline, names, clock, settings.frames));
         let mut runtime = Self {
+            control: Control::new(Arc::clone(&shared), &pipeline),
             shared: Arc::clone(&shared),
             threads: Vec::new(),
         };
         let publishing = Arc::clone(&shared);
         let period = settings.status_period;
         runtime.spawn("publish", move || {
+            let _closes = ClosePublisher(Arc::clone(&publishing));
             publish(&publishing, bus.as_mut(), period)
         })?;
         let perceiving = Arc::clone(&shared);
-        let mut pipeline = pipeline;
         runtime.spawn("perceive", move || {
             let _closes = CloseOnExit(Arc::clone(&perceiving));
-            perceive(&perceiving, &mut pipeline, settings.max_wait);
+            perceive(&perceiving, pipeline, settings.max_wait);
         })?;
         for (index, (name, mut camera)) in cameras.into_iter().enumerate() {
             let shared = Arc::clone(&shared);
@@ -104,6 +107,12 @@ impl Runtime {
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.shared.perceive_over.load(Ordering::Acquire)
+    }
+
+    /// What changes the policy while it runs, for any thread.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        self.control.clone()
     }
 
     /// The figures now.
@@ -137,11 +146,22 @@ impl Drop for Runtime {
     }
 }
 
+/// Lets who swaps go on also where the publisher thread panicked.
+struct ClosePublisher(Arc<Shared>);
+
+impl Drop for ClosePublisher {
+    fn drop(&mut self) {
+        self.0.announce.close();
+    }
+}
+
 /// Lets the other threads end also where the perceive thread panicked.
 struct CloseOnExit(Arc<Shared>);
 
 impl Drop for CloseOnExit {
     fn drop(&mut self) {
+        self.0.exchange.close();
+        self.0.tap.close();
         self.0.mailbox.close();
         self.0.perceive_over.store(true, Ordering::Release);
     }

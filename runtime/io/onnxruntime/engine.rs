@@ -100,6 +100,10 @@ impl Engine for OrtEngine {
         text
     }
 
+    fn sibling(&self) -> Box<dyn Engine> {
+        Box::new(OrtEngine::sibling(self))
+    }
+
     fn slot(&mut self, spec: &TensorSpec) -> Result<Slot, EngineError> {
         let slot = Slot(self.slots.len());
         self.slots.push(Arc::new(SlotMemory::new(spec)?));
@@ -140,9 +144,9 @@ impl Engine for OrtEngine {
                 reason: "there is none".to_owned(),
             });
         }
-        let session = self.sessions.load(file, &self.chain)?;
+        let (session, shared) = self.sessions.load(file, &self.chain)?;
         let gate = Arc::clone(&self.gate);
         let network = OrtNetwork::wire(&file.name, session, gate, &self.slots, wirings)?;
-        Ok(Box::new(network))
+        Ok(Box::new(network.shared(shared)))
     }
 }

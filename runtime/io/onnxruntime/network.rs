@@ -27,6 +27,7 @@ pub(super) struct OrtNetwork {
     gate: Arc<Mutex<()>>,
     stop: Arc<Stop>,
     turns: Vec<Turn>,
+    shared: bool,
 }
 
 impl OrtNetwork {
@@ -56,7 +57,14 @@ impl OrtNetwork {
                 asked: AtomicBool::new(false),
             }),
             turns,
+            shared: false,
         })
+    }
+
+    /// Notes whether the session was in use already.
+    pub(super) fn shared(mut self, shared: bool) -> Self {
+        self.shared = shared;
+        self
     }
 }
 
@@ -93,6 +101,10 @@ impl Network for OrtNetwork {
 
     fn placement(&self) -> &Placement {
         &self.session.placement
+    }
+
+    fn is_shared(&self) -> bool {
+        self.shared
     }
 
     fn terminator(&self) -> Arc<dyn Terminator> {

@@ -61,12 +61,13 @@ impl Sessions {
     }
 
     /// Loads `file` on the first provider of `chain` that takes it; what the
-    /// ones before said is kept for [`Sessions::refusals`].
+    /// ones before said is kept for [`Sessions::refusals`]. Also says whether
+    /// another network uses the session already.
     pub(super) fn load(
         &self,
         file: &NetworkFile,
         chain: &[Provider],
-    ) -> Result<Arc<LoadedSession>, EngineError> {
+    ) -> Result<(Arc<LoadedSession>, bool), EngineError> {
         let mut reasons = Vec::new();
         for &provider in chain {
             match self.load_on(file, provider) {
@@ -100,7 +101,7 @@ impl Sessions {
         &self,
         file: &NetworkFile,
         provider: Provider,
-    ) -> Result<Arc<LoadedSession>, String> {
+    ) -> Result<(Arc<LoadedSession>, bool), String> {
         let key = Key {
             sha256: file.sha256.clone(),
             size_bytes: file.bytes.len(),
@@ -108,7 +109,7 @@ impl Sessions {
         };
         let mut loaded = lock(&self.loaded);
         if let Some(session) = loaded.get(&key).and_then(Weak::upgrade) {
-            return Ok(session);
+            return Ok((session, true));
         }
         // `ort` panics on some answers that it does not expect.
         let session = catch_unwind(AssertUnwindSafe(|| open(&self.environment, file, provider)))
@@ -118,7 +119,7 @@ impl Sessions {
         let session = Arc::new(session);
         loaded.retain(|_, session| session.strong_count() > 0);
         loaded.insert(key, Arc::downgrade(&session));
-        Ok(session)
+        Ok((session, false))
     }
 }
 

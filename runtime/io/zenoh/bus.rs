@@ -86,6 +86,14 @@ impl Listeners {
         Some(by_key.get(key)?.load(Ordering::Relaxed))
     }
 
+    fn remove(&self, key: &str) {
+        let mut by_key = self
+            .by_key
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        by_key.remove(key);
+    }
+
     fn add(&self, key: &str) -> Arc<AtomicBool> {
         let mut by_key = self
             .by_key
@@ -249,6 +257,28 @@ impl Bus for ZenohBus {
 
     fn has_subscriber(&self, key: &str) -> Option<bool> {
         self.listeners.has_subscriber(key)
+    }
+
+    fn announce(&mut self, keys: &[Arc<str>]) -> Result<(), BusError> {
+        let fault = |key: &str, error: ZenohError| BusError {
+            key: key.to_owned(),
+            reason: error.to_string(),
+        };
+        keys.iter()
+            .try_for_each(|key| self.declare(key).map_err(|error| fault(key, error)))
+    }
+
+    fn withdraw(&mut self, keys: &[Arc<str>]) {
+        for key in keys {
+            for key in [key.to_string(), format!("{key}/{CAMERA_INFO_KEY}")] {
+                if let Some(publisher) = self.publishers.remove(&key) {
+                    self.listeners.remove(&key);
+                    if let Err(error) = publisher.undeclare().wait() {
+                        tracing::debug!("withdrawing {}/{key}: {error}", self.prefix);
+                    }
+                }
+            }
+        }
     }
 
     /// Withdraws the token first, so that everybody sees us go, then closes

@@ -1,0 +1,244 @@
+//! Copies of frames and representations for one thread that learns from them.
+//!
+//! The perceive thread never waits for that thread and copies nothing that it
+//! has not asked for: where nobody is waiting for an observation, offering one
+//! is an atomic read.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, TryLockError};
+use std::time::Duration;
+
+use crate::clock::{Clock, lock};
+use crate::frame::Frame;
+use crate::pipeline::Pipeline;
+use crate::shared::Shared;
+
+/// What an [`Observer`] gets copies of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObservationRequest {
+    /// Name of the camera, as in the launch file; `None` for any.
+    pub camera: Option<String>,
+    /// Source and level of each representation. An observation has all of them,
+    /// of the same frame, or there is none.
+    pub levels: Vec<(String, String)>,
+    /// Whether only frames count that carry measured depth.
+    pub needs_depth: bool,
+    /// Least time between the frames of two observations (monotonic).
+    pub least_interval: Duration,
+}
+
+/// A frame, and what encoders made of it.
+#[derive(Debug, Clone)]
+pub struct Observation {
+    /// Index of the camera, in the order of the launch file.
+    pub camera: usize,
+    /// The frame; its pixels and depth are shared, not copied.
+    pub frame: Frame,
+    /// As many as were asked for, in that order.
+    pub levels: Vec<ObservedLevel>,
+    /// How long the perceive thread was held up to make this copy.
+    pub took: Duration,
+}
+
+/// One level of the representation that one encoder made of the frame.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ObservedLevel {
+    /// The source.
+    pub source: String,
+    /// The level.
+    pub level: String,
+    /// SHA-256 of the encoder that made it, 64 hexadecimal digits.
+    pub sha256: String,
+    /// Shape, outermost axis first.
+    pub shape: Vec<usize>,
+    /// Values, row-major.
+    pub values: Vec<f32>,
+}
+
+/// Gets observations, one at a time, the newest there is when it asks. Made by
+/// `Control::observe`; dropping it ends the copying.
+pub struct Observer {
+    shared: Arc<Shared>,
+    number: u64,
+}
+
+impl Observer {
+    pub(crate) fn new(shared: Arc<Shared>, request: ObservationRequest) -> Self {
+        let number = shared.tap.open(request);
+        Self { shared, number }
+    }
+
+    /// Waits up to `timeout` for the next frame that fits the request. `None`
+    /// where none came, where another observer took this one's place, or where
+    /// the runtime stops.
+    #[must_use]
+    pub fn next(&self, timeout: Duration) -> Option<Observation> {
+        self.shared.tap.take(self.number, timeout)
+    }
+
+    /// Hands an observation back, so that its memory is used again.
+    pub fn recycle(&self, observation: Observation) {
+        lock(&self.shared.tap.state).spare = Some(observation);
+    }
+}
+
+impl Drop for Observer {
+    fn drop(&mut self) {
+        self.shared.tap.end(self.number);
+    }
+}
+
+/// Between the perceive thread and the observer.
+#[derive(Debug, Default)]
+pub(crate) struct Tap {
+    /// Whether the observer is waiting for an observation.
+    hungry: AtomicBool,
+    state: Mutex<TapState>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct TapState {
+    /// Number of the newest observer.
+    number: u64,
+    request: Option<ObservationRequest>,
+    made: Option<Observation>,
+    spare: Option<Observation>,
+    /// Arrival of the last frame that was observed.
+    last: Option<Duration>,
+    closed: bool,
+}
+
+impl Tap {
+    fn open(&self, request: ObservationRequest) -> u64 {
+        let mut state = lock(&self.state);
+        state.number += 1;
+        state.request = Some(request);
+        state.made = None;
+        state.last = None;
+        self.changed.notify_all();
+        state.number
+    }
+
+    fn end(&self, number: u64) {
+        let mut state = lock(&self.state);
+        if state.number == number {
+            state.request = None;
+            state.made = None;
+            state.spare = None;
+            self.hungry.store(false, Ordering::Release);
+        }
+    }
+
+    /// No observation will come any more.
+    pub(crate) fn close(&self) {
+        lock(&self.state).closed = true;
+        self.hungry.store(false, Ordering::Release);
+        self.changed.notify_all();
+    }
+
+    fn take(&self, number: u64, timeout: Duration) -> Option<Observation> {
+        let mut state = lock(&self.state);
+        if state.closed || state.number != number {
+            return None;
+        }
+        self.hungry.store(true, Ordering::Release);
+        let waiting =
+            |state: &mut TapState| state.made.is_none() && !state.closed && state.number == number;
+        state = match self.changed.wait_timeout_while(state, timeout, waiting) {
+            Ok((state, _)) => state,
+            Err(poisoned) => poisoned.into_inner().0,
+        };
+        if state.number != number {
+            return None;
+        }
+        self.hungry.store(false, Ordering::Release);
+        state.made.take()
+    }
+
+    /// Called by the perceive thread after each step: makes a copy where the
+    /// observer waits for one and this frame fits; gives up rather than wait.
+    pub(crate) fn offer(
+        &self,
+        camera: (usize, &str),
+        frame: &Frame,
+        pipeline: &mut Pipeline,
+        clock: &dyn Clock,
+    ) {
+        if !self.hungry.load(Ordering::Acquire) {
+            return;
+        }
+        let mut state = match self.state.try_lock() {
+            Ok(state) => state,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return,
+        };
+        let TapState {
+            request: Some(request),
+            made: made @ None,
+            spare,
+            last,
+            ..
+        } = &mut *state
+        else {
+            return;
+        };
+        if !request.fits(camera.1, frame, *last) {
+            return;
+        }
+        let began = clock.monotonic();
+        let mut levels = spare.take().map(|spare| spare.levels).unwrap_or_default();
+        levels.resize_with(request.levels.len(), ObservedLevel::default);
+        let wanted = request.levels.iter().zip(&mut levels);
+        let whole = wanted
+            .map(|((source, level), copy)| copy.take(pipeline, camera.0, source, level))
+            .all(|copied| copied.is_some());
+        let observation = Observation {
+            camera: camera.0,
+            frame: frame.clone(),
+            levels,
+            took: clock.monotonic().saturating_sub(began),
+        };
+        if !whole {
+            *spare = Some(observation);
+            return;
+        }
+        *made = Some(observation);
+        *last = Some(frame.arrived);
+        self.hungry.store(false, Ordering::Release);
+        drop(state);
+        self.changed.notify_all();
+    }
+}
+
+impl ObservationRequest {
+    fn fits(&self, camera: &str, frame: &Frame, last: Option<Duration>) -> bool {
+        let due = last.is_none_or(|last| frame.arrived >= last + self.least_interval);
+        let this = self.camera.as_ref().is_none_or(|name| name == camera);
+        due && this && (frame.depth.is_some() || !self.needs_depth)
+    }
+}
+
+impl ObservedLevel {
+    /// Fills this from the pipeline, reusing its memory.
+    fn take(
+        &mut self,
+        pipeline: &mut Pipeline,
+        camera: usize,
+        source: &str,
+        level: &str,
+    ) -> Option<()> {
+        let copy = pipeline.copy_level(camera, source, level, &mut self.values)?;
+        for (text, new) in [
+            (&mut self.source, source),
+            (&mut self.level, level),
+            (&mut self.sha256, copy.sha256),
+        ] {
+            text.clear();
+            text.push_str(new);
+        }
+        self.shape.clear();
+        self.shape.extend_from_slice(copy.shape);
+        Some(())
+    }
+}

@@ -1,0 +1,260 @@
+//! Changing the policy while it runs: another pipeline, prepared beside the
+//! running one, takes its place between two frames.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, TryLockError};
+use std::time::Duration;
+
+use concert_models::EngineError;
+use serde::Serialize;
+
+use crate::bus::BusError;
+use crate::clock::lock;
+use crate::generation::Generation;
+use crate::observation::{ObservationRequest, Observer};
+use crate::pipeline::{Pipeline, Preparer, TakenOver};
+use crate::plan::Plan;
+use crate::rendezvous::Unanswered;
+use crate::shared::Shared;
+use crate::snapshot::Snapshot;
+
+/// How long the perceive thread may take to come between two frames, and the
+/// publisher to declare keys.
+const TAKE_LIMIT: Duration = Duration::from_secs(10);
+
+/// Changes what a running runtime computes, and looks into it. Cheap to clone,
+/// for any thread; holds no thread and keeps none from ending.
+#[derive(Clone)]
+pub struct Control {
+    shared: Arc<Shared>,
+    workplace: Arc<Mutex<Workplace>>,
+}
+
+/// What only one swap at a time may use.
+struct Workplace {
+    preparer: Preparer,
+    plan: Arc<Plan>,
+}
+
+/// Why a swap did not take place; the policy that ran goes on as if nothing had
+/// been asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SwapError {
+    /// One swap at a time.
+    #[error("busy: another swap is being prepared")]
+    Busy,
+    /// The runtime ends, or came to its end.
+    #[error("the runtime is stopping")]
+    Stopping,
+    /// The new pipeline could not be prepared.
+    #[error(transparent)]
+    Prepare(#[from] EngineError),
+    /// Preparing the new pipeline panicked.
+    #[error("preparing the policy {policy} panicked")]
+    Panicked {
+        /// The new policy.
+        policy: String,
+    },
+    /// The new keys could not be declared.
+    #[error("the bus refused the new keys: {0}")]
+    Bus(BusError),
+    /// A thread of the runtime hangs.
+    #[error("the {thread} thread did not come to it within {limit:?}")]
+    NotTaken {
+        /// `perceive` or `publish`.
+        thread: &'static str,
+        /// How long was waited.
+        limit: Duration,
+    },
+}
+
+/// What a swap did.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SwapReport {
+    /// Name of the policy that ran before.
+    pub old_policy: String,
+    /// Its hash, 64 hexadecimal digits.
+    pub old_hash: String,
+    /// Name of the policy that runs now.
+    pub new_policy: String,
+    /// Its hash, 64 hexadecimal digits.
+    pub new_hash: String,
+    /// Loading, wiring and warming the new pipeline, beside the old one.
+    pub prepared_millis: f64,
+    /// How long the perceive thread was held up between two frames.
+    pub exchange_millis: f64,
+    /// Networks that the new pipeline shares with the old one.
+    pub reused_networks: Vec<String>,
+    /// Networks that were loaded for it.
+    pub loaded_networks: Vec<String>,
+    /// Keys below the prefix that are published from now on.
+    pub added: Vec<String>,
+    /// Keys below the prefix that are not published any more.
+    pub removed: Vec<String>,
+    /// What looks back in time and goes on without warming again.
+    pub kept: Vec<String>,
+    /// What looks back in time and warms again, as after a start.
+    pub warming: Vec<String>,
+    /// Per camera, the sequence number of the last frame that the old policy
+    /// took; `None` where it took none. All later ones are the new policy's.
+    pub last_sequence: Vec<(String, Option<u64>)>,
+}
+
+/// A pipeline for the perceive thread to take.
+pub(crate) struct Offer {
+    pub(crate) pipeline: Pipeline,
+    pub(crate) generation: Arc<Generation>,
+}
+
+/// What the perceive thread gives back for it.
+pub(crate) struct Exchanged {
+    /// The old pipeline: dropping sessions takes time.
+    pub(crate) old: Pipeline,
+    pub(crate) taken: TakenOver,
+    pub(crate) took: Duration,
+    /// Sequence number of the last frame of each camera.
+    pub(crate) last: Vec<Option<u64>>,
+}
+
+impl Control {
+    pub(crate) fn new(shared: Arc<Shared>, pipeline: &Pipeline) -> Self {
+        let workplace = Workplace {
+            preparer: pipeline.preparer(),
+            plan: Arc::clone(pipeline.plan()),
+        };
+        Self {
+            shared,
+            workplace: Arc::new(Mutex::new(workplace)),
+        }
+    }
+
+    /// The plan that runs; waits while a swap is under way.
+    #[must_use]
+    pub fn plan(&self) -> Arc<Plan> {
+        Arc::clone(&lock(&self.workplace).plan)
+    }
+
+    /// The figures now.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        self.shared.snapshot()
+    }
+
+    /// Gets copies of frames and representations from now on, in place of any
+    /// earlier observer.
+    #[must_use]
+    pub fn observe(&self, request: ObservationRequest) -> Observer {
+        Observer::new(Arc::clone(&self.shared), request)
+    }
+
+    /// Prepares `plan` beside the running pipeline, on this thread, and puts it
+    /// in its place between two frames. Networks of equal hash are shared, and
+    /// only new ones are loaded and warmed. No frame is lost: each is the old
+    /// policy's or the new one's. Blocks while it prepares (seconds, where
+    /// networks are large), then for about one frame.
+    ///
+    /// # Errors
+    /// Where anything refuses or fails, with the reason; the old pipeline runs
+    /// on then.
+    pub fn swap(&self, plan: Plan) -> Result<SwapReport, SwapError> {
+        let mut workplace = match self.workplace.try_lock() {
+            Ok(workplace) => workplace,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Err(SwapError::Busy),
+        };
+        if self.shared.stopping() || self.shared.perceive_over.load(Ordering::Acquire) {
+            return Err(SwapError::Stopping);
+        }
+        let began = self.shared.clock.monotonic();
+        let pipeline = workplace.prepare(plan)?;
+        let prepared = self.shared.clock.monotonic().saturating_sub(began);
+        let plan = Arc::clone(pipeline.plan());
+        let networks = pipeline.networks();
+        let before = self.shared.generation();
+        let generation = Generation::of(&pipeline, &mut lock(&self.shared.stats));
+        let generation = Arc::new(generation);
+        self.announce(&generation)?;
+        let exchanged = self.exchange(Offer {
+            pipeline,
+            generation: Arc::clone(&generation),
+        })?;
+        workplace.plan = plan;
+        let Exchanged {
+            old,
+            taken,
+            took,
+            last,
+        } = exchanged;
+        drop(old);
+        let of = |reused: bool| {
+            let these = networks.iter().filter(move |(_, shared)| *shared == reused);
+            these.map(|(name, _)| name.clone()).collect()
+        };
+        let report = SwapReport {
+            old_policy: before.policy.clone(),
+            old_hash: before.policy_hash.clone(),
+            new_policy: generation.policy.clone(),
+            new_hash: generation.policy_hash.clone(),
+            prepared_millis: prepared.as_secs_f64() * 1e3,
+            exchange_millis: took.as_secs_f64() * 1e3,
+            reused_networks: of(true),
+            loaded_networks: of(false),
+            added: missing_in(&generation, &before),
+            removed: missing_in(&before, &generation),
+            kept: taken.kept,
+            warming: taken.warming,
+            last_sequence: self.shared.cameras.iter().cloned().zip(last).collect(),
+        };
+        tracing::info!(
+            old = %report.old_hash, new = %report.new_hash,
+            "{} runs in place of {}; prepared in {:.0} ms, exchanged in {:.2} ms",
+            report.new_policy, report.old_policy, report.prepared_millis, report.exchange_millis
+        );
+        Ok(report)
+    }
+
+    fn announce(&self, generation: &Arc<Generation>) -> Result<(), SwapError> {
+        let wake = || self.shared.generation().outbox.ring();
+        let question = Arc::clone(generation);
+        match self.shared.announce.ask(question, TAKE_LIMIT, &wake) {
+            Ok(declared) => declared.map_err(SwapError::Bus),
+            Err(unanswered) => Err(unanswered.into_error("publish")),
+        }
+    }
+
+    fn exchange(&self, offer: Offer) -> Result<Exchanged, SwapError> {
+        let wake = || self.shared.mailbox.wake();
+        let answer = self.shared.exchange.ask(offer, TAKE_LIMIT, &wake);
+        answer.map_err(|unanswered| unanswered.into_error("perceive"))
+    }
+}
+
+impl Workplace {
+    fn prepare(&self, plan: Plan) -> Result<Pipeline, SwapError> {
+        let policy = plan.policy().to_owned();
+        let prepared = catch_unwind(AssertUnwindSafe(|| self.preparer.prepare(plan)));
+        let prepared = prepared.map_err(|_| SwapError::Panicked { policy })?;
+        Ok(prepared?)
+    }
+}
+
+impl<Q> Unanswered<Q> {
+    fn into_error(self, thread: &'static str) -> SwapError {
+        match self {
+            Unanswered::Closed(_) => SwapError::Stopping,
+            Unanswered::TimedOut(_) => SwapError::NotTaken {
+                thread,
+                limit: TAKE_LIMIT,
+            },
+        }
+    }
+}
+
+/// Keys of `these` that `those` do not have.
+fn missing_in(these: &Generation, those: &Generation) -> Vec<String> {
+    let known = those.keys();
+    let keys = these.keys().into_iter().filter(|key| !known.contains(key));
+    keys.map(|key| key.to_string()).collect()
+}
