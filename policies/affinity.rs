@@ -9,12 +9,15 @@
 //! * [`ahp_affinities`]: affinities from win rates, by the Analytic Hierarchy
 //!   Process.
 
+mod ahp;
 mod csv;
 mod fault;
 mod files;
 mod json;
+mod pickle;
 mod table;
 
+pub use ahp::{AhpError, WIN_RATE_CLIP, WinMatrix, ahp_affinities};
 pub use fault::{TableError, TableFault};
 pub use files::MAX_TABLE_BYTES;
 pub(crate) use table::Row;

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::affinity::fault::{TableError, TableFault};
+use crate::affinity::pickle;
 use crate::affinity::table::{Completeness, TransferTable};
 
 /// Greatest size of a table's file, in bytes (64 MiB): a hundred thousand
@@ -33,7 +34,7 @@ impl TransferTable {
         }
         match files.as_slice() {
             [] => Err(TableError::new("", None, TableFault::Empty)),
-            [(origin, bytes)] => {
+            [(origin, bytes)] if !pickle::looks_like_one(bytes) => {
                 let text = std::str::from_utf8(bytes).map_err(|error| {
                     let valid_up_to = error.valid_up_to();
                     TableError::new(origin, None, TableFault::NotText { valid_up_to })
@@ -44,7 +45,7 @@ impl TransferTable {
                     TransferTable::from_csv(text, origin, completeness)
                 }
             }
-            _ => Err(TableError::new(&files[1].0, None, TableFault::NotAPickle)),
+            _ => pickle::table(&files, completeness),
         }
     }
 }
