@@ -29,7 +29,8 @@ struct RawRow {
 impl TransferTable {
     /// Reads a table from JSON: one object with an array `transfers` of objects
     /// with `target`, `sources` (an array), and, where they are known, `order`,
-    /// `affinity`, `win_vs_task`, `win_vs_pixels`.
+    /// `affinity`, `win_vs_task`, `win_vs_pixels`. Numbers may differ from what
+    /// is written in the last binary digit; those of CSV do not.
     ///
     /// # Errors
     /// The first rule that the text breaks; see [`TableFault`].

@@ -121,6 +121,21 @@ impl Instance {
         Some(sum)
     }
 
+    /// What everything together would be worth if nothing cost anything: no
+    /// roots are worth more.
+    pub(crate) fn ceiling(&self) -> f64 {
+        let rewards = self.rewards.iter().map(|reward| reward.max(0.0));
+        let clients = self
+            .clients
+            .iter()
+            .map(|client| match client.options.len() {
+                0 => 0.0,
+                _ => client.options.value(0).max(0.0),
+            });
+        // A client that is its own root takes no option, but that only adds.
+        rewards.chain(clients).sum()
+    }
+
     /// Greatest sum of values that could matter, for tolerances.
     pub(crate) fn scale(&self) -> f64 {
         let best = |client: &Client| match client.options.len() {

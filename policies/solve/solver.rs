@@ -114,7 +114,7 @@ fn feasible(model: &Model<'_>, found: Found, clock: &Clock<'_>) -> Answer {
     let second = best.runner_up(clock);
     let transfers = model.transfers(&roots);
     let objective = found.worth + model.constant;
-    let bound = found.bound.max(found.worth) + model.constant;
+    let bound = found.bound.min(instance.ceiling()).max(found.worth) + model.constant;
     let mean = |of: fn(&AnswerTransfer) -> Option<f64>| {
         let sum: Option<f64> = transfers.iter().map(of).sum();
         sum.map(|sum| sum / transfers.len() as f64)

@@ -86,3 +86,63 @@ fn the_services_convention_adds_a_hundred_thousandth_per_affordable_idle_root() 
     );
     assert_eq!(service.sources_used, paper.sources_used);
 }
+
+#[test]
+fn published_affinities_sum_to_one_per_target() {
+    for name in ["transfers_16k.csv", "transfers_1k.csv"] {
+        let Some(table) = table(name) else { return };
+        let mut sums = std::collections::BTreeMap::<String, f64>::new();
+        for row in table.rows() {
+            *sums.entry(row.target).or_default() += row.affinity.unwrap_or(0.0);
+        }
+        assert_eq!(sums.len(), 22);
+        for (target, sum) in sums {
+            assert!((sum - 1.0).abs() < 1e-12, "{target} {sum}");
+        }
+    }
+}
+
+/// Ranks of values, ties sharing their mean.
+fn ranks(values: &[f64]) -> Vec<f64> {
+    let rank = |value: &f64| {
+        let below = values.iter().filter(|other| *other < value).count();
+        let same = values.iter().filter(|other| *other == value).count();
+        below as f64 + (same as f64 - 1.0) / 2.0
+    };
+    values.iter().map(rank).collect()
+}
+
+fn correlation(a: &[f64], b: &[f64]) -> f64 {
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let (mean_a, mean_b) = (mean(a), mean(b));
+    let sum = |f: &dyn Fn(f64, f64) -> f64| -> f64 {
+        a.iter()
+            .zip(b)
+            .map(|(a, b)| f(a - mean_a, b - mean_b))
+            .sum()
+    };
+    sum(&|a, b| a * b) / (sum(&|a, _| a * a) * sum(&|_, b| b * b)).sqrt()
+}
+
+#[test]
+fn published_affinities_rank_transfers_as_their_win_rates_do() {
+    // log(p_i / p_self) against the logit of the win rate over `self`.
+    for name in ["transfers_16k.csv", "transfers_1k.csv"] {
+        let Some(table) = table(name) else { return };
+        let own: std::collections::BTreeMap<_, _> = (table.rows())
+            .filter(|row| row.sources == ["self"])
+            .map(|row| (row.target.clone(), row.affinity.expect("an affinity")))
+            .collect();
+        let (mut logs, mut logits) = (Vec::new(), Vec::new());
+        for row in table.rows().filter(|row| row.sources != ["self"]) {
+            let (Some(affinity), Some(win)) = (row.affinity, row.win_vs_task) else {
+                continue;
+            };
+            let win = win.clamp(0.001, 0.999);
+            logs.push((affinity / own[&row.target]).ln());
+            logits.push((win / (1.0 - win)).ln());
+        }
+        let spearman = correlation(&ranks(&logs), &ranks(&logits));
+        assert!((0.965..0.985).contains(&spearman), "{name}: {spearman}");
+    }
+}
