@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use concert_runtime::{Clock, LaneName, Pipeline, Plan, Watch};
 
-pub(crate) use cameras::{cameras, read_bounded};
+pub(crate) use cameras::{cameras, home, read_bounded};
 pub(crate) use engine::EngineChoice;
 #[cfg(not(feature = "zenoh"))]
 pub(crate) use meeting::NO_ZENOH;

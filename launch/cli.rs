@@ -11,7 +11,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use evaluate::{Evaluate, Frames};
 pub use solve::Solve;
 
-use crate::launch_file::{DEFAULT_ENDPOINT, DEFAULT_PREFIX};
+use crate::commands::apartment::Apartment;
+use crate::launch_file::{DEFAULT_ENDPOINT, DEFAULT_PREFIX, DEFAULT_SEED};
 use crate::overrides::Overrides;
 use crate::rules;
 
@@ -97,7 +98,7 @@ pub struct Session {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run the shipped policy on photographs, with a live table
+    /// Run the shipped policy in a simulated home, with a live table
     Demo(Demo),
     /// Run a launch file, or a policy with the default launch
     Serve(Serve),
@@ -118,19 +119,33 @@ pub enum Command {
     Evaluate(Evaluate),
     /// Choose which sources to transfer from, exactly, under a budget
     Solve(Solve),
+    /// A simulated home: write labelled pictures, drive a robot in it, look at it
+    Apartment(Box<Apartment>),
 }
 
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Publishes as `serve` does: look at it with `concert watch` in another terminal.
-The camera is a window that pans over photographs; --image takes yours.")]
+The camera is on a robot that tours a simulated home, which is built first;
+--photographs pans over photographs instead, --image takes your images.
+
+Examples:
+  concert demo
+  concert demo --seed 12              another home
+  concert demo --image ~/kitchen.jpg  what the policy makes of your kitchen")]
 pub struct Demo {
     /// A policy to run instead: a shipped name or a file
     #[arg(long, default_value = "first_light", value_name = "POLICY")]
     pub policy: String,
+    /// The home to tour: the same seed is the same home
+    #[arg(long, value_name = "S", default_value_t = DEFAULT_SEED)]
+    pub seed: u64,
+    /// Pan over the photographs that ship with Concert instead
+    #[arg(long, conflicts_with_all = ["images", "seed"])]
+    pub photographs: bool,
     /// Images to run on instead: a folder, or files; may be repeated
-    #[arg(long = "image", value_name = "PATH")]
+    #[arg(long = "image", value_name = "PATH", conflicts_with = "seed")]
     pub images: Vec<PathBuf>,
     /// Where to publish
     #[command(flatten)]
@@ -140,8 +155,8 @@ pub struct Demo {
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A policy given alone runs on the default launch: the camera of `demo`, the
-processor, published at robot/perception on tcp/127.0.0.1:7448.
+A policy given alone runs on the default launch: a camera that pans over
+photographs, the processor, published at robot/perception on tcp/127.0.0.1:7448.
 
 Examples:
   concert serve launch/robots/front.toml
@@ -287,11 +302,13 @@ Example:
     },
 }
 
-fn key(text: &str) -> Result<String, String> {
+/// A key, or the rule that it breaks.
+pub(crate) fn key(text: &str) -> Result<String, String> {
     rules::key_fault(text).map_or(Ok(text.to_owned()), |rule| Err(rule.to_owned()))
 }
 
-fn endpoint(text: &str) -> Result<String, String> {
+/// An endpoint, or the rule that it breaks.
+pub(crate) fn endpoint(text: &str) -> Result<String, String> {
     rules::endpoint_fault(text).map_or(Ok(text.to_owned()), |rule| Err(rule.to_owned()))
 }
 

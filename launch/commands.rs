@@ -1,5 +1,6 @@
 //! One file per command.
 
+pub(crate) mod apartment;
 mod check;
 mod doctor;
 mod draw;
@@ -30,5 +31,6 @@ pub(crate) fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Draw(args) => draw::run(&args, &global),
         Command::Evaluate(args) => evaluate::run(&args, &global),
         Command::Solve(args) => solve::run(&args),
+        Command::Apartment(args) => apartment::run(&args, &global),
     }
 }

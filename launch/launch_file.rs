@@ -36,6 +36,9 @@ pub const DEFAULT_ROUTER: &str = "tcp/127.0.0.1:7447";
 /// What the keys of outputs begin with, if nothing else is said.
 pub const DEFAULT_PREFIX: &str = "robot/perception";
 
+/// The home of a camera of kind apartment, if nothing else is said.
+pub const DEFAULT_SEED: u64 = 7;
+
 /// Where a policy runs, on which cameras, and to whom it publishes; checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LaunchFile {

@@ -1,5 +1,6 @@
 //! WHERE Concert runs: launch files, the command line, pictures and tables.
 
+pub mod apartment_camera;
 mod assemble;
 pub mod cli;
 mod commands;
@@ -14,6 +15,7 @@ pub mod photographs;
 pub mod policy_choice;
 pub mod report;
 pub mod rules;
+pub mod simulated_robot;
 pub mod stop;
 pub mod tap;
 pub mod terminal;

@@ -7,6 +7,7 @@ pub mod bus;
 pub mod camera;
 mod capture;
 pub mod clock;
+pub mod commands;
 pub mod counts;
 pub mod failures;
 pub mod fake_camera;

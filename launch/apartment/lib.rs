@@ -51,5 +51,5 @@ pub use robot::{Guidance, Occupancy, Odometry, Robot, RobotConfig, StepReport, T
 pub use scene::Object;
 pub use view::contact_sheet;
 pub use writer::{
-    Arrangement, ColourFormat, DataSetOptions, Progress, Views, Written, write_data_set,
+    Arrangement, ClassCount, ColourFormat, DataSetOptions, Progress, Views, Written, write_data_set,
 };

@@ -209,42 +209,47 @@ impl Home {
     /// `count` viewpoints at `height` (m) and `tilt` (rad, up positive), spread
     /// over the rooms, each in free space and looking along open room.
     pub fn viewpoints(&self, count: usize, height: f32, tilt: f32) -> Vec<Pose> {
+        self.endless_viewpoints(height, tilt).take(count).collect()
+    }
+
+    /// As [`Home::viewpoints`], one after the other without an end.
+    pub(crate) fn endless_viewpoints(
+        &self,
+        height: f32,
+        tilt: f32,
+    ) -> impl Iterator<Item = Pose> + '_ {
         let mut dice = Dice::new(self.seed(), 70);
         let rooms = self.plan().rooms.len();
         let reachable = self.occupancy().reachable(self.plan());
-        (0..count)
-            .map(|index| {
-                // The living room first, then the others in turn.
-                let room = &self.plan().rooms[(index + 1) % rooms];
-                let mut best = (
-                    f32::NEG_INFINITY,
-                    Pose::looking(room.middle().extend(height), 0.0, tilt),
+        (0..).map(move |index: usize| {
+            // The living room first, then the others in turn.
+            let room = &self.plan().rooms[(index + 1) % rooms];
+            let mut best = (
+                f32::NEG_INFINITY,
+                Pose::looking(room.middle().extend(height), 0.0, tilt),
+            );
+            for _ in 0..120 {
+                let at = Vec2::new(
+                    dice.range(room.low.x, room.high.x),
+                    dice.range(room.low.y, room.high.y),
                 );
-                for _ in 0..120 {
-                    let at = Vec2::new(
-                        dice.range(room.low.x, room.high.x),
-                        dice.range(room.low.y, room.high.y),
-                    );
-                    let yaw = dice.range(-std::f32::consts::PI, std::f32::consts::PI);
-                    let cell = self.occupancy().cell(at);
-                    if !cell.is_some_and(|(c, r)| reachable[r * self.occupancy().size().0 + c]) {
-                        continue;
-                    }
-                    // How far one sees, over a fan of rays.
-                    let eye = at.extend(height);
-                    let open: f32 = (-2..=2)
-                        .map(|i| {
-                            self.sight(eye, Vec2::from_angle(yaw + i as f32 * 0.22).extend(tilt))
-                        })
-                        .map(|distance| distance.min(4.5))
-                        .sum();
-                    let score = open + 2.0 * dice.unit();
-                    if score > best.0 {
-                        best = (score, Pose::looking(at.extend(height), yaw, tilt));
-                    }
+                let yaw = dice.range(-std::f32::consts::PI, std::f32::consts::PI);
+                let cell = self.occupancy().cell(at);
+                if !cell.is_some_and(|(c, r)| reachable[r * self.occupancy().size().0 + c]) {
+                    continue;
                 }
-                best.1
-            })
-            .collect()
+                // How far one sees, over a fan of rays.
+                let eye = at.extend(height);
+                let open: f32 = (-2..=2)
+                    .map(|i| self.sight(eye, Vec2::from_angle(yaw + i as f32 * 0.22).extend(tilt)))
+                    .map(|distance| distance.min(4.5))
+                    .sum();
+                let score = open + 2.0 * dice.unit();
+                if score > best.0 {
+                    best = (score, Pose::looking(at.extend(height), yaw, tilt));
+                }
+            }
+            best.1
+        })
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use concert_apartment::{ApartmentError, Home, LightQuality, Randomisation};
 use concert_models::image_file::DecodeLimits;
 use concert_runtime::io::cameras::{
     CommandCamera, CommandOptions, ImageSource, ImagesCamera, ImagesOptions, PanCamera, PanOptions,
@@ -13,6 +14,8 @@ use concert_runtime::io::cameras::{
 use concert_runtime::{Camera, Clock};
 
 use super::Meeting;
+use crate::apartment_camera::{ApartmentCamera, ApartmentOptions};
+use crate::commands::apartment::say_redraws;
 use crate::launch_file::{CameraEntry, CameraKind, LaunchFile};
 use crate::photographs::PHOTOGRAPHS;
 use crate::report::Failure;
@@ -110,26 +113,70 @@ fn open(
             };
             Ok(Box::new(CommandCamera::open(options, clock)?))
         }
-        CameraKind::Zenoh { key, depth_key } => {
-            zenoh_camera(key, depth_key.as_deref(), entry, clock, meeting)
+        CameraKind::Apartment {
+            seed,
+            width,
+            height,
+            field_of_view_degrees,
+            rate_hz,
+            antialias,
+        } => {
+            let options = ApartmentOptions {
+                width: *width,
+                height: *height,
+                field_of_view_degrees: *field_of_view_degrees,
+                rate_hz: *rate_hz,
+                antialias: *antialias,
+                frame_id,
+                ..ApartmentOptions::default()
+            };
+            // Refused before a home is made for nothing.
+            ApartmentCamera::check(&options)?;
+            let home = home(*seed, &Randomisation::default(), LightQuality::Standard)?;
+            Ok(Box::new(ApartmentCamera::open(home, options, clock)?))
         }
+        CameraKind::Zenoh { .. } => zenoh_camera(entry, clock, meeting),
         CameraKind::V4l2 { .. } => v4l2_camera(launch, entry, clock),
     }
 }
 
+/// The home of a seed; shows on a terminal what takes time.
+pub(crate) fn home(
+    seed: u64,
+    randomisation: &Randomisation,
+    light: LightQuality,
+) -> Result<Home, ApartmentError> {
+    // Draws to standard error, and only where that is a terminal.
+    let spinner = indicatif::ProgressBar::new_spinner();
+    spinner.enable_steady_tick(Duration::from_millis(120));
+    spinner.set_message(format!("building and lighting the home of seed {seed}"));
+    let home = Home::generate(seed, randomisation, light);
+    spinner.finish_and_clear();
+    let home = home?;
+    say_redraws(seed, home.redraws());
+    Ok(home)
+}
+
 #[cfg(feature = "zenoh")]
 fn zenoh_camera(
-    key: &str,
-    depth_key: Option<&str>,
     entry: &CameraEntry,
     clock: Arc<dyn Clock>,
     meeting: &Meeting,
 ) -> anyhow::Result<Box<dyn Camera>> {
     use concert_runtime::io::zenoh::{ZenohCamera, ZenohCameraOptions};
 
+    let CameraKind::Zenoh {
+        key,
+        depth_key,
+        camera_info_key,
+    } = entry.kind()
+    else {
+        return Err(anyhow!("not a camera of kind zenoh"));
+    };
     let mut options = ZenohCameraOptions::new(key, entry.frame_id());
     options.intrinsics = entry.intrinsics();
-    options.depth_key = depth_key.map(str::to_owned);
+    options.depth_key.clone_from(depth_key);
+    options.camera_info_key.clone_from(camera_info_key);
     Ok(Box::new(ZenohCamera::open(
         meeting.session(),
         options,
@@ -139,8 +186,6 @@ fn zenoh_camera(
 
 #[cfg(not(feature = "zenoh"))]
 fn zenoh_camera(
-    _key: &str,
-    _depth_key: Option<&str>,
     _entry: &CameraEntry,
     _clock: Arc<dyn Clock>,
     _meeting: &Meeting,

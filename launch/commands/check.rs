@@ -221,10 +221,32 @@ fn camera_text(launch: &LaunchFile, kind: &CameraKind) -> String {
             };
             format!("pan over {which}, {width}x{height} at {rate_hz} Hz")
         }
-        CameraKind::Zenoh { key, depth_key } => match depth_key {
-            None => format!("images from zenoh key {key}"),
-            Some(depth) => format!("images from zenoh key {key}, depth from {depth}"),
-        },
+        CameraKind::Apartment {
+            seed,
+            width,
+            height,
+            field_of_view_degrees,
+            rate_hz,
+            ..
+        } => format!(
+            "tour of the simulated home of seed {seed}, {width}x{height} at {rate_hz} Hz, \
+             {field_of_view_degrees}° wide"
+        ),
+        CameraKind::Zenoh {
+            key,
+            depth_key,
+            camera_info_key,
+        } => {
+            let with = |what: &str, key: &Option<String>| {
+                let key = key.as_ref();
+                key.map_or(String::new(), |key| format!(", {what} from {key}"))
+            };
+            let (depth, info) = (
+                with("depth", depth_key),
+                with("camera info", camera_info_key),
+            );
+            format!("images from zenoh key {key}{depth}{info}")
+        }
         CameraKind::V4l2 {
             device,
             width,

@@ -22,13 +22,16 @@ use crate::stop::Stop;
 use crate::tap::Tap;
 use crate::terminal::{Style, table};
 
-/// Runs the shipped policy (or another) on photographs (or other images); the
-/// table counts as a subscriber, so that everything is computed.
+/// Runs the shipped policy (or another) in a simulated home (or on
+/// photographs, or other images); the table counts as a subscriber, so that
+/// everything is computed.
 pub(crate) fn demo(args: &Demo, global: &Global) -> Result<Report, Failure> {
-    let mut launch = LaunchFile::of_policy(&args.policy);
-    if !args.images.is_empty() {
-        launch = launch.on_images(&args.images, true);
-    }
+    let launch = LaunchFile::of_policy(&args.policy);
+    let launch = match args.images.as_slice() {
+        [] if args.photographs => launch,
+        [] => launch.in_apartment(args.seed),
+        images => launch.on_images(images, true),
+    };
     run(&launch, &args.session, global, true)
 }
 

@@ -38,12 +38,31 @@ pub enum CameraKind {
         /// Frames per second.
         rate_hz: f64,
     },
+    /// A robot that tours a simulated home; its frames carry intrinsics and
+    /// depth.
+    Apartment {
+        /// Picks the home.
+        seed: u64,
+        /// Width, px.
+        width: usize,
+        /// Height, px.
+        height: usize,
+        /// Horizontal field of view, degrees.
+        field_of_view_degrees: f64,
+        /// Frames per second.
+        rate_hz: f64,
+        /// Whether edges are smoothed.
+        antialias: bool,
+    },
     /// Images that another process publishes over zenoh.
     Zenoh {
         /// Key of `sensor_msgs/Image` or `sensor_msgs/CompressedImage`.
         key: String,
         /// Key of `sensor_msgs/Image` with the depth of the same exposures.
         depth_key: Option<String>,
+        /// Key of the `sensor_msgs/CameraInfo` that goes with them; it comes
+        /// before the intrinsics written in the file.
+        camera_info_key: Option<String>,
     },
     /// A camera of the Linux kernel.
     V4l2 {
@@ -91,13 +110,27 @@ impl CameraEntry {
 
 impl CameraKind {
     /// Kinds as they are written, with the keys that each has of its own.
-    pub(super) const KEYS: [(&'static str, &'static [&'static str]); 5] = [
+    pub(super) const KEYS: [(&'static str, &'static [&'static str]); 6] = [
         (
             "images",
             &["intrinsics", "paths", "rate_hz", "repeat", "stamps"],
         ),
         ("pan", &["photographs", "width", "height", "rate_hz"]),
-        ("zenoh", &["intrinsics", "key", "depth_key"]),
+        (
+            "apartment",
+            &[
+                "seed",
+                "width",
+                "height",
+                "field_of_view_degrees",
+                "rate_hz",
+                "antialias",
+            ],
+        ),
+        (
+            "zenoh",
+            &["intrinsics", "key", "depth_key", "camera_info_key"],
+        ),
         (
             "v4l2",
             &["intrinsics", "device", "width", "height", "rate_hz"],
@@ -111,6 +144,7 @@ impl CameraKind {
         match self {
             CameraKind::Images { .. } => "images",
             CameraKind::Pan { .. } => "pan",
+            CameraKind::Apartment { .. } => "apartment",
             CameraKind::Zenoh { .. } => "zenoh",
             CameraKind::V4l2 { .. } => "v4l2",
             CameraKind::Command { .. } => "command",

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::apartment_camera::ApartmentOptions;
+
 use super::{
     CameraEntry, CameraKind, DEFAULT_ENDPOINT, DEFAULT_PREFIX, DEFAULT_ROUTER, LaunchFile,
     Provider, Publish, PublishStyle, ZenohEntry,
@@ -46,6 +48,21 @@ impl LaunchFile {
                 shared_memory: true,
             },
         }
+    }
+
+    /// The same, with a tour through the home of a seed in place of the
+    /// photographs.
+    #[must_use]
+    pub fn in_apartment(mut self, seed: u64) -> LaunchFile {
+        self.cameras[0].kind = CameraKind::Apartment {
+            seed,
+            width: 320,
+            height: 240,
+            field_of_view_degrees: ApartmentOptions::FIELD_OF_VIEW_DEGREES,
+            rate_hz: 30.0,
+            antialias: false,
+        };
+        self
     }
 
     /// The same, with image files and folders in place of the photographs.

@@ -12,14 +12,16 @@ use super::camera::{CameraEntry, CameraKind};
 use super::fault::{LaunchError, LaunchFault, shown};
 use super::raw::{RawCamera, RawLaunch, RawPublish, RawZenoh, Text, Texts};
 use super::{
-    DEFAULT_ENDPOINT, DEFAULT_PREFIX, DEFAULT_ROUTER, LaunchFile, MAX_CAMERAS, MAX_LAUNCH_BYTES,
-    Provider, Publish, PublishStyle, ZenohEntry,
+    DEFAULT_ENDPOINT, DEFAULT_PREFIX, DEFAULT_ROUTER, DEFAULT_SEED, LaunchFile, MAX_CAMERAS,
+    MAX_LAUNCH_BYTES, Provider, Publish, PublishStyle, ZenohEntry,
 };
+use crate::apartment_camera::ApartmentOptions;
 use crate::rules;
 
 const MAX_PATH_BYTES: usize = 4096;
 const MAX_LIST: usize = 1000;
 const DEFAULT_RATE_HZ: f64 = 30.0;
+const MAX_FIELD_OF_VIEW_DEGREES: f64 = 169.0;
 const DEFAULT_HANG_LIMIT: Duration = Duration::from_secs(2);
 
 /// A fault and where it is.
@@ -336,7 +338,7 @@ impl Keys {
         let raw = camera.get_ref();
         let name = raw.name.get_ref();
         let written = raw.kind.get_ref().as_str();
-        if matches!(written, "apartment" | "recording") {
+        if written == "recording" {
             let (camera, kind) = (name.clone(), written.to_owned());
             return at(
                 raw.kind.span(),
@@ -382,17 +384,29 @@ impl Keys {
                 height: self.side("height", &raw.height, 240)?,
                 rate_hz: self.rate_hz(raw)?,
             },
+            "apartment" => CameraKind::Apartment {
+                seed: self.seed(raw)?,
+                width: self.side("width", &raw.width, 320)?,
+                height: self.side("height", &raw.height, 240)?,
+                field_of_view_degrees: self.field_of_view(raw)?,
+                rate_hz: self.rate_hz(raw)?,
+                antialias: raw.antialias.as_ref().is_some_and(|on| *on.get_ref()),
+            },
             "zenoh" => {
                 let key = self.needed("key", &raw.key)?;
                 let subject = format!("key of camera `{}`", self.camera);
                 let key = ruled(&subject, key, rules::key_fault(key.get_ref()))?;
-                let depth_key = raw.depth_key.as_ref().map(|depth_key| {
-                    let subject = format!("depth_key of camera `{}`", self.camera);
-                    ruled(&subject, depth_key, rules::key_fault(depth_key.get_ref()))
-                });
+                let beside = |name: &str, key: &Option<Text>| {
+                    let key = key.as_ref().map(|key| {
+                        let subject = format!("{name} of camera `{}`", self.camera);
+                        ruled(&subject, key, rules::key_fault(key.get_ref()))
+                    });
+                    key.transpose()
+                };
                 CameraKind::Zenoh {
                     key,
-                    depth_key: depth_key.transpose()?,
+                    depth_key: beside("depth_key", &raw.depth_key)?,
+                    camera_info_key: beside("camera_info_key", &raw.camera_info_key)?,
                 }
             }
             "v4l2" => CameraKind::V4l2 {
@@ -437,8 +451,31 @@ impl Keys {
             return Ok(default);
         };
         let key = format!("{key} of camera `{}`", self.camera);
-        let limit = concert_models::Image::MAX_SIDE as i64;
+        let limit = match self.kind {
+            "apartment" => i64::from(concert_apartment::MAX_SIDE),
+            _ => concert_models::Image::MAX_SIDE as i64,
+        };
         Ok(number(&key, written, 16, limit)? as usize)
+    }
+
+    fn seed(&self, raw: &RawCamera) -> Placed<u64> {
+        let Some(seed) = &raw.seed else {
+            return Ok(DEFAULT_SEED);
+        };
+        let key = format!("seed of camera `{}`", self.camera);
+        Ok(number(&key, seed, 0, i64::MAX)? as u64)
+    }
+
+    fn field_of_view(&self, raw: &RawCamera) -> Placed<f64> {
+        let Some(angle) = &raw.field_of_view_degrees else {
+            return Ok(ApartmentOptions::FIELD_OF_VIEW_DEGREES);
+        };
+        let (value, limit) = (*angle.get_ref(), MAX_FIELD_OF_VIEW_DEGREES);
+        if value > 0.0 && value <= limit {
+            return Ok(value);
+        }
+        let key = format!("field_of_view_degrees of camera `{}`", self.camera);
+        at(angle.span(), LaunchFault::Rate { key, value, limit })
     }
 
     fn rate_hz(&self, raw: &RawCamera) -> Placed<f64> {
@@ -469,8 +506,12 @@ fn present(raw: &RawCamera) -> impl Iterator<Item = (&'static str, Range<usize>)
         ("width", span(&raw.width)),
         ("height", span(&raw.height)),
         ("rate_hz", span(&raw.rate_hz)),
+        ("seed", span(&raw.seed)),
+        ("field_of_view_degrees", span(&raw.field_of_view_degrees)),
+        ("antialias", span(&raw.antialias)),
         ("key", span(&raw.key)),
         ("depth_key", span(&raw.depth_key)),
+        ("camera_info_key", span(&raw.camera_info_key)),
         ("device", span(&raw.device)),
         ("command", span(&raw.command)),
     ]

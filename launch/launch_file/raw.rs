@@ -69,6 +69,7 @@ enum RawProvider {
 enum RawKind {
     Images,
     Pan,
+    Apartment,
     Zenoh,
     V4l2,
     Command,
@@ -90,7 +91,8 @@ pub(super) struct RawCamera {
     #[schemars(with = "Option<String>", regex(pattern = "_optical$"))]
     pub(super) frame_id: Option<Text>,
     /// Intrinsics in pixels of the images as they come; not for pan, whose
-    /// photographs were taken by cameras that nobody measured.
+    /// photographs were taken by cameras that nobody measured, nor for
+    /// apartment, which knows its own.
     #[schemars(with = "Option<Intrinsics>")]
     pub(super) intrinsics: Option<Spanned<Intrinsics>>,
     /// images: a folder, a folder with one `*` in the last part, or image files.
@@ -107,13 +109,22 @@ pub(super) struct RawCamera {
     /// pan: photographs to move over; default: those that ship with Concert.
     #[schemars(with = "Option<Vec<String>>")]
     pub(super) photographs: Option<Texts>,
-    /// pan, v4l2: width of the images, px; default: 320 and 640.
+    /// apartment: picks the home; default: 7.
+    #[schemars(with = "Option<u64>")]
+    pub(super) seed: Option<Spanned<i64>>,
+    /// apartment: horizontal field of view, degrees; default: 72.
+    #[schemars(with = "Option<f64>", extend("exclusiveMinimum" = 0, "maximum" = 169))]
+    pub(super) field_of_view_degrees: Option<Spanned<f64>>,
+    /// apartment: smooth edges, which takes half as long again; default: false.
+    #[schemars(with = "Option<bool>")]
+    pub(super) antialias: Option<Spanned<bool>>,
+    /// pan, apartment, v4l2: width of the images, px; default: 320, 320, 640.
     #[schemars(with = "Option<u32>", range(min = 16, max = 16_384))]
     pub(super) width: Option<Spanned<i64>>,
-    /// pan, v4l2: height of the images, px; default: 240 and 480.
+    /// pan, apartment, v4l2: height of the images, px; default: 240, 240, 480.
     #[schemars(with = "Option<u32>", range(min = 16, max = 16_384))]
     pub(super) height: Option<Spanned<i64>>,
-    /// images, pan, v4l2: frames per second; default: 30.
+    /// images, pan, apartment, v4l2: frames per second; default: 30.
     #[schemars(with = "Option<f64>", extend("exclusiveMinimum" = 0, "maximum" = 1000))]
     pub(super) rate_hz: Option<Spanned<f64>>,
     /// zenoh: key of `sensor_msgs/Image` or `sensor_msgs/CompressedImage`.
@@ -123,6 +134,10 @@ pub(super) struct RawCamera {
     /// 32FC1 (m) or 16UC1 (mm), stamped within 20 ms of them; default: none.
     #[schemars(with = "Option<String>")]
     pub(super) depth_key: Option<Text>,
+    /// zenoh: key of the `sensor_msgs/CameraInfo` that goes with the images; it
+    /// comes before `intrinsics`.
+    #[schemars(with = "Option<String>")]
+    pub(super) camera_info_key: Option<Text>,
     /// v4l2: the device file, `/dev/video0`.
     #[schemars(with = "Option<String>")]
     pub(super) device: Option<Text>,

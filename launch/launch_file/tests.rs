@@ -111,12 +111,54 @@ fn a_kind_that_is_unknown_or_comes_later_is_refused() {
     assert_eq!(
         refusal(&with_camera("kind = \"webcam\"")),
         "front.toml:4:8: kind of camera `front` is `webcam`, but must be one of images, pan, \
-         zenoh, v4l2, command"
+         apartment, zenoh, v4l2, command"
     );
     assert_eq!(
-        refusal(&with_camera("kind = \"apartment\"")),
-        "front.toml:4:8: camera `front` is of kind apartment, which comes in a later version"
+        refusal(&with_camera("kind = \"recording\"")),
+        "front.toml:4:8: camera `front` is of kind recording, which comes in a later version"
     );
+}
+
+#[test]
+fn a_home_has_a_seed_and_a_camera_that_can_be() {
+    let launch = accepted(&with_camera("kind = \"apartment\""));
+    let defaults = CameraKind::Apartment {
+        seed: 7,
+        width: 320,
+        height: 240,
+        field_of_view_degrees: 72.0,
+        rate_hz: 30.0,
+        antialias: false,
+    };
+    assert_eq!(*launch.cameras()[0].kind(), defaults);
+    for (written, refused) in [
+        (
+            "seed = -1",
+            "5:8: seed of camera `front` is -1, but must be from 0 to 9223372036854775807",
+        ),
+        (
+            "width = 8192",
+            "5:9: width of camera `front` is 8192, but must be from 16 to 4096",
+        ),
+        (
+            "field_of_view_degrees = 180.0",
+            "5:25: field_of_view_degrees of camera `front` is 180, but must be above 0 and at most 169",
+        ),
+        (
+            "field_of_view_degrees = nan",
+            "5:25: field_of_view_degrees of camera `front` is NaN, but must be above 0 and at most 169",
+        ),
+        (
+            "intrinsics = { fx = 1.0, fy = 1.0, cx = 1.0, cy = 1.0, width = 4, height = 4 }",
+            "5:14: camera `front` of kind apartment has no key `intrinsics`; its own keys are seed, \
+             width, height, field_of_view_degrees, rate_hz, antialias",
+        ),
+    ] {
+        assert_eq!(
+            refusal(&with_camera(&format!("kind = \"apartment\"\n{written}"))),
+            format!("front.toml:{refused}")
+        );
+    }
 }
 
 #[test]
@@ -124,7 +166,7 @@ fn a_key_of_another_kind_is_refused_with_the_keys_of_this_one() {
     assert_eq!(
         refusal(&with_camera("kind = \"zenoh\"\nkey = \"a\"\nwidth = 640")),
         "front.toml:6:9: camera `front` of kind zenoh has no key `width`; its own keys are intrinsics, \
-         key, depth_key"
+         key, depth_key, camera_info_key"
     );
     assert_eq!(
         refusal(&with_camera("kind = \"images\"\nrepeat = true")),

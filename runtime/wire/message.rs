@@ -3,6 +3,7 @@
 use super::cdr::{CdrError, CdrReader, CdrWriter};
 use super::common::Header;
 use super::diagnostic_msgs::DiagnosticArray;
+use super::geometry_msgs::Twist;
 use super::nav_msgs::Odometry;
 use super::sensor_msgs::{CameraInfo, CompressedImage, Image, PointCloud2};
 use super::std_msgs::Float32MultiArray;
@@ -89,6 +90,7 @@ any_message! {
     BoundingBox3DArray(BoundingBox3DArray),
     Odometry(Odometry),
     TfMessage(TfMessage),
+    Twist(Twist),
     Float32MultiArray(Float32MultiArray),
     DiagnosticArray(DiagnosticArray),
 }
@@ -108,7 +110,7 @@ impl AnyMessage<'_> {
             Self::Odometry(message) => &message.header,
             Self::DiagnosticArray(message) => &message.header,
             Self::TfMessage(message) => return message.transforms.first().map(|t| &t.header),
-            Self::Float32MultiArray(_) => return None,
+            Self::Float32MultiArray(_) | Self::Twist(_) => return None,
         })
     }
 }

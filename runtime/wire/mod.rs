@@ -5,6 +5,7 @@ pub mod cdr;
 pub mod common;
 pub mod diagnostic_msgs;
 pub mod encode;
+pub mod geometry_msgs;
 pub mod message;
 pub mod nav_msgs;
 pub mod sensor_msgs;

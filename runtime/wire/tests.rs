@@ -8,6 +8,7 @@ use proptest::prelude::*;
 
 use super::common::{Header, Pose};
 use super::diagnostic_msgs::DiagnosticArray;
+use super::geometry_msgs::Twist;
 use super::nav_msgs::Odometry;
 use super::sensor_msgs::{CameraInfo, CompressedImage, Image, PointCloud2, PointField};
 use super::tf2_msgs::{TfMessage, TransformStamped};
@@ -377,6 +378,10 @@ fn samples() -> Vec<AnyMessage<'static>> {
                 transform: Pose::default(),
             }],
         }),
+        AnyMessage::Twist(Twist {
+            linear: [0.5, 0.0, 0.0],
+            angular: [0.0, 0.0, -0.25],
+        }),
         AnyMessage::DiagnosticArray(DiagnosticArray {
             header,
             status: vec![diagnostic_msgs::DiagnosticStatus {
@@ -394,7 +399,7 @@ fn samples() -> Vec<AnyMessage<'static>> {
 fn every_message_comes_back_as_it_went() {
     let mut bytes = Vec::new();
     let samples = samples();
-    assert_eq!(samples.len(), 11);
+    assert_eq!(samples.len(), 12);
     for sample in samples {
         sample.encode(&mut bytes);
         let back = AnyMessage::decode(sample.message_type(), &bytes).expect("decodes");
@@ -437,7 +442,7 @@ proptest! {
 
     #[test]
     fn a_message_with_one_byte_changed_is_read_or_refused(
-        which in 0_usize..11,
+        which in 0_usize..12,
         at in any::<prop::sample::Index>(),
         byte in any::<u8>(),
     ) {

@@ -39,12 +39,23 @@ impl Tour {
     /// robot can reach and comes back.
     pub fn plan(home: &Home) -> Self {
         let places = home.occupancy().freest_of_rooms(home.plan());
-        let mut left: Vec<Vec2> = places.iter().skip(1).flatten().copied().collect();
         let start = places
             .first()
             .copied()
             .flatten()
             .unwrap_or(home.plan().rooms[0].middle());
+        let left = places.iter().skip(1).flatten().copied().collect();
+        Self::through(home, start, left)
+    }
+
+    /// Plans a tour from `start` (m), where the robot stands, through every
+    /// room that it can reach and back.
+    pub fn plan_from(home: &Home, start: Vec2) -> Self {
+        let places = home.occupancy().freest_of_rooms(home.plan());
+        Self::through(home, start, places.into_iter().flatten().collect())
+    }
+
+    fn through(home: &Home, start: Vec2, mut left: Vec<Vec2>) -> Self {
         let (mut at, mut path) = (start, vec![start]);
         while !left.is_empty() {
             let nearest = (0..left.len())

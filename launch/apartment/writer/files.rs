@@ -12,11 +12,14 @@ pub(super) trait Files {
     fn write(&mut self, path: &Path, bytes: &[u8], frames: u64) -> Result<(), ApartmentError>;
     /// Removes a file, if it is there.
     fn remove(&mut self, path: &Path);
+    /// Bytes of all files written whole so far.
+    fn bytes(&self) -> u64;
 }
 
 /// The file system.
 #[derive(Debug, Default)]
 pub(super) struct Disk {
+    pub(super) bytes: u64,
     /// Bytes after which the disk counts as full; for tests.
     #[cfg(test)]
     pub(super) room: Option<u64>,
@@ -56,12 +59,22 @@ impl Files for Disk {
                 path: path.to_owned(),
                 frames,
                 source,
-            })
+            })?;
+        self.bytes += bytes.len() as u64;
+        Ok(())
     }
 
     fn remove(&mut self, path: &Path) {
+        #[cfg(test)]
+        if let (Some(room), Ok(metadata)) = (&mut self.room, std::fs::metadata(path)) {
+            *room += metadata.len();
+        }
         // A file that cannot be removed was reported when it could not be written.
         let _ = std::fs::remove_file(path);
+    }
+
+    fn bytes(&self) -> u64 {
+        self.bytes
     }
 }
 

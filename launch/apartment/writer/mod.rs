@@ -19,11 +19,12 @@
 //! `dataset.json` in the data set's folder names the sequences' folders, seeds,
 //! cameras and classes.
 
+mod census;
 mod encode;
 mod files;
 
 use std::ops::{ControlFlow, Range};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -34,8 +35,12 @@ use crate::home::{Home, LightQuality, Redraw};
 use crate::labels::Labels;
 use crate::pose::Pose;
 use crate::randomise::Randomisation;
-use crate::renderer::{Capture, Renderer};
+#[cfg(test)]
+use crate::renderer::Capture;
+use crate::renderer::Renderer;
 use crate::robot::Tour;
+use census::Census;
+pub use census::ClassCount;
 use files::{Disk, Files, Frame};
 
 /// Most frames in one data set: six digits.
@@ -177,8 +182,14 @@ pub struct Written {
     pub frames: u64,
     /// Whether it was cancelled before the end.
     pub cancelled: bool,
+    /// Homes of which at least one frame was written.
+    pub homes: u64,
+    /// Bytes of all files.
+    pub bytes: u64,
     /// Seeds whose first draws were refused, and why.
     pub redraws: Vec<(u64, Vec<Redraw>)>,
+    /// The classes that are to be seen, in the order of their numbers.
+    pub classes: Vec<ClassCount>,
 }
 
 #[derive(Serialize)]
@@ -190,6 +201,7 @@ struct Index<'a> {
     views: Views,
     randomisation: &'a Randomisation,
     sequences: &'a [SequenceEntry],
+    seen: Vec<ClassCount>,
 }
 
 #[derive(Serialize)]
@@ -224,179 +236,230 @@ fn write_to(
 ) -> Result<Written, ApartmentError> {
     options.check()?;
     files.folder(&options.folder)?;
-    let seeds = options.seeds.end - options.seeds.start;
-    let mut written = Written {
+    let mut writing = Writing {
+        files,
+        options,
+        progress,
         frames: 0,
         cancelled: false,
         redraws: Vec::new(),
+        sequences: Vec::new(),
+        census: Census::new(),
     };
-    let mut sequences: Vec<SequenceEntry> = Vec::new();
-    for (index, seed) in options.seeds.clone().enumerate() {
-        let share =
-            options.frames * (index as u64 + 1) / seeds - options.frames * index as u64 / seeds;
-        let home = Home::generate(seed, &options.randomisation, options.light)?;
-        if !home.redraws().is_empty() {
-            written.redraws.push((seed, home.redraws().to_vec()));
-        }
-        let entry = write_sequence(files, options, &home, share, &mut written, progress)?;
-        sequences.push(entry);
-        if written.cancelled {
-            break;
+    match writing.homes() {
+        Ok(()) => writing.index(!writing.cancelled)?,
+        Err(error) => {
+            // What is whole stays readable, where there is room to say so.
+            if writing.frames > 0 && writing.index(false).is_err() {
+                writing.files.remove(&writing.index_path());
+            }
+            return Err(error);
         }
     }
-    let index = Index {
-        version: 1,
-        frames: written.frames,
-        complete: !written.cancelled,
-        classes: Class::ALL.iter().map(|c| (c.id(), c.name())).collect(),
-        views: options.views,
-        randomisation: &options.randomisation,
-        sequences: &sequences,
-    };
-    let path = options.folder.join("dataset.json");
-    let text = serde_json::to_vec_pretty(&index).map_err(|error| ApartmentError::Encode {
-        path: path.clone(),
-        reason: error.to_string(),
-    })?;
-    files.write(&path, &text, written.frames)?;
-    Ok(written)
-}
-
-fn write_sequence(
-    files: &mut dyn Files,
-    options: &DataSetOptions,
-    home: &Home,
-    share: u64,
-    written: &mut Written,
-    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-) -> Result<SequenceEntry, ApartmentError> {
-    let flat = options.arrangement == Arrangement::Flat;
-    let seed = home.seed();
-    let camera_seed = if flat { options.seeds.start } else { seed };
-    let camera = options
-        .randomisation
-        .camera(camera_seed, options.width, options.height)?;
-    let name = if flat {
-        ".".to_owned()
-    } else {
-        format!("seed-{seed:06}")
-    };
-    let folder = options.folder.join(&name);
-    files.folder(&folder)?;
-    let path = folder.join("camera-intrinsics.txt");
-    files.write(
-        &path,
-        encode::intrinsics(&camera).as_bytes(),
-        written.frames,
-    )?;
-    let development = options.randomisation.develop(seed, options.development);
-    let first_frame = if flat { written.frames } else { 0 };
-    let mut renderer = Renderer::new();
-    let mut before: Option<Labels> = None;
-    let mut done = 0;
-    for (number, poses) in poses(options, home, share).into_iter().enumerate() {
-        let noise = seed.wrapping_mul(1_000_003).wrapping_add(number as u64);
-        let capture = renderer.blurred(home, &camera, &poses, &development, noise)?;
-        write_frame(
-            files,
-            &folder,
-            first_frame + number as u64,
-            home,
-            &capture,
-            before.as_ref(),
-            options.colour,
-            written.frames,
-        )?;
-        before = Some(capture.labels);
-        done += 1;
-        written.frames += 1;
-        let state = Progress {
-            frames: written.frames,
-            total: options.frames,
-            seed,
-        };
-        if progress(state).is_break() {
-            written.cancelled = written.frames < options.frames;
-            break;
-        }
-    }
-    let redraws = home.redraws().to_vec();
-    Ok(SequenceEntry {
-        folder: name,
-        seed,
-        first_frame,
-        frames: done,
-        camera,
-        development,
-        redraws,
+    Ok(Written {
+        frames: writing.frames,
+        cancelled: writing.cancelled,
+        homes: writing.sequences.iter().filter(|s| s.frames > 0).count() as u64,
+        bytes: writing.files.bytes(),
+        redraws: writing.redraws,
+        classes: writing.census.counts(),
     })
 }
 
-/// The camera's poses during each frame's exposure, the last at its stamp.
-fn poses(options: &DataSetOptions, home: &Home, share: u64) -> Vec<Vec<Pose>> {
-    let seed = home.seed();
-    match options.views {
-        Views::Scattered => home
-            .viewpoints(share as usize, 1.0, 0.0)
-            .into_iter()
-            .enumerate()
-            .map(|(index, pose)| {
-                let (height, tilt) = options
-                    .randomisation
-                    .mount(seed.wrapping_mul(7919).wrapping_add(index as u64));
-                let forward = pose.direction(glam::Vec3::Z);
-                let eye = pose.translation.truncate().extend(height);
-                vec![Pose::looking(eye, forward.y.atan2(forward.x), tilt)]
-            })
-            .collect(),
-        Views::Tour { spacing, shutter } => {
-            let tour = Tour::plan(home);
-            let (height, tilt) = options.randomisation.mount(seed);
-            let at = |distance: f32| {
-                // The heading is averaged, so that the camera turns smoothly.
-                let mean: glam::Vec2 = (-6..=6)
-                    .map(|i| glam::Vec2::from_angle(tour.place(distance + i as f32 * 0.07).1))
-                    .sum();
-                let pan = 0.45 * (distance * 0.9).sin();
-                Pose::looking(
-                    tour.place(distance).0.extend(height),
-                    mean.to_angle() + pan,
-                    tilt,
-                )
+/// A data set while it is being written.
+struct Writing<'a> {
+    files: &'a mut dyn Files,
+    options: &'a DataSetOptions,
+    progress: &'a mut dyn FnMut(Progress) -> ControlFlow<()>,
+    frames: u64,
+    cancelled: bool,
+    redraws: Vec<(u64, Vec<Redraw>)>,
+    sequences: Vec<SequenceEntry>,
+    census: Census,
+}
+
+impl Writing<'_> {
+    fn homes(&mut self) -> Result<(), ApartmentError> {
+        let options = self.options;
+        let seeds = options.seeds.end - options.seeds.start;
+        for (index, seed) in options.seeds.clone().enumerate() {
+            let share =
+                options.frames * (index as u64 + 1) / seeds - options.frames * index as u64 / seeds;
+            let home = Home::generate(seed, &options.randomisation, options.light)?;
+            if !home.redraws().is_empty() {
+                self.redraws.push((seed, home.redraws().to_vec()));
+            }
+            self.sequence(&home, share)?;
+            if self.cancelled {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn index_path(&self) -> PathBuf {
+        self.options.folder.join("dataset.json")
+    }
+
+    fn index(&mut self, complete: bool) -> Result<(), ApartmentError> {
+        let index = Index {
+            version: 1,
+            frames: self.frames,
+            complete,
+            classes: Class::ALL.iter().map(|c| (c.id(), c.name())).collect(),
+            views: self.options.views,
+            randomisation: &self.options.randomisation,
+            sequences: &self.sequences,
+            seen: self.census.counts(),
+        };
+        let path = self.index_path();
+        let text = serde_json::to_vec_pretty(&index).map_err(|error| ApartmentError::Encode {
+            path: path.clone(),
+            reason: error.to_string(),
+        })?;
+        self.files.write(&path, &text, self.frames)
+    }
+
+    fn sequence(&mut self, home: &Home, share: u64) -> Result<(), ApartmentError> {
+        let (options, seed) = (self.options, home.seed());
+        let begun = self.begin(home)?;
+        let mut renderer = Renderer::new();
+        let mut before: Option<Labels> = None;
+        for (number, poses) in (0..).zip(poses(options, home, share)) {
+            let noise = seed.wrapping_mul(1_000_003).wrapping_add(number);
+            let capture =
+                renderer.blurred(home, &begun.camera, &poses, &begun.development, noise)?;
+            let number = begun.first_frame + number;
+            let mut frame = Frame::new(self.files, &begun.folder, number, self.frames);
+            let before = before.replace(capture.labels.clone());
+            let written =
+                encode::frame(&mut frame, home, &capture, before.as_ref(), options.colour);
+            if written.is_err() {
+                frame.discard();
+            }
+            written?;
+            self.census.note(&capture.labels);
+            self.frames += 1;
+            if let Some(sequence) = self.sequences.last_mut() {
+                sequence.frames += 1;
+            }
+            let state = Progress {
+                frames: self.frames,
+                total: options.frames,
+                seed,
             };
-            let count = if shutter > 0.0 { BLUR_POSES } else { 1 };
-            (0..share)
-                .map(|frame| {
-                    let end = frame as f32 * spacing;
-                    (0..count)
-                        .map(
-                            |i| at(end - shutter * spacing * (count - 1 - i) as f32 / count as f32),
-                        )
-                        .collect()
-                })
-                .collect()
+            if (self.progress)(state).is_break() {
+                self.cancelled = self.frames < options.frames;
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the folder of a home's frames, and notes them in the index.
+    fn begin(&mut self, home: &Home) -> Result<Begun, ApartmentError> {
+        let (options, seed) = (self.options, home.seed());
+        let flat = options.arrangement == Arrangement::Flat;
+        let camera_seed = if flat { options.seeds.start } else { seed };
+        let camera = options
+            .randomisation
+            .camera(camera_seed, options.width, options.height)?;
+        let name = if flat {
+            ".".to_owned()
+        } else {
+            format!("seed-{seed:06}")
+        };
+        let begun = Begun {
+            folder: options.folder.join(&name),
+            first_frame: if flat { self.frames } else { 0 },
+            camera,
+            development: options.randomisation.develop(seed, options.development),
+        };
+        self.files.folder(&begun.folder)?;
+        let path = begun.folder.join("camera-intrinsics.txt");
+        let text = encode::intrinsics(&camera);
+        self.files.write(&path, text.as_bytes(), self.frames)?;
+        self.census.next_home();
+        self.sequences.push(SequenceEntry {
+            folder: name,
+            seed,
+            first_frame: begun.first_frame,
+            frames: 0,
+            camera,
+            development: begun.development,
+            redraws: home.redraws().to_vec(),
+        });
+        Ok(begun)
+    }
+}
+
+/// Where the frames of one home go, and how they are taken.
+struct Begun {
+    folder: PathBuf,
+    first_frame: u64,
+    camera: Intrinsics,
+    development: Development,
+}
+
+/// The camera's poses during each frame's exposure, the last at its stamp.
+/// Made one after the other, so that a stop need not wait for all.
+fn poses<'a>(
+    options: &'a DataSetOptions,
+    home: &'a Home,
+    share: u64,
+) -> Box<dyn Iterator<Item = Vec<Pose>> + 'a> {
+    match options.views {
+        Views::Scattered => Box::new(scattered(options, home).take(share as usize)),
+        Views::Tour { spacing, shutter } => {
+            Box::new(touring(options, home, spacing, shutter).take(share as usize))
         }
     }
 }
 
-#[allow(clippy::too_many_arguments)]
-fn write_frame(
-    files: &mut dyn Files,
-    folder: &Path,
-    number: u64,
-    home: &Home,
-    capture: &Capture,
-    before: Option<&Labels>,
-    colour: ColourFormat,
-    frames: u64,
-) -> Result<(), ApartmentError> {
-    let mut frame = Frame::new(files, folder, number, frames);
-    let result = encode::frame(&mut frame, home, capture, before, colour);
-    if result.is_err() {
-        frame.discard();
-    }
-    result
+fn scattered<'a>(
+    options: &'a DataSetOptions,
+    home: &'a Home,
+) -> impl Iterator<Item = Vec<Pose>> + 'a {
+    let seed = home.seed();
+    (0u64..)
+        .zip(home.endless_viewpoints(1.0, 0.0))
+        .map(move |(index, pose)| {
+            let (height, tilt) = options
+                .randomisation
+                .mount(seed.wrapping_mul(7919).wrapping_add(index));
+            let forward = pose.direction(glam::Vec3::Z);
+            let eye = pose.translation.truncate().extend(height);
+            vec![Pose::looking(eye, forward.y.atan2(forward.x), tilt)]
+        })
 }
 
+fn touring(
+    options: &DataSetOptions,
+    home: &Home,
+    spacing: f32,
+    shutter: f32,
+) -> impl Iterator<Item = Vec<Pose>> + use<> {
+    let tour = Tour::plan(home);
+    let (height, tilt) = options.randomisation.mount(home.seed());
+    let at = move |distance: f32| {
+        // The heading is averaged, so that the camera turns smoothly.
+        let mean: glam::Vec2 = (-6..=6)
+            .map(|i| glam::Vec2::from_angle(tour.place(distance + i as f32 * 0.07).1))
+            .sum();
+        let pan = 0.45 * (distance * 0.9).sin();
+        let eye = tour.place(distance).0.extend(height);
+        Pose::looking(eye, mean.to_angle() + pan, tilt)
+    };
+    let count = if shutter > 0.0 { BLUR_POSES } else { 1 };
+    (0u64..).map(move |frame| {
+        let end = frame as f32 * spacing;
+        (0..count)
+            .map(|i| at(end - shutter * spacing * (count - 1 - i) as f32 / count as f32))
+            .collect()
+    })
+}
+
+#[cfg(test)]
+mod round_trip;
 #[cfg(test)]
 mod tests;

@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use super::*;
 
 fn options(folder: &Path, frames: u64) -> DataSetOptions {
@@ -78,7 +80,10 @@ fn a_stop_keeps_the_frames_before_it() {
 #[test]
 fn a_full_disk_names_the_file_and_leaves_whole_frames_only() {
     let folder = tempfile::tempdir().unwrap();
-    let mut disk = Disk { room: Some(25_000) };
+    let mut disk = Disk {
+        room: Some(25_000),
+        ..Disk::default()
+    };
     let error = write_to(&mut disk, &options(folder.path(), 40), &mut |_| {
         ControlFlow::Continue(())
     })
@@ -102,6 +107,35 @@ fn a_full_disk_names_the_file_and_leaves_whole_frames_only() {
         })
         .count() as u64;
     assert_eq!(colours, *frames, "no half frame stays behind");
+}
+
+#[test]
+fn what_is_whole_on_a_full_disk_stays_readable_where_there_is_room_to_say_so() {
+    for (room, says_so) in [(45_000, true), (5_000, false)] {
+        let folder = tempfile::tempdir().unwrap();
+        // Nothing but the pictures of one home grows with the size, and a half
+        // one leaves more room than the index takes.
+        let options = DataSetOptions {
+            width: 120,
+            height: 90,
+            ..options(folder.path(), 40)
+        };
+        let mut disk = Disk {
+            room: Some(room),
+            ..Disk::default()
+        };
+        let error = write_to(&mut disk, &options, &mut |_| ControlFlow::Continue(())).unwrap_err();
+        let ApartmentError::Write { frames, .. } = error else {
+            panic!("{error}");
+        };
+        let index = std::fs::read(folder.path().join("dataset.json")).ok();
+        assert_eq!(index.is_some(), says_so, "{frames} whole frames");
+        if let Some(index) = index {
+            let index: serde_json::Value = serde_json::from_slice(&index).unwrap();
+            assert_eq!(index["complete"], false);
+            assert_eq!(index["frames"], frames);
+        }
+    }
 }
 
 #[cfg(target_os = "linux")]

@@ -33,6 +33,7 @@ pub use capture_format::Encoding;
 pub use command::{CommandCamera, CommandOptions};
 pub use image_set::ImageSource;
 pub use images::{ImagesCamera, ImagesOptions, Rounds, Stamps};
+pub use pace::Pace;
 pub use pan::{PanCamera, PanOptions};
 #[cfg(feature = "v4l2")]
 pub use v4l2::{V4l2Camera, V4l2Device, V4l2Options};

@@ -13,7 +13,7 @@ pub(super) const MAX_RATE_HZ: f64 = 1000.0;
 /// slots before it were, so that nothing drifts. Slots that passed while the
 /// reader was busy are left out, not made up for in a burst.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub struct Pace {
     start: Duration,
     rate_hz: f64,
     next: u64,
@@ -21,7 +21,10 @@ pub(super) struct Pace {
 
 impl Pace {
     /// A schedule whose slot 0 is due at `start`.
-    pub(super) fn starting(start: Duration, rate_hz: f64) -> Result<Self, CameraError> {
+    ///
+    /// # Errors
+    /// A rate that is not above 0 and at most 1000 Hz.
+    pub fn starting(start: Duration, rate_hz: f64) -> Result<Self, CameraError> {
         if !(rate_hz > 0.0 && rate_hz <= MAX_RATE_HZ) {
             return Err(CameraError::Rate { rate_hz });
         }
@@ -33,17 +36,19 @@ impl Pace {
     }
 
     /// Time from one slot to the next.
-    pub(super) fn period(&self) -> Duration {
+    #[must_use]
+    pub fn period(&self) -> Duration {
         self.since_start(1)
     }
 
     /// Time from slot 0 to slot `slot`.
-    pub(super) fn since_start(&self, slot: u64) -> Duration {
+    #[must_use]
+    pub fn since_start(&self, slot: u64) -> Duration {
         Duration::try_from_secs_f64(slot as f64 / self.rate_hz).unwrap_or(Duration::MAX)
     }
 
     /// Waits for the next slot, at most `timeout`; its number, if it is due.
-    pub(super) fn wait(&mut self, clock: &dyn Clock, timeout: Duration) -> Option<u64> {
+    pub fn wait(&mut self, clock: &dyn Clock, timeout: Duration) -> Option<u64> {
         let due = self.start.saturating_add(self.since_start(self.next));
         let mut now = clock.monotonic();
         if now < due {

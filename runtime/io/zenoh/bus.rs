@@ -1,20 +1,15 @@
-//! The bus over zenoh: one publisher for each key, none of them waited for.
+//! The bus over zenoh: the outputs of a policy below its prefix.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use zenoh::bytes::Encoding;
 use zenoh::key_expr::KeyExpr;
 use zenoh::liveliness::LivelinessToken;
-use zenoh::pubsub::Publisher;
-use zenoh::qos::CongestionControl;
 use zenoh::query::{Query, Queryable};
 use zenoh::{Session, Wait};
 
-use super::CDR_ENCODING;
-use super::pool::PayloadPool;
+use super::publishers::{Listeners, Publishers};
 use super::session::{ZenohError, close_session};
 use crate::bus::{Bus, BusError};
 use crate::clock::lock;
@@ -68,48 +63,9 @@ impl PolicyText {
     }
 }
 
-/// Who listens to what: a cheap handle, never blocking on the network.
-#[derive(Debug, Clone, Default)]
-pub struct Listeners {
-    by_key: Arc<RwLock<HashMap<String, Arc<AtomicBool>>>>,
-}
-
-impl Listeners {
-    /// Whether anyone listens to this key (below the prefix); `None` for a key
-    /// that is not declared yet.
-    #[must_use]
-    pub fn has_subscriber(&self, key: &str) -> Option<bool> {
-        let by_key = self
-            .by_key
-            .read()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        Some(by_key.get(key)?.load(Ordering::Relaxed))
-    }
-
-    fn remove(&self, key: &str) {
-        let mut by_key = self
-            .by_key
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        by_key.remove(key);
-    }
-
-    fn add(&self, key: &str) -> Arc<AtomicBool> {
-        let mut by_key = self
-            .by_key
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner);
-        Arc::clone(by_key.entry(key.to_owned()).or_default())
-    }
-}
-
 /// Publishes outputs and status as ROS 2 messages over zenoh.
 pub struct ZenohBus {
-    session: Session,
-    prefix: String,
-    publishers: HashMap<String, Publisher<'static>>,
-    listeners: Listeners,
-    pool: PayloadPool,
+    publishers: Publishers,
     message: Vec<u8>,
     attachment: Vec<u8>,
     policy: Arc<Mutex<PolicyText>>,
@@ -128,18 +84,14 @@ impl ZenohBus {
         let policy = Arc::new(Mutex::new(options.policy));
         let queryable = answer_policy(&session, &prefix, Arc::clone(&policy))?;
         let mut bus = Self {
-            session,
-            prefix,
-            publishers: HashMap::new(),
-            listeners: Listeners::default(),
-            pool: PayloadPool::new(options.shared_memory_bytes),
+            publishers: Publishers::new(session, prefix, options.shared_memory_bytes),
             message: Vec::new(),
             attachment: Vec::new(),
             policy,
             standing: Some((token, queryable)),
         };
         for key in options.keys.iter().map(String::as_str).chain([STATUS_KEY]) {
-            bus.declare(key)?;
+            bus.publishers.declare(key)?;
         }
         Ok(bus)
     }
@@ -147,7 +99,7 @@ impl ZenohBus {
     /// A handle that tells who listens, for the thread that computes.
     #[must_use]
     pub fn listeners(&self) -> Listeners {
-        self.listeners.clone()
+        self.publishers.listeners.clone()
     }
 
     /// What `<prefix>/policy` answers from now on.
@@ -159,63 +111,23 @@ impl ZenohBus {
     /// often the shared memory was made anew.
     #[must_use]
     pub fn shared_memory_counts(&self) -> (u64, u64) {
-        (self.pool.fallbacks, self.pool.renewals)
-    }
-
-    fn declare(&mut self, key: &str) -> Result<(), ZenohError> {
-        if self.publishers.contains_key(key) {
-            return Ok(());
-        }
-        let whole = format!("{}/{key}", self.prefix);
-        let fault = |error: zenoh::Error| ZenohError::Key {
-            key: whole.clone(),
-            reason: error.to_string(),
-        };
-        // Dropped, not delayed: a slow subscriber costs nobody else anything.
-        let publisher = self
-            .session
-            .declare_publisher(whole.clone())
-            .congestion_control(CongestionControl::Drop)
-            .wait()
-            .map_err(fault)?;
-        let listened = self.listeners.add(key);
-        let heard = Arc::clone(&listened);
-        publisher
-            .matching_listener()
-            .callback(move |status| heard.store(status.matching(), Ordering::Relaxed))
-            .background()
-            .wait()
-            .map_err(fault)?;
-        let now = publisher.matching_status().wait().map_err(fault)?;
-        if now.matching() {
-            listened.store(true, Ordering::Relaxed);
-        }
-        self.publishers.insert(key.to_owned(), publisher);
-        Ok(())
+        (
+            self.publishers.pool.fallbacks,
+            self.publishers.pool.renewals,
+        )
     }
 
     /// Puts what stands in `self.message` and `self.attachment`.
     fn put(&mut self, key: &str, message_type: &'static str) -> Result<(), BusError> {
-        let fault = |reason: String| BusError {
-            key: format!("{}/{key}", self.prefix),
-            reason,
-        };
-        let Some(publisher) = self.publishers.get(key) else {
-            return Err(fault("not declared".to_owned()));
-        };
-        let payload = self.pool.payload(&self.message);
-        let encoding = Encoding::from(CDR_ENCODING).with_schema(message_type);
-        let put = publisher.put(payload).encoding(encoding);
-        let put = match self.attachment.as_slice() {
-            [] => put,
-            attachment => put.attachment(attachment),
-        };
-        put.wait().map_err(|error| fault(error.to_string()))
+        self.publishers
+            .put(key, message_type, &self.message, &self.attachment)
     }
 
     fn publish_message(&mut self, output: &Output) -> Result<(), String> {
         let key = output.origin.key.as_ref();
-        self.declare(key).map_err(|error| error.to_string())?;
+        self.publishers
+            .declare(key)
+            .map_err(|error| error.to_string())?;
         let mut message = std::mem::take(&mut self.message);
         let encoded = wire::encode(output, &mut message);
         self.message = message;
@@ -229,7 +141,9 @@ impl ZenohBus {
         self.message = message;
         if has_info {
             let key = format!("{key}/{CAMERA_INFO_KEY}");
-            self.declare(&key).map_err(|error| error.to_string())?;
+            self.publishers
+                .declare(&key)
+                .map_err(|error| error.to_string())?;
             self.put(&key, CameraInfo::TYPE)
                 .map_err(|error| error.reason)?;
         }
@@ -239,12 +153,12 @@ impl ZenohBus {
 
 impl Bus for ZenohBus {
     fn describe(&self) -> String {
-        format!("zenoh {}/**", self.prefix)
+        format!("zenoh {}/**", self.publishers.prefix)
     }
 
     fn publish(&mut self, output: &Output) -> Result<(), BusError> {
         self.publish_message(output).map_err(|reason| BusError {
-            key: format!("{}/{}", self.prefix, output.origin.key),
+            key: format!("{}/{}", self.publishers.prefix, output.origin.key),
             reason,
         })
     }
@@ -256,7 +170,7 @@ impl Bus for ZenohBus {
     }
 
     fn has_subscriber(&self, key: &str) -> Option<bool> {
-        self.listeners.has_subscriber(key)
+        self.publishers.listeners.has_subscriber(key)
     }
 
     fn announce(&mut self, keys: &[Arc<str>]) -> Result<(), BusError> {
@@ -265,18 +179,13 @@ impl Bus for ZenohBus {
             reason: error.to_string(),
         };
         keys.iter()
-            .try_for_each(|key| self.declare(key).map_err(|error| fault(key, error)))
+            .try_for_each(|key| self.publishers.declare(key).map_err(|error| fault(key, error)))
     }
 
     fn withdraw(&mut self, keys: &[Arc<str>]) {
         for key in keys {
             for key in [key.to_string(), format!("{key}/{CAMERA_INFO_KEY}")] {
-                if let Some(publisher) = self.publishers.remove(&key) {
-                    self.listeners.remove(&key);
-                    if let Err(error) = publisher.undeclare().wait() {
-                        tracing::debug!("withdrawing {}/{key}: {error}", self.prefix);
-                    }
-                }
+                self.publishers.withdraw(&key);
             }
         }
     }
@@ -287,12 +196,12 @@ impl Bus for ZenohBus {
         if let Some((token, queryable)) = self.standing.take() {
             for withdrawn in [token.undeclare().wait(), queryable.undeclare().wait()] {
                 if let Err(error) = withdrawn {
-                    tracing::debug!("withdrawing {}: {error}", self.prefix);
+                    tracing::debug!("withdrawing {}: {error}", self.publishers.prefix);
                 }
             }
         }
         self.publishers.clear();
-        if !close_session(self.session.clone(), limit) {
+        if !close_session(self.publishers.session.clone(), limit) {
             tracing::warn!("the zenoh session did not close within {limit:?}");
         }
     }
@@ -309,7 +218,7 @@ const CAMERA_INFO_KEY: &str = "camera_info";
 const TOKEN_KEY: &str = "@concert";
 
 /// The prefix, if it is a key without wildcards.
-fn checked_prefix(prefix: &str) -> Result<String, ZenohError> {
+pub(super) fn checked_prefix(prefix: &str) -> Result<String, ZenohError> {
     let fault = |reason: String| ZenohError::Key {
         key: prefix.to_owned(),
         reason,
@@ -324,7 +233,11 @@ fn checked_prefix(prefix: &str) -> Result<String, ZenohError> {
 /// Takes the prefix: refuses if somebody has it, then declares a token and
 /// looks again. Of two that start together, the one with the smaller session
 /// id stays.
-fn claim(session: &Session, prefix: &str, limit: Duration) -> Result<LivelinessToken, ZenohError> {
+pub(super) fn claim(
+    session: &Session,
+    prefix: &str,
+    limit: Duration,
+) -> Result<LivelinessToken, ZenohError> {
     let name_taken = |token: String| ZenohError::NameTaken {
         prefix: prefix.to_owned(),
         token,

@@ -4,14 +4,18 @@
 //! async runtime.
 
 mod bus;
+mod commands;
 mod depth;
 mod frames;
 mod pool;
+mod publishers;
 mod session;
 mod subscriber;
 
-pub use bus::{BusOptions, Listeners, PolicyText, ZenohBus};
+pub use bus::{BusOptions, PolicyText, ZenohBus};
+pub use commands::CommandListener;
 pub use frames::{ZenohCamera, ZenohCameraOptions};
+pub use publishers::{Listeners, MessageOptions, MessagePublisher};
 pub use session::{SessionOptions, ZenohError, close_session, open_session};
 pub use subscriber::{KeyCounts, Received, Watcher};
 pub use zenoh::Session;

@@ -1,0 +1,54 @@
+//! `concert apartment`: writes data sets of simulated homes, shows them, and
+//! drives a robot in them.
+
+mod args;
+mod drive;
+#[cfg(feature = "zenoh")]
+mod messages;
+#[cfg(feature = "zenoh")]
+mod pilot;
+mod settings;
+mod values;
+mod view;
+mod write;
+
+use concert_apartment::ApartmentError;
+
+use crate::cli::Global;
+use crate::report::{Failure, Report};
+
+pub(crate) use args::Apartment;
+
+/// Does one of the three.
+pub(crate) fn run(args: &Apartment, global: &Global) -> Result<Report, Failure> {
+    if let Some(folder) = &args.write {
+        return write::run(folder, args, global);
+    }
+    if let Some(file) = &args.view {
+        return view::run(file, args, global);
+    }
+    // The command line has exactly one of the three.
+    drive::run(args, global)
+}
+
+/// Absurd parameters are refused; what else goes wrong, fails.
+fn failure(error: ApartmentError) -> Failure {
+    match error {
+        ApartmentError::Camera { .. }
+        | ApartmentError::Randomisation { .. }
+        | ApartmentError::Robot { .. }
+        | ApartmentError::DataSet { .. } => Failure::refused(error),
+        _ => Failure::failed(error),
+    }
+}
+
+/// Says which homes were drawn more than once, and why.
+pub(crate) fn say_redraws(seed: u64, redraws: &[concert_apartment::Redraw]) {
+    if let Some(last) = redraws.last() {
+        tracing::warn!(
+            "seed {seed} was drawn again ({}x), for its first draw is no home: {}",
+            redraws.len(),
+            last.reason
+        );
+    }
+}
