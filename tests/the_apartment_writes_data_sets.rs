@@ -46,6 +46,9 @@ fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     files
 }
 
+/// Homes of which the first draw of at least one is none.
+const REDRAWN: &str = "4..10";
+
 const QUICK: [&str; 4] = ["--size", "64x48", "--light", "flat"];
 
 #[test]
@@ -76,7 +79,6 @@ fn a_data_set_is_what_its_report_says_and_the_same_twice() {
     assert_eq!(report["complete"], true);
     let bytes: usize = one.values().map(Vec::len).sum();
     assert_eq!(report["bytes"].as_u64(), Some(bytes as u64));
-    assert_eq!(report["classes"]["floor"]["frames"], 5);
     assert!(report["classes"]["wall"]["objects"].as_u64() > Some(1));
     assert!(one.contains_key(Path::new("seed-000004/frame-000002.color.jpg")));
     let index: Value = serde_json::from_slice(&one[Path::new("dataset.json")]).unwrap();
@@ -232,9 +234,9 @@ fn redrawn_homes_are_said() {
         "--write",
         into,
         "--frames",
-        "100",
+        "8",
         "--seeds",
-        "0..100",
+        REDRAWN,
     ];
     arguments.extend(QUICK);
     arguments.push("--json");
@@ -247,12 +249,6 @@ fn redrawn_homes_are_said() {
         let said = format!("seed {} was drawn again", one["seed"]);
         assert!(stderr.contains(&said), "{said} does not stand in: {stderr}");
         assert!(!one["reasons"].as_array().unwrap().is_empty());
-    }
-    for class in ["can", "door", "fridge", "bottle", "cup"] {
-        assert!(
-            report["classes"][class]["frames"].as_u64() > Some(0),
-            "no {class}"
-        );
     }
 }
 
