@@ -6,7 +6,10 @@ mod common;
 use std::time::Duration;
 
 use common::program::{Running, free_endpoint, run};
+use concert_runtime::io::zenoh::{SessionOptions, Watcher, open_session};
 use serde_json::Value;
+
+const LIMIT: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_hundred_frames_are_counted_exactly() {
@@ -49,30 +52,31 @@ fn a_second_runtime_under_the_same_name_is_refused_and_the_first_goes_on() {
         "--prefix",
         "twice/perception",
     ]);
-    let mut refused = None;
-    for _ in 0..120 {
-        let other = free_endpoint();
-        let second = run(&[
-            "serve",
-            "first_light",
-            "--frames",
-            "1",
-            "--listen",
-            &other,
-            "--connect",
-            &endpoint,
-            "--prefix",
-            "twice/perception",
-        ]);
-        let stderr = String::from_utf8_lossy(&second.stderr).into_owned();
-        // Until the first one stands, the second finds nobody and just runs.
-        if second.status.code() == Some(2) {
-            refused = Some(stderr);
-            break;
+    // The name belongs to whoever takes it first: let the first one stand.
+    let session = open_session(&SessionOptions::client(&endpoint, LIMIT)).expect("it listens");
+    let stands = (0..120).any(|_| {
+        let policy = Watcher::ask_policy(&session, "twice/perception", Duration::from_secs(1));
+        let answered = policy.is_ok_and(|policy| policy.is_some());
+        if !answered {
+            concert_runtime::io::thread::sleep(Duration::from_millis(250));
         }
-        concert_runtime::io::thread::sleep(Duration::from_millis(500));
-    }
-    let refused = refused.expect("the second runtime was never refused");
+        answered
+    });
+    assert!(stands, "the first runtime does not answer");
+    let second = run(&[
+        "serve",
+        "first_light",
+        "--frames",
+        "1",
+        "--listen",
+        &free_endpoint(),
+        "--connect",
+        &endpoint,
+        "--prefix",
+        "twice/perception",
+    ]);
+    let refused = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert_eq!(second.status.code(), Some(2), "{refused}");
     assert!(refused.contains("twice/perception"), "{refused}");
     let (code, _, stderr) = first.terminate();
     assert_eq!(code, Some(0), "{stderr}");
