@@ -3,10 +3,14 @@
 
 mod canvas;
 mod colour;
+mod front;
 mod message;
 mod output;
+mod svg;
 
 pub use canvas::{Canvas, CanvasError};
 pub use colour::{Rgb, label_colour, turbo};
+pub use front::front_picture;
 pub use message::{note_of_message, thumbnail_of_message};
 pub use output::{DrawError, note_of, on_photograph, thumbnail};
+pub use svg::{Anchor, Svg};

@@ -6,6 +6,7 @@
 //! budget, and the sum of importance times value is greatest.
 //!
 //! * [`Problem`]: what is wanted, read from a file.
+//! * [`front`]: what more or less budget would buy.
 //! * [`solve`]: the answer, with a proof that nothing is better, or with the
 //!   best found and the gap where time ran out.
 //!
@@ -16,6 +17,7 @@
 
 mod answer;
 mod fault;
+mod front;
 mod improve;
 mod infeasible;
 mod instance;
@@ -29,5 +31,6 @@ mod solver;
 
 pub use answer::{Answer, AnswerTransfer, Status, Unservable};
 pub use fault::{ProblemError, ProblemFault};
+pub use front::{Front, FrontPoint, MAX_FRONT_POINTS, front};
 pub use problem::{Convention, MAX_PROBLEM_BYTES, MAX_PROBLEM_TASKS, Problem, Transform, Value};
 pub use solver::solve;

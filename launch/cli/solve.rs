@@ -41,6 +41,7 @@ refused.
 Examples:
   concert solve --transfers transfers_16k.csv --problem home.toml
   concert solve --transfers transfers_16k.csv --problem home.toml --json --out home_policy.toml
+  concert solve --transfers transfers_16k.csv --problem home.toml --pareto --picture front.svg
   concert solve --transfers all_affinities_16k.pkl --transfers wins_vs_task_16k.pkl \\
       --transfers wins_vs_pixels_16k.pkl --problem home.toml";
 
@@ -60,6 +61,13 @@ pub struct Solve {
     /// End after so long with the best that was found: 500ms, 60s, 5m
     #[arg(long, default_value = "60s", value_name = "TIME", value_parser = time)]
     pub time_limit: Duration,
+    /// Answer the best policy of every cost up to the budget, not of the budget
+    /// alone; greedy choice beside it
+    #[arg(long, conflicts_with = "out")]
+    pub pareto: bool,
+    /// Draw the answer of --pareto: an SVG file
+    #[arg(long, value_name = "SVG", requires = "pareto")]
+    pub picture: Option<PathBuf>,
     /// The table leaves out rows on purpose: affinities may sum to less than 1
     #[arg(long)]
     pub partial: bool,

@@ -6,12 +6,13 @@ use std::path::Path;
 
 use anyhow::Context;
 use concert_policies::affinity::{Completeness, TransferTable};
-use concert_policies::solve::{Answer, Problem, Status, solve};
+use concert_policies::solve::{Answer, Front, Problem, Status, front, solve};
 use concert_runtime::Clock;
 use concert_runtime::io::clock::SystemClock;
 use serde_json::json;
 
 use crate::cli::Solve;
+use crate::draw::front_picture;
 use crate::report::{Exit, Failure, Refuse, Report};
 
 pub(crate) fn run(args: &Solve) -> Result<Report, Failure> {
@@ -24,6 +25,10 @@ pub(crate) fn run(args: &Solve) -> Result<Report, Failure> {
     let clock = SystemClock::start();
     let begin = clock.monotonic();
     let elapsed = || clock.monotonic().saturating_sub(begin);
+    if args.pareto {
+        let front = front(&problem, &table, args.time_limit, &elapsed).or_refuse()?;
+        return pareto(&front, args);
+    }
     let answer = solve(&problem, &table, args.time_limit, &elapsed).or_refuse()?;
     let mut json = json!(answer);
     let mut lines = text::answer(&answer);
@@ -40,6 +45,30 @@ pub(crate) fn run(args: &Solve) -> Result<Report, Failure> {
         json,
         text: lines.join("\n"),
         exit,
+    })
+}
+
+/// The whole front, as a table and a picture.
+fn pareto(front: &Front, args: &Solve) -> Result<Report, Failure> {
+    let mut json = json!(front);
+    let mut lines = text::front(front);
+    if let Some(path) = &args.picture {
+        let title = format!("{}: what more sources buy", args.problem.display());
+        std::fs::write(
+            path,
+            front_picture(front, &title, "cost of roots and transfers"),
+        )
+        .with_context(|| format!("cannot write {}", path.display()))?;
+        json["picture"] = json!(path);
+        lines.push(format!("wrote {}", path.display()));
+    }
+    Ok(Report {
+        json,
+        text: lines.join("\n"),
+        exit: match front.points.is_empty() {
+            true => Exit::Failed,
+            false => Exit::Done,
+        },
     })
 }
 

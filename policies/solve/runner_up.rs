@@ -33,6 +33,19 @@ pub(crate) struct RunnerUp {
     pub(crate) nodes: u64,
 }
 
+impl RunnerUp {
+    /// Nothing was looked for.
+    pub(crate) fn unknown() -> Self {
+        RunnerUp {
+            worth: f64::NEG_INFINITY,
+            roots: None,
+            proved: false,
+            bound: f64::INFINITY,
+            nodes: 0,
+        }
+    }
+}
+
 impl Best<'_> {
     pub(crate) fn runner_up(&self, clock: &Clock<'_>) -> RunnerUp {
         // Values are not negative, so that anything feasible is worth more.

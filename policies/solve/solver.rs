@@ -38,13 +38,14 @@ pub fn solve(
     let begin = elapsed();
     let clock = Clock::new(elapsed, limit);
     let model = Model::new(problem, table)?;
-    let mut answer = answer(&model, &clock);
+    let mut answer = answer(&model, &clock, true);
     answer.notes.clone_from(&model.notes);
     answer.seconds = (clock.elapsed().saturating_sub(begin)).as_secs_f64();
     Ok(answer)
 }
 
-fn answer(model: &Model<'_>, clock: &Clock<'_>) -> Answer {
+/// The answer, with its runner-up if that is wanted; without notes and time.
+pub(crate) fn answer(model: &Model<'_>, clock: &Clock<'_>, second: bool) -> Answer {
     let never = model.never_served();
     if !never.is_empty() {
         let names: Vec<_> = never.iter().map(|u| format!("`{}`", u.target)).collect();
@@ -67,7 +68,7 @@ fn answer(model: &Model<'_>, clock: &Clock<'_>) -> Answer {
     let start = improve(instance, roots, clock);
     let worth = instance.worth(&start).unwrap_or(0.0);
     let found = Search::new(instance, worth, Some(start)).run(instance.states.clone(), clock);
-    feasible(model, found, clock)
+    feasible(model, found, clock, second)
 }
 
 /// Nothing is affordable, or time ran out before anything was found.
@@ -98,7 +99,7 @@ fn infeasible(model: &Model<'_>, least: f64, proved: bool, clock: &Clock<'_>) ->
     }
 }
 
-fn feasible(model: &Model<'_>, found: Found, clock: &Clock<'_>) -> Answer {
+fn feasible(model: &Model<'_>, found: Found, clock: &Clock<'_>, second: bool) -> Answer {
     let instance = &model.instance;
     let Some(roots) = found.roots.map(|roots| model.without_idle(roots)) else {
         return nothing(model);
@@ -111,7 +112,10 @@ fn feasible(model: &Model<'_>, found: Found, clock: &Clock<'_>) -> Answer {
         worth: found.worth,
         prices: &found.prices,
     };
-    let second = best.runner_up(clock);
+    let second = match second {
+        true => best.runner_up(clock),
+        false => RunnerUp::unknown(),
+    };
     let transfers = model.transfers(&roots);
     let objective = found.worth + model.constant;
     let bound = found.bound.min(instance.ceiling()).max(found.worth) + model.constant;

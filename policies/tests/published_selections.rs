@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use concert_policies::affinity::{Completeness, TransferTable};
-use concert_policies::solve::{Answer, Problem, Status, solve};
+use concert_policies::solve::{Answer, Problem, Status, front, solve};
 
 /// The 22 targets of the published tables.
 const TARGETS: &str = r#"targets = ["autoencoder", "class_1000", "class_places", "curvature",
@@ -144,5 +144,27 @@ fn published_affinities_rank_transfers_as_their_win_rates_do() {
         }
         let spearman = correlation(&ranks(&logs), &ranks(&logits));
         assert!((0.965..0.985).contains(&spearman), "{name}: {spearman}");
+    }
+}
+
+#[test]
+fn the_front_holds_the_optimum_of_every_budget() {
+    let Some(table) = table("transfers_16k.csv") else {
+        return;
+    };
+    let text = format!("{TARGETS}budget = 26\nmax_order = 2");
+    let problem = Problem::parse(&text, "problem").expect("a problem");
+    let front = front(&problem, &table, Duration::MAX, &|| Duration::ZERO).expect("a front");
+    assert_eq!(front.status, Status::Optimal);
+    let costs: Vec<_> = front.points.iter().map(|point| point.cost).collect();
+    assert_eq!(costs[..4], [1.0, 2.0, 3.0, 4.0]);
+    for pair in front.points.windows(2) {
+        assert!(pair[0].cost < pair[1].cost && pair[0].objective < pair[1].objective);
+    }
+    for point in front.points.iter().step_by(5) {
+        let rest = format!("budget = {}\nmax_order = 2", point.cost);
+        assert_close(solved(&table, &rest).objective, point.objective, 1e-9);
+        let greedy = point.greedy_objective.expect("greedy serves everyone");
+        assert!(greedy <= point.objective + 1e-9);
     }
 }

@@ -1,6 +1,6 @@
 //! An answer of the solver, for people.
 
-use concert_policies::solve::{Answer, AnswerTransfer, Status};
+use concert_policies::solve::{Answer, AnswerTransfer, Front, Status};
 
 /// Lines that say what was chosen, how each target is served, and why.
 pub(super) fn answer(answer: &Answer) -> Vec<String> {
@@ -34,6 +34,59 @@ pub(super) fn answer(answer: &Answer) -> Vec<String> {
     }
     lines.extend(answer.notes.iter().map(|note| format!("note: {note}")));
     lines
+}
+
+/// A line per point of a front: what each cost buys, and what changes.
+pub(super) fn front(front: &Front) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(reason) = &front.reason {
+        lines.push(format!("{}: {reason}", front.status.name()));
+    }
+    if !front.points.is_empty() {
+        let heads = format!(
+            "{:>8}  {:>14}  {:>14}  {:>6}  {:>7}  sources",
+            "cost", "objective", "greedy", "gain", "quality"
+        );
+        lines.push(heads);
+    }
+    let share = |share: Option<f64>| share.map_or("-".to_owned(), |share| format!("{share:.3}"));
+    let mut before: &[String] = &[];
+    for point in &front.points {
+        let unproved = if point.bound > point.objective {
+            " (not proved)"
+        } else {
+            ""
+        };
+        let greedy = point.greedy_objective;
+        let greedy = greedy.map_or("-".to_owned(), |greedy| format!("{greedy:.10}"));
+        lines.push(format!(
+            "{:>8}  {:>14.10}  {greedy:>14}  {:>6}  {:>7}  {}{unproved}",
+            rounded(point.cost),
+            point.objective,
+            share(point.gain),
+            share(point.quality),
+            changes(before, &point.sources_used)
+        ));
+        before = &point.sources_used;
+    }
+    let proved = match front.status {
+        Status::Optimal => "every point is proved, and none is missing",
+        _ => "cut short: points may be missing or not the best",
+    };
+    if !front.points.is_empty() {
+        lines.push(format!("{proved} ({:.3} s)", front.seconds));
+    }
+    lines.extend(front.notes.iter().map(|note| format!("note: {note}")));
+    lines
+}
+
+/// Which sources come and go from one point to the next.
+fn changes(before: &[String], after: &[String]) -> String {
+    let come = after.iter().filter(|source| !before.contains(source));
+    let go = before.iter().filter(|source| !after.contains(source));
+    let come = come.map(|source| format!("+{source}"));
+    let all: Vec<_> = come.chain(go.map(|source| format!("-{source}"))).collect();
+    all.join(" ")
 }
 
 fn headline(answer: &Answer) -> String {

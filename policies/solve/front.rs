@@ -1,0 +1,178 @@
+//! What more budget would buy: the whole front of cost against objective.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::affinity::TransferTable;
+use crate::solve::answer::Status;
+use crate::solve::fault::ProblemError;
+use crate::solve::instance::{Instance, State};
+use crate::solve::model::Model;
+use crate::solve::problem::Problem;
+use crate::solve::search::Clock;
+use crate::solve::solver::answer;
+
+/// Most points of a front.
+pub const MAX_FRONT_POINTS: usize = 1000;
+/// How much less the next point must cost, beyond rounding.
+const LESS: f64 = 1e-6;
+
+/// The policies that no cheaper one equals, from the cheapest up to the
+/// problem's budget.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Front {
+    /// Optimal where every point is proved and none is missing; infeasible where
+    /// there is none.
+    pub status: Status,
+    /// The points, in ascending order of cost.
+    pub points: Vec<FrontPoint>,
+    /// Where nothing is feasible: why.
+    pub reason: Option<String>,
+    /// What should be known about how the problem was read.
+    pub notes: Vec<String>,
+    /// Time taken, s.
+    pub seconds: f64,
+}
+
+/// The best policy of one cost.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FrontPoint {
+    /// What roots and transfers cost together.
+    pub cost: f64,
+    /// Sum of importance times value.
+    pub objective: f64,
+    /// No policy of this cost is worth more; equal to the objective where the
+    /// point is proved.
+    pub bound: f64,
+    /// Mean win rate against training from pixels, where the table has it.
+    pub gain: Option<f64>,
+    /// Mean win rate against full supervision, where the table has it.
+    pub quality: Option<f64>,
+    /// The sources that are used, sorted.
+    pub sources_used: Vec<String>,
+    /// What adding one source after another, each time the one that helps most
+    /// for its cost, would reach at this cost; `None` where that leaves a target
+    /// unserved.
+    pub greedy_objective: Option<f64>,
+}
+
+/// The front of a problem, found from its budget downwards: each next point is
+/// the best that costs less than the one before.
+///
+/// # Errors
+/// As [`solve`](crate::solve::solve).
+pub fn front(
+    problem: &Problem,
+    table: &TransferTable,
+    limit: Duration,
+    elapsed: &dyn Fn() -> Duration,
+) -> Result<Front, ProblemError> {
+    let begin = elapsed();
+    let clock = Clock::new(elapsed, limit);
+    let mut front = Front {
+        status: Status::Optimal,
+        points: Vec::new(),
+        reason: None,
+        notes: Vec::new(),
+        seconds: 0.0,
+    };
+    let mut problem = problem.clone();
+    loop {
+        let model = Model::new(&problem, table)?;
+        front.notes.clone_from(&model.notes);
+        let answer = answer(&model, &clock, false);
+        let (Some(objective), Some(cost)) = (answer.objective, answer.cost) else {
+            if answer.status != Status::Infeasible {
+                front.status = Status::Feasible;
+            }
+            front.reason = answer.reason.filter(|_| front.points.is_empty());
+            break;
+        };
+        if answer.status != Status::Optimal {
+            front.status = Status::Feasible;
+        }
+        let within = Instance {
+            budget: cost - model.transfer_costs,
+            ..model.instance.clone()
+        };
+        front.points.push(FrontPoint {
+            cost,
+            objective,
+            bound: answer.bound.unwrap_or(objective),
+            gain: answer.gain,
+            quality: answer.quality,
+            sources_used: answer.sources_used,
+            greedy_objective: greedy(&within).map(|worth| worth + model.constant),
+        });
+        let Ok(next) = problem.with_budget(cost - LESS) else {
+            break;
+        };
+        if clock.is_over() || front.points.len() == MAX_FRONT_POINTS {
+            front.status = Status::Feasible;
+            break;
+        }
+        problem = next;
+    }
+    front.points.reverse();
+    keep_rising(&mut front.points);
+    if front.points.is_empty() && front.status == Status::Optimal {
+        front.status = Status::Infeasible;
+    }
+    front.seconds = clock.elapsed().saturating_sub(begin).as_secs_f64();
+    Ok(front)
+}
+
+/// Drops the points that a cheaper one equals.
+fn keep_rising(points: &mut Vec<FrontPoint>) {
+    let mut best = f64::NEG_INFINITY;
+    points.retain(|point| {
+        let rises = point.objective > best + 1e-9;
+        best = best.max(point.objective);
+        rises
+    });
+}
+
+/// What greedy choice is worth, if it serves every client.
+fn greedy(instance: &Instance) -> Option<f64> {
+    let mut roots: Vec<_> = (instance.states.iter())
+        .map(|state| *state == State::In)
+        .collect();
+    loop {
+        let cost = instance.cost(&roots);
+        let now = instance.worth_of_served(&roots);
+        let mut best: Option<(f64, usize)> = None;
+        for source in 0..roots.len() {
+            let more = instance.costs[source];
+            let is_free = instance.states[source] == State::Free && !roots[source];
+            if !is_free || !instance.affords(cost + more) {
+                continue;
+            }
+            roots[source] = true;
+            let rise = instance.worth_of_served(&roots) - now;
+            roots[source] = false;
+            let rate = rise / more.max(1e-9);
+            if rise > 0.0 && best.is_none_or(|(known, _)| rate > known) {
+                best = Some((rate, source));
+            }
+        }
+        match best {
+            Some((_, source)) => roots[source] = true,
+            None => return instance.worth(&roots),
+        }
+    }
+}
+
+impl Instance {
+    /// As [`Instance::worth`], clients that are not served counting nothing.
+    fn worth_of_served(&self, roots: &[bool]) -> f64 {
+        let rewards = self.rewards.iter().zip(roots);
+        let rewards: f64 = rewards.filter(|(_, root)| **root).map(|(r, _)| r).sum();
+        let options = self.clients.iter().filter_map(|client| {
+            let is_root = client.root.is_some_and(|root| roots[root]);
+            let best = client.best(roots).filter(|_| !is_root)?;
+            Some(client.options.value(best))
+        });
+        rewards + options.sum::<f64>()
+    }
+}
