@@ -1,6 +1,7 @@
 //! The command line as it is written.
 
 mod evaluate;
+mod fit;
 mod solve;
 
 use std::num::NonZeroUsize;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use evaluate::{Evaluate, Frames};
+pub use fit::{Fit, KindChoice};
 pub use solve::Solve;
 
 use crate::commands::apartment::Apartment;
@@ -117,6 +119,8 @@ pub enum Command {
     Draw(Draw),
     /// Measure a readout or a policy on a data set with labels
     Evaluate(Evaluate),
+    /// Fit a new readout on a few labelled frames
+    Fit(Fit),
     /// Choose which sources to transfer from, exactly, under a budget
     Solve(Solve),
     /// A simulated home: write labelled pictures, drive a robot in it, look at it

@@ -5,6 +5,7 @@ mod check;
 mod doctor;
 mod draw;
 mod evaluate;
+mod fit;
 mod models;
 mod schema;
 mod serve;
@@ -30,6 +31,7 @@ pub(crate) fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Schema(args) => Ok(schema::run(&args)),
         Command::Draw(args) => draw::run(&args, &global),
         Command::Evaluate(args) => evaluate::run(&args, &global),
+        Command::Fit(args) => fit::run(&args, &global),
         Command::Solve(args) => solve::run(&args),
         Command::Apartment(args) => apartment::run(&args, &global),
     }

@@ -9,6 +9,7 @@ pub mod dataset;
 pub mod digest;
 pub mod engine;
 pub mod fake;
+pub mod fit;
 pub mod geometry;
 pub mod image;
 pub mod image_file;

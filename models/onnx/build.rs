@@ -229,6 +229,12 @@ impl GraphBuilder {
     }
 }
 
+/// The bytes of an ONNX file.
+#[must_use]
+pub fn bytes_of(model: &ModelProto) -> Vec<u8> {
+    model.encode_to_vec()
+}
+
 /// A tensor from little-endian bytes.
 #[must_use]
 pub fn tensor(name: &str, spec: &TensorSpec, raw: Vec<u8>) -> TensorProto {

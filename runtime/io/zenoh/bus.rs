@@ -178,8 +178,11 @@ impl Bus for ZenohBus {
             key: key.to_owned(),
             reason: error.to_string(),
         };
-        keys.iter()
-            .try_for_each(|key| self.publishers.declare(key).map_err(|error| fault(key, error)))
+        keys.iter().try_for_each(|key| {
+            self.publishers
+                .declare(key)
+                .map_err(|error| fault(key, error))
+        })
     }
 
     fn withdraw(&mut self, keys: &[Arc<str>]) {

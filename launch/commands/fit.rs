@@ -1,0 +1,200 @@
+//! `concert fit`: a new readout from a few labelled frames.
+
+mod progress;
+
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+use concert_models::card::FitData;
+use concert_models::dataset::DataSet;
+use concert_models::fit::{
+    Effort, Encoders, FitError, FitNotes, FitRequest, FittedReadout, SavedReadout, Views,
+    WarmReadout, fit, spaced_frames,
+};
+use concert_models::onnx::{CheckLimits, check};
+use concert_models::store::Store;
+use concert_runtime::Clock;
+use concert_runtime::io::clock::SystemClock;
+use serde_json::json;
+
+use self::progress::Bars;
+use crate::assemble::EngineChoice;
+use crate::cli::{Fit, Global};
+use crate::launch_file::Provider;
+use crate::model_folders::model_folders;
+use crate::report::{Failure, Refuse, Report};
+use crate::stop::Stop;
+
+pub(crate) fn run(args: &Fit, global: &Global) -> Result<Report, Failure> {
+    let clock = SystemClock::start();
+    let begin = clock.monotonic();
+    let out = args.out.clone().or_else(Store::user_folder);
+    let out = out.ok_or_else(|| {
+        Failure::refused(anyhow!(
+            "no data folder of the user is known: say where with --out DIR"
+        ))
+    })?;
+    let store = Store::new(model_folders(&global.models, &[], None));
+    let encoders = args.sources.iter().map(|source| store.encoder(source));
+    let encoders = encoders.collect::<Result<Vec<_>, _>>().or_refuse()?;
+    let data = DataSet::open_all(&args.data).or_refuse()?;
+    let frames = spaced_frames(&data, args.frames.map(usize::from));
+    let warm = match args.from_scratch {
+        true => None,
+        false => warm_start(args, &store),
+    };
+    let stop = Stop::on_signals()?;
+    let provider = Provider::Cpu;
+    let threads = global.threads.map(usize::from);
+    let mut engine = EngineChoice::start(&[provider], threads, global)?.engine;
+    let request = FitRequest {
+        kind: args.kind.one(),
+        warm_start: warm.as_ref(),
+        views: Views {
+            per_frame: args
+                .views
+                .map_or(Views::default().per_frame, |n| n as usize),
+            ..Views::default()
+        },
+        effort: Effort {
+            steps: args.steps.map_or(Effort::default().steps, |n| n as usize),
+            ..Effort::default()
+        },
+        seed: args.seed,
+        ..FitRequest::new(args.target, &data, &frames)
+    };
+    let mut bars = Bars::new(global);
+    let mut loaded = Encoders::load(&mut *engine, &encoders).or_refuse()?;
+    let fitted = fit(&mut loaded, &request, &mut |progress| {
+        bars.show(progress);
+        !stop.is_raised()
+    });
+    drop(loaded);
+    bars.finish();
+    let fitted = fitted.map_err(failure)?;
+    fitted.verify(&mut *engine)?;
+    let data_entry = FitData::new(
+        name_of(&args.data),
+        data.hash_of(frames.iter().copied()).or_refuse()?,
+        frames.len(),
+    );
+    let seconds = (clock.monotonic().saturating_sub(begin)).as_secs_f64();
+    let seconds = (seconds * 100.0).round() / 100.0;
+    let notes = FitNotes::new(args.variant.clone(), seconds, args.seed, vec![data_entry]);
+    let saved = fitted.save(&out, &notes)?;
+    Ok(report(&fitted, &saved, seconds))
+}
+
+/// What the data and labels are to blame for is refused; the rest failed.
+fn failure(error: FitError) -> Failure {
+    match error {
+        FitError::Stopped | FitError::Engine(_) | FitError::NotFinite => Failure::failed(error),
+        _ => Failure::refused(error),
+    }
+}
+
+fn name_of(paths: &[PathBuf]) -> String {
+    let name = |path: &PathBuf| {
+        let whole = path.canonicalize().unwrap_or_else(|_| path.clone());
+        let name = whole.file_name().unwrap_or(whole.as_os_str());
+        let shown = name.to_string_lossy();
+        shown
+            .chars()
+            .filter(|c| !c.is_control())
+            .collect::<String>()
+    };
+    let names: Vec<_> = paths.iter().map(name).collect();
+    let all = names.join(", ");
+    match all.trim() {
+        "" => "data".to_owned(),
+        all => all.chars().take(400).collect(),
+    }
+}
+
+/// The readout of the same target and sources that is found without a variant,
+/// where it was fitted with the same kind of network.
+fn warm_start(args: &Fit, store: &Store) -> Option<WarmReadout> {
+    let mut sources = args.sources.clone();
+    sources.sort();
+    let name = format!("{}_from_{}", args.target.name, sources.join("+"));
+    let readout = match store.readout(&name) {
+        Ok(readout) => readout,
+        Err(error) => {
+            tracing::info!("nothing to begin with: {error}");
+            return None;
+        }
+    };
+    let network = check(&readout.file.bytes, &CheckLimits::default()).ok()?;
+    match WarmReadout::new(&readout.card, network) {
+        Some(warm) => Some(warm),
+        None => {
+            tracing::info!("{name} was not fitted as a small network, so it is not begun with");
+            None
+        }
+    }
+}
+
+fn report(fitted: &FittedReadout, saved: &SavedReadout, seconds: f64) -> Report {
+    let mut lines = vec![format!(
+        "{} fitted on {} frames in {seconds:.1} s",
+        saved.name, fitted.frames
+    )];
+    let mut quality = json!({});
+    if let Some(held_out) = &fitted.held_out {
+        let measure = &held_out.measure;
+        lines.push(format!("{:<28} {measure} on held-out blocks", "kind"));
+        for (what, value) in &fitted.tried {
+            lines.push(format!("{what:<28} {value:.4}"));
+        }
+        lines.push(format!(
+            "{:<28} {:.4}",
+            "constant predictor", held_out.constant
+        ));
+        quality = json!({
+            "measure": measure,
+            "held_out": held_out.value,
+            "constant": held_out.constant,
+            "frames": held_out.frames,
+            measure: held_out.value,
+        });
+    }
+    lines.push(format!("kind: {}", fitted.kind.name()));
+    if let Some(lambda) = fitted.lambda {
+        lines.push(format!("lambda: {lambda}"));
+    }
+    if let Some(warm) = &fitted.warm_start {
+        lines.push(format!("began with: {}", warm.readout));
+    }
+    if let Some(focal) = fitted.reference_focal_px {
+        lines.push(format!(
+            "metric for a focal length of {focal:.1} px, scaled to the camera's"
+        ));
+    }
+    if fitted.uncalibrated > 0 {
+        lines.push(format!(
+            "{} of {} frames have no intrinsics: the reference focal length was assumed for \
+             them, so metres hold for this camera alone",
+            fitted.uncalibrated, fitted.frames
+        ));
+    }
+    lines.push(format!("readout: {}", saved.network.display()));
+    lines.push(format!("card: {}", saved.card.display()));
+    let tried: serde_json::Map<_, _> = (fitted.tried.iter())
+        .map(|(what, value)| ((*what).to_owned(), json!(value)))
+        .collect();
+    let json = json!({
+        "seconds": seconds,
+        "readout": saved.network,
+        "card": saved.card,
+        "name": saved.name,
+        "kind": fitted.kind.name(),
+        "frames": fitted.frames,
+        "lambda": fitted.lambda,
+        "warm_start": fitted.warm_start.as_ref().map(|warm| &warm.readout),
+        "reference_focal_px": fitted.reference_focal_px,
+        "uncalibrated_frames": fitted.uncalibrated,
+        "tried": tried,
+        "quality": quality,
+    });
+    Report::done(json, lines.join("\n"))
+}

@@ -1,0 +1,362 @@
+//! The arithmetic of a small network, forward and back, on one frame.
+//!
+//! Planes are `[channels, height, width]`, row-major. Everything adds to what
+//! it writes.
+
+use ndarray::linalg::general_mat_mul;
+use ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder};
+
+/// Height and width of a plane, in cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Grid {
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+}
+
+impl Grid {
+    pub(crate) fn new(height: usize, width: usize) -> Self {
+        Self { height, width }
+    }
+
+    pub(crate) fn cells(self) -> usize {
+        self.height * self.width
+    }
+}
+
+/// Memory that a convolution of 3×3 works in.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    padded: Vec<f32>,
+    sums: Vec<f32>,
+}
+
+fn rows(data: &[f32], rows: usize, columns: usize) -> ArrayView2<'_, f32> {
+    ArrayView2::from_shape((rows, columns), data).expect("the slice is the whole matrix")
+}
+
+fn rows_mut(data: &mut [f32], rows: usize, columns: usize) -> ArrayViewMut2<'_, f32> {
+    ArrayViewMut2::from_shape((rows, columns), data).expect("the slice is the whole matrix")
+}
+
+/// A matrix whose rows lie further apart than they are long.
+fn spaced(data: &[f32], rows: usize, columns: usize, apart: usize) -> ArrayView2<'_, f32> {
+    ArrayView2::from_shape((rows, columns).strides((apart, 1)), data).expect("rows lie inside")
+}
+
+fn spaced_mut(
+    data: &mut [f32],
+    rows: usize,
+    columns: usize,
+    apart: usize,
+) -> ArrayViewMut2<'_, f32> {
+    ArrayViewMut2::from_shape((rows, columns).strides((apart, 1)), data).expect("rows lie inside")
+}
+
+/// A plane with a border of one cell all around. Cell (y, x) of a plane and of
+/// what a kernel's tap sees lie a fixed distance apart, so that a convolution is
+/// nine products of matrices, without copies.
+#[derive(Clone, Copy)]
+struct Padded {
+    grid: Grid,
+}
+
+impl Padded {
+    fn width(self) -> usize {
+        self.grid.width + 2
+    }
+
+    /// Cells of one channel; two more, so that the last tap's row ends inside.
+    fn plane(self) -> usize {
+        (self.grid.height + 2) * self.width() + 2
+    }
+
+    /// Cells of a sum: rows as wide as the padded plane's.
+    fn sum(self) -> usize {
+        self.grid.height * self.width()
+    }
+
+    fn tap(self, tap: usize) -> usize {
+        tap / 3 * self.width() + tap % 3
+    }
+
+    fn fill(self, channels: usize, from: &[f32], padded: &mut Vec<f32>) {
+        padded.clear();
+        padded.resize(channels * self.plane(), 0.0);
+        let planes = padded.chunks_exact_mut(self.plane());
+        for (plane, from) in planes.zip(from.chunks_exact(self.grid.cells())) {
+            for (y, row) in from.chunks_exact(self.grid.width).enumerate() {
+                let start = (y + 1) * self.width() + 1;
+                plane[start..start + self.grid.width].copy_from_slice(row);
+            }
+        }
+    }
+
+    /// A plane's rows, each followed by two zeros.
+    fn widen(self, channels: usize, from: &[f32], sums: &mut Vec<f32>) {
+        sums.clear();
+        sums.resize(channels * self.sum(), 0.0);
+        let wide = sums.chunks_exact_mut(self.width());
+        for (wide, row) in wide.zip(from.chunks_exact(self.grid.width)) {
+            wide[..self.grid.width].copy_from_slice(row);
+        }
+    }
+}
+
+/// Outputs, inputs and side of a kernel.
+pub(crate) type Shape = (usize, usize, usize);
+
+/// Adds the convolution of `from` to `out`.
+pub(crate) fn convolve(
+    from: &[f32],
+    weights: &[f32],
+    (outputs, inputs, side): Shape,
+    grid: Grid,
+    out: &mut [f32],
+    scratch: &mut Scratch,
+) {
+    if side == 1 {
+        let weights = rows(weights, outputs, inputs);
+        let from = rows(from, inputs, grid.cells());
+        let mut out = rows_mut(out, outputs, grid.cells());
+        return general_mat_mul(1.0, &weights, &from, 1.0, &mut out);
+    }
+    let padded = Padded { grid };
+    padded.fill(inputs, from, &mut scratch.padded);
+    scratch.sums.clear();
+    scratch.sums.resize(outputs * padded.sum(), 0.0);
+    for tap in 0..9 {
+        let weights = tap_of(weights, outputs, inputs, tap);
+        let seen = &scratch.padded[padded.tap(tap)..];
+        let seen = spaced(seen, inputs, padded.sum(), padded.plane());
+        let mut sums = rows_mut(&mut scratch.sums, outputs, padded.sum());
+        general_mat_mul(1.0, &weights, &seen, 1.0, &mut sums);
+    }
+    let sums = scratch.sums.chunks_exact(padded.width());
+    for (sum, row) in sums.zip(out.chunks_exact_mut(grid.width)) {
+        for (sum, out) in sum.iter().zip(row) {
+            *out += sum;
+        }
+    }
+}
+
+/// The weights of one tap, `[outputs, inputs]`.
+fn tap_of(weights: &[f32], outputs: usize, inputs: usize, tap: usize) -> ArrayView2<'_, f32> {
+    ArrayView2::from_shape((outputs, inputs).strides((inputs * 9, 9)), &weights[tap..])
+        .expect("a kernel has nine taps")
+}
+
+/// Adds to `slope`, of what was convolved, what the slope of the output makes.
+pub(crate) fn convolve_back(
+    out_slope: &[f32],
+    weights: &[f32],
+    (outputs, inputs, side): Shape,
+    grid: Grid,
+    slope: &mut [f32],
+    scratch: &mut Scratch,
+) {
+    if side == 1 {
+        let weights = rows(weights, outputs, inputs);
+        let out = rows(out_slope, outputs, grid.cells());
+        let mut slope = rows_mut(slope, inputs, grid.cells());
+        return general_mat_mul(1.0, &weights.t(), &out, 1.0, &mut slope);
+    }
+    let padded = Padded { grid };
+    padded.widen(outputs, out_slope, &mut scratch.sums);
+    scratch.padded.clear();
+    scratch.padded.resize(inputs * padded.plane(), 0.0);
+    for tap in 0..9 {
+        let weights = tap_of(weights, outputs, inputs, tap);
+        let out = rows(&scratch.sums, outputs, padded.sum());
+        let seen = &mut scratch.padded[padded.tap(tap)..];
+        let mut seen = spaced_mut(seen, inputs, padded.sum(), padded.plane());
+        general_mat_mul(1.0, &weights.t(), &out, 1.0, &mut seen);
+    }
+    let planes = scratch.padded.chunks_exact(padded.plane());
+    for (plane, slope) in planes.zip(slope.chunks_exact_mut(grid.cells())) {
+        for (y, row) in slope.chunks_exact_mut(grid.width).enumerate() {
+            let start = (y + 1) * padded.width() + 1;
+            for (slope, seen) in row.iter_mut().zip(&plane[start..]) {
+                *slope += seen;
+            }
+        }
+    }
+}
+
+/// Adds the slopes of a convolution's weights to `sums`.
+pub(crate) fn convolve_weights_back(
+    from: &[f32],
+    out_slope: &[f32],
+    (outputs, inputs, side): Shape,
+    grid: Grid,
+    sums: &mut [f32],
+    scratch: &mut Scratch,
+) {
+    if side == 1 {
+        let out = rows(out_slope, outputs, grid.cells());
+        let from = rows(from, inputs, grid.cells());
+        let mut sums = rows_mut(sums, outputs, inputs);
+        return general_mat_mul(1.0, &out, &from.t(), 1.0, &mut sums);
+    }
+    // One product with all that the nine taps see is faster here than nine: the
+    // result is small and the sums are long.
+    columns(from, inputs, grid, &mut scratch.padded);
+    let out = rows(out_slope, outputs, grid.cells());
+    let seen = rows(&scratch.padded, inputs * 9, grid.cells());
+    let mut sums = rows_mut(sums, outputs, inputs * 9);
+    general_mat_mul(1.0, &out, &seen.t(), 1.0, &mut sums);
+}
+
+/// What the nine taps of a kernel see, a plane per channel and tap.
+fn columns(from: &[f32], inputs: usize, grid: Grid, columns: &mut Vec<f32>) {
+    let Grid { height, width } = grid;
+    columns.clear();
+    columns.resize(inputs * 9 * grid.cells(), 0.0);
+    let planes = columns.chunks_exact_mut(grid.cells()).enumerate();
+    for (at, plane) in planes {
+        let from = &from[at / 9 * grid.cells()..][..grid.cells()];
+        // A tap sees the cell `down` and `right` of its own, each -1, 0 or 1.
+        let (down, right) = (at % 9 / 3, at % 3);
+        let (top, bottom) = (1usize.saturating_sub(down), (height + 1 - down).min(height));
+        let (left, end) = (1usize.saturating_sub(right), (width + 1 - right).min(width));
+        for y in top..bottom {
+            let seen = &from[(y + down - 1) * width..][..width];
+            plane[y * width + left..y * width + end]
+                .copy_from_slice(&seen[left + right - 1..end + right - 1]);
+        }
+    }
+}
+
+/// Adds one number per channel.
+pub(crate) fn add_bias(bias: &[f32], out: &mut [f32]) {
+    let cells = out.len() / bias.len();
+    for (bias, plane) in bias.iter().zip(out.chunks_exact_mut(cells)) {
+        plane.iter_mut().for_each(|value| *value += bias);
+    }
+}
+
+/// Adds the slopes of one number per channel.
+pub(crate) fn add_bias_back(out_slope: &[f32], sums: &mut [f32]) {
+    let cells = out_slope.len() / sums.len();
+    for (sum, plane) in sums.iter_mut().zip(out_slope.chunks_exact(cells)) {
+        *sum += plane.iter().sum::<f32>();
+    }
+}
+
+/// Adds the mean of each channel of `from` to `out`, which has one cell.
+pub(crate) fn add_mean(from: &[f32], out: &mut [f32]) {
+    let cells = from.len() / out.len();
+    for (mean, plane) in out.iter_mut().zip(from.chunks_exact(cells)) {
+        *mean += plane.iter().sum::<f32>() / cells as f32;
+    }
+}
+
+/// The way back through [`add_mean`]; nothing where `slope` is empty.
+pub(crate) fn add_mean_back(out_slope: &[f32], slope: &mut [f32]) {
+    let cells = slope.len() / out_slope.len();
+    if cells == 0 {
+        return;
+    }
+    for (out, plane) in out_slope.iter().zip(slope.chunks_exact_mut(cells)) {
+        let share = out / cells as f32;
+        plane.iter_mut().for_each(|slope| *slope += share);
+    }
+}
+
+/// Adds `from`; where it has one cell per channel, to every cell of `out`.
+pub(crate) fn add_spread(from: &[f32], out: &mut [f32]) {
+    if from.len() == out.len() {
+        let both = out.iter_mut().zip(from);
+        return both.for_each(|(out, from)| *out += from);
+    }
+    add_bias(from, out);
+}
+
+/// The way back through [`add_spread`]; nothing where `slope` is empty.
+pub(crate) fn add_spread_back(out_slope: &[f32], slope: &mut [f32]) {
+    if slope.is_empty() {
+        return;
+    }
+    if slope.len() == out_slope.len() {
+        let both = slope.iter_mut().zip(out_slope);
+        return both.for_each(|(slope, out)| *slope += out);
+    }
+    add_bias_back(out_slope, slope);
+}
+
+/// Linear interpolation between two grids that cover the same frame, as ONNX's
+/// `Resize` with `linear` and `half_pixel`.
+#[derive(Debug, Clone)]
+pub(crate) struct Resampling {
+    from: Grid,
+    to: Grid,
+    down: Vec<Tap>,
+    across: Vec<Tap>,
+}
+
+/// Two neighbours and the weight of the second.
+#[derive(Debug, Clone, Copy)]
+struct Tap {
+    low: usize,
+    high: usize,
+    weight: f32,
+}
+
+impl Resampling {
+    pub(crate) fn new(from: Grid, to: Grid) -> Self {
+        Self {
+            from,
+            to,
+            down: taps(from.height, to.height),
+            across: taps(from.width, to.width),
+        }
+    }
+
+    /// Adds the interpolation of `from` to `out`.
+    pub(crate) fn apply(&self, from: &[f32], out: &mut [f32]) {
+        let planes = from.chunks_exact(self.from.cells());
+        for (from, out) in planes.zip(out.chunks_exact_mut(self.to.cells())) {
+            for (down, out) in self.down.iter().zip(out.chunks_exact_mut(self.to.width)) {
+                let row = |y: usize| &from[y * self.from.width..][..self.from.width];
+                let (low, high) = (row(down.low), row(down.high));
+                for (across, out) in self.across.iter().zip(out) {
+                    let mix = |row: &[f32]| {
+                        row[across.low] + across.weight * (row[across.high] - row[across.low])
+                    };
+                    let (low, high) = (mix(low), mix(high));
+                    *out += low + down.weight * (high - low);
+                }
+            }
+        }
+    }
+
+    /// The way back through [`apply`](Self::apply).
+    pub(crate) fn apply_back(&self, out_slope: &[f32], slope: &mut [f32]) {
+        let planes = slope.chunks_exact_mut(self.from.cells());
+        for (slope, out) in planes.zip(out_slope.chunks_exact(self.to.cells())) {
+            for (down, out) in self.down.iter().zip(out.chunks_exact(self.to.width)) {
+                for (across, out) in self.across.iter().zip(out) {
+                    for (y, share) in [(down.low, 1.0 - down.weight), (down.high, down.weight)] {
+                        let row = &mut slope[y * self.from.width..][..self.from.width];
+                        row[across.low] += out * share * (1.0 - across.weight);
+                        row[across.high] += out * share * across.weight;
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn taps(from: usize, to: usize) -> Vec<Tap> {
+    let last = from - 1;
+    let tap = |at: usize| {
+        let place = (at as f32 + 0.5) * from as f32 / to as f32 - 0.5;
+        let place = place.clamp(0.0, last as f32);
+        let low = (place as usize).min(last);
+        Tap {
+            low,
+            high: (low + 1).min(last),
+            weight: place - low as f32,
+        }
+    };
+    (0..to).map(tap).collect()
+}

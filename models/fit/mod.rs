@@ -1,0 +1,36 @@
+//! New readouts from a few labelled frames: the encoders stay frozen, what they
+//! make of the frames is computed once, and a small readout is fitted to it.
+//!
+//! [`Encoders`] turns images into [`Representation`]s; [`fit()`] gathers
+//! labelled frames, compares a closed form with a small convolutional readout
+//! on blocks of time that are held out, and fits the better one on all;
+//! [`FittedReadout`] is written as plain ONNX with a card. [`Statistics`] are
+//! what the closed form needs to know of any number of frames.
+
+mod adamw;
+mod convolutional;
+mod dice;
+mod error;
+mod export;
+mod fitting;
+mod kernels;
+mod material;
+mod model;
+mod net;
+mod objective;
+mod representations;
+mod ridge;
+mod save;
+mod statistics;
+
+pub use error::FitError;
+pub use fitting::{
+    Effort, FitProgress, FitRequest, FittedReadout, WarmReadout, fit, spaced_frames,
+};
+pub use material::{MAX_BYTES, Views, focal_px};
+pub use representations::{Encoders, Layout, Representation};
+pub use save::{FitNotes, SavedReadout};
+pub use statistics::{MAX_TERMS, Statistics};
+
+#[cfg(test)]
+mod tests;

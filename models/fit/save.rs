@@ -1,0 +1,316 @@
+//! A fitted readout becomes two files of the store (three with classes), all or
+//! none of them, after the file was held to what was fitted.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use super::FitError;
+use super::export::{FOCAL, OUTPUT};
+use super::fitting::FittedReadout;
+use crate::card::{
+    CameraNumber, Card, FitData, FitRecord, Origin, Provenance, Quality, Read, ReadFrom,
+    ReadoutCard, ReadoutOutput,
+};
+use crate::digest::sha256_hex;
+use crate::engine::{Engine, NetworkFile, Slot, Wiring};
+use crate::onnx::{CheckLimits, check};
+use crate::tensor::TensorSpec;
+
+/// Furthest that the engine's output may lie from what was fitted, as a share
+/// of the greatest number.
+const TOLERANCE: f32 = 1e-4;
+
+/// What a card says besides what the fit knows.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct FitNotes {
+    /// The part of the name after `@`.
+    pub variant: Option<String>,
+    /// Time that it all took, s.
+    pub seconds: f64,
+    /// The seed.
+    pub seed: u32,
+    /// The data sets.
+    pub data: Vec<FitData>,
+    /// Licence of the weights (SPDX); the encoders' is no part of it.
+    pub licence: String,
+}
+
+impl FitNotes {
+    /// Notes of a fit of the user's own.
+    #[must_use]
+    pub fn new(variant: Option<String>, seconds: f64, seed: u32, data: Vec<FitData>) -> Self {
+        Self {
+            variant,
+            seconds,
+            seed,
+            data,
+            licence: "LicenseRef-user".to_owned(),
+        }
+    }
+}
+
+/// Where a readout was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SavedReadout {
+    /// `TARGET_from_A+B[@VARIANT]`.
+    pub name: String,
+    /// The ONNX file.
+    pub network: PathBuf,
+    /// The card.
+    pub card: PathBuf,
+}
+
+impl FittedReadout {
+    /// Runs the file in an engine and compares with what was fitted.
+    ///
+    /// # Errors
+    /// [`FitError::Export`] where they differ by more than 10⁻⁴, and what the
+    /// engine refuses.
+    pub fn verify(&self, engine: &mut dyn Engine) -> Result<(), FitError> {
+        check(&self.onnx, &CheckLimits::default())
+            .map_err(|error| FitError::Export(error.to_string()))?;
+        let mut wiring = Wiring::default();
+        let mut levels: Vec<Slot> = Vec::new();
+        for (read, shape) in &self.layout.reads {
+            let slot = engine.slot(&TensorSpec::f32(shape))?;
+            wiring.inputs.push((read.tensor.clone(), slot));
+            levels.push(slot);
+        }
+        let focal = 1.25;
+        if let Some(reference) = self.reference_focal_px {
+            let slot = engine.slot(&TensorSpec::f32(&[1, 1]))?;
+            let given = (reference * focal) as f32;
+            engine.fill(slot, &mut |bytes| {
+                bytes.copy_from_slice(&given.to_ne_bytes());
+            })?;
+            wiring.inputs.push((FOCAL.to_owned(), slot));
+        }
+        let output = engine.slot(&TensorSpec::f32(&self.output_shape))?;
+        wiring.outputs.push((OUTPUT.to_owned(), output));
+        let file = NetworkFile {
+            name: self.name(None),
+            path: PathBuf::from("(fitted)"),
+            sha256: sha256_hex(&self.onnx),
+            bytes: self.onnx.as_slice().into(),
+        };
+        let mut network = engine.load(&file, &[wiring])?;
+        let mut space = self.model.workspace();
+        for witness in &self.witnesses {
+            for (read, slot) in levels.iter().enumerate() {
+                let values = self.layout.level(witness, read);
+                engine.fill(*slot, &mut |bytes| {
+                    bytes.copy_from_slice(bytemuck::cast_slice(&values));
+                })?;
+            }
+            network.run(0)?;
+            let wanted = self
+                .model
+                .run(&self.layout, witness, focal as f32, &mut space);
+            let found: Vec<f32> = bytemuck::pod_collect_to_vec(engine.view(output)?);
+            compare(&wanted, &found)?;
+        }
+        Ok(())
+    }
+
+    /// The task's numbers for one frame, as the file gives them: planes of
+    /// [`output_shape`](Self::output_shape). `focal_px` is the camera's, in
+    /// pixels of the first encoder's input ([`focal_px`](super::focal_px)); the
+    /// reference where it is `None`.
+    #[must_use]
+    pub fn predict(&self, frame: &super::Representation, focal_px: Option<f64>) -> Vec<f32> {
+        let share = match (focal_px, self.reference_focal_px) {
+            (Some(focal), Some(reference)) => focal / reference,
+            _ => 1.0,
+        };
+        let mut space = self.model.workspace();
+        self.model
+            .run(&self.layout, frame, share as f32, &mut space)
+    }
+
+    /// `TARGET_from_A+B[@VARIANT]`.
+    #[must_use]
+    pub fn name(&self, variant: Option<&str>) -> String {
+        let sources: Vec<_> = self
+            .layout
+            .pins
+            .iter()
+            .map(|pin| pin.source.as_str())
+            .collect();
+        let stem = format!("{}_from_{}", self.target.name, sources.join("+"));
+        match variant {
+            Some(variant) => format!("{stem}@{variant}"),
+            None => stem,
+        }
+    }
+
+    /// The card of the file.
+    #[must_use]
+    pub fn card(&self, notes: &FitNotes) -> ReadoutCard {
+        let name = self.name(notes.variant.as_deref());
+        let mut reads: Vec<Read> = (self.layout.reads.iter())
+            .map(|(read, _)| read.clone())
+            .collect();
+        if self.reference_focal_px.is_some() {
+            reads.push(Read {
+                tensor: FOCAL.to_owned(),
+                from: ReadFrom::Camera(CameraNumber::FocalPx),
+            });
+        }
+        let mut record = FitRecord::new(
+            self.kind,
+            self.frames,
+            notes.seconds,
+            notes.seed,
+            notes.data.clone(),
+        );
+        record.lambda = self.lambda;
+        record.reference_focal_px = self.reference_focal_px;
+        record.warm_start = self.warm_start.clone();
+        record.held_out = self.held_out.clone();
+        let names: Vec<_> = notes.data.iter().map(|data| data.name.as_str()).collect();
+        let data = names.join(", ");
+        ReadoutCard {
+            target: self.target,
+            variant: notes.variant.clone(),
+            origin: Origin {
+                sha256: sha256_hex(&self.onnx),
+                size_bytes: self.onnx.len(),
+                provenance: Provenance {
+                    weights: "fitted by `concert fit`".to_owned(),
+                    licence: notes.licence.clone(),
+                    licence_file: None,
+                    trained_on: format!("{} labelled frames of {data}", self.frames),
+                    export: Some("concert fit".to_owned()),
+                },
+                quality: self.quality(&data),
+            },
+            encoders: self.layout.pins.clone(),
+            reads,
+            output: ReadoutOutput {
+                tensor: OUTPUT.to_owned(),
+                shape: self.output_shape.clone(),
+                labels: self.classes.as_ref().map(|_| format!("{name}.labels.txt")),
+            },
+            fit: Some(record),
+            name,
+        }
+    }
+
+    fn quality(&self, data: &str) -> Vec<Quality> {
+        let Some(held_out) = &self.held_out else {
+            return Vec::new();
+        };
+        let frames = held_out.frames;
+        let entry = |measure: String, value: f64, what: &str| Quality {
+            measure,
+            value,
+            data: format!("{frames} held-out frames of {data}{what}"),
+        };
+        let constant = format!("constant_{}", held_out.measure);
+        vec![
+            entry(
+                held_out.measure.clone(),
+                held_out.value,
+                ", fitted on the rest with a third of the steps",
+            ),
+            entry(constant, held_out.constant, ", the best constant"),
+        ]
+    }
+
+    /// Writes the files below `folder`, in `readouts/`: first beside their
+    /// places, then, when all are complete, into them.
+    ///
+    /// # Errors
+    /// [`FitError::Write`], with nothing half written.
+    pub fn save(&self, folder: &Path, notes: &FitNotes) -> Result<SavedReadout, FitError> {
+        let folder = folder.join("readouts");
+        std::fs::create_dir_all(&folder).map_err(write_error(&folder))?;
+        let card = self.card(notes);
+        let text = card.to_toml();
+        Card::parse(&text, "the new card").map_err(|error| FitError::Export(error.to_string()))?;
+        let place = |ending: &str| folder.join(format!("{}{ending}", card.name));
+        let (network, card_path) = (place(".onnx"), place(".toml"));
+        let labels = self
+            .classes
+            .as_ref()
+            .map(|classes| classes.join("\n") + "\n");
+        let mut files = vec![Pending::write(&folder, &network, &self.onnx)?];
+        if let Some(labels) = labels {
+            let path = place(".labels.txt");
+            files.push(Pending::write(&folder, &path, labels.as_bytes())?);
+        }
+        // The card last: without it, nothing finds the others.
+        files.push(Pending::write(&folder, &card_path, text.as_bytes())?);
+        for file in files {
+            file.place()?;
+        }
+        Ok(SavedReadout {
+            name: card.name,
+            network,
+            card: card_path,
+        })
+    }
+}
+
+fn compare(wanted: &[f32], found: &[f32]) -> Result<(), FitError> {
+    let greatest = wanted.iter().fold(1.0_f32, |most, x| most.max(x.abs()));
+    for (at, (wanted, found)) in wanted.iter().zip(found).enumerate() {
+        let near = (wanted - found).abs() <= TOLERANCE * greatest;
+        if !near {
+            return Err(FitError::Export(format!(
+                "number {at} of the output is {found}, but was fitted as {wanted}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// A file that is complete, but not yet where it belongs.
+struct Pending {
+    file: tempfile::NamedTempFile,
+    path: PathBuf,
+}
+
+impl Pending {
+    fn write(folder: &Path, path: &Path, bytes: &[u8]) -> Result<Self, FitError> {
+        let mut file = tempfile::Builder::new()
+            .prefix(".concert-fit-")
+            .tempfile_in(folder)
+            .map_err(write_error(path))?;
+        file.write_all(bytes).map_err(write_error(path))?;
+        file.as_file().sync_all().map_err(write_error(path))?;
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+        })
+    }
+
+    fn place(self) -> Result<(), FitError> {
+        readable(self.file.as_file()).map_err(write_error(&self.path))?;
+        let path = self.path;
+        let placed = self.file.persist(&path);
+        placed.map_err(|error| write_error(&path)(error.error))?;
+        Ok(())
+    }
+}
+
+/// Temporary files are the owner's alone; a readout is for everybody who runs.
+#[cfg(unix)]
+fn readable(file: &std::fs::File) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn readable(_: &std::fs::File) -> std::io::Result<()> {
+    Ok(())
+}
+
+fn write_error(path: &Path) -> impl FnOnce(std::io::Error) -> FitError + '_ {
+    move |error| FitError::Write {
+        path: path.display().to_string(),
+        reason: error.to_string(),
+    }
+}
