@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -11,6 +12,7 @@ use concert_runtime::io::cameras::{
     CommandCamera, CommandOptions, ImageSource, ImagesCamera, ImagesOptions, PanCamera, PanOptions,
     Rounds, Stamps,
 };
+use concert_runtime::io::thread;
 use concert_runtime::{Camera, Clock};
 
 use super::Meeting;
@@ -30,26 +32,123 @@ const HOLD: Duration = Duration::from_secs(4);
 /// A camera under its name in the launch file.
 pub(crate) type NamedCamera = (String, Box<dyn Camera>);
 
-/// Opens every camera of a launch file, in its order.
+/// A camera that is open, or one that waits for the home that it stands in.
+enum Opened {
+    Ready(Box<dyn Camera>),
+    InTheMaking {
+        home: JoinHandle<Result<Home, ApartmentError>>,
+        seed: u64,
+        options: ApartmentOptions,
+    },
+}
+
+/// The cameras of a launch file. Homes are made while others get ready: see
+/// [`Cameras::finish`].
+pub(crate) struct Cameras<'a> {
+    launch: &'a LaunchFile,
+    clock: Arc<dyn Clock>,
+    opened: Vec<(String, Opened)>,
+}
+
+/// Opens every camera of a launch file, in its order, and begins to make the
+/// homes.
 ///
 /// # Errors
 /// The first that cannot be opened, with its name and why.
-pub(crate) fn cameras(
-    launch: &LaunchFile,
+pub(crate) fn cameras<'a>(
+    launch: &'a LaunchFile,
     clock: &Arc<dyn Clock>,
     meeting: &Meeting,
-) -> Result<Vec<NamedCamera>, Failure> {
+) -> Result<Cameras<'a>, Failure> {
     let open = |entry: &CameraEntry| {
-        let camera = open(launch, entry, clock, meeting)
-            .with_context(|| format!("{}: camera `{}`", launch.origin(), entry.name()))
+        let opened = open(launch, entry, clock, meeting)
+            .with_context(|| subject(launch, entry.name()))
             .map_err(Failure::refused)?;
-        tracing::info!("camera {}: {}", entry.name(), camera.describe());
-        Ok((entry.name().to_owned(), camera))
+        Ok((entry.name().to_owned(), opened))
     };
-    launch.cameras().iter().map(open).collect()
+    let opened: Result<_, Failure> = launch.cameras().iter().map(open).collect();
+    Ok(Cameras {
+        launch,
+        clock: Arc::clone(clock),
+        opened: opened?,
+    })
+}
+
+fn subject(launch: &LaunchFile, camera: &str) -> String {
+    format!("{}: camera `{camera}`", launch.origin())
+}
+
+impl Cameras<'_> {
+    /// Waits for the homes; shows on a terminal that it does.
+    ///
+    /// # Errors
+    /// An impossible home, with its camera's name.
+    pub(crate) fn finish(self) -> Result<Vec<NamedCamera>, Failure> {
+        let finish = |(name, opened): (String, Opened)| {
+            let camera = match opened {
+                Opened::Ready(camera) => camera,
+                Opened::InTheMaking {
+                    home,
+                    seed,
+                    options,
+                } => {
+                    let home = while_shown(seed, || home.join())
+                        .map_err(|_| anyhow!("the thread that makes the home panicked"))?;
+                    let home = home.with_context(|| subject(self.launch, &name));
+                    let home = home.map_err(Failure::refused)?;
+                    say_redraws(seed, home.redraws());
+                    let camera = ApartmentCamera::open(home, options, Arc::clone(&self.clock));
+                    let camera = camera.with_context(|| subject(self.launch, &name));
+                    Box::new(camera.map_err(Failure::refused)?)
+                }
+            };
+            tracing::info!("camera {name}: {}", camera.describe());
+            Ok((name, camera))
+        };
+        self.opened.into_iter().map(finish).collect()
+    }
 }
 
 fn open(
+    launch: &LaunchFile,
+    entry: &CameraEntry,
+    clock: &Arc<dyn Clock>,
+    meeting: &Meeting,
+) -> anyhow::Result<Opened> {
+    let CameraKind::Apartment {
+        seed,
+        width,
+        height,
+        field_of_view_degrees,
+        rate_hz,
+        antialias,
+    } = *entry.kind()
+    else {
+        return Ok(Opened::Ready(open_at_once(launch, entry, clock, meeting)?));
+    };
+    let options = ApartmentOptions {
+        width,
+        height,
+        field_of_view_degrees,
+        rate_hz,
+        antialias,
+        frame_id: entry.frame_id().into(),
+        ..ApartmentOptions::default()
+    };
+    // Refused before a home is made for nothing.
+    ApartmentCamera::check(&options)?;
+    tracing::info!("building and lighting the home of seed {seed}");
+    let home = thread::spawn("home", move || {
+        Home::generate(seed, &Randomisation::default(), LightQuality::Standard)
+    })?;
+    Ok(Opened::InTheMaking {
+        home,
+        seed,
+        options,
+    })
+}
+
+fn open_at_once(
     launch: &LaunchFile,
     entry: &CameraEntry,
     clock: &Arc<dyn Clock>,
@@ -113,28 +212,7 @@ fn open(
             };
             Ok(Box::new(CommandCamera::open(options, clock)?))
         }
-        CameraKind::Apartment {
-            seed,
-            width,
-            height,
-            field_of_view_degrees,
-            rate_hz,
-            antialias,
-        } => {
-            let options = ApartmentOptions {
-                width: *width,
-                height: *height,
-                field_of_view_degrees: *field_of_view_degrees,
-                rate_hz: *rate_hz,
-                antialias: *antialias,
-                frame_id,
-                ..ApartmentOptions::default()
-            };
-            // Refused before a home is made for nothing.
-            ApartmentCamera::check(&options)?;
-            let home = home(*seed, &Randomisation::default(), LightQuality::Standard)?;
-            Ok(Box::new(ApartmentCamera::open(home, options, clock)?))
-        }
+        CameraKind::Apartment { .. } => Err(anyhow!("kind apartment opens with its home")),
         CameraKind::Zenoh { .. } => zenoh_camera(entry, clock, meeting),
         CameraKind::V4l2 { .. } => v4l2_camera(launch, entry, clock),
     }
@@ -146,15 +224,19 @@ pub(crate) fn home(
     randomisation: &Randomisation,
     light: LightQuality,
 ) -> Result<Home, ApartmentError> {
-    // Draws to standard error, and only where that is a terminal.
+    let home = while_shown(seed, || Home::generate(seed, randomisation, light))?;
+    say_redraws(seed, home.redraws());
+    Ok(home)
+}
+
+/// Draws to standard error, and only where that is a terminal.
+fn while_shown<T>(seed: u64, make: impl FnOnce() -> T) -> T {
     let spinner = indicatif::ProgressBar::new_spinner();
     spinner.enable_steady_tick(Duration::from_millis(120));
     spinner.set_message(format!("building and lighting the home of seed {seed}"));
-    let home = Home::generate(seed, randomisation, light);
+    let made = make();
     spinner.finish_and_clear();
-    let home = home?;
-    say_redraws(seed, home.redraws());
-    Ok(home)
+    made
 }
 
 #[cfg(feature = "zenoh")]

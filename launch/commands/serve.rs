@@ -68,6 +68,7 @@ fn run(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     // First what is refused at once; networks take time to load.
     let meeting = Meeting::open(launch.zenoh(), !everything)?;
+    let cameras = assemble::cameras(&launch, &clock, &meeting)?;
     let folders = model_folders(&global.models, &launch.models(), choice.path.as_deref());
     let planned = assemble::plan(&choice.policy, folders)?;
     let about = About {
@@ -77,7 +78,6 @@ fn run(
     };
     let provenance = about.provenance.clone();
     let bus = meeting.bus(&launch, about)?;
-    let cameras = assemble::cameras(&launch, &clock, &meeting)?;
     let engine = EngineChoice::start(launch.providers(), launch.threads(), global)?;
     let description = engine.engine.describe();
     let watch = Arc::new(Watchdog::start(Arc::clone(&clock), launch.hang_limit())?);
@@ -91,6 +91,7 @@ fn run(
         limit,
     )?;
     let placements = pipeline.placements();
+    let cameras = cameras.finish()?;
     let (tap, newest) = Tap::new(bus, everything);
     let settings = RunSettings {
         max_wait: launch.max_age(),
