@@ -2,6 +2,7 @@
 //! here, and each refusal says which file or entry is to blame.
 
 mod cameras;
+mod control;
 mod engine;
 mod meeting;
 mod parts;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use concert_runtime::{Clock, LaneName, Pipeline, Plan, Watch};
 
 pub(crate) use cameras::{cameras, home, read_bounded};
+pub(crate) use control::Swapper;
 pub(crate) use engine::EngineChoice;
 #[cfg(not(feature = "zenoh"))]
 pub(crate) use meeting::NO_ZENOH;

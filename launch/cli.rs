@@ -25,6 +25,7 @@ Examples:
   concert check launch/robots/front.toml        what would run, and what is missing
   concert serve launch/robots/front.toml        run it
   concert serve first_light --frames 100 --json one hundred frames, then the figures
+  concert swap kitchen.toml                     another policy, while it runs
 
 Exit codes:
   0    done, also when stopped by Ctrl-C or SIGTERM
@@ -95,6 +96,9 @@ pub struct Session {
     /// Connect there, too; may be repeated
     #[arg(long, value_name = "ENDPOINT", value_parser = endpoint)]
     pub connect: Vec<String>,
+    /// Let others change the policy while it runs, also from other computers
+    #[arg(long)]
+    pub allow_control: bool,
 }
 
 /// What to do.
@@ -106,6 +110,8 @@ pub enum Command {
     Serve(Serve),
     /// Show what another process publishes
     Watch(Watch),
+    /// Change the policy of a running server, between two frames
+    Swap(Swap),
     /// Explain files: policies, launch files, model cards, ONNX networks
     Check(Check),
     /// Look whether everything is there, and say what to do where it is not
@@ -196,6 +202,35 @@ pub struct Watch {
     /// Listen here, for publishers that connect to us; may be repeated
     #[arg(long, value_name = "ENDPOINT", value_parser = endpoint)]
     pub listen: Vec<String>,
+}
+
+/// Arguments of `swap`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The server prepares the policy beside the one that runs, from its own models,
+shares the networks that both have, and exchanges them between two frames. On
+any failure the old policy goes on.
+
+A server takes policies where all its endpoints are of its own computer; else
+its launch file says `[control] enabled = true`, or it runs with
+--allow-control.
+
+Exit codes: 0 swapped; 1 the server refused, was busy or did not answer; 2 the
+policy was refused here, and nothing was sent.
+
+Examples:
+  concert swap first_light
+  concert swap kitchen.toml --prefix lab/perception --connect tcp/127.0.0.1:7448")]
+pub struct Swap {
+    /// The policy: a shipped name or a file
+    #[arg(value_name = "POLICY")]
+    pub policy: String,
+    /// Key below which the server publishes
+    #[arg(long, value_name = "KEY", default_value = DEFAULT_PREFIX, value_parser = key)]
+    pub prefix: String,
+    /// Where the server listens; may be repeated
+    #[arg(long, value_name = "ENDPOINT", value_parser = endpoint, default_value = DEFAULT_ENDPOINT)]
+    pub connect: Vec<String>,
 }
 
 /// Arguments of `check`.
@@ -325,6 +360,7 @@ impl Session {
             listen: self.listen.clone(),
             connect: self.connect.clone(),
             threads: global.threads.map(NonZeroUsize::get),
+            allow_control: self.allow_control,
             gpu: global.gpu,
         }
     }

@@ -10,6 +10,7 @@ mod models;
 mod schema;
 mod serve;
 mod solve;
+mod swap;
 mod watch;
 
 use crate::cli::{Cli, Command};
@@ -25,6 +26,7 @@ pub(crate) fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Demo(args) => serve::demo(&args, &global),
         Command::Serve(args) => serve::serve(&args, &global),
         Command::Watch(args) => watch::run(&args, &global),
+        Command::Swap(args) => swap::run(&args),
         Command::Check(args) => Ok(check::run(&args, &global)),
         Command::Doctor => Ok(doctor::run(&global)),
         Command::Models(command) => models::run(&command, &global),

@@ -23,6 +23,7 @@ pub use camera::{CameraEntry, CameraKind};
 pub use fault::{LaunchError, LaunchFault};
 
 use crate::overrides::Overrides;
+use crate::rules;
 
 /// Greatest size of a launch file, in bytes (64 KiB).
 pub const MAX_LAUNCH_BYTES: u64 = 64 << 10;
@@ -54,6 +55,7 @@ pub struct LaunchFile {
     cameras: Vec<CameraEntry>,
     publish: Publish,
     zenoh: ZenohEntry,
+    control: Option<bool>,
 }
 
 /// What runs the networks' nodes.
@@ -159,6 +161,9 @@ impl LaunchFile {
         if let Some(threads) = overrides.threads {
             self.threads = Some(threads);
         }
+        if overrides.allow_control {
+            self.control = Some(true);
+        }
         if overrides.gpu {
             self.providers = Provider::ALL.to_vec();
         }
@@ -223,6 +228,15 @@ impl LaunchFile {
     #[must_use]
     pub fn publish(&self) -> &Publish {
         &self.publish
+    }
+
+    /// Whether others may change the policy while it runs: as the launch file
+    /// says; else where every endpoint is of this computer alone.
+    #[must_use]
+    pub fn allows_control(&self) -> bool {
+        let mut endpoints = self.zenoh.listen.iter().chain(&self.zenoh.connect);
+        let default = || endpoints.all(|endpoint| rules::is_loopback(endpoint));
+        self.control.unwrap_or_else(default)
     }
 
     /// How the zenoh session meets others.

@@ -11,6 +11,8 @@ pub struct Overrides {
     pub connect: Vec<String>,
     /// In place of `threads`.
     pub threads: Option<usize>,
+    /// Whether `control.enabled` becomes true.
+    pub allow_control: bool,
     /// Whether `providers` becomes TensorRT, CUDA, processor.
     pub gpu: bool,
 }

@@ -47,6 +47,16 @@ pub fn endpoint_fault(endpoint: &str) -> Option<&'static str> {
     }
 }
 
+/// Whether only programs on this computer can come in through an endpoint.
+pub fn is_loopback(endpoint: &str) -> bool {
+    let address = endpoint.split_once('/').map_or("", |(_, rest)| rest);
+    let address = address.split(['?', '#']).next().unwrap_or_default();
+    let host = address.rsplit_once(':').map_or("", |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let parsed = host.parse::<std::net::IpAddr>();
+    parsed.map_or(host == "localhost", |address| address.is_loopback())
+}
+
 /// A camera's name: part of keys and of coordinate frames.
 pub fn camera_name_fault(name: &str) -> Option<&'static str> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
@@ -83,6 +93,25 @@ mod tests {
             assert!(key_fault(bad).is_some(), "{bad}");
         }
         assert!(key_fault(&"a".repeat(257)).is_some());
+    }
+
+    #[test]
+    fn only_addresses_of_this_computer_are_loopback() {
+        for own in [
+            "tcp/127.0.0.1:7448",
+            "tls/localhost:1",
+            "tcp/[::1]:7447#x=y",
+        ] {
+            assert!(is_loopback(own), "{own}");
+        }
+        for other in [
+            "tcp/0.0.0.0:7448",
+            "tcp/[::]:1",
+            "tcp/robot:1",
+            "tcp/10.0.0.1:1",
+        ] {
+            assert!(!is_loopback(other), "{other}");
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@ use concert_models::{Affine2, Engine, EngineError, Placement, Slot};
 use crate::counts::Outcome;
 use crate::failures::Trouble;
 use crate::output::{Output, StageTimes};
-use crate::pipeline::{Audience, LaneName, Step, StepReport};
+use crate::pipeline::{Audience, LaneName, Step, StepReport, Watch};
 use crate::plan::Plan;
 use crate::rate::Rate;
 use crate::ring::Ring;
@@ -167,13 +167,13 @@ impl Lane {
 
     /// Runs every network once on zeros, but for those whose weights were in
     /// use already: they are warm, and somebody may wait for them.
-    pub(crate) fn warm(&mut self) -> Result<(), EngineError> {
+    pub(crate) fn warm(&mut self, watch: &dyn Watch) -> Result<(), EngineError> {
         let encoders = self.encoders.iter_mut().map(|lane| &mut lane.network);
         let readouts = self.readouts.iter_mut().map(|lane| &mut lane.network);
         encoders
             .chain(readouts)
             .filter(|runner| !runner.network.is_shared())
-            .try_for_each(|runner| runner.network.run(0))
+            .try_for_each(|runner| runner.warm(watch))
     }
 
     /// Every network, and whether its weights were in use when it was loaded.

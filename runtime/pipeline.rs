@@ -20,6 +20,9 @@ pub trait Watch: Send + Sync {
     fn begin(&self, network: &str, terminator: &Arc<dyn Terminator>);
     /// The run that began last has ended.
     fn end(&self);
+    /// Another watch, for the first runs of a pipeline that is being prepared
+    /// beside this one's: patient, and never at the process's expense.
+    fn while_preparing(&self) -> Arc<dyn Watch>;
 }
 
 /// Watches over nothing; for tests and tools that run on their own time.
@@ -29,6 +32,9 @@ pub struct NoWatch;
 impl Watch for NoWatch {
     fn begin(&self, _network: &str, _terminator: &Arc<dyn Terminator>) {}
     fn end(&self) {}
+    fn while_preparing(&self) -> Arc<dyn Watch> {
+        Arc::new(Self)
+    }
 }
 
 /// A camera as the pipeline knows it.
@@ -93,10 +99,11 @@ impl Pipeline {
         time_limit: Option<Duration>,
     ) -> Result<Self, EngineError> {
         let plan = Arc::new(plan);
+        let patient = watch.while_preparing();
         let mut lanes = Vec::with_capacity(cameras.len());
         for camera in cameras {
             let mut lane = Lane::prepare(&plan, engine.as_mut(), camera)?;
-            lane.warm()?;
+            lane.warm(patient.as_ref())?;
             lanes.push(lane);
         }
         Ok(Self {

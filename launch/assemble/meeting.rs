@@ -3,12 +3,37 @@
 use concert_runtime::Bus;
 use serde_json::Value;
 
+use super::Swapper;
 use crate::launch_file::{LaunchFile, ZenohEntry};
 use crate::report::Failure;
 
 /// What a build without zenoh says where it is needed.
 #[cfg(not(feature = "zenoh"))]
 pub(crate) const NO_ZENOH: &str = "this program was built without zenoh, which carries the outputs: build it with `--features zenoh`";
+
+/// What answers requests to change the policy, as long as it is held.
+#[cfg(feature = "zenoh")]
+pub(crate) type ControlServer = concert_runtime::io::zenoh::SwapServer;
+/// Nothing answers.
+#[cfg(not(feature = "zenoh"))]
+pub(crate) struct ControlServer;
+
+/// Changes what a bus tells about the policy that runs.
+pub(crate) struct Standing(#[cfg(feature = "zenoh")] concert_runtime::io::zenoh::PolicyHandle);
+
+impl Standing {
+    /// Tells this from now on.
+    #[cfg(feature = "zenoh")]
+    pub(crate) fn tell(&self, toml: &str, provenance: Value) {
+        let toml = toml.to_owned();
+        self.0
+            .set(concert_runtime::io::zenoh::PolicyText { toml, provenance });
+    }
+
+    /// There is nobody to tell.
+    #[cfg(not(feature = "zenoh"))]
+    pub(crate) fn tell(&self, _toml: &str, _provenance: Value) {}
+}
 
 /// What a bus tells about the policy that runs.
 #[cfg_attr(
@@ -54,7 +79,7 @@ impl Meeting {
         &self,
         launch: &LaunchFile,
         about: About,
-    ) -> Result<Option<Box<dyn Bus>>, Failure> {
+    ) -> Result<Option<(Box<dyn Bus>, Standing)>, Failure> {
         use concert_runtime::io::zenoh::{BusOptions, PolicyText, ZenohBus};
 
         use crate::report::Refuse;
@@ -69,7 +94,23 @@ impl Meeting {
             options.shared_memory_bytes = 0;
         }
         let bus = ZenohBus::open(self.session.clone(), options).or_refuse()?;
-        Ok(Some(Box::new(bus)))
+        let standing = Standing(bus.policy());
+        Ok(Some((Box::new(bus), standing)))
+    }
+
+    /// Lets others swap the policy where the launch file allows it; else they
+    /// are told that it does not.
+    pub(crate) fn control(
+        &self,
+        launch: &LaunchFile,
+        mut swapper: Swapper,
+    ) -> Result<ControlServer, Failure> {
+        use concert_runtime::io::zenoh::{SwapHandler, SwapServer};
+
+        let prefix = &launch.publish().prefix;
+        let handler: SwapHandler = Box::new(move |policy| swapper.swap(policy));
+        let handler = launch.allows_control().then_some(handler);
+        Ok(SwapServer::open(&self.session, prefix, handler)?)
     }
 
     /// Where outputs go, for people.
@@ -104,8 +145,17 @@ impl Meeting {
         &self,
         _launch: &LaunchFile,
         _about: About,
-    ) -> Result<Option<Box<dyn Bus>>, Failure> {
+    ) -> Result<Option<(Box<dyn Bus>, Standing)>, Failure> {
         Ok(None)
+    }
+
+    /// Nobody can ask for anything.
+    pub(crate) fn control(
+        &self,
+        _launch: &LaunchFile,
+        _swapper: Swapper,
+    ) -> Result<ControlServer, Failure> {
+        Ok(ControlServer)
     }
 
     /// Where outputs go, for people.

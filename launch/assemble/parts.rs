@@ -6,7 +6,7 @@ use concert_models::card::Origin;
 use concert_models::store::Store;
 use concert_policies::Policy;
 use concert_runtime::Plan;
-use concert_runtime::parts::plan_from_store;
+use concert_runtime::parts::{PartsError, plan_from_store};
 use serde_json::{Value, json};
 
 use crate::report::{Failure, Refuse};
@@ -25,7 +25,12 @@ pub(crate) struct Planned {
 /// The first network that is missing, is not what its card says, or was not
 /// made for the others.
 pub(crate) fn plan(policy: &Policy, folders: Vec<PathBuf>) -> Result<Planned, Failure> {
-    let planned = plan_from_store(policy, &Store::new(folders)).or_refuse()?;
+    planned(policy, folders).or_refuse()
+}
+
+/// As [`plan`], for a policy that came while another one runs.
+pub(crate) fn planned(policy: &Policy, folders: Vec<PathBuf>) -> Result<Planned, PartsError> {
+    let planned = plan_from_store(policy, &Store::new(folders))?;
     let provenance = planned.origins.iter().map(origin_json).collect();
     Ok(Planned {
         plan: planned.plan,

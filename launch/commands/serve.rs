@@ -70,14 +70,14 @@ fn run(
     let meeting = Meeting::open(launch.zenoh(), !everything)?;
     let cameras = assemble::cameras(&launch, &clock, &meeting)?;
     let folders = model_folders(&global.models, &launch.models(), choice.path.as_deref());
-    let planned = assemble::plan(&choice.policy, folders)?;
+    let planned = assemble::plan(&choice.policy, folders.clone())?;
     let about = About {
         keys: assemble::keys(&launch, &planned.plan),
         toml: assemble::policy_text(choice.policy.name(), choice.path.as_deref()),
         provenance: planned.provenance,
     };
     let provenance = about.provenance.clone();
-    let bus = meeting.bus(&launch, about)?;
+    let (bus, standing) = meeting.bus(&launch, about)?.unzip();
     let engine = EngineChoice::start(launch.providers(), launch.threads(), global)?;
     let description = engine.engine.describe();
     let watch = Arc::new(Watchdog::start(Arc::clone(&clock), launch.hang_limit())?);
@@ -115,6 +115,12 @@ fn run(
         Arc::clone(&clock),
         settings,
     )?;
+    let swapper = assemble::Swapper {
+        control: runtime.control(),
+        folders,
+        standing,
+    };
+    let _control = meeting.control(&launch, swapper)?;
     watch_runtime(&runtime, &newest, clock.as_ref(), &stop, screen(global));
     let snapshot = runtime.stop();
     let placements: Vec<_> = placements

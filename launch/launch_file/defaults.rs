@@ -47,6 +47,7 @@ impl LaunchFile {
                 connect: vec![DEFAULT_ROUTER.to_owned()],
                 shared_memory: true,
             },
+            control: None,
         }
     }
 

@@ -81,6 +81,7 @@ fn parse(text: &str, path: &Path) -> Placed<LaunchFile> {
         cameras: cameras(&raw.camera)?,
         publish: publish(&raw.publish)?,
         zenoh: zenoh(&raw.zenoh)?,
+        control: raw.control.enabled,
     })
 }
 

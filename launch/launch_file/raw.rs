@@ -48,6 +48,9 @@ pub(super) struct RawLaunch {
     /// How the zenoh session meets others.
     #[serde(default)]
     pub(super) zenoh: RawZenoh,
+    /// Whether others may change what runs.
+    #[serde(default)]
+    pub(super) control: RawControl,
 }
 
 /// For the schema alone: the parser has its own words for an unknown one.
@@ -173,6 +176,17 @@ pub(super) struct RawZenoh {
     pub(super) connect: Option<Texts>,
     /// Whether large payloads go through shared memory; default: true.
     pub(super) shared_memory: Option<bool>,
+}
+
+/// Whether others may change what runs.
+#[derive(Deserialize, JsonSchema, Default)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Control")]
+pub(super) struct RawControl {
+    /// Whether `concert swap` may change the policy while it runs; default:
+    /// only where every endpoint is of this computer alone (127.0.0.1, ::1,
+    /// localhost).
+    pub(super) enabled: Option<bool>,
 }
 
 pub(super) fn json_schema() -> serde_json::Value {

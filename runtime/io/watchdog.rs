@@ -8,13 +8,15 @@ use concert_models::Terminator;
 
 use crate::clock::{Clock, lock};
 use crate::io::thread;
-use crate::pipeline::Watch;
+use crate::pipeline::{NoWatch, Watch};
 
 /// Exit code of a process whose network hung inside a kernel; a supervisor
 /// restarts it.
 pub const EXIT_HUNG: i32 = 75;
 /// How long after being asked a network may take to its next node boundary.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long the first run of a network may take: it allocates, tunes, compiles.
+const FIRST_RUN: Duration = Duration::from_secs(30);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A thread that looks every 20 ms at the run under way.
@@ -26,6 +28,8 @@ pub struct Watchdog {
 struct State {
     clock: Arc<dyn Clock>,
     limit: Duration,
+    /// Whether the process ends where asking does not help.
+    strict: bool,
     run: Mutex<Run>,
     stopped: Condvar,
 }
@@ -47,9 +51,14 @@ impl Watchdog {
     /// # Errors
     /// Where the system refuses a thread.
     pub fn start(clock: Arc<dyn Clock>, limit: Duration) -> std::io::Result<Self> {
+        Self::begin(clock, limit, true)
+    }
+
+    fn begin(clock: Arc<dyn Clock>, limit: Duration, strict: bool) -> std::io::Result<Self> {
         let state = Arc::new(State {
             clock,
             limit,
+            strict,
             run: Mutex::default(),
             stopped: Condvar::new(),
         });
@@ -84,7 +93,7 @@ impl State {
             terminator.terminate();
             tracing::error!(network = %run.network, "ran for {ran:?}, but the limit is {:?}: asked to end", self.limit);
         }
-        if ran > self.limit + GRACE {
+        if ran > self.limit + GRACE && self.strict {
             tracing::error!(network = %run.network, "did not end {GRACE:?} after it was asked: exit {EXIT_HUNG}");
             std::process::exit(EXIT_HUNG);
         }
@@ -104,6 +113,17 @@ impl Watch for Watchdog {
 
     fn end(&self) {
         lock(&self.state.run).terminator = None;
+    }
+
+    fn while_preparing(&self) -> Arc<dyn Watch> {
+        let clock = Arc::clone(&self.state.clock);
+        match Self::begin(clock, FIRST_RUN.max(self.state.limit), false) {
+            Ok(patient) => Arc::new(patient),
+            Err(error) => {
+                tracing::warn!("nobody watches over first runs: {error}");
+                Arc::new(NoWatch)
+            }
+        }
     }
 }
 

@@ -29,6 +29,14 @@ impl Runner {
         }
     }
 
+    /// Runs once on what the slots hold.
+    pub(super) fn warm(&mut self, watch: &dyn Watch) -> Result<(), EngineError> {
+        watch.begin(&self.name, &self.terminator);
+        let ran = self.network.run(0);
+        watch.end();
+        ran
+    }
+
     /// Runs under the watchdog's eye; the time it took, or `None` where it failed.
     pub(super) fn run(&mut self, turn: usize, step: &Step<'_>) -> Option<Duration> {
         let started = step.clock.monotonic();

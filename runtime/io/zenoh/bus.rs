@@ -63,6 +63,17 @@ impl PolicyText {
     }
 }
 
+/// Changes what `<prefix>/policy` answers; cheap to clone, for any thread.
+#[derive(Debug, Clone)]
+pub struct PolicyHandle(Arc<Mutex<PolicyText>>);
+
+impl PolicyHandle {
+    /// What `<prefix>/policy` answers from now on.
+    pub fn set(&self, policy: PolicyText) {
+        *lock(&self.0) = policy;
+    }
+}
+
 /// Publishes outputs and status as ROS 2 messages over zenoh.
 pub struct ZenohBus {
     publishers: Publishers,
@@ -102,9 +113,10 @@ impl ZenohBus {
         self.publishers.listeners.clone()
     }
 
-    /// What `<prefix>/policy` answers from now on.
-    pub fn set_policy(&self, policy: PolicyText) {
-        *lock(&self.policy) = policy;
+    /// Changes what `<prefix>/policy` answers.
+    #[must_use]
+    pub fn policy(&self) -> PolicyHandle {
+        PolicyHandle(Arc::clone(&self.policy))
     }
 
     /// Payloads that were copied because the shared memory was full, and how

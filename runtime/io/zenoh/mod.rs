@@ -5,6 +5,7 @@
 
 mod bus;
 mod commands;
+mod control;
 mod depth;
 mod frames;
 mod pool;
@@ -12,8 +13,9 @@ mod publishers;
 mod session;
 mod subscriber;
 
-pub use bus::{BusOptions, PolicyText, ZenohBus};
+pub use bus::{BusOptions, PolicyHandle, PolicyText, ZenohBus};
 pub use commands::CommandListener;
+pub use control::{RequestError, SwapHandler, SwapServer, request_swap};
 pub use frames::{ZenohCamera, ZenohCameraOptions};
 pub use publishers::{Listeners, MessageOptions, MessagePublisher};
 pub use session::{SessionOptions, ZenohError, close_session, open_session};
@@ -32,5 +34,7 @@ fn message_type(sample: &Sample) -> Option<String> {
     (media == CDR_ENCODING && !schema.is_empty()).then(|| schema.to_owned())
 }
 
+#[cfg(test)]
+mod control_tests;
 #[cfg(test)]
 mod tests;

@@ -23,17 +23,17 @@ use crate::wire::sensor_msgs::{CameraInfo, CompressedImage, Image};
 use crate::wire::tests::output;
 use crate::wire::{AnyMessage, Message};
 
-const LIMIT: Duration = Duration::from_secs(20);
-const PREFIX: &str = "robot/perception";
+pub(super) const LIMIT: Duration = Duration::from_secs(20);
+pub(super) const PREFIX: &str = "robot/perception";
 
-fn free_endpoint() -> String {
+pub(super) fn free_endpoint() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("has one");
     format!("tcp/{address}")
 }
 
 /// Tries until it gives something.
-fn until<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
+pub(super) fn until<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
     let clock = SystemClock::start();
     loop {
         if let Some(done) = attempt() {
@@ -44,7 +44,7 @@ fn until<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-fn server(endpoint: &str) -> Session {
+pub(super) fn server(endpoint: &str) -> Session {
     open_session(&SessionOptions {
         listen: vec![endpoint.to_owned()],
         connect: Vec::new(),
@@ -53,7 +53,7 @@ fn server(endpoint: &str) -> Session {
     .expect("opens")
 }
 
-fn client(endpoint: &str) -> Session {
+pub(super) fn client(endpoint: &str) -> Session {
     open_session(&SessionOptions::client(endpoint, LIMIT)).expect("connects")
 }
 
@@ -269,7 +269,7 @@ fn the_policy_is_told_to_who_asks_and_changes_with_it() {
     let bus = bus(server(&endpoint), &[]);
     let session = client(&endpoint);
     for toml in ["name = \"a\"", "name = \"b\""] {
-        bus.set_policy(PolicyText {
+        bus.policy().set(PolicyText {
             toml: toml.to_owned(),
             provenance: serde_json::json!({ "policy": "0" }),
         });

@@ -1,0 +1,51 @@
+//! A policy that comes while another one runs.
+
+use std::path::PathBuf;
+
+use concert_policies::Policy;
+use concert_runtime::Control;
+use serde_json::{Value, json};
+
+use super::meeting::Standing;
+use super::parts::{Planned, planned};
+
+/// Turns the text of a policy into the one that runs.
+pub(crate) struct Swapper {
+    /// Of the runtime.
+    pub(crate) control: Control,
+    /// Where its networks are looked for.
+    pub(crate) folders: Vec<PathBuf>,
+    /// Who tells others what runs; `None` where nobody does.
+    pub(crate) standing: Option<Standing>,
+}
+
+#[cfg_attr(
+    not(feature = "zenoh"),
+    expect(dead_code, reason = "policies come over zenoh alone")
+)]
+impl Swapper {
+    /// Swaps, and says what came of it: an object with `status`, `swapped` or
+    /// `refused`.
+    pub(crate) fn swap(&mut self, toml: &str) -> Value {
+        self.try_swap(toml).unwrap_or_else(|error| {
+            tracing::warn!("a swap was refused: {error:#}");
+            json!({
+                "status": "refused",
+                "error": format!("{error:#}"),
+                "serving_hash": self.control.snapshot().policy_hash,
+            })
+        })
+    }
+
+    fn try_swap(&mut self, toml: &str) -> anyhow::Result<Value> {
+        let policy = Policy::parse(toml, "policy")?;
+        let Planned { plan, provenance } = planned(&policy, self.folders.clone())?;
+        let report = self.control.swap(plan)?;
+        if let Some(standing) = &self.standing {
+            standing.tell(toml, provenance);
+        }
+        let mut answer = serde_json::to_value(report)?;
+        answer["status"] = json!("swapped");
+        Ok(answer)
+    }
+}
