@@ -18,6 +18,9 @@ pub(crate) type ControlServer = concert_runtime::io::zenoh::SwapServer;
 #[cfg(not(feature = "zenoh"))]
 pub(crate) struct ControlServer;
 
+/// A bus, and what changes what it tells.
+pub(crate) type OpenBus = (Box<dyn Bus>, Standing);
+
 /// Changes what a bus tells about the policy that runs.
 pub(crate) struct Standing(#[cfg(feature = "zenoh")] concert_runtime::io::zenoh::PolicyHandle);
 
@@ -79,7 +82,7 @@ impl Meeting {
         &self,
         launch: &LaunchFile,
         about: About,
-    ) -> Result<Option<(Box<dyn Bus>, Standing)>, Failure> {
+    ) -> Result<Option<OpenBus>, Failure> {
         use concert_runtime::io::zenoh::{BusOptions, PolicyText, ZenohBus};
 
         use crate::report::Refuse;
@@ -145,7 +148,7 @@ impl Meeting {
         &self,
         _launch: &LaunchFile,
         _about: About,
-    ) -> Result<Option<(Box<dyn Bus>, Standing)>, Failure> {
+    ) -> Result<Option<OpenBus>, Failure> {
         Ok(None)
     }
 
