@@ -9,8 +9,8 @@ const HELP: &str = "\
 Every chosen frame goes through the same pipeline as in `serve`, without loss,
 and each output is compared with the truth at the label's full resolution:
   depth      abs_rel, rmse (m), delta_1; median_scaled: the same after scaling
-             each frame to the true median; edge_sharpness: share of pixels near
-             true edges nearer to their own side's depth than to the middle
+             each frame to the true median; edge_sharpness: how much of a true
+             step in depth the output makes within one of its cells beside it
   normals    mean_deg, median_deg, within_11_25, within_22_5, within_30
   classes    top1; of pixels: miou, pixel_accuracy
   edges      f1 at the best threshold, l1

@@ -66,23 +66,15 @@ impl Sheet {
         let mut row: Option<Canvas> = None;
         for (name, picture) in pictures {
             let height = (CELL * picture.height() / picture.width().max(1)).max(1);
-            let small = picture.resized(CELL, height);
-            let mut cell = Canvas::new(CELL + 2, height + HEAD, [16, 16, 24]);
-            for v in 0..height {
-                for u in 0..CELL {
-                    let colour = small.get(u, v).unwrap_or_default();
-                    cell.set(u as i64, (v + HEAD) as i64, colour);
-                }
-            }
-            let text = if name == "input" {
-                title.as_str()
-            } else {
-                name
-            };
-            cell.text(2, 3, 1, [230, 230, 230], text);
+            let mut cell = Canvas::new(CELL + 2, height + 2 * HEAD, [16, 16, 24]);
+            paste(&mut cell, &picture.resized(CELL, height), 2 * HEAD);
+            cell.text(2, HEAD as i64 + 3, 1, [150, 150, 150], name);
             row = Some(row.map_or_else(|| cell.clone(), |row| row.beside(&cell)));
         }
-        self.rows.extend(row);
+        if let Some(mut row) = row {
+            row.text(2, 3, 1, [230, 230, 230], &title);
+            self.rows.push(row);
+        }
     }
 
     /// Writes the rows below each other; nothing where there are none.
@@ -94,15 +86,20 @@ impl Sheet {
         let mut sheet = Canvas::new(width, height, [16, 16, 24]);
         let mut top = 0;
         for row in &self.rows {
-            for v in 0..row.height() {
-                for u in 0..row.width() {
-                    let colour = row.get(u, v).unwrap_or_default();
-                    sheet.set(u as i64, (top + v) as i64, colour);
-                }
-            }
+            paste(&mut sheet, row, top);
             top += row.height();
         }
         sheet.write_png(path).map(|()| true)
+    }
+}
+
+/// Copies a picture into another, at its left, `top` pixels down.
+fn paste(to: &mut Canvas, from: &Canvas, top: usize) {
+    for v in 0..from.height() {
+        for u in 0..from.width() {
+            let colour = from.get(u, v).unwrap_or_default();
+            to.set(u as i64, (top + v) as i64, colour);
+        }
     }
 }
 
