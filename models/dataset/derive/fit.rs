@@ -22,6 +22,8 @@ const FIRST_GUARD: f32 = 0.12;
 /// How far a neighbour may lie from the fitted plane beside three times the
 /// noise: share, and 1/m.
 const SECOND_GUARD: (f32, f32) = (0.006, 0.001);
+/// Pixels that share their error along a line.
+const CORRELATION: f32 = 1.5;
 /// Fewest neighbours that a plane is fitted to.
 const FEWEST: f32 = 10.0;
 
@@ -69,7 +71,7 @@ impl<'a> Cells<'a> {
             x: pad(&centres(&rays.x, level.width), 0.0),
             y: centres(&rays.y, level.height),
             index,
-            noise: noise / side as f32,
+            noise: noise * (CORRELATION / side as f32).min(1.0),
             planes: vec![None; level.inverse.len()],
         }
     }
@@ -158,11 +160,13 @@ fn lanes(from: &[f32]) -> &[f32; LANES] {
 }
 
 /// Noise of the inverse depth, 1/m: from the median second difference along
-/// rows, which is 0 on planes.
+/// rows, which is 0 on planes, between pixels an eightieth of the width apart:
+/// nearer ones share their error, because sensors quantise and smooth.
 pub(super) fn noise_of(level: &Level) -> f32 {
+    let apart = (level.width / 80).max(1);
     let rows = level.inverse.chunks_exact(level.width).step_by(3);
-    let bends = rows.flat_map(|row| row.windows(3).step_by(5));
-    let bend = |w: &[f32]| (w[0] - 2.0 * w[1] + w[2]).abs();
+    let bends = rows.flat_map(|row| row.windows(2 * apart + 1).step_by(5));
+    let bend = |w: &[f32]| (w[0] - 2.0 * w[apart] + w[2 * apart]).abs();
     let mut bends: Vec<f32> = bends.map(bend).filter(|bend| !bend.is_nan()).collect();
     if bends.is_empty() {
         return 0.0;
