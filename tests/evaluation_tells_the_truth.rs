@@ -200,6 +200,54 @@ fn a_readout_that_says_the_best_constant_is_exactly_as_good_as_the_constant_pred
 }
 
 #[test]
+fn a_policy_of_several_targets_keeps_the_names_that_do_not_clash() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let root = folder.path();
+    let data = root.join("rooms");
+    fs::create_dir(&data).expect("a folder");
+    rooms(&data, 2);
+    constant_readout(root, "depth_zbuffer", &[2.0], None);
+    constant_readout(root, "normal", &[0.0, 0.0, -1.0], None);
+    let policy = root.join("two.toml");
+    let transfer = |target: &str| {
+        format!(
+            "[[transfer]]\ntarget = \"{target}\"\nsources = [\"{SOURCE}\"]\nreadout = \"constant\"\n"
+        )
+    };
+    let head = "name = \"two\"\nsupervision_budget = 1\n";
+    // Each at its own rate, which is no reason to leave out frames.
+    let text_of = format!(
+        "{head}{}rate_hz = 1\n{}",
+        transfer("depth_zbuffer"),
+        transfer("normal")
+    );
+    fs::write(&policy, text_of).expect("written");
+    let (code, json, errors) = evaluate(&["--data", text(&data), "--policy", text(&policy)]);
+    assert_eq!(code, Some(0), "{errors}");
+    assert_eq!(
+        (&json["policy"], &json["frames"]),
+        (&"two".into(), &2.into())
+    );
+    assert_eq!(json["targets"]["depth_zbuffer"]["outcomes"]["delivered"], 2);
+    for (target, name) in [("depth_zbuffer", "abs_rel"), ("normal", "mean_deg")] {
+        assert!(json[name].is_f64());
+        assert_eq!(json[name], json["targets"][target][name]);
+        assert_eq!(
+            json["constant"][name],
+            json["targets"][target]["constant"][name]
+        );
+    }
+    // Two walls straight ahead: the constant that looks at the camera is right.
+    assert!(
+        json["mean_deg"].as_f64().is_some_and(|deg| deg < 1.0),
+        "{}",
+        json["mean_deg"]
+    );
+    assert!(json.get("coverage").is_none(), "both have one");
+    assert!(json.get("target").is_none());
+}
+
+#[test]
 fn what_cannot_be_compared_is_refused_with_the_reason() {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path();

@@ -33,55 +33,17 @@ pub(super) fn open(
     table: &str,
 ) -> Result<(Sequence, Vec<String>), DataSetError> {
     let path = folder.join(table);
-    let mut columns: Option<(usize, usize)> = None;
-    let mut rows: Vec<(Box<str>, u32)> = Vec::new();
-    let mut numbers: BTreeMap<String, u32> = BTreeMap::new();
-    let mut lines: HashMap<Box<str>, usize> = HashMap::new();
-    each_line(&path, |line, text| {
-        let cells = split(text).map_err(|reason| DataSetError::line(&path, line, reason))?;
-        let Some((file, class)) = columns else {
-            columns = Some(header(&path, line, &cells)?);
-            return Ok(());
-        };
-        let (Some(file), Some(class)) = (cells.get(file), cells.get(class)) else {
-            let reason = format!("has {} columns, but the header has more", cells.len());
-            return Err(DataSetError::line(&path, line, reason));
-        };
-        below(folder, file, &path, line)?;
-        if class.is_empty() || class.len() > MAX_CLASS_BYTES {
-            let reason = format!(
-                "class has {} bytes, but must have 1 to {MAX_CLASS_BYTES}",
-                class.len()
-            );
-            return Err(DataSetError::line(&path, line, reason));
-        }
-        if let Some(first) = lines.insert(file.as_str().into(), line) {
-            let reason = format!("{file} stands in line {first} already");
-            return Err(DataSetError::line(&path, line, reason));
-        }
-        let next = numbers.len() as u32;
-        let number = *numbers.entry(class.clone()).or_insert(next);
-        for (what, count, limit) in [
-            ("classes", numbers.len(), MAX_CLASSES),
-            ("rows", rows.len() + 1, MAX_ENTRIES),
-        ] {
-            if count > limit {
-                let path = path.clone();
-                return Err(DataSetError::TooMany { path, what, limit });
-            }
-        }
-        rows.push((file.as_str().into(), number));
-        Ok(())
-    })?;
-    if rows.is_empty() {
+    let mut rows = Rows::default();
+    each_line(&path, |line, text| rows.add(folder, &path, line, text))?;
+    if rows.files.is_empty() {
         return Err(DataSetError::malformed(
             &path,
             "has no row below its header",
         ));
     }
-    let (classes, number_of) = in_order(numbers);
+    let (classes, number_of) = in_order(rows.numbers);
     let mut sequence = Sequence::new(name, folder);
-    sequence.entries = (rows.into_iter())
+    sequence.entries = (rows.files.into_iter())
         .map(|(file, class)| Entry {
             name: file.clone(),
             image: file,
@@ -94,6 +56,69 @@ pub(super) fn open(
         .collect();
     sequence.lists.push(path);
     Ok((sequence, classes))
+}
+
+/// What the lines of a table have said so far.
+#[derive(Default)]
+struct Rows {
+    /// Places of the columns `file` and `class`, once the header was read.
+    columns: Option<(usize, usize)>,
+    /// Files and the numbers of their classes, in the order of the lines.
+    files: Vec<(Box<str>, u32)>,
+    /// Classes by name, numbered as they first came.
+    numbers: BTreeMap<String, u32>,
+    lines: HashMap<Box<str>, usize>,
+}
+
+impl Rows {
+    fn add(
+        &mut self,
+        folder: &Path,
+        path: &Path,
+        line: usize,
+        text: &str,
+    ) -> Result<(), DataSetError> {
+        let refuse = |reason: String| DataSetError::line(path, line, reason);
+        let cells = split(text).map_err(refuse)?;
+        let Some((file, class)) = self.columns else {
+            self.columns = Some(header(path, line, &cells)?);
+            return Ok(());
+        };
+        let (Some(file), Some(class)) = (cells.get(file), cells.get(class)) else {
+            let count = cells.len();
+            return Err(refuse(format!(
+                "has {count} columns, but the header has more"
+            )));
+        };
+        below(folder, file, path, line)?;
+        if class.is_empty() || class.len() > MAX_CLASS_BYTES {
+            let bytes = class.len();
+            return Err(refuse(format!(
+                "class has {bytes} bytes, but must have 1 to {MAX_CLASS_BYTES}"
+            )));
+        }
+        if let Some(first) = self.lines.insert(file.as_str().into(), line) {
+            return Err(refuse(format!("{file} stands in line {first} already")));
+        }
+        let next = self.numbers.len() as u32;
+        let number = *self.numbers.entry(class.clone()).or_insert(next);
+        self.files.push((file.as_str().into(), number));
+        self.check_counts(path)
+    }
+
+    fn check_counts(&self, path: &Path) -> Result<(), DataSetError> {
+        let counts = [
+            ("classes", self.numbers.len(), MAX_CLASSES),
+            ("rows", self.files.len(), MAX_ENTRIES),
+        ];
+        for (what, count, limit) in counts {
+            if count > limit {
+                let path = path.to_owned();
+                return Err(DataSetError::TooMany { path, what, limit });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Names in natural order, and the place of each first number among them.

@@ -164,8 +164,9 @@ fn associate(
     let mut nearest = f64::INFINITY;
     for (index, image) in images.iter().enumerate() {
         let after = depths.partition_point(|depth| depth.stamp < image.stamp);
-        for other in after.saturating_sub(2)..(after + 2).min(depths.len()) {
-            let apart = (depths[other].stamp - image.stamp).abs();
+        let near = depths.iter().enumerate().take(after + 2);
+        for (other, depth) in near.skip(after.saturating_sub(2)) {
+            let apart = (depth.stamp - image.stamp).abs();
             nearest = nearest.min(apart);
             if apart <= MAX_OFFSET_SECONDS {
                 pairs.push((apart, index, other));

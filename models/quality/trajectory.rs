@@ -24,8 +24,11 @@ const LEAST_STEP_METRES: f64 = 0.005;
 /// that is fixed to the camera, the same for both).
 #[derive(Debug, Clone, Default)]
 pub struct Trajectories {
-    sequences: Vec<Vec<(Isometry3<f64>, Option<Isometry3<f64>>)>>,
+    sequences: Vec<Vec<Pair>>,
 }
+
+/// The truth, and the estimate where there is one.
+type Pair = (Isometry3<f64>, Option<Isometry3<f64>>);
 
 impl Trajectories {
     /// Begins a sequence; poses before and after are in different worlds.
@@ -57,7 +60,7 @@ impl Trajectories {
     /// The same truth with a camera that never moves: the constant predictor.
     #[must_use]
     pub fn standing_still(&self) -> Self {
-        let still = |(truth, _): &(Isometry3<f64>, _)| (*truth, Some(Isometry3::identity()));
+        let still = |(truth, _): &Pair| (*truth, Some(Isometry3::identity()));
         let sequences = self.sequences.iter();
         Self {
             sequences: sequences

@@ -82,7 +82,7 @@ impl Table {
             writeln!(file, "{line},{step_ms:.2}")?;
         }
         let step = self.total.div_ceil(SHOWN).max(1);
-        if self.seen % step == 0 {
+        if self.seen.is_multiple_of(step) {
             self.shown.push((frame.to_owned(), firsts));
         }
         self.seen += 1;
