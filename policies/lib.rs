@@ -8,6 +8,7 @@
 //! * [`Transfer`]: sources to one target.
 //! * [`Policy`]: the transfers of a robot, most important first, checked.
 //! * [`affinity`]: tables of measured transfers; [`mod@solve`]: the policy to choose.
+//! * [`profile`]: what networks cost on one device.
 //! * [`PolicyHash`]: the identity of a policy, carried by every output.
 
 pub mod affinity;
@@ -18,6 +19,7 @@ mod hash;
 mod order;
 mod parse;
 mod policy;
+pub mod profile;
 mod raw;
 pub mod solve;
 mod summary;

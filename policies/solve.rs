@@ -16,6 +16,7 @@
 //! and bound over the roots with a Lagrangian bound.
 
 mod answer;
+mod device;
 mod fault;
 mod front;
 mod improve;
@@ -30,7 +31,8 @@ mod search;
 mod solver;
 
 pub use answer::{Answer, AnswerTransfer, Status, Unservable};
+pub use device::{DEFAULT_CAMERA_HZ, Device, Usage};
 pub use fault::{ProblemError, ProblemFault};
-pub use front::{Front, FrontPoint, MAX_FRONT_POINTS, front};
+pub use front::{Axis, Front, FrontPoint, MAX_FRONT_POINTS, front};
 pub use problem::{Convention, MAX_PROBLEM_BYTES, MAX_PROBLEM_TASKS, Problem, Transform, Value};
-pub use solver::solve;
+pub use solver::{solve, solve_on};

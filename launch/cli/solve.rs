@@ -30,6 +30,11 @@ PROBLEM is a TOML file; these are all its keys, with their defaults:
   [cost]                   of a root, by task [1]
   [transfer_cost]          of solving a target by a transfer, by task [0]
   [importance]             of a target, by task [1]
+  [rate_hz]                outputs per second, by target [one per frame]
+  camera_hz = 30           frames per second
+The last two count with --profile only: an encoder runs as often as the most
+frequent target that reads it. The time of a readout that the profile does not
+name is its typical_readout.
 
 \"runner_up_objective\" is the best with another set of used sources; \"unique\"
 says that none of them reaches the objective within 1e-9.
@@ -42,6 +47,7 @@ Examples:
   concert solve --transfers transfers_16k.csv --problem home.toml
   concert solve --transfers transfers_16k.csv --problem home.toml --json --out home_policy.toml
   concert solve --transfers transfers_16k.csv --problem home.toml --pareto --picture front.svg
+  concert solve --transfers home.csv --problem home.toml --profile jetson.toml --frame-budget 33ms
   concert solve --transfers all_affinities_16k.pkl --transfers wins_vs_task_16k.pkl \\
       --transfers wins_vs_pixels_16k.pkl --problem home.toml";
 
@@ -61,8 +67,21 @@ pub struct Solve {
     /// End after so long with the best that was found: 500ms, 60s, 5m
     #[arg(long, default_value = "60s", value_name = "TIME", value_parser = time)]
     pub time_limit: Duration,
-    /// Answer the best policy of every cost up to the budget, not of the budget
-    /// alone; greedy choice beside it
+    /// What networks cost on the robot, as `profile` measures it: sources that
+    /// it does not name are not available
+    #[arg(long, value_name = "FILE")]
+    pub profile: Option<PathBuf>,
+    /// Most time that all networks may take per camera frame on average: 33ms
+    #[arg(long, value_name = "TIME", value_parser = time, requires = "profile")]
+    pub frame_budget: Option<Duration>,
+    /// Most memory that all networks may hold: 512MB
+    #[arg(long, value_name = "BYTES", value_parser = bytes, requires = "profile")]
+    pub memory_budget: Option<u64>,
+    /// Most energy per camera frame on average, in millijoules
+    #[arg(long, value_name = "MJ", value_parser = millijoules, requires = "profile")]
+    pub energy_budget: Option<f64>,
+    /// Answer the best policy of every cost up to the budget, greedy choice
+    /// beside it; with --profile, of every time per frame
     #[arg(long, conflicts_with = "out")]
     pub pareto: bool,
     /// Draw the answer of --pareto: an SVG file
@@ -71,6 +90,30 @@ pub struct Solve {
     /// The table leaves out rows on purpose: affinities may sum to less than 1
     #[arg(long)]
     pub partial: bool,
+}
+
+/// A number of bytes, with B, kB, MB or GB, above 0.
+fn bytes(text: &str) -> Result<u64, String> {
+    let unit = text.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    let number = &text[..text.len() - unit.len()];
+    let scale = match unit {
+        "B" => 1.0,
+        "kB" | "KB" => 1e3,
+        "MB" => 1e6,
+        "GB" => 1e9,
+        _ => return Err("memory is a number and B, kB, MB or GB, as in 512MB".to_owned()),
+    };
+    match number.parse::<f64>() {
+        Ok(number) if number > 0.0 && number * scale < 1e15 => Ok((number * scale) as u64),
+        _ => Err("memory must be above 0 and below 1000 TB".to_owned()),
+    }
+}
+
+fn millijoules(text: &str) -> Result<f64, String> {
+    match text.trim_end_matches("mJ").parse::<f64>() {
+        Ok(number) if number > 0.0 && number.is_finite() => Ok(number),
+        _ => Err("energy is a number of millijoules above 0".to_owned()),
+    }
 }
 
 /// A time with its unit, above 0 and at most a day.

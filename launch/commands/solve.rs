@@ -6,7 +6,8 @@ use std::path::Path;
 
 use anyhow::Context;
 use concert_policies::affinity::{Completeness, TransferTable};
-use concert_policies::solve::{Answer, Front, Problem, Status, front, solve};
+use concert_policies::profile::Profile;
+use concert_policies::solve::{Answer, Device, Front, Problem, Status, front, solve_on};
 use concert_runtime::Clock;
 use concert_runtime::io::clock::SystemClock;
 use serde_json::json;
@@ -22,14 +23,17 @@ pub(crate) fn run(args: &Solve) -> Result<Report, Failure> {
     };
     let problem = Problem::read(&args.problem).or_refuse()?;
     let table = TransferTable::read(&args.transfers, completeness).or_refuse()?;
+    let device = device(args)?;
     let clock = SystemClock::start();
     let begin = clock.monotonic();
     let elapsed = || clock.monotonic().saturating_sub(begin);
     if args.pareto {
-        let front = front(&problem, &table, args.time_limit, &elapsed).or_refuse()?;
+        let front =
+            front(&problem, &table, device.as_ref(), args.time_limit, &elapsed).or_refuse()?;
         return pareto(&front, args);
     }
-    let answer = solve(&problem, &table, args.time_limit, &elapsed).or_refuse()?;
+    let answer =
+        solve_on(&problem, &table, device.as_ref(), args.time_limit, &elapsed).or_refuse()?;
     let mut json = json!(answer);
     let mut lines = text::answer(&answer);
     let exit = match answer.status {
@@ -48,17 +52,28 @@ pub(crate) fn run(args: &Solve) -> Result<Report, Failure> {
     })
 }
 
+/// The robot that the policy is to run on, if one is given.
+fn device(args: &Solve) -> Result<Option<Device>, Failure> {
+    let Some(path) = &args.profile else {
+        return Ok(None);
+    };
+    Ok(Some(Device {
+        profile: Profile::read(path).or_refuse()?,
+        frame_time: args.frame_budget,
+        memory_bytes: args.memory_budget,
+        frame_millijoules: args.energy_budget,
+    }))
+}
+
 /// The whole front, as a table and a picture.
 fn pareto(front: &Front, args: &Solve) -> Result<Report, Failure> {
     let mut json = json!(front);
     let mut lines = text::front(front);
     if let Some(path) = &args.picture {
-        let title = format!("{}: what more sources buy", args.problem.display());
-        std::fs::write(
-            path,
-            front_picture(front, &title, "cost of roots and transfers"),
-        )
-        .with_context(|| format!("cannot write {}", path.display()))?;
+        let problem = args.problem.file_name().unwrap_or_default();
+        let title = format!("{}: what more budget buys", problem.display());
+        std::fs::write(path, front_picture(front, &title))
+            .with_context(|| format!("cannot write {}", path.display()))?;
         json["picture"] = json!(path);
         lines.push(format!("wrote {}", path.display()));
     }

@@ -1,6 +1,6 @@
 //! The front of cost against what it buys, as a picture.
 
-use concert_policies::solve::{Front, FrontPoint};
+use concert_policies::solve::{Axis, Front, FrontPoint};
 
 use super::svg::{Anchor, Svg};
 
@@ -25,9 +25,13 @@ struct Line<'a> {
 }
 
 /// Two panels over cost: the objective with what greedy choice reaches dotted,
-/// and the mean gain and quality. `unit` names the cost.
+/// and the mean gain and quality.
 #[must_use]
-pub fn front_picture(front: &Front, title: &str, unit: &str) -> String {
+pub fn front_picture(front: &Front, title: &str) -> String {
+    let unit = match front.axis {
+        Axis::Cost => "cost of roots and transfers",
+        Axis::FrameMillis => "milliseconds per frame",
+    };
     let mut svg = Svg::new(WIDTH, TOP + 2.0 * PANEL + BETWEEN + 50.0);
     svg.text([LEFT, 28.0], 16.0, "#111111", Anchor::Start, title);
     let line = |name, colour, dotted, of: &dyn Fn(&FrontPoint) -> Option<f64>| Line {
@@ -37,7 +41,7 @@ pub fn front_picture(front: &Front, title: &str, unit: &str) -> String {
         points: front
             .points
             .iter()
-            .filter_map(|p| Some([p.cost, of(p)?]))
+            .filter_map(|p| Some([p.along(front.axis)?, of(p)?]))
             .collect(),
     };
     let objective = [
@@ -104,7 +108,8 @@ fn panel(svg: &mut Svg, top: f64, name: &str, lines: &[Line<'_>], unit: &str) {
     }
     let right = WIDTH - RIGHT;
     svg.text([right, bottom + 32.0], 12.0, GREY, Anchor::End, unit);
-    for (index, line) in lines.iter().enumerate() {
+    let lines = lines.iter().filter(|line| !line.points.is_empty());
+    for (index, line) in lines.enumerate() {
         let points: Vec<_> = line.points.iter().map(|&point| place(point)).collect();
         svg.lines(&points, line.colour, 2.0, line.dotted);
         if !line.dotted {

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::solve::device::Usage;
+
 /// How a search ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -53,6 +55,8 @@ pub struct Answer {
     pub cost: Option<f64>,
     /// Most that they may cost.
     pub budget: f64,
+    /// What the policy takes of the device, where one was given.
+    pub usage: Option<Usage>,
     /// The greatest objective with another set of used sources, every target
     /// taking its best; `None` where there is no other.
     pub runner_up_objective: Option<f64>,

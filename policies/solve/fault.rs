@@ -113,6 +113,10 @@ pub enum ProblemFault {
     NotASource { list: &'static str, name: String },
     #[error("source `{name}` is both forbidden and required")]
     ForbiddenAndRequired { name: String },
+    #[error("source `{name}` is required, but the profile has no encoder of that name")]
+    NotProfiled { name: String },
+    #[error("{key} is {value}, but must be a finite number above 0")]
+    NotPositive { key: String, value: f64 },
     #[error("value is `{value}`, but the table of transfers {table} has no {value} at all")]
     NoValues { value: &'static str, table: String },
 }

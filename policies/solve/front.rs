@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::affinity::TransferTable;
 use crate::solve::answer::Status;
+use crate::solve::device::{Device, Usage};
 use crate::solve::fault::ProblemError;
 use crate::solve::instance::{Instance, State};
 use crate::solve::model::Model;
@@ -18,6 +19,16 @@ pub const MAX_FRONT_POINTS: usize = 1000;
 /// How much less the next point must cost, beyond rounding.
 const LESS: f64 = 1e-6;
 
+/// What the points of a front differ in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Axis {
+    /// What roots and transfers cost: with default costs, the number of sources.
+    Cost,
+    /// Mean time of all networks per camera frame, ms.
+    FrameMillis,
+}
+
 /// The policies that no cheaper one equals, from the cheapest up to the
 /// problem's budget.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -25,7 +36,9 @@ pub struct Front {
     /// Optimal where every point is proved and none is missing; infeasible where
     /// there is none.
     pub status: Status,
-    /// The points, in ascending order of cost.
+    /// What the points differ in.
+    pub axis: Axis,
+    /// The points, in ascending order along the axis.
     pub points: Vec<FrontPoint>,
     /// Where nothing is feasible: why.
     pub reason: Option<String>,
@@ -40,6 +53,8 @@ pub struct Front {
 pub struct FrontPoint {
     /// What roots and transfers cost together.
     pub cost: f64,
+    /// What the policy takes of the device, where one was given.
+    pub usage: Option<Usage>,
     /// Sum of importance times value.
     pub objective: f64,
     /// No policy of this cost is worth more; equal to the objective where the
@@ -57,14 +72,26 @@ pub struct FrontPoint {
     pub greedy_objective: Option<f64>,
 }
 
+impl FrontPoint {
+    /// Where the point stands along an axis.
+    pub fn along(&self, axis: Axis) -> Option<f64> {
+        match axis {
+            Axis::Cost => Some(self.cost),
+            Axis::FrameMillis => self.usage.map(|usage| usage.frame_millis),
+        }
+    }
+}
+
 /// The front of a problem, found from its budget downwards: each next point is
-/// the best that costs less than the one before.
+/// the best that costs less than the one before. On a device, which may be
+/// limited as well, what falls is the time per frame.
 ///
 /// # Errors
-/// As [`solve`](crate::solve::solve).
+/// As [`solve_on`](crate::solve::solve_on).
 pub fn front(
     problem: &Problem,
     table: &TransferTable,
+    device: Option<&Device>,
     limit: Duration,
     elapsed: &dyn Fn() -> Duration,
 ) -> Result<Front, ProblemError> {
@@ -72,14 +99,18 @@ pub fn front(
     let clock = Clock::new(elapsed, limit);
     let mut front = Front {
         status: Status::Optimal,
+        axis: match device {
+            None => Axis::Cost,
+            Some(_) => Axis::FrameMillis,
+        },
         points: Vec::new(),
         reason: None,
         notes: Vec::new(),
         seconds: 0.0,
     };
-    let mut problem = problem.clone();
+    let (mut problem, mut device) = (problem.clone(), device.cloned());
     loop {
-        let model = Model::new(&problem, table)?;
+        let model = Model::on(&problem, table, device.as_ref())?;
         front.notes.clone_from(&model.notes);
         let answer = answer(&model, &clock, false);
         let (Some(objective), Some(cost)) = (answer.objective, answer.cost) else {
@@ -92,27 +123,43 @@ pub fn front(
         if answer.status != Status::Optimal {
             front.status = Status::Feasible;
         }
-        let within = Instance {
-            budget: cost - model.transfer_costs,
-            ..model.instance.clone()
-        };
+        let mut within = model.instance.clone();
+        if device.is_none() {
+            within.budget = cost - model.transfer_costs;
+        }
+        let usage = answer.usage;
         front.points.push(FrontPoint {
             cost,
+            usage,
             objective,
             bound: answer.bound.unwrap_or(objective),
             gain: answer.gain,
             quality: answer.quality,
             sources_used: answer.sources_used,
-            greedy_objective: greedy(&within).map(|worth| worth + model.constant),
+            // Encoders at several rates and readouts with prices of their own are
+            // no single choices that greed could rank.
+            greedy_objective: match device {
+                None => greedy(&within).map(|worth| worth + model.constant),
+                Some(_) => None,
+            },
         });
-        let Ok(next) = problem.with_budget(cost - LESS) else {
-            break;
-        };
+        match (&mut device, usage) {
+            (Some(device), Some(usage)) => {
+                let millis = usage.frame_millis - LESS;
+                let Ok(less) = Duration::try_from_secs_f64(millis / 1e3) else {
+                    break;
+                };
+                device.frame_time = Some(less);
+            }
+            _ => match problem.with_budget(cost - LESS) {
+                Ok(next) => problem = next,
+                Err(_) => break,
+            },
+        }
         if clock.is_over() || front.points.len() == MAX_FRONT_POINTS {
             front.status = Status::Feasible;
             break;
         }
-        problem = next;
     }
     front.points.reverse();
     keep_rising(&mut front.points);

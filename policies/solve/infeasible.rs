@@ -1,6 +1,7 @@
 //! Why nothing serves every target, and what would.
 
 use crate::solve::answer::Unservable;
+use crate::solve::device::Taken;
 use crate::solve::instance::{Client, Instance, Options, State};
 use crate::solve::model::Model;
 use crate::solve::search::{Clock, Found, Search};
@@ -18,6 +19,18 @@ pub(crate) fn cheapest(instance: &Instance, within: f64, clock: &Clock<'_>) -> F
     let known = worth.map(|_| all);
     let search = Search::new(&free, floor, known).until(-within);
     search.run(free.states.clone(), clock)
+}
+
+/// The least of a resource that serves every client, whatever else it takes.
+pub(crate) fn least(instance: &Instance, taken: &Taken, clock: &Clock<'_>) -> Option<f64> {
+    let alone = Instance {
+        costs: taken.costs.clone(),
+        limits: Vec::new(),
+        ..instance.clone()
+    };
+    let found = cheapest(&alone, f64::NEG_INFINITY, clock);
+    let known = found.complete && found.roots.is_some();
+    known.then_some(taken.transfers - found.worth)
 }
 
 /// The same problem, asking for the least cost instead of the greatest value.
@@ -122,7 +135,8 @@ impl Model<'_> {
             .sum();
         let price = |source: usize| match states[source] {
             State::In => 0.0,
-            State::Free => self.costs[source],
+            // What is no source but stands for a rate or a readout costs nothing.
+            State::Free => self.costs.get(source).copied().unwrap_or(0.0),
             State::Out => f64::INFINITY,
         };
         let client = &self.instance.clients[place];
@@ -152,14 +166,15 @@ impl Model<'_> {
             }
         });
         let is_root = |source| self.instance.clients.iter().any(|c| c.root == Some(source));
-        let rewards = (0..self.costs.len()).map(|source| f64::from(u8::from(is_root(source))));
+        let rewards =
+            (0..self.instance.sources()).map(|source| f64::from(u8::from(is_root(source))));
         let most = Instance {
             rewards: rewards.collect(),
             clients: clients.collect(),
             ..self.instance.clone()
         };
         let search = Search::new(&most, -1.0, None);
-        let none = vec![false; self.costs.len()];
+        let none = vec![false; self.instance.sources()];
         let roots = search.run(most.states.clone(), clock).roots.unwrap_or(none);
         let served = |client: &Client| {
             client.root.is_some_and(|root| roots[root])

@@ -82,6 +82,29 @@ pub(crate) struct Instance {
     pub(crate) clients: Vec<Client>,
     /// What is decided beforehand.
     pub(crate) states: Vec<State>,
+    /// What else is limited.
+    pub(crate) limits: Vec<Limit>,
+}
+
+/// A further budget, as time or memory, that the roots may not exceed.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Limit {
+    /// What each source takes as a root, some one on average; may be negative.
+    pub(crate) costs: Vec<f64>,
+    /// Most that all roots may take.
+    pub(crate) budget: f64,
+}
+
+impl Limit {
+    /// What these roots take.
+    pub(crate) fn cost(&self, roots: &[bool]) -> f64 {
+        let costs = self.costs.iter().zip(roots);
+        costs.filter(|(_, root)| **root).map(|(cost, _)| cost).sum()
+    }
+
+    fn affords(&self, cost: f64) -> bool {
+        cost <= self.budget + COST_TOLERANCE
+    }
 }
 
 /// Of the sums of costs that a problem compares, what is rounding.
@@ -104,10 +127,23 @@ impl Instance {
         costs.filter(|(_, root)| **root).map(|(cost, _)| cost).sum()
     }
 
+    /// Whether all budgets afford these roots.
+    pub(crate) fn fits(&self, roots: &[bool]) -> bool {
+        let mut limits = self.limits.iter();
+        self.affords(self.cost(roots)) && limits.all(|limit| limit.affords(limit.cost(roots)))
+    }
+
+    /// Every budget: costs and the most that they may sum to.
+    pub(crate) fn budgets(&self) -> impl Iterator<Item = (&[f64], f64)> {
+        let limits = self.limits.iter();
+        let limits = limits.map(|limit| (&limit.costs[..], limit.budget));
+        std::iter::once((&self.costs[..], self.budget)).chain(limits)
+    }
+
     /// What these roots are worth, if they can be afforded and serve everyone.
     /// Does not ask whether `states` allows them.
     pub(crate) fn worth(&self, roots: &[bool]) -> Option<f64> {
-        if !self.affords(self.cost(roots)) {
+        if !self.fits(roots) {
             return None;
         }
         let rewards = self.rewards.iter().zip(roots);

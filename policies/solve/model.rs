@@ -6,6 +6,7 @@ use crate::Task;
 use crate::affinity::{SELF, TransferTable};
 use crate::fault::shown;
 use crate::policy::MAX_NAME_BYTES;
+use crate::solve::device::{Device, Taken};
 use crate::solve::fault::{ProblemError, ProblemFault};
 use crate::solve::instance::{COST_TOLERANCE, Client, Instance, Options, State};
 use crate::solve::problem::{Convention, Name, Problem, Transform, Value};
@@ -30,6 +31,8 @@ pub(crate) struct Model<'a> {
     pub(crate) transfer_costs: f64,
     /// What the objective has beside roots and transfers.
     pub(crate) constant: f64,
+    /// What the instance takes of a device, if it is to run on one.
+    pub(crate) taken: Vec<Taken>,
     /// What the user should know about how the problem was read.
     pub(crate) notes: Vec<String>,
 }
@@ -41,6 +44,8 @@ pub(crate) struct Wanted {
     pub(crate) name: String,
     pub(crate) importance: f64,
     pub(crate) transfer_cost: f64,
+    /// Most outputs per second, if that is limited.
+    pub(crate) rate_hz: Option<f64>,
     /// Its own network in the table: row and value.
     pub(crate) own: Option<(usize, f64)>,
     /// Row and value of each of its client's options.
@@ -89,6 +94,7 @@ impl<'a> Model<'a> {
         let price = names.numbers("cost", &problem.cost)?;
         let transfer_price = names.numbers("transfer_cost", &problem.transfer_cost)?;
         let importance = names.numbers("importance", &problem.importance)?;
+        let rates = names.numbers("rate_hz", &problem.rate_hz)?;
         let of = |list: &HashMap<String, f64>, name: &str, default| {
             list.get(name).copied().unwrap_or(default)
         };
@@ -119,7 +125,8 @@ impl<'a> Model<'a> {
             let root = (*role == Role::Target)
                 .then(|| sources.iter().position(|(source, _)| source == name))
                 .flatten();
-            let (task, options) = builder.wanted(name, importance, transfer_cost);
+            let (mut task, options) = builder.wanted(name, importance, transfer_cost);
+            task.rate_hz = rates.get(name).copied();
             wanted.push(task);
             clients.push(Client { root, options });
         }
@@ -136,14 +143,32 @@ impl<'a> Model<'a> {
                 budget: problem.budget,
                 clients,
                 states,
+                limits: Vec::new(),
             },
             costs,
             wanted,
             transfer_costs: 0.0,
             constant: idle * target_only,
+            taken: Vec::new(),
             notes: Vec::new(),
         };
         model.settle();
+        Ok(model)
+    }
+
+    /// The same, on a device where one is given.
+    ///
+    /// # Errors
+    /// As [`Model::new`], and a required source that its profile does not know.
+    pub(crate) fn on(
+        problem: &'a Problem,
+        table: &'a TransferTable,
+        device: Option<&Device>,
+    ) -> Result<Model<'a>, ProblemError> {
+        let mut model = Model::new(problem, table)?;
+        if let Some(device) = device {
+            model.put_on(device)?;
+        }
         Ok(model)
     }
 
@@ -236,6 +261,7 @@ impl Builder<'_> {
             name: name.to_owned(),
             importance,
             transfer_cost,
+            rate_hz: None,
             own,
             rows: found.iter().map(|&(at, value, _)| (at, value)).collect(),
             is_in_table: rows.is_some(),

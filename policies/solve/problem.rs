@@ -111,6 +111,14 @@ struct RawProblem {
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, f64>")]
     importance: BTreeMap<Spanned<String>, f64>,
+    /// Most outputs per second, by target; default: one per camera frame. Counts
+    /// only where a device's time or energy is limited.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, f64>")]
+    rate_hz: BTreeMap<Spanned<String>, f64>,
+    /// Frames per second of the camera; default 30. Counts only with `rate_hz`.
+    #[schemars(with = "Option<f64>", extend("exclusiveMinimum" = 0))]
+    camera_hz: Option<Spanned<f64>>,
     /// Sources that must not be roots.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
@@ -146,6 +154,8 @@ pub struct Problem {
     pub(crate) cost: Vec<(Name, f64)>,
     pub(crate) transfer_cost: Vec<(Name, f64)>,
     pub(crate) importance: Vec<(Name, f64)>,
+    pub(crate) rate_hz: Vec<(Name, f64)>,
+    pub(crate) camera_hz: Option<f64>,
     pub(crate) forbidden: Vec<Name>,
     pub(crate) required: Vec<Name>,
 }
@@ -286,6 +296,13 @@ fn check(text: &str, origin: &str, raw: RawProblem) -> Result<Problem, ProblemEr
         });
         checked.collect::<Result<Vec<_>, _>>()
     };
+    if let Some(hz) = &raw.camera_hz
+        && !(hz.get_ref().is_finite() && *hz.get_ref() > 0.0)
+    {
+        let (key, value) = ("camera_hz".to_owned(), *hz.get_ref());
+        let at = position(&hz.span());
+        return fail(Some(at), ProblemFault::NotPositive { key, value });
+    }
     let problem = Problem {
         origin: origin.to_owned(),
         targets: names(&raw.targets),
@@ -299,9 +316,16 @@ fn check(text: &str, origin: &str, raw: RawProblem) -> Result<Problem, ProblemEr
         cost: numbers("cost", &raw.cost)?,
         transfer_cost: numbers("transfer_cost", &raw.transfer_cost)?,
         importance: numbers("importance", &raw.importance)?,
+        rate_hz: numbers("rate_hz", &raw.rate_hz)?,
+        camera_hz: raw.camera_hz.as_ref().map(|hz| *hz.get_ref()),
         forbidden: names(&raw.forbidden),
         required: names(&raw.required),
     };
+    if let Some((name, value)) = problem.rate_hz.iter().find(|(_, rate)| *rate == 0.0) {
+        let key = format!("rate_hz of `{}`", shown(&name.text, crate::MAX_NAME_BYTES));
+        let fault = ProblemFault::NotPositive { key, value: *value };
+        return fail(Some(name.position), fault);
+    }
     let wanted = problem.targets.len() + problem.target_only.len();
     let tasks = wanted + problem.source_only.len();
     if wanted == 0 {

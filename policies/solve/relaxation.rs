@@ -7,12 +7,13 @@
 //! gets a price `u ≥ 0`. What is left separates: every client takes the option
 //! that is worth most after paying the prices of its sources, and the roots are
 //! a knapsack in which a source is worth the prices that are paid for it. For
-//! any prices that is an upper bound; the best prices, found by subgradient
-//! steps, give the bound of the linear relaxation.
+//! any prices that is an upper bound. Further budgets get prices as well, which
+//! every root pays. The best prices, found by subgradient steps, give the bound
+//! of the linear relaxation.
 
 use crate::solve::instance::{COST_TOLERANCE, Instance, Options, State};
 
-/// One price per client and source.
+/// One price per client and source, then one per further budget.
 pub(crate) type Prices = Vec<f64>;
 
 /// What a relaxation found out at a node of the search.
@@ -37,6 +38,8 @@ pub(crate) struct Relaxation<'a> {
     kept: Vec<Vec<u32>>,
     /// Prices as a client pays them: 0 for a root, infinite for no root.
     paid: Vec<f64>,
+    /// Prices of the further budgets.
+    of_limits: Vec<f64>,
     best_option: Vec<usize>,
     gains: Vec<f64>,
     roots: Vec<f64>,
@@ -57,6 +60,7 @@ impl<'a> Relaxation<'a> {
                 .map(|client| all(client.options.len()))
                 .collect(),
             paid: vec![0.0; clients * sources],
+            of_limits: vec![0.0; instance.limits.len()],
             best_option: vec![0; clients],
             gains: vec![0.0; sources],
             roots: vec![0.0; sources],
@@ -66,7 +70,7 @@ impl<'a> Relaxation<'a> {
 
     /// Prices to begin with.
     pub(crate) fn no_prices(&self) -> Prices {
-        vec![0.0; self.paid.len()]
+        vec![0.0; self.paid.len() + self.instance.limits.len()]
     }
 
     /// Forgets the options that no solution worth more than `floor` uses, given
@@ -151,7 +155,9 @@ impl<'a> Relaxation<'a> {
 
     /// Prices as they are paid: none for a root, infinite for what is no root.
     fn pay(&mut self, states: &[State], prices: &[f64]) {
-        self.paid.copy_from_slice(prices);
+        let (paid, of_limits) = prices.split_at(self.paid.len());
+        self.paid.copy_from_slice(paid);
+        self.of_limits.copy_from_slice(of_limits);
         let sources = self.instance.sources();
         for (source, state) in states.iter().enumerate() {
             let fixed = match state {
@@ -200,25 +206,23 @@ impl<'a> Relaxation<'a> {
     }
 
     fn drop_unaffordable(&self, states: &mut [State]) -> Result<bool, Infeasible> {
-        let instance = self.instance;
-        // What is cheaper than nothing can pay for the rest.
-        let least = states
-            .iter()
-            .zip(&instance.costs)
-            .map(|(state, cost)| match state {
+        let mut changed = false;
+        for (costs, budget) in self.instance.budgets() {
+            // What is cheaper than nothing can pay for the rest.
+            let least = states.iter().zip(costs).map(|(state, cost)| match state {
                 State::In => *cost,
                 State::Free => cost.min(0.0),
                 State::Out => 0.0,
             });
-        let least: f64 = least.sum();
-        if !instance.affords(least) {
-            return Err(Infeasible);
-        }
-        let mut changed = false;
-        for (state, &cost) in states.iter_mut().zip(&instance.costs) {
-            if *state == State::Free && cost > 0.0 && !instance.affords(least + cost) {
-                *state = State::Out;
-                changed = true;
+            let left = budget + COST_TOLERANCE - least.sum::<f64>();
+            if left < 0.0 {
+                return Err(Infeasible);
+            }
+            for (state, &cost) in states.iter_mut().zip(costs) {
+                if *state == State::Free && cost > left.max(0.0) {
+                    *state = State::Out;
+                    changed = true;
+                }
             }
         }
         Ok(changed)
@@ -235,6 +239,16 @@ impl<'a> Relaxation<'a> {
             if *state == State::In {
                 sum += instance.rewards[source];
                 left -= instance.costs[source];
+            }
+        }
+        for (limit, &price) in instance.limits.iter().zip(&self.of_limits) {
+            sum += price * (limit.budget + COST_TOLERANCE);
+            for ((gain, state), cost) in self.gains.iter_mut().zip(states).zip(&limit.costs) {
+                match state {
+                    State::In => sum -= price * cost,
+                    State::Free => *gain -= price * cost,
+                    State::Out => {}
+                }
             }
         }
         for (place, client) in instance.clients.iter().enumerate() {
@@ -359,6 +373,11 @@ impl<'a> Relaxation<'a> {
                     visit(place * sources + source, slope);
                 }
             }
+        }
+        for (index, limit) in self.instance.limits.iter().enumerate() {
+            let taken = limit.costs.iter().zip(&self.roots);
+            let taken: f64 = taken.map(|(cost, root)| cost * root).sum();
+            visit(self.paid.len() + index, limit.budget - taken);
         }
     }
 }

@@ -15,6 +15,8 @@ pub(crate) const EQUAL: f64 = 1e-9;
 /// The answer whose runner-up is looked for.
 pub(crate) struct Best<'a> {
     pub(crate) instance: &'a Instance,
+    /// How many sources are compared: the first ones.
+    pub(crate) sources: usize,
     pub(crate) roots: &'a [bool],
     pub(crate) used: &'a [bool],
     pub(crate) worth: f64,
@@ -87,7 +89,7 @@ impl Best<'_> {
         let instance = self.instance;
         let mut relaxation = Relaxation::new(instance);
         let is_client = |source: usize| instance.clients.iter().any(|c| c.root == Some(source));
-        let free = (0..self.used.len()).filter(|&at| instance.states[at] == State::Free);
+        let free = (0..self.sources).filter(|&at| instance.states[at] == State::Free);
         let mut parts = Vec::new();
         for source in free {
             let state = match self.used[source] {
@@ -112,11 +114,11 @@ impl Best<'_> {
     /// target more.
     fn exchange(&self, found: &mut RunnerUp, clock: &Clock<'_>) {
         let free = |&at: &usize| self.instance.states[at] == State::Free;
-        let sources: Vec<_> = (0..self.used.len()).filter(free).collect();
+        let sources: Vec<_> = (0..self.sources).filter(free).collect();
         let mut offer = |roots: Vec<bool>| {
             if let Some(worth) = self.instance.worth(&roots)
                 && worth > found.worth
-                && self.instance.used(&roots) != self.used
+                && self.instance.used(&roots)[..self.sources] != self.used[..self.sources]
             {
                 found.worth = worth;
                 found.roots = Some(roots);
@@ -152,7 +154,11 @@ impl Best<'_> {
             let others = client.options.iter();
             let close = others.filter(|(value, _)| (value - best).abs() <= EQUAL);
             for (value, sources) in close {
-                if sources.iter().all(|&source| self.used[source as usize]) {
+                let is_used = |&source: &u16| {
+                    let source = source as usize;
+                    source >= self.sources || self.used[source]
+                };
+                if sources.iter().all(is_used) {
                     continue;
                 }
                 let mut roots = self.roots.to_vec();
@@ -180,7 +186,7 @@ impl Best<'_> {
         let floor = self.worth - 2.0 * EQUAL;
         let none = || vec![false; self.roots.len()];
         let idle = |source: usize| !self.used[source] && self.roots[source];
-        if !(0..self.roots.len()).any(idle) {
+        if !(0..self.sources).any(idle) {
             return none();
         }
         let mut states = self.instance.states.clone();

@@ -117,7 +117,8 @@ impl<'a> Search<'a> {
             if node.bound <= self.floor() {
                 continue;
             }
-            if self.found.worth >= self.enough || clock.is_over() {
+            let is_enough = self.found.roots.is_some() && self.found.worth >= self.enough;
+            if is_enough || clock.is_over() {
                 self.open.push(node);
                 break;
             }
@@ -206,13 +207,11 @@ impl<'a> Search<'a> {
             .filter(|&source| states[source] == State::Free)
             .collect();
         free.sort_by(|&a, &b| bound.gains[b].total_cmp(&bound.gains[a]));
-        let mut cost = self.instance.cost(&roots);
         for source in free {
-            let more = self.instance.costs[source];
-            let wanted = bound.gains[source] > 0.0 || bound.shares[source] > 0.5 || more < 0.0;
-            if wanted && self.instance.affords(cost + more) {
+            let saves = self.instance.costs[source] < 0.0;
+            if bound.gains[source] > 0.0 || bound.shares[source] > 0.5 || saves {
                 roots[source] = true;
-                cost += more;
+                roots[source] = self.instance.fits(&roots);
             }
         }
         self.offer(roots);

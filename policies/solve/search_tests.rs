@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::solve::improve::improve;
 use crate::solve::infeasible::cheapest;
-use crate::solve::instance::{Client, Options};
+use crate::solve::instance::{Client, Limit, Options};
 use crate::solve::runner_up::{Best, EQUAL, RunnerUp};
 
 /// A random problem: up to 9 sources, up to 8 clients, some of which may be
@@ -37,9 +37,18 @@ fn instance(values: BoxedStrategy<f64>) -> impl Strategy<Value = Instance> {
             prop::collection::vec(state, sources),
             prop_oneof![(0u32..9).prop_map(f64::from), 0.0..8.0f64],
             prop_oneof![3 => Just(0.0), 1 => Just(1e-5)],
+            prop::collection::vec(
+                (prop::collection::vec(-0.3..2.0f64, sources), 0.0..8.0f64),
+                0..3,
+            ),
         )
-            .prop_map(|(costs, clients, states, budget, idle)| {
-                assemble(costs, clients, states, budget, idle)
+            .prop_map(|(costs, clients, states, budget, idle, limits)| {
+                let mut instance = assemble(costs, clients, states, budget, idle);
+                for (costs, budget) in limits {
+                    let costs = saved_by_clients(costs, &instance.clients);
+                    instance.limits.push(Limit { costs, budget });
+                }
+                instance
             })
     })
 }
@@ -73,14 +82,7 @@ fn assemble(
         );
         clients.push(Client { root, options });
     }
-    // A negative cost is a transfer cost that a root saves.
-    let mut costs = costs;
-    for (source, cost) in costs.iter_mut().enumerate() {
-        let is_client = clients.iter().any(|client| client.root == Some(source));
-        if *cost < 0.0 && !is_client {
-            *cost = -*cost;
-        }
-    }
+    let costs = saved_by_clients(costs, &clients);
     for (state, reward) in states.iter_mut().zip(&rewards) {
         if *reward < 0.0 {
             *state = State::Out;
@@ -92,7 +94,19 @@ fn assemble(
         budget,
         clients,
         states,
+        limits: Vec::new(),
     }
+}
+
+/// A negative cost is a transfer cost that a root saves: only clients have them.
+fn saved_by_clients(mut costs: Vec<f64>, clients: &[Client]) -> Vec<f64> {
+    for (source, cost) in costs.iter_mut().enumerate() {
+        let is_client = clients.iter().any(|client| client.root == Some(source));
+        if *cost < 0.0 && !is_client {
+            *cost = -*cost;
+        }
+    }
+    costs
 }
 
 /// Every set of roots that the states allow.
@@ -149,6 +163,7 @@ fn runner_up(instance: &Instance, found: &Found) -> (Vec<bool>, RunnerUp) {
     }
     let best = Best {
         instance,
+        sources: instance.sources(),
         roots: &roots,
         used: &used,
         worth: found.worth,

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use crate::affinity::TransferTable;
 use crate::solve::answer::{Answer, AnswerTransfer, Status};
+use crate::solve::device::{Device, Resource, Usage};
 use crate::solve::fault::ProblemError;
 use crate::solve::improve::improve;
-use crate::solve::infeasible::cheapest;
+use crate::solve::infeasible::{cheapest, least};
 use crate::solve::instance::State;
 use crate::solve::model::Model;
 use crate::solve::problem::{Convention, Problem};
@@ -35,9 +36,24 @@ pub fn solve(
     limit: Duration,
     elapsed: &dyn Fn() -> Duration,
 ) -> Result<Answer, ProblemError> {
+    solve_on(problem, table, None, limit, elapsed)
+}
+
+/// As [`solve`], under the budgets of a device as well; sources that its
+/// profile does not know are not available.
+///
+/// # Errors
+/// As [`solve`], and a required source that the profile does not know.
+pub fn solve_on(
+    problem: &Problem,
+    table: &TransferTable,
+    device: Option<&Device>,
+    limit: Duration,
+    elapsed: &dyn Fn() -> Duration,
+) -> Result<Answer, ProblemError> {
     let begin = elapsed();
     let clock = Clock::new(elapsed, limit);
-    let model = Model::new(problem, table)?;
+    let model = Model::on(problem, table, device)?;
     let mut answer = answer(&model, &clock, true);
     answer.notes.clone_from(&model.notes);
     answer.seconds = (clock.elapsed().saturating_sub(begin)).as_secs_f64();
@@ -59,10 +75,10 @@ pub(crate) fn answer(model: &Model<'_>, clock: &Clock<'_>, second: bool) -> Answ
     }
     let instance = &model.instance;
     let cheap = cheapest(instance, instance.budget, clock);
-    let Some(roots) = cheap
-        .roots
-        .filter(|roots| instance.affords(instance.cost(roots)))
-    else {
+    if cheap.roots.is_none() && cheap.complete && !instance.limits.is_empty() {
+        return over_limits(model, clock);
+    }
+    let Some(roots) = cheap.roots.filter(|roots| instance.fits(roots)) else {
         return infeasible(model, -cheap.worth, cheap.complete, clock);
     };
     let start = improve(instance, roots, clock);
@@ -99,6 +115,26 @@ fn infeasible(model: &Model<'_>, least: f64, proved: bool, clock: &Clock<'_>) ->
     }
 }
 
+/// The device's budgets serve nobody, whatever else is spent.
+fn over_limits(model: &Model<'_>, clock: &Clock<'_>) -> Answer {
+    let limited = model.taken.iter().filter(|taken| taken.budget.is_some());
+    let each = limited.map(|taken| {
+        let (budget, unit) = (taken.budget.unwrap_or(0.0), taken.resource.unit());
+        let least = least(&model.instance, taken, clock);
+        let least = least.map_or("an unknown amount".to_owned(), |least| {
+            format!("{least:.3}")
+        });
+        format!("{budget} {unit} are allowed, and serving every target takes at least {least}")
+    });
+    let each: Vec<_> = each.collect();
+    let reason = format!("the device's budgets are too small: {}", each.join("; "));
+    Answer {
+        status: Status::Infeasible,
+        reason: Some(reason),
+        ..nothing(model)
+    }
+}
+
 fn feasible(model: &Model<'_>, found: Found, clock: &Clock<'_>, second: bool) -> Answer {
     let instance = &model.instance;
     let Some(roots) = found.roots.map(|roots| model.without_idle(roots)) else {
@@ -107,6 +143,7 @@ fn feasible(model: &Model<'_>, found: Found, clock: &Clock<'_>, second: bool) ->
     let used = instance.used(&roots);
     let best = Best {
         instance,
+        sources: model.sources.len(),
         roots: &roots,
         used: &used,
         worth: found.worth,
@@ -134,6 +171,7 @@ fn feasible(model: &Model<'_>, found: Found, clock: &Clock<'_>, second: bool) ->
         gain: mean(|transfer| transfer.win_vs_pixels),
         quality: mean(|transfer| transfer.win_vs_task),
         cost: Some(instance.cost(&roots) + model.transfer_costs),
+        usage: model.usage(&roots),
         runner_up_objective: second.roots.as_ref().map(|_| second.worth + model.constant),
         runner_up_sources: (second.roots.as_ref()).map(|roots| model.names(&instance.used(roots))),
         runner_up_proved: second.proved && found.complete,
@@ -175,6 +213,7 @@ fn nothing(model: &Model<'_>) -> Answer {
         gain: None,
         quality: None,
         cost: None,
+        usage: None,
         budget: model.problem.budget(),
         runner_up_objective: None,
         runner_up_sources: None,
@@ -193,6 +232,19 @@ fn nothing(model: &Model<'_>) -> Answer {
 }
 
 impl Model<'_> {
+    /// What these roots take of the device.
+    fn usage(&self, roots: &[bool]) -> Option<Usage> {
+        let of = |resource| {
+            let taken = self.taken.iter().find(|taken| taken.resource == resource);
+            taken.map(|taken| taken.of(roots))
+        };
+        Some(Usage {
+            frame_millis: of(Resource::Time)?,
+            memory_bytes: of(Resource::Memory)?,
+            frame_millijoules: of(Resource::Energy).filter(|energy| *energy > 0.0),
+        })
+    }
+
     /// Without the roots that nobody uses, are not required and earn nothing.
     fn without_idle(&self, mut roots: Vec<bool>) -> Vec<bool> {
         let used = self.instance.used(&roots);

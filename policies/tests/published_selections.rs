@@ -154,7 +154,7 @@ fn the_front_holds_the_optimum_of_every_budget() {
     };
     let text = format!("{TARGETS}budget = 26\nmax_order = 2");
     let problem = Problem::parse(&text, "problem").expect("a problem");
-    let front = front(&problem, &table, Duration::MAX, &|| Duration::ZERO).expect("a front");
+    let front = front(&problem, &table, None, Duration::MAX, &|| Duration::ZERO).expect("a front");
     assert_eq!(front.status, Status::Optimal);
     let costs: Vec<_> = front.points.iter().map(|point| point.cost).collect();
     assert_eq!(costs[..4], [1.0, 2.0, 3.0, 4.0]);

@@ -1,6 +1,6 @@
 //! An answer of the solver, for people.
 
-use concert_policies::solve::{Answer, AnswerTransfer, Front, Status};
+use concert_policies::solve::{Answer, AnswerTransfer, Axis, Front, Status};
 
 /// Lines that say what was chosen, how each target is served, and why.
 pub(super) fn answer(answer: &Answer) -> Vec<String> {
@@ -29,6 +29,17 @@ pub(super) fn answer(answer: &Answer) -> Vec<String> {
         lines.extend(table(&answer.transfers));
         lines.push(String::new());
         lines.push(means(answer));
+        if let Some(usage) = answer.usage {
+            let energy = usage.frame_millijoules;
+            let energy = energy.map_or(String::new(), |energy| {
+                format!(", {energy:.1} mJ per frame")
+            });
+            lines.push(format!(
+                "takes {:.3} ms per frame on average, {:.1} MB of memory{energy}",
+                usage.frame_millis,
+                usage.memory_bytes / 1e6
+            ));
+        }
         lines.push(proof(answer));
         lines.extend(runner_up(answer));
     }
@@ -50,6 +61,11 @@ pub(super) fn front(front: &Front) -> Vec<String> {
         lines.push(heads);
     }
     let share = |share: Option<f64>| share.map_or("-".to_owned(), |share| format!("{share:.3}"));
+    if front.axis == Axis::FrameMillis
+        && let Some(heads) = lines.last_mut()
+    {
+        heads.insert_str(0, &format!("{:>10}  ", "ms/frame"));
+    }
     let mut before: &[String] = &[];
     for point in &front.points {
         let unproved = if point.bound > point.objective {
@@ -59,8 +75,12 @@ pub(super) fn front(front: &Front) -> Vec<String> {
         };
         let greedy = point.greedy_objective;
         let greedy = greedy.map_or("-".to_owned(), |greedy| format!("{greedy:.10}"));
+        let usage = point
+            .usage
+            .map(|usage| format!("{:>10.3}  ", usage.frame_millis));
+        let usage = usage.unwrap_or_default();
         lines.push(format!(
-            "{:>8}  {:>14.10}  {greedy:>14}  {:>6}  {:>7}  {}{unproved}",
+            "{usage}{:>8}  {:>14.10}  {greedy:>14}  {:>6}  {:>7}  {}{unproved}",
             rounded(point.cost),
             point.objective,
             share(point.gain),

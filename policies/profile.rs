@@ -1,0 +1,490 @@
+//! What networks cost on one device: the file that `concert profile` writes.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::Task;
+use crate::fault::{Position, shown};
+use crate::policy::MAX_NAME_BYTES;
+
+/// Greatest size of a profile, in bytes (4 MiB).
+pub const MAX_PROFILE_BYTES: u64 = 4 << 20;
+/// Most characters of a message of the TOML reader that are passed on.
+const MAX_MESSAGE_CHARS: usize = 400;
+
+/// What one network costs, measured alone with warm caches.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Load {
+    /// Median time of one run, ms.
+    pub millis: f64,
+    /// Time that 99 of 100 runs do not exceed, ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub p99_millis: Option<f64>,
+    /// Time to load the network, ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_millis: Option<f64>,
+    /// Memory that the loaded network holds, in bytes.
+    #[serde(default)]
+    pub memory_bytes: u64,
+    /// Energy of one run, mJ, where the board reports it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub millijoules: Option<f64>,
+}
+
+/// What one encoder costs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct EncoderLoad {
+    /// The source.
+    pub source: String,
+    /// What it costs.
+    #[serde(flatten)]
+    pub load: Load,
+}
+
+/// What one readout costs, its encoders not counted.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ReadoutLoad {
+    /// The target.
+    pub target: String,
+    /// The sources that it reads.
+    pub sources: Vec<String>,
+    /// The variant, if it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+    /// What it costs.
+    #[serde(flatten)]
+    pub load: Load,
+}
+
+/// What networks cost on one device.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(title = "Concert profile")]
+struct RawProfile {
+    /// The device: processor, power mode, provider.
+    device: String,
+    /// How it was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    method: Option<String>,
+    /// What a readout costs that was not measured; without it, transfers
+    /// without a measured readout cannot be chosen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    typical_readout: Option<Load>,
+    /// The encoders.
+    #[serde(default)]
+    encoder: Vec<EncoderLoad>,
+    /// The readouts.
+    #[serde(default)]
+    readout: Vec<ReadoutLoad>,
+}
+
+/// What networks cost on one device, checked: numbers are finite and not
+/// negative, names are distinct.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Profile {
+    raw: RawProfile,
+    encoders: BTreeMap<String, usize>,
+    readouts: BTreeMap<(String, Vec<String>), usize>,
+}
+
+/// A refused profile; displays as `FILE: fault`.
+#[derive(Debug, thiserror::Error)]
+#[error("{origin}:{} {fault}", place(.position))]
+pub struct ProfileError {
+    /// The file.
+    pub origin: String,
+    /// Where in it, where that is known.
+    pub position: Option<Position>,
+    /// Which rule was broken.
+    pub fault: ProfileFault,
+}
+
+fn place(position: &Option<Position>) -> String {
+    match position {
+        Some(position) => format!("{}:{}:", position.line, position.column),
+        None => String::new(),
+    }
+}
+
+/// The rule that a refused profile breaks.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+#[allow(missing_docs)] // each variant's text says what its fields are
+pub enum ProfileFault {
+    #[error("cannot read the profile: {0}")]
+    Unreadable(#[source] std::io::Error),
+    #[error("not a regular file")]
+    NotAFile,
+    #[error("profile has {bytes} bytes, but at most {limit} are allowed")]
+    TooLong { bytes: u64, limit: u64 },
+    #[error("profile is not utf-8 text from byte {valid_up_to} on")]
+    NotText { valid_up_to: usize },
+    /// What the TOML reader says: syntax, unknown keys, missing keys, types.
+    #[error("{0}")]
+    Toml(String),
+    #[error("{key} of {subject} is {value}, but must be a finite number of at least 0")]
+    Number {
+        key: &'static str,
+        subject: String,
+        value: f64,
+    },
+    #[error("{subject} stands twice")]
+    Twice { subject: String },
+    #[error("name `{name}` has {length} bytes, but must have from 1 to {limit}")]
+    Name {
+        name: String,
+        length: usize,
+        limit: usize,
+    },
+    #[error("readout of `{target}` has no sources")]
+    NoSources { target: String },
+}
+
+impl Profile {
+    /// A profile of these measurements.
+    ///
+    /// # Errors
+    /// Numbers that are not finite or negative, names that are empty, too long
+    /// or stand twice.
+    pub fn new(
+        device: &str,
+        method: Option<&str>,
+        encoders: Vec<EncoderLoad>,
+        readouts: Vec<ReadoutLoad>,
+    ) -> Result<Profile, ProfileFault> {
+        let typical_readout = typical(&readouts);
+        checked(RawProfile {
+            device: device.to_owned(),
+            method: method.map(str::to_owned),
+            typical_readout,
+            encoder: encoders,
+            readout: readouts,
+        })
+    }
+
+    /// Reads a profile.
+    ///
+    /// # Errors
+    /// As [`Profile::parse`], and for anything but a readable regular file of at
+    /// most [`MAX_PROFILE_BYTES`] of UTF-8, of which no more is read.
+    pub fn read(path: impl AsRef<Path>) -> Result<Profile, ProfileError> {
+        let path = path.as_ref();
+        let origin = path.display().to_string();
+        match read_bounded(path) {
+            Ok(text) => Profile::parse(&text, &origin),
+            Err(fault) => Err(ProfileError {
+                origin,
+                position: None,
+                fault,
+            }),
+        }
+    }
+
+    /// Checks the text of a profile; `origin` names the file in errors.
+    ///
+    /// # Errors
+    /// The first rule that the text breaks; see [`ProfileFault`].
+    pub fn parse(text: &str, origin: &str) -> Result<Profile, ProfileError> {
+        let refuse = |position, fault| ProfileError {
+            origin: origin.to_owned(),
+            position,
+            fault,
+        };
+        let (bytes, limit) = (text.len() as u64, MAX_PROFILE_BYTES);
+        if bytes > limit {
+            return Err(refuse(None, ProfileFault::TooLong { bytes, limit }));
+        }
+        let raw: RawProfile = toml::from_str(text).map_err(|error| {
+            let position = error.span().map(|span| Position::of(text, &span));
+            let message = shown(error.message(), MAX_MESSAGE_CHARS);
+            refuse(position, ProfileFault::Toml(message))
+        })?;
+        checked(raw).map_err(|fault| refuse(None, fault))
+    }
+
+    /// The profile as [`Profile::parse`] reads it.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(&self.raw).expect("names and finite numbers are TOML")
+    }
+
+    /// The JSON Schema of a profile, for editors and other tools.
+    pub fn json_schema() -> serde_json::Value {
+        schemars::schema_for!(RawProfile).to_value()
+    }
+
+    /// The device: processor, power mode, provider.
+    pub fn device(&self) -> &str {
+        &self.raw.device
+    }
+
+    /// How it was measured.
+    pub fn method(&self) -> Option<&str> {
+        self.raw.method.as_deref()
+    }
+
+    /// The measured encoders, in the order of the file.
+    pub fn encoders(&self) -> &[EncoderLoad] {
+        &self.raw.encoder
+    }
+
+    /// The measured readouts, in the order of the file.
+    pub fn readouts(&self) -> &[ReadoutLoad] {
+        &self.raw.readout
+    }
+
+    /// What a source's encoder costs, under any published spelling of its name.
+    pub fn encoder(&self, source: &str) -> Option<Load> {
+        let place = self.encoders.get(&canonical(source))?;
+        Some(self.raw.encoder[*place].load)
+    }
+
+    /// What the readout of a transfer costs: as measured, its variant aside, or
+    /// else as a typical one.
+    pub fn readout<S: AsRef<str>>(&self, target: &str, sources: &[S]) -> Option<Load> {
+        let measured = self.readouts.get(&key(target, sources));
+        let measured = measured.map(|&place| self.raw.readout[place].load);
+        measured.or(self.raw.typical_readout)
+    }
+}
+
+/// The dictionary's name of a published spelling, any other name as it is.
+fn canonical(name: &str) -> String {
+    let task = Task::find(name).filter(|task| task.spellings().any(|known| known == name));
+    task.map_or(name, |task| task.name).to_owned()
+}
+
+fn key<S: AsRef<str>>(target: &str, sources: &[S]) -> (String, Vec<String>) {
+    let mut sources: Vec<_> = sources
+        .iter()
+        .map(|name| canonical(name.as_ref()))
+        .collect();
+    sources.sort_unstable();
+    (canonical(target), sources)
+}
+
+/// The median of each number over all readouts.
+fn typical(readouts: &[ReadoutLoad]) -> Option<Load> {
+    let median = |of: &dyn Fn(&Load) -> Option<f64>| {
+        let numbers = readouts.iter().filter_map(|readout| of(&readout.load));
+        let mut numbers: Vec<_> = numbers.collect();
+        numbers.sort_by(f64::total_cmp);
+        numbers.get(numbers.len() / 2).copied()
+    };
+    Some(Load {
+        millis: median(&|load| Some(load.millis))?,
+        p99_millis: median(&|load| load.p99_millis),
+        load_millis: median(&|load| load.load_millis),
+        memory_bytes: median(&|load| Some(load.memory_bytes as f64))? as u64,
+        millijoules: median(&|load| load.millijoules),
+    })
+}
+
+fn checked(raw: RawProfile) -> Result<Profile, ProfileFault> {
+    let mut encoders = BTreeMap::new();
+    for (place, encoder) in raw.encoder.iter().enumerate() {
+        check_name(&encoder.source)?;
+        let subject = || format!("encoder `{}`", encoder.source);
+        check_load(&encoder.load, subject)?;
+        if encoders.insert(canonical(&encoder.source), place).is_some() {
+            return Err(ProfileFault::Twice { subject: subject() });
+        }
+    }
+    let mut readouts = BTreeMap::new();
+    let mut seen = BTreeMap::new();
+    for (place, readout) in raw.readout.iter().enumerate() {
+        check_name(&readout.target)?;
+        readout
+            .sources
+            .iter()
+            .try_for_each(|name| check_name(name))?;
+        if readout.sources.is_empty() {
+            let target = readout.target.clone();
+            return Err(ProfileFault::NoSources { target });
+        }
+        let subject = || {
+            format!(
+                "readout of `{}` from {}",
+                readout.target,
+                readout.sources.join("+")
+            )
+        };
+        check_load(&readout.load, subject)?;
+        let key = key(&readout.target, &readout.sources);
+        if seen
+            .insert((key.clone(), &readout.variant), place)
+            .is_some()
+        {
+            return Err(ProfileFault::Twice { subject: subject() });
+        }
+        // Variants differ in their weights, hardly in their cost.
+        if readout.variant.is_none() || !readouts.contains_key(&key) {
+            readouts.insert(key, place);
+        }
+    }
+    if let Some(load) = &raw.typical_readout {
+        check_load(load, || "typical_readout".to_owned())?;
+    }
+    drop(seen);
+    Ok(Profile {
+        raw,
+        encoders,
+        readouts,
+    })
+}
+
+fn check_name(name: &str) -> Result<(), ProfileFault> {
+    let (length, limit) = (name.len(), MAX_NAME_BYTES);
+    if (1..=limit).contains(&length) {
+        return Ok(());
+    }
+    let name = shown(name, limit);
+    Err(ProfileFault::Name {
+        name,
+        length,
+        limit,
+    })
+}
+
+fn check_load(load: &Load, subject: impl Fn() -> String) -> Result<(), ProfileFault> {
+    let numbers = [
+        ("millis", Some(load.millis)),
+        ("p99_millis", load.p99_millis),
+        ("load_millis", load.load_millis),
+        ("millijoules", load.millijoules),
+    ];
+    for (key, value) in numbers {
+        let Some(value) = value else { continue };
+        if !(value.is_finite() && value >= 0.0) {
+            let subject = subject();
+            return Err(ProfileFault::Number {
+                key,
+                subject,
+                value,
+            });
+        }
+    }
+    Ok(())
+}
+
+fn read_bounded(path: &Path) -> Result<String, ProfileFault> {
+    // Asked before opening: opening a pipe would wait for its writer.
+    let metadata = std::fs::metadata(path).map_err(ProfileFault::Unreadable)?;
+    if !metadata.is_file() {
+        return Err(ProfileFault::NotAFile);
+    }
+    let limit = MAX_PROFILE_BYTES;
+    if metadata.len() > limit {
+        let bytes = metadata.len();
+        return Err(ProfileFault::TooLong { bytes, limit });
+    }
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))
+        .map_err(ProfileFault::Unreadable)?;
+    String::from_utf8(bytes).map_err(|error| ProfileFault::NotText {
+        valid_up_to: error.utf8_error().valid_up_to(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "\
+device = 'a board'
+
+[[encoder]]
+source = 'rgb2sfnorm'
+millis = 10
+memory_bytes = 1000
+
+[[readout]]
+target = 'normal'
+sources = ['edge_texture', 'denoise']
+millis = 0.5
+p99_millis = 0.75
+";
+
+    #[test]
+    fn a_profile_is_asked_in_any_published_spelling() {
+        let profile = Profile::parse(TEXT, "p.toml").expect("a profile");
+        assert_eq!(
+            profile.encoder("normal").map(|load| load.millis),
+            Some(10.0)
+        );
+        assert_eq!(profile.encoder("denoise"), None);
+        let load = profile.readout("rgb2sfnorm", &["denoising", "edge2d"]);
+        assert_eq!(load.and_then(|load| load.p99_millis), Some(0.75));
+        assert_eq!(profile.readout("normal", &["edge2d"]), None);
+        let again = Profile::parse(&profile.to_toml(), "p.toml").expect("its own text");
+        assert_eq!(again, profile);
+    }
+
+    #[test]
+    fn a_readout_that_was_not_measured_costs_as_the_median_of_the_others() {
+        let readout = |source: &str, millis| ReadoutLoad {
+            target: "normal".to_owned(),
+            sources: vec![source.to_owned()],
+            variant: None,
+            load: Load {
+                millis,
+                p99_millis: None,
+                load_millis: None,
+                memory_bytes: 0,
+                millijoules: None,
+            },
+        };
+        let readouts = vec![readout("a", 1.0), readout("b", 9.0), readout("c", 2.0)];
+        let profile = Profile::new("here", None, Vec::new(), readouts).expect("a profile");
+        assert_eq!(
+            profile.readout("normal", &["d"]).map(|load| load.millis),
+            Some(2.0)
+        );
+    }
+
+    #[test]
+    fn bad_numbers_names_and_keys_are_refused() {
+        for (from, to, error) in [
+            (
+                "millis = 10",
+                "millis = -1",
+                "p.toml: millis of encoder `rgb2sfnorm` is -1, but must be a finite number of at least 0",
+            ),
+            (
+                "millis = 10",
+                "millis = nan",
+                "p.toml: millis of encoder `rgb2sfnorm` is NaN, but must be a finite number of at least 0",
+            ),
+            (
+                "'rgb2sfnorm'",
+                "''",
+                "p.toml: name `` has 0 bytes, but must have from 1 to 64",
+            ),
+            (
+                "['edge_texture', 'denoise']",
+                "[]",
+                "p.toml: readout of `normal` has no sources",
+            ),
+            (
+                "[[readout]]",
+                "[[encoder]]\nsource = 'normal'\nmillis = 1\n[[readout]]",
+                "p.toml: encoder `normal` stands twice",
+            ),
+        ] {
+            let refused = Profile::parse(&TEXT.replace(from, to), "p.toml").unwrap_err();
+            assert_eq!(refused.to_string(), error);
+        }
+        let refused = Profile::parse("device = 'a'\nspeed = 1", "p.toml").unwrap_err();
+        assert!(
+            refused
+                .to_string()
+                .starts_with("p.toml:2:1: unknown field `speed`"),
+            "{refused}"
+        );
+    }
+}
