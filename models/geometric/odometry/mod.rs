@@ -1,0 +1,318 @@
+//! Visual odometry: the pose of the camera since the start, from the keypoints
+//! of a keyframe and of each frame after it.
+//!
+//! With depth, the pose is that from which the keyframe's points are seen as
+//! they are; without, that of the essential matrix, and lengths have the
+//! median distance of the points at the start as their unit. A frame that
+//! neither the keyframe nor the frame before leads to is lost, and says so.
+
+mod inverse_depth;
+mod pose;
+mod refine;
+mod relative;
+mod snapshot;
+
+use nalgebra::{Isometry3, Translation3, UnitQuaternion};
+use serde::Deserialize;
+
+use self::pose::{Covariance, composed, in_body, inverted, published};
+use self::relative::{Relative, Tracker};
+use self::snapshot::Snapshot;
+use super::keypoints::Detector;
+use super::scene::{Geometric, Remarks, Scene, Unable};
+
+pub use self::pose::{ODOMETRY_LENGTH, OdometryEstimate, body_from_optical};
+
+/// Variance of what is not known at all: a kilometre, squared.
+const UNKNOWN_METRES: f64 = 1e6;
+/// Speed that is possible while nobody looks, m/s, and rate of turning, rad/s.
+const UNSEEN_SPEED: f64 = 1.0;
+const UNSEEN_TURNING: f64 = 1.0;
+
+/// What can be set about odometry, in the card's `[parameters]`.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct OdometryParameters {
+    /// Most keypoints of a frame.
+    pub most_points: usize,
+    /// Least cosine of the angle between descriptors that match.
+    pub least_similarity: f32,
+    /// Greatest error of a match that fits the motion, px of the network's
+    /// input.
+    pub inlier_px: f64,
+    /// Fewer matches that agree are a loss.
+    pub least_inliers: usize,
+    /// A frame becomes the keyframe when fewer than this share of the matches
+    /// that the keyframe had at first are left.
+    pub keyframe_overlap: f64,
+    /// Frames lost in a row after which odometry starts anew from the next.
+    pub restart_after: usize,
+    /// Standard deviation of the depth, as a share of it.
+    pub depth_error: f64,
+}
+
+impl Default for OdometryParameters {
+    fn default() -> Self {
+        Self {
+            most_points: 512,
+            least_similarity: 0.82,
+            inlier_px: 1.5,
+            least_inliers: 15,
+            keyframe_overlap: 0.5,
+            restart_after: 3,
+            depth_error: 0.02,
+        }
+    }
+}
+
+impl OdometryParameters {
+    /// What is wrong with the numbers, if anything.
+    #[must_use]
+    pub fn fault(&self) -> Option<String> {
+        let share = |value: f64| value > 0.0 && value < 1.0;
+        let rules = [
+            ((64..=2048).contains(&self.most_points), "most_points", "64 to 2048"),
+            (share(f64::from(self.least_similarity)), "least_similarity", "above 0 and below 1"),
+            ((0.1..=10.0).contains(&self.inlier_px), "inlier_px", "0.1 to 10"),
+            ((8..=200).contains(&self.least_inliers), "least_inliers", "8 to 200"),
+            (share(self.keyframe_overlap), "keyframe_overlap", "above 0 and below 1"),
+            ((1..=1000).contains(&self.restart_after), "restart_after", "1 to 1000"),
+            ((0.0..=1.0).contains(&self.depth_error), "depth_error", "0 to 1"),
+        ];
+        let (_, name, rule) = rules.into_iter().find(|(holds, ..)| !holds)?;
+        Some(format!("{name} must be {rule}"))
+    }
+}
+
+/// Odometry of one camera.
+#[derive(Debug)]
+pub struct Odometry {
+    parameters: OdometryParameters,
+    detector: Detector,
+    tracker: Tracker,
+    now: Snapshot,
+    /// What frames are compared with first; has keypoints once there is one.
+    keyframe: Snapshot,
+    /// The frame that was tracked last.
+    last: Snapshot,
+    /// The motion of the frame tracked last, per nanosecond it took.
+    motion: Option<(Isometry3<f64>, i64)>,
+    /// Matches that the keyframe had with the first frame after it.
+    first_inliers: usize,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// There is no keyframe.
+    Empty,
+    Tracking,
+    /// For so many frames.
+    Lost(usize),
+    /// A new keyframe, and nothing tracked since.
+    Restarted,
+}
+
+impl Odometry {
+    /// Begins at the first frame to come.
+    #[must_use]
+    pub fn new(parameters: OdometryParameters) -> Self {
+        Self {
+            parameters,
+            detector: Detector::default(),
+            tracker: Tracker::new(),
+            now: Snapshot::default(),
+            keyframe: Snapshot::default(),
+            last: Snapshot::default(),
+            motion: None,
+            first_inliers: 0,
+            state: State::Empty,
+        }
+    }
+
+    /// Takes the frame as the keyframe without knowing how it lies to others.
+    fn begin(&mut self) -> Unable {
+        let found = self.now.keypoints.points.len();
+        let least = 2 * self.parameters.least_inliers;
+        if found < least {
+            let text = format!("{found} keypoints, but {least} are needed to start from");
+            return match self.state {
+                State::Empty => Unable::Warming(text),
+                _ => Unable::Lost(text),
+            };
+        }
+        let was_empty = self.state == State::Empty;
+        if was_empty {
+            self.now.odom_from_this = Isometry3::identity();
+            self.now.covariance = Covariance::zeros();
+            self.state = State::Tracking;
+        } else {
+            self.now.odom_from_this = self.last.odom_from_this;
+            self.now.covariance = self.last.covariance + self.unseen();
+            self.state = State::Restarted;
+        }
+        self.motion = None;
+        self.first_inliers = 0;
+        std::mem::swap(&mut self.keyframe, &mut self.now);
+        self.last.clone_from(&self.keyframe);
+        match was_empty {
+            true => Unable::Warming("first frame".to_owned()),
+            false => Unable::Lost("starts anew from this frame".to_owned()),
+        }
+    }
+
+    /// What may have happened since the frame tracked last.
+    fn unseen(&self) -> Covariance {
+        let seconds = seconds(self.now.stamp_nanos - self.last.stamp_nanos).abs();
+        let turning = (UNSEEN_TURNING * seconds).min(std::f64::consts::PI).powi(2);
+        let moving = (UNSEEN_SPEED * seconds).powi(2).min(UNKNOWN_METRES);
+        let mut covariance = Covariance::zeros();
+        (0..3).for_each(|i| covariance[(i, i)] = turning);
+        (3..6).for_each(|i| covariance[(i, i)] = moving);
+        covariance
+    }
+
+    /// The motion expected since the frame tracked last, at its velocity.
+    fn expected(&self) -> Isometry3<f64> {
+        let Some((motion, nanos)) = &self.motion else {
+            return Isometry3::identity();
+        };
+        let passed = self.now.stamp_nanos - self.last.stamp_nanos;
+        let times = (passed as f64 / (*nanos).max(1) as f64).clamp(0.0, 3.0);
+        let turn = UnitQuaternion::from_scaled_axis(motion.rotation.scaled_axis() * times);
+        let step = motion.translation.vector * times;
+        Isometry3::from_parts(Translation3::from(step), turn)
+    }
+
+    /// Compares with the keyframe, or else with the frame before, which is the
+    /// keyframe then.
+    fn track(&mut self) -> Result<Relative, String> {
+        let expected = self.last.odom_from_this * self.expected();
+        let (at_last, parameters) = (self.last.odom_from_this, self.parameters);
+        let track = |tracker: &mut Tracker, then: &mut Snapshot, now: &Snapshot| {
+            let from_then = |odom_from_now: &Isometry3<f64>| {
+                odom_from_now.inverse() * then.odom_from_this
+            };
+            let guesses = [from_then(&expected), from_then(&at_last)];
+            tracker.track(then, now, &guesses, &parameters)
+        };
+        let found = track(&mut self.tracker, &mut self.keyframe, &self.now);
+        if found.is_ok() || self.last.stamp_nanos == self.keyframe.stamp_nanos {
+            return found;
+        }
+        let again = track(&mut self.tracker, &mut self.last, &self.now);
+        if again.is_ok() {
+            std::mem::swap(&mut self.keyframe, &mut self.last);
+            self.last.clone_from(&self.keyframe);
+            self.first_inliers = 0;
+        }
+        again
+    }
+
+    /// Takes over what was found, and tells it.
+    fn settle(&mut self, relative: &Relative, metric: bool) -> OdometryEstimate {
+        let then_from_now = relative.now_from_then.inverse();
+        let mut covariance = inverted(&relative.now_from_then, &relative.covariance);
+        if metric {
+            let step = then_from_now.translation.vector * self.parameters.depth_error;
+            let mut block = covariance.fixed_view_mut::<3, 3>(3, 3);
+            block += step * step.transpose();
+        }
+        let keyframe = &self.keyframe;
+        self.now.odom_from_this = keyframe.odom_from_this * then_from_now;
+        self.now.covariance = composed(
+            &keyframe.odom_from_this,
+            &keyframe.covariance,
+            &then_from_now,
+            &covariance,
+        );
+        let nanos = self.now.stamp_nanos - self.last.stamp_nanos;
+        let last_from_now = self.last.odom_from_this.inverse() * self.now.odom_from_this;
+        self.motion = (nanos > 0).then_some((last_from_now, nanos));
+        let estimate = self.told(&last_from_now, seconds(nanos), &covariance, metric);
+        if self.first_inliers == 0 {
+            self.first_inliers = relative.inliers;
+        }
+        let left = relative.inliers as f64 / self.first_inliers.max(1) as f64;
+        self.tracker.hand_on(&mut self.now, &relative.now_from_then);
+        let replace = left < self.parameters.keyframe_overlap;
+        std::mem::swap(&mut self.last, &mut self.now);
+        if replace {
+            self.keyframe.clone_from(&self.last);
+            self.first_inliers = 0;
+        }
+        self.state = State::Tracking;
+        estimate
+    }
+
+    fn told(
+        &self,
+        last_from_now: &Isometry3<f64>,
+        seconds: f64,
+        step: &Covariance,
+        metric: bool,
+    ) -> OdometryEstimate {
+        let moved = in_body(last_from_now);
+        let rate = if seconds > 1e-6 { 1.0 / seconds } else { 0.0 };
+        // The velocity is along the axes of the moving frame.
+        let back = moved.rotation.inverse();
+        let mut of_pose = self.now.covariance;
+        let mut of_twist = step * (2.0 * rate * rate);
+        if rate == 0.0 {
+            of_twist = Covariance::identity() * UNKNOWN_METRES;
+        }
+        if !metric {
+            (3..6).for_each(|i| of_pose[(i, i)] += UNKNOWN_METRES);
+            (3..6).for_each(|i| of_twist[(i, i)] += UNKNOWN_METRES);
+        }
+        OdometryEstimate {
+            odom_from_body: in_body(&self.now.odom_from_this),
+            linear: back * moved.translation.vector * rate,
+            angular: moved.rotation.scaled_axis() * rate,
+            pose_covariance: published(&of_pose),
+            twist_covariance: published(&of_twist),
+        }
+    }
+}
+
+impl Geometric for Odometry {
+    fn estimate(&mut self, scene: &Scene<'_>, out: &mut [f32]) -> Result<Remarks, Unable> {
+        self.now
+            .take(scene, &mut self.detector, &self.parameters)?;
+        if self.state == State::Empty {
+            return Err(self.begin());
+        }
+        let has_depth = scene.view("depth", 4).is_some();
+        match self.track() {
+            Ok(relative) => {
+                let after_gap = matches!(self.state, State::Lost(_) | State::Restarted);
+                self.settle(&relative, has_depth).write(out);
+                Ok(Remarks {
+                    scale_unknown: !has_depth,
+                    after_gap,
+                })
+            }
+            Err(reason) => {
+                let lost = match self.state {
+                    State::Lost(frames) => frames + 1,
+                    _ => 1,
+                };
+                self.state = State::Lost(lost);
+                if lost >= self.parameters.restart_after {
+                    return Err(self.begin());
+                }
+                Err(Unable::Lost(reason))
+            }
+        }
+    }
+
+    fn forget(&mut self) {
+        self.state = State::Empty;
+        self.motion = None;
+    }
+}
+
+fn seconds(nanos: i64) -> f64 {
+    nanos as f64 * 1e-9
+}
+

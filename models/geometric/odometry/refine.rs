@@ -1,0 +1,122 @@
+//! The motion that explains best where points of uncertain depth are seen.
+
+use nalgebra::{Isometry3, Matrix2x3, SMatrix, SVector, Translation3, UnitQuaternion, Vector3};
+
+use super::inverse_depth::Sight;
+use super::pose::Covariance;
+
+const MOST_STEPS: usize = 15;
+
+/// A motion refined on all sights.
+#[derive(Debug, Clone)]
+pub(super) struct Refined {
+    pub(super) now_from_then: Isometry3<f64>,
+    /// Of a rotation vector and a translation from the left.
+    pub(super) covariance: Covariance,
+    /// Sum of Cauchy's costs over all sights; less is better.
+    pub(super) cost: f64,
+}
+
+/// Squared residual of a sight in units of the tolerance, as far as its depth
+/// does not explain it; `None` behind the camera.
+pub(super) fn misfit(sight: &Sight, motion: &Isometry3<f64>, tolerance: f64) -> Option<f64> {
+    let projected = sight.project(motion)?;
+    let information = projected.information(sight.inverse.sigma, 0.5 * tolerance);
+    let squared = projected.residual.dot(&(information * projected.residual));
+    Some(squared / (tolerance * tolerance))
+}
+
+/// Levenberg–Marquardt over the six degrees of freedom, with Cauchy's weights.
+pub(super) fn refine(sights: &[Sight], start: &Isometry3<f64>, tolerance: f64) -> Refined {
+    let mut motion = *start;
+    let mut now = cost(sights, &motion, tolerance);
+    let mut damping = 1e-4;
+    for _ in 0..MOST_STEPS {
+        let (normal, right, _) = equations(sights, &motion, tolerance);
+        let mut damped = normal;
+        (0..6).for_each(|i| damped[(i, i)] += damping * normal[(i, i)] + 1e-9);
+        let Some(step) = damped.cholesky().map(|factor| factor.solve(&right)) else {
+            break;
+        };
+        let moved = stepped(&motion, &step);
+        let then = cost(sights, &moved, tolerance);
+        if then < now {
+            let settled = now - then < 1e-7 * now;
+            (motion, now) = (moved, then);
+            damping *= 0.1;
+            if settled {
+                break;
+            }
+        } else if damping > 1e4 {
+            break;
+        } else {
+            damping *= 10.0;
+        }
+    }
+    Refined {
+        covariance: covariance(sights, &motion, tolerance),
+        now_from_then: motion,
+        cost: now,
+    }
+}
+
+/// What every sight costs: four squared tolerances at most.
+fn cost(sights: &[Sight], motion: &Isometry3<f64>, tolerance: f64) -> f64 {
+    let misfits = sights.iter().map(|sight| misfit(sight, motion, tolerance));
+    misfits
+        .map(|misfit| (4.0 * misfit.unwrap_or(100.0).min(100.0)).ln_1p())
+        .sum()
+}
+
+type Equations = (SMatrix<f64, 6, 6>, SVector<f64, 6>, f64);
+
+/// Normal equations in units of a pixel, and the sum of the weights.
+fn equations(sights: &[Sight], motion: &Isometry3<f64>, tolerance: f64) -> Equations {
+    let scale = 0.5 * tolerance;
+    let mut normal = SMatrix::zeros();
+    let mut right = SVector::zeros();
+    let mut weights = 0.0;
+    for sight in sights {
+        let Some(projected) = sight.project(motion) else {
+            continue;
+        };
+        let information = projected.information(sight.inverse.sigma, scale) / (scale * scale);
+        let residual = projected.residual;
+        let weight = 1.0 / (1.0 + residual.dot(&(information * residual)));
+        let point = projected.point;
+        let (x, y, by_z) = (point.x / point.z, point.y / point.z, 1.0 / point.z);
+        let by_point = Matrix2x3::new(by_z, 0.0, -x * by_z, 0.0, by_z, -y * by_z);
+        let mut derivative = SMatrix::<f64, 2, 6>::zeros();
+        // The point is divided by its depth: a translation is seen in proportion.
+        let by_turn = -by_point * point.cross_matrix();
+        derivative.fixed_view_mut::<2, 3>(0, 0).copy_from(&by_turn);
+        let by_step = by_point * sight.inverse.value;
+        derivative.fixed_view_mut::<2, 3>(0, 3).copy_from(&by_step);
+        let weighted = derivative.transpose() * (information * weight);
+        normal += weighted * derivative;
+        right -= weighted * residual;
+        weights += weight;
+    }
+    (normal, right, weights)
+}
+
+fn stepped(motion: &Isometry3<f64>, step: &SVector<f64, 6>) -> Isometry3<f64> {
+    let turn = UnitQuaternion::from_scaled_axis(step.fixed_rows::<3>(0).into_owned());
+    let moved: Vector3<f64> = step.fixed_rows::<3>(3).into_owned();
+    Isometry3::from_parts(Translation3::from(moved), turn) * motion
+}
+
+fn covariance(sights: &[Sight], motion: &Isometry3<f64>, tolerance: f64) -> Covariance {
+    let (normal, ..) = equations(sights, motion, tolerance);
+    let (mut squares, mut count) = (0.0, 0_usize);
+    for misfit in sights.iter().filter_map(|sight| misfit(sight, motion, tolerance)) {
+        if misfit < 1.0 {
+            // The weights are of half a tolerance.
+            squares += 4.0 * misfit;
+            count += 2;
+        }
+    }
+    let variance = squares / count.saturating_sub(6).max(1) as f64;
+    let inverse = normal.try_inverse();
+    inverse.map_or_else(Covariance::identity, |inverse| inverse * variance.max(0.05))
+}

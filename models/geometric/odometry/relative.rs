@@ -1,0 +1,209 @@
+//! The motion between two frames from their keypoints.
+
+use nalgebra::{Isometry3, Point3};
+
+use super::OdometryParameters;
+use super::inverse_depth::{InverseDepth, Sight};
+use super::pose::Covariance;
+use super::refine::{Refined, misfit, refine};
+use super::snapshot::Snapshot;
+use crate::geometric::dice::Dice;
+use crate::geometric::five_point::Match;
+use crate::geometric::matching::Matcher;
+use crate::geometric::pnp::{Sighting, pnp};
+use crate::geometric::two_view::{triangulate, two_view};
+
+/// Least points of known depth for a motion from them.
+const LEAST_KNOWN: usize = 20;
+/// Share of the matches that must agree where depths are known, and where the
+/// only rule is that rays meet, which chance fulfils more easily.
+const LEAST_SHARE: (usize, usize) = (20, 30);
+
+/// How a frame lies to an earlier one.
+#[derive(Debug, Clone)]
+pub(super) struct Relative {
+    pub(super) now_from_then: Isometry3<f64>,
+    /// Of a rotation vector and a translation from the left.
+    pub(super) covariance: Covariance,
+    pub(super) inliers: usize,
+}
+
+/// Matches two frames and finds the motion between them; buffers are kept.
+#[derive(Debug, Clone)]
+pub(super) struct Tracker {
+    matcher: Matcher,
+    dice: Dice,
+    pairs: Vec<(u32, u32, f32)>,
+    matches: Vec<Match>,
+    sightings: Vec<Sighting>,
+    /// As many as pairs.
+    sights: Vec<Sight>,
+    /// As many as pairs: which fit the motion found last.
+    fitting: Vec<bool>,
+}
+
+impl Tracker {
+    pub(super) fn new() -> Self {
+        Self {
+            matcher: Matcher::default(),
+            dice: Dice::new(0x5eed),
+            pairs: Vec::new(),
+            matches: Vec::new(),
+            sightings: Vec::new(),
+            sights: Vec::new(),
+            fitting: Vec::new(),
+        }
+    }
+
+    /// The motion from `then` to `now`; `guesses` of it are tried first, and
+    /// the first of them is the one expected. The depths of `then` are better
+    /// known afterwards.
+    ///
+    /// # Errors
+    /// What was too little, in words.
+    pub(super) fn track(
+        &mut self,
+        then: &mut Snapshot,
+        now: &Snapshot,
+        guesses: &[Isometry3<f64>; 2],
+        parameters: &OdometryParameters,
+    ) -> Result<Relative, String> {
+        self.matcher.mutual(
+            &then.keypoints.descriptors,
+            &now.keypoints.descriptors,
+            then.keypoints.channels,
+            parameters.least_similarity,
+            &mut self.pairs,
+        );
+        let (total, least) = (self.pairs.len(), parameters.least_inliers);
+        if total < least {
+            return Err(format!("{total} points match, but {least} must agree"));
+        }
+        self.sight(then, now);
+        let tolerance = parameters.inlier_px * now.pixel;
+        let known = self.sights.iter().filter(|sight| sight.inverse.is_known());
+        let found = match known.count() >= LEAST_KNOWN.max(least) {
+            true => self.from_depths(guesses, tolerance, least),
+            false => self.from_rays(then, guesses, tolerance, least),
+        };
+        let found = found.ok_or_else(|| {
+            format!("of {total} matches too few agree on a motion, at least {least} must")
+        })?;
+        self.learn(then, &found.now_from_then, tolerance);
+        Ok(Relative {
+            now_from_then: found.now_from_then,
+            covariance: found.covariance,
+            inliers: self.fitting.iter().filter(|fits| **fits).count(),
+        })
+    }
+
+    fn sight(&mut self, then: &Snapshot, now: &Snapshot) {
+        self.sights.clear();
+        self.sights.extend(self.pairs.iter().map(|&(one, two, _)| Sight {
+            ray: then.rays[one as usize],
+            inverse: then.inverse_depths[one as usize],
+            seen: now.rays[two as usize],
+        }));
+    }
+
+    fn from_depths(
+        &mut self,
+        guesses: &[Isometry3<f64>],
+        tolerance: f64,
+        least: usize,
+    ) -> Option<Refined> {
+        self.sightings.clear();
+        let known = self.sights.iter().filter(|sight| sight.inverse.is_known());
+        self.sightings.extend(known.map(|sight| Sighting {
+            point: Point3::from(sight.ray.push(1.0) / sight.inverse.value),
+            seen: sight.seen,
+        }));
+        let least = least.max(self.sightings.len() * LEAST_SHARE.0 / 100);
+        let found = pnp(&self.sightings, guesses, tolerance, least, &mut self.dice)?;
+        Some(self.settle(refine(&self.sights, &found.two_from_one, tolerance), tolerance))
+    }
+
+    fn from_rays(
+        &mut self,
+        then: &mut Snapshot,
+        guesses: &[Isometry3<f64>; 2],
+        tolerance: f64,
+        least: usize,
+    ) -> Option<Refined> {
+        self.matches.clear();
+        let rays = self.sights.iter().map(|sight| (sight.ray, sight.seen));
+        self.matches.extend(rays);
+        let least = least.max(self.matches.len() * LEAST_SHARE.1 / 100);
+        let found = two_view(&self.matches, &guesses[0], tolerance, least, &mut self.dice)?;
+        let mut start = found.two_from_one;
+        self.fitting.clone_from(&found.inliers);
+        if found.has_direction {
+            start.translation.vector *= self.length(then, &start);
+        }
+        let starts = [&start, &guesses[0]];
+        let refined = starts.map(|start| refine(&self.sights, start, tolerance));
+        let best = refined.into_iter().min_by(|a, b| a.cost.total_cmp(&b.cost))?;
+        Some(self.settle(best, tolerance))
+    }
+
+    /// Length of a unit translation: that at which known depths are right, or
+    /// else at which the median depth is the unit.
+    fn length(&self, then: &Snapshot, now_from_then: &Isometry3<f64>) -> f64 {
+        let mut lengths = Vec::new();
+        let mut distances = Vec::new();
+        let pairs = self.pairs.iter().zip(&self.matches).zip(&self.fitting);
+        for ((&(one, ..), rays), _) in pairs.filter(|(_, fits)| **fits) {
+            if let Some((depth, second)) = triangulate(now_from_then, rays)
+                && depth > 0.0
+                && second > 0.0
+            {
+                let inverse = then.inverse_depths[one as usize];
+                distances.push(depth);
+                if inverse.is_known() {
+                    lengths.push(1.0 / (inverse.value * depth));
+                }
+            }
+        }
+        match lengths.len() >= 10 {
+            true => median(&mut lengths).unwrap_or(0.0),
+            false => median(&mut distances).map_or(0.0, |distance| 1.0 / distance),
+        }
+    }
+
+    fn settle(&mut self, refined: Refined, tolerance: f64) -> Refined {
+        let motion = &refined.now_from_then;
+        self.fitting.clear();
+        let fits = |sight: &Sight| misfit(sight, motion, tolerance).is_some_and(|squared| squared < 1.0);
+        self.fitting.extend(self.sights.iter().map(fits));
+        refined
+    }
+
+    fn learn(&mut self, then: &mut Snapshot, now_from_then: &Isometry3<f64>, tolerance: f64) {
+        let pairs = self.pairs.iter().zip(&mut self.sights).zip(&self.fitting);
+        for ((&(one, ..), sight), _) in pairs.filter(|(_, fits)| **fits) {
+            let mut inverse = sight.inverse;
+            inverse.learn(sight, now_from_then, tolerance);
+            sight.inverse = inverse;
+            then.inverse_depths[one as usize] = inverse;
+        }
+    }
+
+    /// Gives the points of `now` that fitted last the depths that `then` has
+    /// for them, where these are better known.
+    pub(super) fn hand_on(&self, now: &mut Snapshot, now_from_then: &Isometry3<f64>) {
+        let pairs = self.pairs.iter().zip(&self.sights).zip(&self.fitting);
+        for ((&(_, two, _), sight), _) in pairs.filter(|(_, fits)| **fits) {
+            let moved: InverseDepth = sight.inverse.moved(&sight.ray, now_from_then);
+            let known = &mut now.inverse_depths[two as usize];
+            if moved.sigma < known.sigma {
+                *known = moved;
+            }
+        }
+    }
+}
+
+fn median(values: &mut [f64]) -> Option<f64> {
+    let middle = values.len() / 2;
+    values.select_nth_unstable_by(middle.min(values.len().checked_sub(1)?), f64::total_cmp);
+    Some(values[middle])
+}

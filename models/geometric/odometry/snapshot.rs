@@ -1,0 +1,149 @@
+//! What odometry keeps of a frame.
+
+use nalgebra::{Isometry3, Vector2};
+
+use super::OdometryParameters;
+use super::inverse_depth::InverseDepth;
+use super::pose::Covariance;
+use crate::geometric::keypoints::{Detector, KeypointLevels, Keypoints, LOGITS};
+use crate::geometric::scene::{Dense, Scene, Unable};
+use crate::geometry::Intrinsics;
+
+/// Depths further away are as good as unknown, m.
+const MOST_DEPTH: f32 = 20.0;
+/// Least depth that a camera measures, m.
+const LEAST_DEPTH: f32 = 0.05;
+/// Share by which neighbouring depths of one surface differ at most.
+const ONE_SURFACE: f32 = 0.08;
+
+/// Keypoints of one frame, and where the camera was.
+#[derive(Debug, Clone)]
+pub(super) struct Snapshot {
+    pub(super) stamp_nanos: i64,
+    pub(super) keypoints: Keypoints,
+    /// On the plane z = 1, as many as keypoints.
+    pub(super) rays: Vec<Vector2<f64>>,
+    /// In 1/m, or in the unit of a trajectory without scale.
+    pub(super) inverse_depths: Vec<InverseDepth>,
+    /// Length of a pixel of the network's input on the plane z = 1.
+    pub(super) pixel: f64,
+    /// Of optical frames.
+    pub(super) odom_from_this: Isometry3<f64>,
+    /// Along the axes of odom.
+    pub(super) covariance: Covariance,
+}
+
+impl Default for Snapshot {
+    fn default() -> Self {
+        Self {
+            stamp_nanos: 0,
+            keypoints: Keypoints::default(),
+            rays: Vec::new(),
+            inverse_depths: Vec::new(),
+            pixel: 1.0,
+            odom_from_this: Isometry3::identity(),
+            covariance: Covariance::zeros(),
+        }
+    }
+}
+
+impl Snapshot {
+    /// Takes a frame in; what stood here is lost.
+    ///
+    /// # Errors
+    /// Views that are missing or do not fit together.
+    pub(super) fn take(
+        &mut self,
+        scene: &Scene<'_>,
+        detector: &mut Detector,
+        parameters: &OdometryParameters,
+    ) -> Result<(), Unable> {
+        let channels = scene
+            .view("descriptors", 4)
+            .map_or(0, |view| view.shape[1]);
+        let descriptors = scene.dense("descriptors", channels.max(1))?;
+        let reliability = scene.dense("reliability", 1)?;
+        let logits = scene.dense("keypoint_logits", LOGITS)?;
+        let cells = (descriptors.width, descriptors.height);
+        let others = [&reliability, &logits].map(|view| (view.width, view.height));
+        if others != [cells; 2] {
+            return Err(Unable::Unusable(format!(
+                "descriptors have {cells:?} cells, but reliability and keypoint_logits {others:?}"
+            )));
+        }
+        let levels = KeypointLevels {
+            cells,
+            descriptors: descriptors.values,
+            reliability: reliability.values,
+            logits: logits.values,
+        };
+        detector.detect(&levels, parameters.most_points, &mut self.keypoints);
+        self.stamp_nanos = scene.stamp_nanos;
+        self.place(scene, &descriptors);
+        self.measure(scene, parameters.depth_error)
+    }
+
+    fn place(&mut self, scene: &Scene<'_>, level: &Dense<'_>) {
+        let Intrinsics { fx, fy, cx, cy, .. } = scene.intrinsics();
+        let points = self.keypoints.points.iter();
+        self.rays.clear();
+        self.rays.extend(points.map(|point| {
+            let [u, v] = image_of(level, point.u, point.v);
+            Vector2::new((u - cx) / fx, (v - cy) / fy)
+        }));
+        let [[across, ..], [_, down, _]] = level.image_from_pixel.0;
+        self.pixel = (across * down / (fx * fy)).abs().sqrt() / 8.0;
+    }
+
+    fn measure(&mut self, scene: &Scene<'_>, error: f64) -> Result<(), Unable> {
+        self.inverse_depths.clear();
+        self.inverse_depths
+            .resize(self.rays.len(), InverseDepth::UNKNOWN);
+        if scene.view("depth", 4).is_none() {
+            return Ok(());
+        }
+        let depth = scene.dense("depth", 1)?;
+        let Some(pixel_from_image) = depth.image_from_pixel.inverse() else {
+            return Ok(());
+        };
+        let Intrinsics { fx, fy, cx, cy, .. } = scene.intrinsics();
+        for (ray, inverse) in self.rays.iter().zip(&mut self.inverse_depths) {
+            let pixel = pixel_from_image.apply([ray.x * fx + cx, ray.y * fy + cy]);
+            let metres = depth_at(&depth, pixel);
+            if metres.is_finite() {
+                *inverse = InverseDepth::measured(metres, error);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A pixel of the network's input, eight of which are a cell, in the image.
+fn image_of(level: &Dense<'_>, u: f32, v: f32) -> [f64; 2] {
+    let cell = |pixel: f32| (f64::from(pixel) + 0.5) / 8.0 - 0.5;
+    level.image_from_pixel.apply([cell(u), cell(v)])
+}
+
+/// Bilinear within one surface; NaN outside, and between two surfaces.
+fn depth_at(depth: &Dense<'_>, [u, v]: [f64; 2]) -> f64 {
+    let (right, bottom) = (depth.width as f64 - 1.0, depth.height as f64 - 1.0);
+    if !(-0.5..=right + 0.5).contains(&u) || !(-0.5..=bottom + 0.5).contains(&v) {
+        return f64::NAN;
+    }
+    let (u, v) = (u.clamp(0.0, right), v.clamp(0.0, bottom));
+    let x = (u as usize).min(depth.width - 2);
+    let y = (v as usize).min(depth.height - 2);
+    let (fx, fy) = (u - x as f64, v - y as f64);
+    let upper = &depth.values[y * depth.width + x..][..2];
+    let lower = &depth.values[(y + 1) * depth.width + x..][..2];
+    let four = [upper[0], upper[1], lower[0], lower[1]];
+    let least = four.into_iter().fold(f32::INFINITY, f32::min);
+    let most = four.into_iter().fold(f32::NEG_INFINITY, f32::max);
+    let known = four.iter().all(|metres| (LEAST_DEPTH..=MOST_DEPTH).contains(metres));
+    if !known || most - least > ONE_SURFACE * least {
+        return f64::NAN;
+    }
+    let [a, b, c, d] = four.map(f64::from);
+    let (upper, lower) = (a + (b - a) * fx, c + (d - c) * fx);
+    upper + (lower - upper) * fy
+}
