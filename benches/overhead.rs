@@ -30,7 +30,7 @@ use concert_runtime::io::onnxruntime::ort::session::builder::GraphOptimizationLe
 use concert_runtime::io::onnxruntime::ort::value::TensorRef;
 use concert_runtime::io::onnxruntime::{Environment, OrtEngine, Provider};
 use concert_runtime::parts::plan_from_store;
-use concert_runtime::plan::{EncoderPart, ReadFrom, ReadPart, ReadoutPart};
+use concert_runtime::plan::{EncoderPart, Maker, ReadFrom, ReadPart, ReadoutPart};
 use concert_runtime::{
     Audience, Clock, Frame, LaneName, NoWatch, Output, Pipeline, Plan, Timestamp,
 };
@@ -192,9 +192,11 @@ fn identity(environment: &Environment, readouts: usize) -> Result<Row> {
         // A name of its own, so that no two readouts are one network.
         let output = format!("out{index}");
         let part = ReadoutPart {
+            maker: Maker::Network,
             file: file(&name, network("level", &output, &shape)),
             reads: vec![ReadPart {
                 tensor: "level".to_owned(),
+                optional: false,
                 from: ReadFrom::Level {
                     source: "same".to_owned(),
                     level: "level".to_owned(),

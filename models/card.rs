@@ -6,6 +6,7 @@
 
 mod fault;
 mod fit_record;
+mod geometric;
 mod parse;
 mod raw;
 mod write;
@@ -21,6 +22,7 @@ use crate::tensor::TensorSpec;
 pub(crate) use fault::shown;
 pub use fault::{CardError, CardFault};
 pub use fit_record::{FitData, FitKind, FitRecord, HeldOut, WarmStart};
+pub use geometric::{GeometricCard, GeometricRead};
 pub(crate) use parse::is_safe_name;
 
 /// Longest card, in bytes.
@@ -43,13 +45,16 @@ pub enum Card {
     Encoder(EncoderCard),
     /// Of a readout.
     Readout(ReadoutCard),
+    /// Of a readout that is computed, without a network.
+    Geometric(GeometricCard),
 }
 
 /// What pins a network's bytes and says where they come from.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Origin {
-    /// SHA-256 of the ONNX file, 64 lowercase hexadecimal digits.
+    /// SHA-256 of the ONNX file (of the card itself where there is none), 64
+    /// lowercase hexadecimal digits.
     pub sha256: String,
     /// Size of the ONNX file, bytes.
     pub size_bytes: usize,
@@ -259,6 +264,16 @@ impl Card {
         match self {
             Card::Encoder(card) => &card.name,
             Card::Readout(card) => &card.name,
+            Card::Geometric(card) => &card.name,
+        }
+    }
+
+    /// As cards write it: `encoder`, `readout` or `geometric`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Card::Encoder(_) => "encoder",
+            Card::Readout(_) => "readout",
+            Card::Geometric(_) => "geometric",
         }
     }
 
@@ -267,6 +282,7 @@ impl Card {
         match self {
             Card::Encoder(card) => &card.origin,
             Card::Readout(card) => &card.origin,
+            Card::Geometric(card) => &card.origin,
         }
     }
 
@@ -275,10 +291,11 @@ impl Card {
         match self {
             Card::Encoder(card) => card.to_toml(),
             Card::Readout(card) => card.to_toml(),
+            Card::Geometric(card) => card.to_toml(),
         }
     }
 
-    /// JSON Schema of both kinds of card, for completion in editors.
+    /// JSON Schema of all kinds of card, for completion in editors.
     pub fn json_schema() -> serde_json::Value {
         schemars::schema_for!(raw::AnyCard).to_value()
     }

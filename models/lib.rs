@@ -10,6 +10,7 @@ pub mod digest;
 pub mod engine;
 pub mod fake;
 pub mod fit;
+pub mod geometric;
 pub mod geometry;
 pub mod image;
 pub mod image_file;

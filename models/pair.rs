@@ -1,6 +1,6 @@
 //! Whether a readout and the encoders at hand were made for each other.
 
-use crate::card::{EncoderCard, ReadFrom, ReadoutCard};
+use crate::card::{EncoderCard, EncoderPin, GeometricCard, ReadFrom, ReadoutCard};
 
 /// Why a readout cannot run on these encoders.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,8 +68,28 @@ pub enum PairError {
 /// # Errors
 /// The first pin that does not hold.
 pub fn fit_together(readout: &ReadoutCard, encoders: &[EncoderCard]) -> Result<(), PairError> {
-    for pin in &readout.encoders {
-        let (readout, source_name) = (readout.name.clone(), pin.source.clone());
+    check_pins(&readout.name, &readout.encoders, encoders)?;
+    let reads = readout.reads.iter().map(|read| &read.from);
+    check_levels(&readout.name, reads, encoders)
+}
+
+/// As [`fit_together`], of a geometric readout.
+///
+/// # Errors
+/// The first pin that does not hold.
+pub fn geometry_fits(readout: &GeometricCard, encoders: &[EncoderCard]) -> Result<(), PairError> {
+    check_pins(&readout.name, &readout.encoders, encoders)?;
+    let reads = readout.reads.iter().map(|read| &read.from);
+    check_levels(&readout.name, reads, encoders)
+}
+
+fn check_pins(
+    readout: &str,
+    pins: &[EncoderPin],
+    encoders: &[EncoderCard],
+) -> Result<(), PairError> {
+    for pin in pins {
+        let (readout, source_name) = (readout.to_owned(), pin.source.clone());
         let Some(encoder) = find(encoders, &pin.source) else {
             let names: Vec<_> = encoders.iter().map(|card| card.name.as_str()).collect();
             return Err(PairError::NoEncoder {
@@ -98,12 +118,16 @@ pub fn fit_together(readout: &ReadoutCard, encoders: &[EncoderCard]) -> Result<(
             });
         }
     }
-    check_levels(readout, encoders)
+    Ok(())
 }
 
-fn check_levels(readout: &ReadoutCard, encoders: &[EncoderCard]) -> Result<(), PairError> {
-    for read in &readout.reads {
-        let ReadFrom::Level { source, level, .. } = &read.from else {
+fn check_levels<'a>(
+    readout: &str,
+    reads: impl Iterator<Item = &'a ReadFrom>,
+    encoders: &[EncoderCard],
+) -> Result<(), PairError> {
+    for read in reads {
+        let ReadFrom::Level { source, level, .. } = read else {
             continue;
         };
         // A read names a pinned encoder, and all of those were found.
@@ -113,7 +137,7 @@ fn check_levels(readout: &ReadoutCard, encoders: &[EncoderCard]) -> Result<(), P
         if encoder.level(level).is_none() {
             let names = encoder.levels.iter().map(|level| level.name.as_str());
             return Err(PairError::NoLevel {
-                readout: readout.name.clone(),
+                readout: readout.to_owned(),
                 source_name: source.clone(),
                 level: level.clone(),
                 available: names.collect::<Vec<_>>().join(", "),
@@ -136,14 +160,14 @@ mod tests {
     fn encoder(from: &str, to: &str) -> EncoderCard {
         match Card::parse(&ENCODER.replacen(from, to, 1), "e.toml").unwrap() {
             Card::Encoder(card) => card,
-            Card::Readout(_) => panic!("a readout"),
+            other => panic!("a {}", other.kind()),
         }
     }
 
     fn readout() -> ReadoutCard {
         match Card::parse(READOUT, "r.toml").unwrap() {
             Card::Readout(card) => card,
-            Card::Encoder(_) => panic!("an encoder"),
+            other => panic!("a {}", other.kind()),
         }
     }
 

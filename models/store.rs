@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::card::{
-    Card, CardError, EncoderCard, MAX_CARD_BYTES, MAX_NETWORK_BYTES, ReadoutCard, is_safe_name,
+    Card, CardError, EncoderCard, GeometricCard, MAX_CARD_BYTES, MAX_NETWORK_BYTES, ReadoutCard,
+    is_safe_name,
 };
 use crate::digest::sha256_hex;
 use crate::engine::NetworkFile;
@@ -50,6 +51,16 @@ pub struct Readout {
     pub file: NetworkFile,
     /// One name per class, where the card has labels.
     pub labels: Option<Arc<[String]>>,
+}
+
+/// What realises a transfer.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Realisation {
+    /// A small network.
+    Network(Readout),
+    /// Geometry, of which there is a card alone.
+    Geometric(GeometricCard),
 }
 
 /// Which of the two folders of a root.
@@ -231,10 +242,10 @@ impl Store {
                 self.placed.insert(card.name.clone(), path);
                 Ok((self, card))
             }
-            card @ Card::Encoder(_) => Err(StoreError::WrongCard {
+            card => Err(StoreError::WrongCard {
                 path: path.display().to_string(),
-                found: format!("encoder {}", card.name()),
-                expected: "a readout".to_owned(),
+                found: format!("{} {}", card.kind(), card.name()),
+                expected: "a readout with a network".to_owned(),
             }),
         }
     }
@@ -267,12 +278,26 @@ impl Store {
     /// See [`StoreError`].
     pub fn readout(&self, name: &str) -> Result<Readout, StoreError> {
         let (path, card) = self.card(NetworkKind::Readout, name)?;
+        if !matches!(card, Card::Readout(_)) {
+            return Err(wrong_card(&path, &card, NetworkKind::Readout, name));
+        }
         let file = self.network(NetworkKind::Readout, &path, &card)?;
         let Card::Readout(card) = card else {
             return Err(wrong_card(&path, &card, NetworkKind::Readout, name));
         };
         let labels = labels(&path, &card)?;
         Ok(Readout { card, file, labels })
+    }
+
+    /// What realises the transfer of this name, `TARGET_from_A+B[@VARIANT]`.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn realisation(&self, name: &str) -> Result<Realisation, StoreError> {
+        match self.card(NetworkKind::Readout, name)? {
+            (_, Card::Geometric(card)) => Ok(Realisation::Geometric(card)),
+            _ => self.readout(name).map(Realisation::Network),
+        }
     }
 
     /// The card of an encoder, whether or not its network is there, and the
@@ -446,13 +471,9 @@ fn is_network_name(kind: NetworkKind, name: &str) -> bool {
 }
 
 fn wrong_card(path: &Path, card: &Card, kind: NetworkKind, name: &str) -> StoreError {
-    let found_kind = match card {
-        Card::Encoder(_) => NetworkKind::Encoder,
-        Card::Readout(_) => NetworkKind::Readout,
-    };
     StoreError::WrongCard {
         path: path.display().to_string(),
-        found: format!("{found_kind} {}", card.name()),
+        found: format!("{} {}", card.kind(), card.name()),
         expected: format!("{kind} {name}"),
     }
 }
@@ -462,7 +483,8 @@ fn read_card(path: &Path, kind: NetworkKind, name: &str) -> Result<Card, StoreEr
     let card = Card::parse(&text, &path.display().to_string())?;
     let right_kind = matches!(
         (&card, kind),
-        (Card::Encoder(_), NetworkKind::Encoder) | (Card::Readout(_), NetworkKind::Readout)
+        (Card::Encoder(_), NetworkKind::Encoder)
+            | (Card::Readout(_) | Card::Geometric(_), NetworkKind::Readout)
     );
     if !right_kind || card.name() != name {
         return Err(wrong_card(path, &card, kind, name));

@@ -181,6 +181,13 @@ fn everything_shipped_loads_and_fits_together() {
             // Fetched where it is wanted.
             Card::Encoder(card) if card.pull.is_some() && listed.network_path.is_none() => {}
             Card::Encoder(_) => drop(store.encoder(name).unwrap_or_else(|e| panic!("{e}"))),
+            Card::Geometric(card) => {
+                let sources = card
+                    .sources()
+                    .map(|name| store.encoder_card(name).unwrap().1);
+                let sources: Vec<_> = sources.collect();
+                crate::pair::geometry_fits(&card, &sources).unwrap_or_else(|e| panic!("{e}"));
+            }
             Card::Readout(card) => {
                 store
                     .readout(name)

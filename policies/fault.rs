@@ -138,7 +138,7 @@ pub enum PolicyFault {
         target: &'static str,
         first_line: usize,
     },
-    #[error("transfer `{target}` has 0 sources, but needs at least 1")]
+    #[error("transfer `{target}` has 0 sources and 0 inputs, but needs at least 1")]
     NoSources { target: &'static str },
     #[error("transfer `{target}` names source `{name}` twice")]
     DuplicateSource { target: &'static str, name: String },

@@ -34,4 +34,4 @@ pub use policy::{
 };
 pub use summary::{PolicySummary, TransferSummary};
 pub use task::{OutOfRange, OutputKind, Role, Task, ValueRange};
-pub use transfer::{Input, Transfer};
+pub use transfer::{Input, Transfer, readout_inputs};

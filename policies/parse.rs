@@ -206,7 +206,7 @@ fn transfer(
 ) -> Placed<Transfer> {
     let transfer = Transfer {
         target,
-        sources: sources(&raw.sources, target, max_order)?,
+        sources: sources(raw, target, max_order)?,
         rate_hz: raw
             .rate_hz
             .as_ref()
@@ -226,19 +226,23 @@ fn transfer(
             length,
             limit: MAX_READOUT_NAME_BYTES,
         };
-        return at(raw.sources.span(), fault);
+        let span = raw
+            .sources
+            .as_ref()
+            .map_or(raw.target.span(), Spanned::span);
+        return at(span, fault);
     }
     Ok(transfer)
 }
 
-fn sources(
-    written: &Spanned<Vec<Spanned<String>>>,
-    target: &'static Task,
-    max_order: usize,
-) -> Placed<Vec<String>> {
+fn sources(raw: &RawTransfer, target: &'static Task, max_order: usize) -> Placed<Vec<String>> {
     let target = target.name;
     let mut sources = BTreeSet::new();
-    for source in written.get_ref() {
+    let span = raw
+        .sources
+        .as_ref()
+        .map_or(raw.target.span(), Spanned::span);
+    for source in raw.sources.iter().flat_map(|written| written.get_ref()) {
         // In upper and lower case as published: an encoder may be called `normals`.
         let published = Task::find(source.get_ref())
             .filter(|task| task.spellings().any(|known| known == source.get_ref()));
@@ -252,8 +256,8 @@ fn sources(
     }
     let sources: Vec<_> = sources.into_iter().collect();
     let order = sources.len();
-    if order == 0 {
-        return at(written.span(), PolicyFault::NoSources { target });
+    if order == 0 && raw.inputs.is_empty() {
+        return at(span, PolicyFault::NoSources { target });
     }
     if order > max_order {
         let fault = PolicyFault::OrderAboveMax {
@@ -262,7 +266,7 @@ fn sources(
             sources,
             max_order,
         };
-        return at(written.span(), fault);
+        return at(span, fault);
     }
     Ok(sources)
 }

@@ -39,9 +39,10 @@ pub(crate) struct RawTransfer {
     #[schemars(schema_with = "task_schema")]
     pub(crate) target: Spanned<String>,
     /// The encoders that the readout reads, by file name; the target itself
-    /// where it is its own full network.
-    #[schemars(with = "Vec<String>", length(min = 1))]
-    pub(crate) sources: Spanned<Vec<Spanned<String>>>,
+    /// where it is its own full network. Missing or empty for a readout that
+    /// reads its inputs alone.
+    #[schemars(with = "Vec<String>")]
+    pub(crate) sources: Option<Spanned<Vec<Spanned<String>>>>,
     /// Most outputs per second; default: one per frame.
     #[schemars(with = "Option<f64>", extend("exclusiveMinimum" = 0, "maximum" = MAX_RATE_HZ))]
     pub(crate) rate_hz: Option<Spanned<f64>>,

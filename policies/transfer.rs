@@ -45,7 +45,7 @@ impl Transfer {
         &self.sources
     }
 
-    /// Number of sources.
+    /// Number of sources; 0 for a readout that reads its inputs alone.
     pub fn order(&self) -> usize {
         self.sources.len()
     }
@@ -71,13 +71,24 @@ impl Transfer {
     }
 
     /// File name of the readout without its ending: `TARGET_from_A+B`, and
-    /// `@VARIANT` where one is asked for.
+    /// `@VARIANT` where one is asked for. Where there are no sources, the
+    /// inputs stand in their place (`camera_depth` for the camera's depth).
     pub fn readout_name(&self) -> String {
-        let mut name = format!("{}_from_{}", self.target.name, self.sources.join("+"));
+        let from = match self.sources.is_empty() {
+            true => readout_inputs(&self.inputs),
+            false => self.sources.join("+"),
+        };
+        let mut name = format!("{}_from_{from}", self.target.name);
         if let Some(variant) = &self.readout {
             name.push('@');
             name.push_str(variant);
         }
         name
     }
+}
+
+/// How the inputs of a readout without sources stand in its name.
+pub fn readout_inputs(inputs: &[Input]) -> String {
+    let names = inputs.iter().map(|input| input.name().replace('.', "_"));
+    names.collect::<Vec<_>>().join("+")
 }

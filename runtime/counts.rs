@@ -24,6 +24,8 @@ pub enum Outcome {
     Shed,
     /// Looks back further than its encoder has run since the start.
     Warming,
+    /// It has lost track, and has nothing to say about this frame.
+    Lost,
     /// Its own network failed, or pauses after failures.
     Failed,
     /// An encoder or target that it reads failed, warms or was shed.
@@ -34,13 +36,14 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome, in the order of [`OutcomeCounts`].
-    pub const ALL: [Outcome; 9] = [
+    pub const ALL: [Outcome; 10] = [
         Outcome::Delivered,
         Outcome::Internal,
         Outcome::NotDue,
         Outcome::NoSubscriber,
         Outcome::Shed,
         Outcome::Warming,
+        Outcome::Lost,
         Outcome::Failed,
         Outcome::InputMissing,
         Outcome::Withheld,
@@ -56,6 +59,7 @@ impl Outcome {
             Outcome::NoSubscriber => "no_subscriber",
             Outcome::Shed => "shed",
             Outcome::Warming => "warming",
+            Outcome::Lost => "lost",
             Outcome::Failed => "failed",
             Outcome::InputMissing => "input_missing",
             Outcome::Withheld => "withheld",
@@ -85,11 +89,13 @@ impl OutcomeCounts {
         self.0.iter().sum()
     }
 
-    /// Losses that a user would call drops: shed, failed, input missing, withheld.
+    /// Losses that a user would call drops: shed, lost, failed, input missing,
+    /// withheld.
     #[must_use]
     pub fn lost(&self) -> u64 {
         [
             Outcome::Shed,
+            Outcome::Lost,
             Outcome::Failed,
             Outcome::InputMissing,
             Outcome::Withheld,

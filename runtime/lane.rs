@@ -1,6 +1,7 @@
 //! One camera's way through the plan: its slots, rings, schedules and failures.
 
 mod camera_inputs;
+mod geometric;
 mod runner;
 mod takeover;
 
@@ -14,12 +15,13 @@ use crate::counts::Outcome;
 use crate::failures::Trouble;
 use crate::output::{Output, StageTimes};
 use crate::pipeline::{Audience, LaneName, Step, StepReport, Watch};
-use crate::plan::Plan;
+use crate::plan::{Maker, Plan};
 use crate::rate::Rate;
 use crate::ring::Ring;
 use crate::status::Health;
 use crate::wiring::{LaneSlots, origin_of};
 use camera_inputs::CameraLane;
+use geometric::GeometricLane;
 use runner::Runner;
 
 /// One camera's way through the plan.
@@ -51,6 +53,8 @@ struct EncoderLane {
 struct ReadoutLane {
     network: Runner,
     slot: Slot,
+    /// Of this frame's output, which may have left already.
+    map: Affine2,
     rate: Rate,
     output: Output,
     /// Delivered so far.
@@ -71,29 +75,36 @@ enum Progress {
     Missing,
 }
 
-/// What is to be said of a readout that does its work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What is to be said of a readout that does not fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Remark {
     Nothing,
     /// It reads the camera's depth, but the frame has none.
     NoDepth,
     /// It needs the camera's intrinsics, but they are unknown.
     Uncalibrated,
+    /// It needs more frames first.
+    Warming(String),
+    /// It has lost track.
+    Lost(String),
 }
 
 impl Remark {
-    fn trouble(self, name: &str) -> Option<Trouble> {
+    fn trouble(&self, name: &str) -> Option<Trouble> {
         let (health, reason) = match self {
             Remark::Nothing => return None,
-            Remark::NoDepth => (Health::Error, "frame comes without camera.depth"),
+            Remark::NoDepth => (Health::Error, "frame comes without camera.depth".to_owned()),
             Remark::Uncalibrated => (
                 Health::Warn,
-                "uncalibrated: the camera's intrinsics are unknown, so a reference stands in",
+                "uncalibrated: the camera's intrinsics are unknown, so a reference stands in"
+                    .to_owned(),
             ),
+            Remark::Warming(reason) => (Health::Warn, format!("warming: {reason}")),
+            Remark::Lost(reason) => (Health::Warn, format!("lost: {reason}")),
         };
         Some(Trouble {
             name: name.to_owned(),
-            reason: reason.to_owned(),
+            reason,
             health,
             quarantined: false,
         })
@@ -131,11 +142,21 @@ impl Lane {
         let camera_name: Arc<str> = camera.camera.as_str().into();
         let mut readouts = Vec::new();
         for (index, stage) in plan.readouts.iter().enumerate() {
-            let network = engine.load(&stage.file, &slots.readout_wirings(plan, index))?;
+            let network = match &stage.maker {
+                Maker::Network => {
+                    let wirings = slots.readout_wirings(plan, index);
+                    Runner::new(&stage.file.name, engine.load(&stage.file, &wirings)?)
+                }
+                Maker::Geometric(method) => {
+                    let lane = GeometricLane::new(method.start(), stage.reads.len());
+                    Runner::of_geometry(&stage.file.name, lane)
+                }
+            };
             let origin = origin_of(plan, index, camera, &camera_name);
             let dense = origin.shape.len() == 4;
             readouts.push(ReadoutLane {
-                network: Runner::new(&stage.file.name, network),
+                network,
+                map: Affine2::IDENTITY,
                 slot: slots.readouts[index],
                 rate: Rate::new(stage.rate_hz),
                 output: Output::empty(origin),
@@ -170,10 +191,8 @@ impl Lane {
     pub(crate) fn warm(&mut self, watch: &dyn Watch) -> Result<(), EngineError> {
         let encoders = self.encoders.iter_mut().map(|lane| &mut lane.network);
         let readouts = self.readouts.iter_mut().map(|lane| &mut lane.network);
-        encoders
-            .chain(readouts)
-            .filter(|runner| !runner.network.is_shared())
-            .try_for_each(|runner| runner.warm(watch))
+        let mut runners = encoders.chain(readouts);
+        runners.try_for_each(|runner| runner.warm(watch))
     }
 
     /// Every network, and whether its weights were in use when it was loaded.
@@ -182,7 +201,7 @@ impl Lane {
         let readouts = self.readouts.iter().map(|lane| &lane.network);
         let runners = encoders.chain(readouts);
         runners
-            .map(|runner| (runner.name.clone(), runner.network.is_shared()))
+            .filter_map(|runner| Some((runner.name.clone(), runner.is_shared()?)))
             .collect()
     }
 
@@ -195,6 +214,11 @@ impl Lane {
 
     pub(crate) fn forget(&mut self) {
         self.encoders.iter_mut().for_each(|lane| lane.ring.clear());
+        for lane in &mut self.readouts {
+            if let Some(geometric) = lane.network.geometric() {
+                geometric.state.forget();
+            }
+        }
     }
 
     pub(crate) fn placements(&self) -> Vec<(String, Placement)> {
@@ -202,7 +226,7 @@ impl Lane {
         let readouts = self.readouts.iter().map(|lane| &lane.network);
         let runners = encoders.chain(readouts);
         runners
-            .map(|runner| (runner.name.clone(), runner.network.placement().clone()))
+            .map(|runner| (runner.name.clone(), runner.placement()))
             .collect()
     }
 
@@ -322,7 +346,10 @@ impl Lane {
         if !backs.all(warm) {
             return Err(Outcome::Warming);
         }
-        self.read(index, step)
+        match self.readouts[index].network.is_geometric() {
+            true => self.read_geometric(index, step),
+            false => self.read(index, step),
+        }
     }
 
     /// Makes sure that what the readout reads of the camera is there; false
@@ -330,6 +357,9 @@ impl Lane {
     fn read_camera(&mut self, index: usize, step: &mut Step<'_>) -> Result<bool, Outcome> {
         let plan = step.plan;
         let mut remark = Remark::Nothing;
+        if plan.readouts[index].reads_frame_depth && step.frame.depth.is_none() {
+            remark = Remark::NoDepth;
+        }
         for &input in &plan.readouts[index].camera_inputs {
             let what = &plan.camera_inputs[input];
             match self.camera[input].fill(what, step) {
@@ -346,9 +376,10 @@ impl Lane {
             remark = Remark::Uncalibrated;
         }
         let lane = &mut self.readouts[index];
-        lane.remark = remark;
         lane.output.uncalibrated = remark == Remark::Uncalibrated;
-        Ok(remark != Remark::NoDepth)
+        let has_depth = remark != Remark::NoDepth;
+        lane.remark = remark;
+        Ok(has_depth)
     }
 
     /// Whether a readout or what it reads needs intrinsics that are unknown.
@@ -452,13 +483,21 @@ impl Lane {
         for (value, bytes) in lane.output.values.iter_mut().zip(bytes.chunks_exact(4)) {
             *value = f32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
         }
-        if let Err(fault) = stage.task.check_values(&lane.output.values) {
+        self.check(index, step.plan)?;
+        self.readouts[index].network.note_success();
+        Ok(())
+    }
+
+    /// Withholds an output that is not fit to be published.
+    fn check(&mut self, index: usize, plan: &Plan) -> Result<(), Outcome> {
+        let task = plan.readouts[index].task;
+        let lane = &mut self.readouts[index];
+        if let Err(fault) = task.check_values(&lane.output.values) {
             if lane.network.note_withheld() {
-                tracing::warn!(target = stage.task.name, %fault, "output withheld");
+                tracing::warn!(target = task.name, %fault, "output withheld");
             }
             return Err(Outcome::Withheld);
         }
-        lane.network.note_success();
         Ok(())
     }
 
@@ -476,9 +515,18 @@ impl Lane {
         let stage = &step.plan.readouts[index];
         let frame = step.frame;
         let image_size = (frame.image.width(), frame.image.height());
-        let first = &step.plan.encoders[stage.encoders[0]];
-        let contract = &step.plan.contracts[first.contract];
-        let image_from_input = contract.image_from_input(image_size.0, image_size.1);
+        let first = stage
+            .encoders
+            .first()
+            .map(|&first| &step.plan.encoders[first]);
+        let contract = first.map(|first| &step.plan.contracts[first.contract]);
+        let (image_from_input, input_size) = match contract {
+            Some(contract) => (
+                contract.image_from_input(image_size.0, image_size.1),
+                (contract.width(), contract.height()),
+            ),
+            None => (Affine2::IDENTITY, image_size),
+        };
         let furthest = stage
             .encoders
             .iter()
@@ -505,11 +553,8 @@ impl Lane {
             read,
         };
         let lane = &mut self.readouts[index];
-        let image_from_output = (lane.image_from_output)(
-            lane,
-            image_from_input,
-            (contract.width(), contract.height()),
-        );
+        let image_from_output = (lane.image_from_output)(lane, image_from_input, input_size);
+        lane.map = image_from_output;
         let output = &mut lane.output;
         output.frame_sequence = frame.sequence;
         output.stamp = frame.stamp;

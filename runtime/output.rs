@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use concert_models::geometric::Remarks;
 use concert_models::{Affine2, Intrinsics};
 use concert_policies::Task;
 use serde::Serialize;
@@ -76,6 +77,8 @@ pub struct Output {
     /// Whether the output, or one that it was made from, needs intrinsics that
     /// are not known: its metres and angles are those of a reference camera.
     pub uncalibrated: bool,
+    /// What a geometric readout says of this output.
+    pub remarks: Remarks,
     /// Monotonic time at which the frame arrived.
     pub arrived: Duration,
     /// How long each stage took.
@@ -100,6 +103,7 @@ impl Output {
             image_from_output: Affine2::IDENTITY,
             intrinsics: None,
             uncalibrated: false,
+            remarks: Remarks::default(),
             arrived: Duration::ZERO,
             times: StageTimes::default(),
             values,

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use concert_models::NetworkFile;
-use concert_models::card::{CameraNumber, EncoderCard, Origin, ReadFrom as CardRead, ReadoutCard};
+use concert_models::card::{
+    CameraNumber, EncoderCard, GeometricCard, Origin, ReadFrom as CardRead, ReadoutCard,
+};
 use concert_models::contract::MAX_INPUT_SIDE as MAX_DEPTH_SIDE;
 use concert_models::onnx::{Dim, describe};
-use concert_models::pair::{PairError, fit_together};
-use concert_models::store::{Encoder, Readout, Store, StoreError};
+use concert_models::pair::{PairError, fit_together, geometry_fits};
+use concert_models::store::{Encoder, Readout, Realisation, Store, StoreError};
+use concert_models::{NetworkFile, TensorSpec};
 use concert_policies::{Input, Policy};
 
-use crate::plan::{EncoderPart, Plan, PlanError, ReadFrom, ReadPart, ReadoutPart};
+use crate::plan::{EncoderPart, Maker, Plan, PlanError, ReadFrom, ReadPart, ReadoutPart};
 
 /// Why the files of a policy do not make a plan.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +40,12 @@ pub enum PartsError {
         tensor: String,
         /// As the file states it.
         found: String,
+    },
+    /// A readout of a kind that this version does not know.
+    #[error("readout {readout} is of a kind that is not known here")]
+    UnknownRealisation {
+        /// The readout.
+        readout: String,
     },
     /// A readout reads something that this version cannot give.
     #[error("readout {readout} reads {wanted} as {tensor}, which is not known here")]
@@ -78,12 +86,24 @@ pub fn plan_from_store(policy: &Policy, store: &Store) -> Result<Planned, PartsE
     let mut readouts = BTreeMap::new();
     for transfer in policy.transfers() {
         let name = transfer.readout_name();
-        let readout = store.readout(&name)?;
+        let realisation = store.realisation(&name)?;
         let reads = |card: &&EncoderCard| transfer.sources().contains(&card.name);
         let its_encoders: Vec<EncoderCard> = cards.iter().filter(reads).cloned().collect();
-        fit_together(&readout.card, &its_encoders)?;
-        origins.push((name.clone(), readout.card.origin.clone()));
-        readouts.insert(name, readout_part(readout)?);
+        let (origin, part) = match realisation {
+            Realisation::Network(readout) => {
+                fit_together(&readout.card, &its_encoders)?;
+                (readout.card.origin.clone(), readout_part(readout)?)
+            }
+            Realisation::Geometric(card) => {
+                geometry_fits(&card, &its_encoders)?;
+                (card.origin.clone(), geometric_part(&card)?)
+            }
+            _ => {
+                return Err(PartsError::UnknownRealisation { readout: name });
+            }
+        };
+        origins.push((name.clone(), origin));
+        readouts.insert(name, part);
     }
     let plan = Plan::make(policy, &encoders, &readouts)?;
     Ok(Planned { plan, origins })
@@ -109,13 +129,60 @@ fn readout_part(readout: Readout) -> Result<ReadoutPart, PartsError> {
         Ok(ReadPart {
             tensor: read.tensor.clone(),
             from: read_from(&card, &read.tensor, &read.from, &file)?,
+            optional: false,
         })
     });
     Ok(ReadoutPart {
+        maker: Maker::Network,
         reads: reads.collect::<Result<_, PartsError>>()?,
         output: (card.output.tensor.clone(), card.output.spec()),
         labels: labels.unwrap_or_else(|| Arc::from(Vec::new())),
         file,
+    })
+}
+
+fn geometric_part(card: &GeometricCard) -> Result<ReadoutPart, PartsError> {
+    let reads = card.reads.iter().map(|read| {
+        let from = match &read.from {
+            CardRead::Level {
+                source,
+                level,
+                frames_back,
+            } => ReadFrom::Level {
+                source: source.clone(),
+                level: level.clone(),
+                frames_back: *frames_back,
+            },
+            CardRead::Input(Input::Target(task)) => ReadFrom::Target(task),
+            CardRead::Input(Input::CameraDepth) => ReadFrom::FrameDepth,
+            other => {
+                return Err(PartsError::UnknownRead {
+                    readout: card.name.clone(),
+                    tensor: read.role.clone(),
+                    wanted: format!("{other:?}"),
+                });
+            }
+        };
+        Ok(ReadPart {
+            tensor: read.role.clone(),
+            from,
+            optional: read.optional,
+        })
+    });
+    Ok(ReadoutPart {
+        reads: reads.collect::<Result<_, PartsError>>()?,
+        output: (
+            card.target.name.to_owned(),
+            TensorSpec::f32(&card.method.output_shape()),
+        ),
+        labels: Arc::from(Vec::new()),
+        file: NetworkFile {
+            name: card.name.clone(),
+            path: card.name.clone().into(),
+            sha256: card.origin.sha256.clone(),
+            bytes: Arc::from(Vec::new()),
+        },
+        maker: Maker::Geometric(card.method.clone()),
     })
 }
 

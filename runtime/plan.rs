@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use concert_models::contract::InputContract;
+use concert_models::geometric::Method;
 use concert_models::{NetworkFile, TensorSpec};
 use concert_policies::{Input, Policy, Task, Transfer};
 
@@ -26,9 +27,11 @@ pub struct EncoderPart {
 /// What a plan needs to know of a readout: its checked file and its card.
 #[derive(Debug, Clone)]
 pub struct ReadoutPart {
-    /// The network.
+    /// What makes its output.
+    pub maker: Maker,
+    /// The network; of a geometric readout name, card and hash alone.
     pub file: NetworkFile,
-    /// What each ONNX input reads.
+    /// What each ONNX input (each role of a geometric readout) reads.
     pub reads: Vec<ReadPart>,
     /// ONNX output and its shape; f32.
     pub output: (String, TensorSpec),
@@ -36,13 +39,24 @@ pub struct ReadoutPart {
     pub labels: Arc<[String]>,
 }
 
-/// One ONNX input of a readout.
+/// What makes a readout's output.
+#[derive(Debug, Clone)]
+pub enum Maker {
+    /// A small network, run by the engine.
+    Network,
+    /// Geometry, in this program.
+    Geometric(Method),
+}
+
+/// One ONNX input of a readout, or one role of a geometric one.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReadPart {
     /// Name of the ONNX input.
     pub tensor: String,
     /// What it reads.
     pub from: ReadFrom,
+    /// Whether it is left out where the transfer does not list its input.
+    pub optional: bool,
 }
 
 /// What an input of a readout reads.
@@ -68,6 +82,9 @@ pub enum ReadFrom {
         /// Cells down.
         height: usize,
     },
+    /// The depth that the camera measured with the frame, as it is; for
+    /// geometric readouts.
+    FrameDepth,
     /// √(fx · fy) of the camera, `[1, 1]`, in pixels of the input of the
     /// readout's first encoder.
     CameraFocal {
@@ -75,6 +92,19 @@ pub enum ReadFrom {
         /// uncalibrated then.
         reference_px: f64,
     },
+}
+
+impl ReadFrom {
+    /// Whether the transfer lists the input that is read.
+    fn is_listed(&self, transfer: &Transfer) -> bool {
+        let inputs = transfer.inputs();
+        match self {
+            Self::Target(task) => inputs.contains(&Input::Target(task)),
+            Self::CameraDepth { .. } | Self::FrameDepth => inputs.contains(&Input::CameraDepth),
+            Self::Level { source, .. } => transfer.sources().contains(source),
+            Self::CameraFocal { .. } => true,
+        }
+    }
 }
 
 /// Why a policy cannot be planned with these files.
@@ -132,6 +162,16 @@ pub enum PlanError {
         /// Runs.
         frames_back: usize,
     },
+    /// A geometric readout has too little or too much to read.
+    #[error("readout {readout} has {count} inputs listed that give it {role}, but needs 1")]
+    Role {
+        /// Readout.
+        readout: String,
+        /// What it reads.
+        role: &'static str,
+        /// How many of the inputs listed are that.
+        count: usize,
+    },
     /// A network's input is seen through its first encoder's image.
     #[error("readout {readout} reads the camera, but has no source whose input to see it through")]
     NoFirstEncoder {
@@ -177,6 +217,7 @@ pub(crate) struct EncoderStage {
 #[derive(Debug, Clone)]
 pub(crate) struct ReadoutStage {
     pub(crate) task: &'static Task,
+    pub(crate) maker: Maker,
     pub(crate) file: NetworkFile,
     pub(crate) reads: Vec<Read>,
     pub(crate) output: (String, TensorSpec),
@@ -190,6 +231,8 @@ pub(crate) struct ReadoutStage {
     pub(crate) inputs: Vec<usize>,
     /// What it reads of the camera beside the image.
     pub(crate) camera_inputs: Vec<usize>,
+    /// Whether it reads the frame's depth as it is.
+    pub(crate) reads_frame_depth: bool,
 }
 
 /// What is read of the camera beside its image, once for all readouts that
@@ -231,6 +274,7 @@ pub(crate) enum Origin {
     },
     Readout(usize),
     Camera(usize),
+    FrameDepth,
 }
 
 impl Plan {
@@ -338,6 +382,7 @@ impl Plan {
     ) -> Result<(), PlanError> {
         let mut stage = ReadoutStage {
             task: transfer.target(),
+            maker: part.maker.clone(),
             file: part.file.clone(),
             reads: Vec::new(),
             output: part.output.clone(),
@@ -347,8 +392,12 @@ impl Plan {
             furthest_back: Vec::new(),
             inputs: Vec::new(),
             camera_inputs: Vec::new(),
+            reads_frame_depth: false,
         };
         for read in &part.reads {
+            if read.optional && !read.from.is_listed(transfer) {
+                continue;
+            }
             let from = match &read.from {
                 ReadFrom::CameraDepth { width, height } => {
                     if !transfer.inputs().contains(&Input::CameraDepth) {
@@ -356,6 +405,12 @@ impl Plan {
                     }
                     let (width, height) = (*width, *height);
                     self.read_camera(CameraValue::Depth { width, height }, name, transfer)?
+                }
+                ReadFrom::FrameDepth if transfer.inputs().contains(&Input::CameraDepth) => {
+                    Origin::FrameDepth
+                }
+                ReadFrom::FrameDepth => {
+                    return Err(not_listed(name, Input::CameraDepth.name(), transfer));
                 }
                 ReadFrom::CameraFocal { reference_px } => {
                     let reference_px = *reference_px;
@@ -380,6 +435,7 @@ impl Plan {
             });
         }
         self.nothing_unread(transfer, name, &stage)?;
+        stage.check_roles(name)?;
         self.readouts.push(stage);
         Ok(())
     }
@@ -494,9 +550,12 @@ impl Plan {
         }
         for input in transfer.inputs() {
             let read = match input {
-                Input::CameraDepth => stage.camera_inputs.iter().any(|&index| {
-                    matches!(self.camera_inputs[index].what, CameraValue::Depth { .. })
-                }),
+                Input::CameraDepth => {
+                    let is_depth = |&index: &usize| {
+                        matches!(self.camera_inputs[index].what, CameraValue::Depth { .. })
+                    };
+                    stage.reads_frame_depth || stage.camera_inputs.iter().any(is_depth)
+                }
                 Input::Target(_) => stage
                     .inputs
                     .iter()
@@ -515,7 +574,27 @@ impl ReadoutStage {
     pub(crate) fn needs_intrinsics(&self, plan: &Plan) -> bool {
         let focal =
             |&index: &usize| matches!(plan.camera_inputs[index].what, CameraValue::Focal { .. });
-        self.camera_inputs.iter().any(focal)
+        self.camera_inputs.iter().any(focal) || matches!(self.maker, Maker::Geometric(_))
+    }
+
+    /// A geometric readout has one read for each role that it cannot do
+    /// without, and for no role more than one.
+    fn check_roles(&self, readout: &str) -> Result<(), PlanError> {
+        let Maker::Geometric(method) = &self.maker else {
+            return Ok(());
+        };
+        for role in method.roles() {
+            let count = self.reads.iter().filter(|read| read.tensor == role.name);
+            let count = count.count();
+            if count > 1 || (role.required && count == 0) {
+                return Err(PlanError::Role {
+                    readout: readout.to_owned(),
+                    role: role.name,
+                    count,
+                });
+            }
+        }
+        Ok(())
     }
 
     fn note(&mut self, from: Origin) {
@@ -535,6 +614,7 @@ impl ReadoutStage {
             Origin::Camera(index) if !self.camera_inputs.contains(&index) => {
                 self.camera_inputs.push(index);
             }
+            Origin::FrameDepth => self.reads_frame_depth = true,
             Origin::Readout(_) | Origin::Camera(_) => {}
         }
     }

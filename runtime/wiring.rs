@@ -88,8 +88,10 @@ impl LaneSlots {
     fn readout_wiring(&self, plan: &Plan, index: usize, currents: &[usize]) -> Wiring {
         let stage = &plan.readouts[index];
         let slot = |from: plan::Origin| match from {
-            plan::Origin::Readout(input) => self.readouts[input],
-            plan::Origin::Camera(input) => self.camera[input],
+            plan::Origin::Readout(input) => Some(self.readouts[input]),
+            plan::Origin::Camera(input) => Some(self.camera[input]),
+            // Of geometric readouts alone, which are not wired.
+            plan::Origin::FrameDepth => None,
             plan::Origin::Level {
                 encoder,
                 level,
@@ -97,14 +99,15 @@ impl LaneSlots {
             } => {
                 let turns = plan.encoders[encoder].turns;
                 let at = stage.encoders.binary_search(&encoder).unwrap_or(0);
-                self.levels[encoder][Ring::turn_back(currents[at], frames_back, turns)][level]
+                let turn = Ring::turn_back(currents[at], frames_back, turns);
+                Some(self.levels[encoder][turn][level])
             }
         };
         Wiring {
             inputs: stage
                 .reads
                 .iter()
-                .map(|read| (read.tensor.clone(), slot(read.from)))
+                .filter_map(|read| Some((read.tensor.clone(), slot(read.from)?)))
                 .collect(),
             outputs: vec![(stage.output.0.clone(), self.readouts[index])],
         }

@@ -277,15 +277,13 @@ fn of_card(path: &Path) -> Result<Finding, Failure> {
     let bytes = kind::read_start(path, MAX_CARD_BYTES).or_refuse()?;
     let text = String::from_utf8_lossy(&bytes);
     let card = Card::parse(&text, &path.display().to_string()).or_refuse()?;
-    let kind = match &card {
-        Card::Encoder(_) => "encoder",
-        Card::Readout(_) => "readout",
-    };
+    let kind = card.kind();
     // A card that lies where a store looks is checked as a store does.
     let folder = path.parent().and_then(Path::parent);
     let verdict = match (&card, folder) {
         (Card::Encoder(card), Some(root)) => encoder_verdict(card, root),
         (Card::Readout(card), Some(root)) => readout_verdict(card, root),
+        (Card::Geometric(card), _) => Ok(format!("method {}: no network", card.method.name())),
         (_, None) => Err(anyhow!(
             "not in a folder of models, so its network was not looked for"
         )),

@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use concert_models::PixelFormat;
+use concert_models::geometric::Remarks;
 use concert_policies::Task;
 use concert_runtime::{Hashes, Origin, StageTimes, Timestamp};
 
@@ -32,6 +33,7 @@ fn output(target: &str, shape: &[usize], values: Vec<f32>, labels: &[&str]) -> O
         image_from_output: Affine2::stretch((32, 24), (64, 48)),
         intrinsics: None,
         uncalibrated: false,
+        remarks: Remarks::default(),
         arrived: Duration::ZERO,
         times: StageTimes::default(),
         values,

@@ -110,6 +110,12 @@ pub enum CardFault {
         /// The names there are.
         known: String,
     },
+    /// A geometric method or its parameters.
+    #[error("{message}")]
+    Method {
+        /// What is wrong.
+        message: String,
+    },
     /// Two or more places that must agree.
     #[error("{entry} is `{value}`, but {other} make it `{expected}`")]
     Disagree {

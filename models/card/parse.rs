@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 
 use super::fault::{CardFault, shown};
+use super::geometric;
 use super::raw::{
     RawEncoder, RawInput, RawKind, RawLevel, RawOutput, RawPin, RawProvenance, RawPull, RawQuality,
     RawRead, RawReadout,
@@ -23,7 +24,7 @@ use crate::digest::is_sha256_hex;
 /// Longest text of an entry that no rule bounds otherwise, in bytes.
 const MAX_TEXT_BYTES: usize = 2000;
 /// Characters of a text of the file that an error repeats.
-const SHOWN: usize = 80;
+pub(super) const SHOWN: usize = 80;
 
 /// A fault and where it is.
 pub(super) type Placed<T> = Result<T, (Option<Range<usize>>, CardFault)>;
@@ -37,11 +38,16 @@ pub(super) fn parse(text: &str) -> Placed<Card> {
     match kind.kind.get_ref().as_str() {
         "encoder" => encoder(read(text)?).map(Card::Encoder),
         "readout" => readout(read(text)?).map(Card::Readout),
-        _ => value(&kind.kind, "kind", "it must be `encoder` or `readout`"),
+        "geometric" => geometric::parse(text).map(Card::Geometric),
+        _ => value(
+            &kind.kind,
+            "kind",
+            "it must be `encoder`, `readout` or `geometric`",
+        ),
     }
 }
 
-fn read<T: DeserializeOwned>(text: &str) -> Placed<T> {
+pub(super) fn read<T: DeserializeOwned>(text: &str) -> Placed<T> {
     toml::from_str(text).map_err(|error| {
         let message = shown(error.message(), 400);
         (error.span(), CardFault::Toml(message))
@@ -127,7 +133,7 @@ fn origin(
     })
 }
 
-fn figure(raw: &RawQuality) -> Placed<Quality> {
+pub(super) fn figure(raw: &RawQuality) -> Placed<Quality> {
     if !raw.value.get_ref().is_finite() {
         return value(&raw.value, "quality.value", "it must be finite");
     }
@@ -221,7 +227,7 @@ fn pull(raw: &Spanned<RawPull>, levels: &[Level]) -> Placed<Pull> {
     })
 }
 
-fn pins(raw: &[Spanned<RawPin>]) -> Placed<Vec<EncoderPin>> {
+pub(super) fn pins(raw: &[Spanned<RawPin>]) -> Placed<Vec<EncoderPin>> {
     entries("encoder", raw)?;
     let pin = |raw: &Spanned<RawPin>| {
         let raw = raw.get_ref();
@@ -295,7 +301,7 @@ fn reads(
     Ok(reads)
 }
 
-fn read_from(
+pub(super) fn read_from(
     raw: &Spanned<RawRead>,
     target: &'static Task,
     encoders: &[EncoderPin],
@@ -456,7 +462,7 @@ fn unique<'a>(entry: &str, names: impl Iterator<Item = &'a Spanned<String>>) -> 
     Ok(())
 }
 
-fn task(written: &Spanned<String>, entry: &str) -> Placed<&'static Task> {
+pub(super) fn task(written: &Spanned<String>, entry: &str) -> Placed<&'static Task> {
     let task = Task::all()
         .iter()
         .find(|task| task.name == written.get_ref());

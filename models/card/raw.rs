@@ -14,13 +14,14 @@ pub(super) struct RawKind {
     pub(super) kind: Spanned<String>,
 }
 
-/// Either kind, for the schema.
+/// Any kind, for the schema.
 #[derive(JsonSchema)]
 #[schemars(untagged, title = "Concert model card")]
 #[expect(dead_code, reason = "only its schema is used")]
 pub(super) enum AnyCard {
     Encoder(Box<RawEncoder>),
     Readout(Box<RawReadout>),
+    Geometric(Box<super::geometric::RawGeometric>),
 }
 
 /// Card of an encoder.

@@ -60,7 +60,12 @@ pub(super) struct Detector {
 
 impl Detector {
     /// The `most` best points of a frame, best first.
-    pub(super) fn detect(&mut self, levels: &KeypointLevels<'_>, most: usize, into: &mut Keypoints) {
+    pub(super) fn detect(
+        &mut self,
+        levels: &KeypointLevels<'_>,
+        most: usize,
+        into: &mut Keypoints,
+    ) {
         self.spread(levels);
         self.peaks(levels);
         let by_score = |a: &(f32, u32), b: &(f32, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
@@ -258,7 +263,10 @@ mod tests {
             Detector::default().detect(&levels, 10, &mut found);
             assert_eq!(found.points.len(), 1, "{:?}", found.points);
             let point = found.points[0];
-            assert!((point.u - u).abs() < 0.1 && (point.v - v).abs() < 0.1, "{point:?}");
+            assert!(
+                (point.u - u).abs() < 0.1 && (point.v - v).abs() < 0.1,
+                "{point:?}"
+            );
             let length: f32 = found.descriptors.iter().map(|x| x * x).sum();
             assert!((length - 1.0).abs() < 1e-4);
         }

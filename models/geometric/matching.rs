@@ -33,7 +33,8 @@ impl Matcher {
         let nothing = (f32::NEG_INFINITY, u32::MAX);
         self.best_of_first.clear();
         self.best_of_second.clear();
-        self.best_of_second.resize(count.next_multiple_of(LANES), nothing);
+        self.best_of_second
+            .resize(count.next_multiple_of(LANES), nothing);
         for (row, one) in first.chunks_exact(channels).enumerate() {
             let mut best = nothing;
             let blocks = self.packed.chunks_exact(channels * LANES);
@@ -53,9 +54,7 @@ impl Matcher {
         }
         for (row, &(similarity, other)) in self.best_of_first.iter().enumerate() {
             let is_row = (other as usize) < count;
-            if is_row
-                && similarity >= least
-                && self.best_of_second[other as usize].1 == row as u32
+            if is_row && similarity >= least && self.best_of_second[other as usize].1 == row as u32
             {
                 pairs.push((row as u32, other, similarity));
             }
@@ -112,7 +111,9 @@ mod tests {
     #[test]
     fn every_row_of_many_finds_itself() {
         let rows: Vec<f32> = (0..100_u32)
-            .flat_map(|row| (0..64).map(move |c| (((row * 31 + c * 7 + row * c) % 97) as f32) - 48.0))
+            .flat_map(|row| {
+                (0..64).map(move |c| (((row * 31 + c * 7 + row * c) % 97) as f32) - 48.0)
+            })
             .collect();
         let unit: Vec<f32> = (rows.chunks_exact(64))
             .flat_map(|row| {

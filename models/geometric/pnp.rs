@@ -22,16 +22,6 @@ pub(super) struct Sighting {
     pub(super) seen: Vector2<f64>,
 }
 
-/// What points of known depth tell of a pose.
-#[derive(Debug, Clone)]
-pub(super) struct Pnp {
-    pub(super) two_from_one: Isometry3<f64>,
-    /// Of a rotation vector and a translation, both applied from the left.
-    pub(super) covariance: SMatrix<f64, 6, 6>,
-    pub(super) inliers: Vec<bool>,
-    pub(super) count: usize,
-}
-
 /// Estimates the pose. `tolerance` is the greatest reprojection error of an
 /// inlier on the plane z = 1; `guesses` are tried first. `None` where fewer
 /// than `least` sightings agree.
@@ -41,7 +31,7 @@ pub(super) fn pnp(
     tolerance: f64,
     least: usize,
     dice: &mut Dice,
-) -> Option<Pnp> {
+) -> Option<Isometry3<f64>> {
     let least = least.max(4);
     if sightings.len() < least {
         return None;
@@ -63,7 +53,9 @@ pub(super) fn pnp(
     }
     let mut tried = 0;
     while tried < needed {
-        let sample = dice.sample::<3>(sightings.len()).map(|index| sightings[index]);
+        let sample = dice
+            .sample::<3>(sightings.len())
+            .map(|index| sightings[index]);
         for pose in three_point_poses(&sample) {
             if let Some(inliers) = offer(&pose) {
                 needed = samples_needed(inliers, sightings.len(), 3, MOST_SAMPLES);
@@ -75,16 +67,7 @@ pub(super) fn pnp(
         return None;
     }
     let pose = refine(sightings, best.0, tolerance);
-    let limit = tolerance * tolerance;
-    let fits = |sighting: &Sighting| error_squared(sighting, &pose) < limit;
-    let inliers: Vec<bool> = sightings.iter().map(fits).collect();
-    let count = inliers.iter().filter(|fits| **fits).count();
-    (count >= least).then(|| Pnp {
-        covariance: covariance(sightings, &inliers, &pose),
-        two_from_one: pose,
-        inliers,
-        count,
-    })
+    (score(sightings, &pose, tolerance).1 >= least).then_some(pose)
 }
 
 fn error_squared(sighting: &Sighting, pose: &Isometry3<f64>) -> f64 {
@@ -126,8 +109,7 @@ fn three_point_poses(sample: &[Sighting; 3]) -> impl Iterator<Item = Isometry3<f
         2.0 * (p * p - 1.0 + 2.0 * p * p * beta * beta + 2.0 * (b - c) / b * alpha * alpha
             - 4.0 * q * alpha * beta * gamma
             + 2.0 * (b - a) / b * gamma * gamma),
-        4.0 * (p * (1.0 - p) * beta - (1.0 - q) * alpha * gamma
-            + 2.0 * r * alpha * alpha * beta),
+        4.0 * (p * (1.0 - p) * beta - (1.0 - q) * alpha * gamma + 2.0 * r * alpha * alpha * beta),
         (p - 1.0).powi(2) - 4.0 * r * alpha * alpha,
     ];
     let mut roots = [0.0; MAX_DEGREE];
@@ -145,7 +127,8 @@ fn three_point_poses(sample: &[Sighting; 3]) -> impl Iterator<Item = Isometry3<f
         let seen: [Point3<f64>; 3] =
             std::array::from_fn(|index| Point3::from(rays[index] * distances[index]));
         let rotation = triad(&seen)? * triad(&points)?.transpose();
-        let turn = UnitQuaternion::from_rotation_matrix(&Rotation3::from_matrix_unchecked(rotation));
+        let turn =
+            UnitQuaternion::from_rotation_matrix(&Rotation3::from_matrix_unchecked(rotation));
         let step = seen[0].coords - turn * points[0].coords;
         Some(Isometry3::from_parts(Translation3::from(step), turn))
     })
@@ -155,7 +138,11 @@ fn three_point_poses(sample: &[Sighting; 3]) -> impl Iterator<Item = Isometry3<f
 fn triad(points: &[Point3<f64>; 3]) -> Option<Matrix3<f64>> {
     let along = (points[1] - points[0]).try_normalize(1e-9)?;
     let normal = along.cross(&(points[2] - points[0])).try_normalize(1e-9)?;
-    Some(Matrix3::from_columns(&[along, normal, along.cross(&normal)]))
+    Some(Matrix3::from_columns(&[
+        along,
+        normal,
+        along.cross(&normal),
+    ]))
 }
 
 /// Derivative of the two image coordinates over rotation and translation from
@@ -180,8 +167,12 @@ fn refine(sightings: &[Sighting], start: Isometry3<f64>, tolerance: f64) -> Isom
     let squared_scale = (0.5 * tolerance).powi(2);
     let limit = 16.0 * tolerance * tolerance;
     let cost = |pose: &Isometry3<f64>| -> f64 {
-        let errors = sightings.iter().map(|one| error_squared(one, pose).min(limit));
-        errors.map(|squared| (squared / squared_scale).ln_1p()).sum()
+        let errors = sightings
+            .iter()
+            .map(|one| error_squared(one, pose).min(limit));
+        errors
+            .map(|squared| (squared / squared_scale).ln_1p())
+            .sum()
     };
     let mut pose = start;
     let mut now = cost(&pose);
@@ -225,25 +216,6 @@ fn stepped(pose: &Isometry3<f64>, step: &SVector<f64, 6>) -> Isometry3<f64> {
     let turn = UnitQuaternion::from_scaled_axis(step.fixed_rows::<3>(0).into_owned());
     let moved: Vector3<f64> = step.fixed_rows::<3>(3).into_owned();
     Isometry3::from_parts(Translation3::from(moved), turn) * pose
-}
-
-fn covariance(
-    sightings: &[Sighting],
-    inliers: &[bool],
-    pose: &Isometry3<f64>,
-) -> SMatrix<f64, 6, 6> {
-    let mut normal = SMatrix::<f64, 6, 6>::zeros();
-    let (mut squares, mut count) = (0.0, 0_usize);
-    for (one, _) in sightings.iter().zip(inliers).filter(|(_, fits)| **fits) {
-        if let Some((residual, derivative)) = rows(one, pose) {
-            normal += derivative.tr_mul(&derivative);
-            squares += residual.norm_squared();
-            count += 2;
-        }
-    }
-    let variance = squares / count.saturating_sub(6).max(1) as f64;
-    let inverse = normal.try_inverse();
-    inverse.map_or_else(SMatrix::identity, |inverse| inverse * variance)
 }
 
 #[cfg(test)]

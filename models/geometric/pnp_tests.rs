@@ -2,7 +2,12 @@ use super::*;
 
 const PIXEL: f64 = 1.0 / 300.0;
 
-fn scene(two_from_one: &Isometry3<f64>, count: usize, noise: f64, outliers: usize) -> Vec<Sighting> {
+fn scene(
+    two_from_one: &Isometry3<f64>,
+    count: usize,
+    noise: f64,
+    outliers: usize,
+) -> Vec<Sighting> {
     let mut dice = Dice::new(11);
     let mut uniform = move || dice.next() as f64 / u64::MAX as f64 - 0.5;
     let mut sighting = |index: usize| {
@@ -52,14 +57,12 @@ fn the_pose_is_found_among_noise_and_forty_percent_outliers_whatever_the_guess()
     ] {
         let sightings = scene(&truth, 200, 0.5 * PIXEL, 80);
         for guesses in [vec![], vec![Isometry3::identity()], vec![truth]] {
-            let found = pnp(&sightings, &guesses, 2.0 * PIXEL, 15, &mut Dice::new(3)).expect("a pose");
-            let turn_off = found.two_from_one.rotation.angle_to(&truth.rotation).to_degrees();
-            let step_off = (found.two_from_one.translation.vector - truth.translation.vector).norm();
+            let found =
+                pnp(&sightings, &guesses, 2.0 * PIXEL, 15, &mut Dice::new(3)).expect("a pose");
+            let turn_off = found.rotation.angle_to(&truth.rotation).to_degrees();
+            let step_off = (found.translation.vector - truth.translation.vector).norm();
             assert!(turn_off < 0.05, "rotation off by {turn_off}°");
             assert!(step_off < 0.003, "translation off by {step_off} m");
-            assert!((120..=125).contains(&found.count), "{} inliers", found.count);
-            let deviation = found.covariance[(3, 3)].sqrt();
-            assert!(deviation > 1e-4 && deviation < 3e-3, "says ±{deviation} m");
         }
     }
 }

@@ -54,7 +54,9 @@ pub(super) fn real_roots(coefficients: &[f64], roots: &mut [f64; MAX_DEGREE]) ->
 fn differentiate(of: &[f64], order: usize, into: &mut [f64; MAX_DEGREE + 1]) -> usize {
     let length = of.len() - order;
     for (power, into) in into.iter_mut().enumerate().take(length) {
-        let factor = (power + 1..=power + order).map(|n| n as f64).product::<f64>();
+        let factor = (power + 1..=power + order)
+            .map(|n| n as f64)
+            .product::<f64>();
         *into = of[power + order] * factor;
     }
     length

@@ -23,14 +23,8 @@ pub(super) struct TwoView {
     pub(super) two_from_one: Isometry3<f64>,
     /// Whether the direction of the translation is known.
     pub(super) has_direction: bool,
-    /// Of a rotation vector applied from the left and of the translation
-    /// vector (in that order, along the axes of the second view, for a unit
-    /// translation).
-    pub(super) covariance: SMatrix<f64, 6, 6>,
     /// Which matches fit.
     pub(super) inliers: Vec<bool>,
-    /// How many do.
-    pub(super) count: usize,
 }
 
 /// [t]× R.
@@ -89,13 +83,10 @@ pub(super) fn two_view(
     if count < least {
         return None;
     }
-    let covariance = covariance(matches, &inliers, &pose);
     Some(TwoView {
         two_from_one: pose,
         has_direction: true,
-        covariance,
         inliers,
-        count,
     })
 }
 
@@ -191,10 +182,7 @@ fn epipolar_inliers(matches: &[Match], essential: &Matrix3<f64>, tolerance: f64)
 }
 
 /// Distances of a match along its two rays, in units of the translation.
-pub(super) fn triangulate(
-    two_from_one: &Isometry3<f64>,
-    (one, two): &Match,
-) -> Option<(f64, f64)> {
+pub(super) fn triangulate(two_from_one: &Isometry3<f64>, (one, two): &Match) -> Option<(f64, f64)> {
     // z₁ R x₁ + t = z₂ x₂, solved by crossing with x₂.
     let ray = two_from_one.rotation * one.push(1.0);
     let (two, step) = (two.push(1.0), two_from_one.translation.vector);
@@ -237,7 +225,9 @@ fn best_split(
             UnitQuaternion::from_rotation_matrix(&rotation),
         )
     };
-    let poses = turns.into_iter().flat_map(|turn| [(turn, step), (turn, -step)]);
+    let poses = turns
+        .into_iter()
+        .flat_map(|turn| [(turn, step), (turn, -step)]);
     let score = |pose: &Isometry3<f64>| {
         let fitting = matches.iter().zip(inliers).filter(|(_, fits)| **fits);
         fitting
@@ -261,11 +251,7 @@ fn across(direction: &Vector3<f64>) -> Matrix3x2<f64> {
 
 /// Derivative of the Sampson residual over a rotation vector from the left and
 /// two directions across the translation; with the residual itself.
-fn row(
-    pose: &Isometry3<f64>,
-    tangents: &Matrix3x2<f64>,
-    one: &Match,
-) -> (f64, SVector<f64, 5>) {
+fn row(pose: &Isometry3<f64>, tangents: &Matrix3x2<f64>, one: &Match) -> (f64, SVector<f64, 5>) {
     let step = pose.translation.vector;
     let ray = pose.rotation * one.0.push(1.0);
     let two = one.1.push(1.0);
@@ -274,9 +260,7 @@ fn row(
     // x₂ · (t × (ω × r)) = ω · (r × (x₂ × t)); x₂ · (τ × r) = τ · (r × x₂).
     let by_turn = ray.cross(&two.cross(&step));
     let by_step = tangents.tr_mul(&ray.cross(&two));
-    let derivative = SVector::<f64, 5>::new(
-        by_turn.x, by_turn.y, by_turn.z, by_step.x, by_step.y,
-    );
+    let derivative = SVector::<f64, 5>::new(by_turn.x, by_turn.y, by_turn.z, by_step.x, by_step.y);
     (residual * weight, derivative * weight)
 }
 
@@ -286,7 +270,9 @@ fn refine(matches: &[Match], start: Isometry3<f64>, tolerance: f64) -> Isometry3
     let cost = |pose: &Isometry3<f64>| -> f64 {
         let essential = essential_of(pose);
         let terms = matches.iter().map(|one| sampson_squared(&essential, one));
-        terms.map(|squared| (squared / (scale * scale)).ln_1p()).sum()
+        terms
+            .map(|squared| (squared / (scale * scale)).ln_1p())
+            .sum()
     };
     let mut pose = start;
     let mut now = cost(&pose);
@@ -333,25 +319,6 @@ fn stepped(
         Translation3::from(direction.normalize()),
         turn * pose.rotation,
     )
-}
-
-fn covariance(matches: &[Match], inliers: &[bool], pose: &Isometry3<f64>) -> SMatrix<f64, 6, 6> {
-    let tangents = across(&pose.translation.vector);
-    let mut normal = SMatrix::<f64, 5, 5>::zeros();
-    let (mut squares, mut count) = (0.0, 0_usize);
-    for (one, _) in matches.iter().zip(inliers).filter(|(_, fits)| **fits) {
-        let (residual, derivative) = row(pose, &tangents, one);
-        normal += derivative * derivative.transpose();
-        squares += residual * residual;
-        count += 1;
-    }
-    let variance = squares / (count.saturating_sub(5).max(1)) as f64;
-    let mut spread = SMatrix::<f64, 6, 5>::zeros();
-    spread.fixed_view_mut::<3, 3>(0, 0).fill_with_identity();
-    spread.fixed_view_mut::<3, 2>(3, 3).copy_from(&tangents);
-    let inverse = normal.try_inverse();
-    let within = inverse.map_or_else(|| SMatrix::<f64, 5, 5>::identity(), |inverse| inverse * variance);
-    spread * within * spread.transpose()
 }
 
 /// A rotation that brings the rays of view one onto those of view two.
@@ -430,31 +397,13 @@ fn rotation_only(
     let inliers: Vec<bool> = (matches.iter())
         .map(|one| turns(&turned, one, tolerance))
         .collect();
-    let count = inliers.iter().filter(|fits| **fits).count();
-    if count < least {
+    if inliers.iter().filter(|fits| **fits).count() < least {
         return None;
     }
-    // Each ray tells two coordinates of the rotation, to within a third of the
-    // tolerance at worst.
-    let mut normal = Matrix3::zeros();
-    let mut squares = 0.0;
-    for ((one, two), _) in matches.iter().zip(&inliers).filter(|(_, fits)| **fits) {
-        let ray = (turned.0 * one.push(1.0)).normalize();
-        normal += Matrix3::identity() - ray * ray.transpose();
-        squares += (ray - two.push(1.0).normalize()).norm_squared();
-    }
-    let variance = 0.5 * squares / (count - 2) as f64;
-    let mut covariance = SMatrix::<f64, 6, 6>::zeros();
-    let inverse = normal.try_inverse().unwrap_or_else(Matrix3::identity);
-    covariance
-        .fixed_view_mut::<3, 3>(0, 0)
-        .copy_from(&(inverse * variance));
     Some(TwoView {
         two_from_one: Isometry3::from_parts(Translation3::identity(), turned.0),
         has_direction: false,
-        covariance,
         inliers,
-        count,
     })
 }
 

@@ -51,18 +51,27 @@ fn the_pose_is_found_among_noise_and_forty_percent_outliers() {
     ] {
         let truth = pose(step, turn);
         let matches = scene(&truth, 250, 0.5 * PIXEL, 100, in_a_box);
-        let found = two_view(&matches, &Isometry3::identity(), 1.5 * PIXEL, 15, &mut Dice::new(1))
-            .expect("a pose");
+        let found = two_view(
+            &matches,
+            &Isometry3::identity(),
+            1.5 * PIXEL,
+            15,
+            &mut Dice::new(1),
+        )
+        .expect("a pose");
         assert!(found.has_direction);
-        let turn_off = found.two_from_one.rotation.angle_to(&truth.rotation).to_degrees();
+        let turn_off = found
+            .two_from_one
+            .rotation
+            .angle_to(&truth.rotation)
+            .to_degrees();
         let direction = truth.translation.vector.normalize();
         let cosine = found.two_from_one.translation.vector.dot(&direction);
         let step_off = cosine.clamp(-1.0, 1.0).acos().to_degrees();
         assert!(turn_off < 0.4, "rotation off by {turn_off}°");
         assert!(step_off < 3.0, "direction off by {step_off}°");
-        let deviation = found.covariance[(0, 0)].sqrt().to_degrees();
-        assert!(deviation > 0.005 && deviation < 0.3, "says ±{deviation}°");
-        assert!((140..=185).contains(&found.count), "{} inliers", found.count);
+        let count = found.inliers.iter().filter(|fits| **fits).count();
+        assert!((140..=185).contains(&count), "{count} inliers");
     }
 }
 
@@ -76,7 +85,11 @@ fn a_plane_leaves_the_expected_one_of_its_two_poses() {
     let matches = scene(&truth, 200, 0.3 * PIXEL, 40, wall);
     let guess = pose([0.3, 0.0, 0.0], [0.0; 3]);
     let found = two_view(&matches, &guess, 1.5 * PIXEL, 15, &mut Dice::new(1)).expect("a pose");
-    let turn_off = found.two_from_one.rotation.angle_to(&truth.rotation).to_degrees();
+    let turn_off = found
+        .two_from_one
+        .rotation
+        .angle_to(&truth.rotation)
+        .to_degrees();
     assert!(turn_off < 0.8, "rotation off by {turn_off}°");
 }
 
@@ -84,11 +97,21 @@ fn a_plane_leaves_the_expected_one_of_its_two_poses() {
 fn a_pure_rotation_has_no_direction_and_a_right_rotation() {
     let truth = pose([0.0; 3], [3.0, 10.0, -2.0]);
     let matches = scene(&truth, 200, 0.5 * PIXEL, 60, in_a_box);
-    let found = two_view(&matches, &Isometry3::identity(), 1.5 * PIXEL, 15, &mut Dice::new(1))
-        .expect("a rotation");
+    let found = two_view(
+        &matches,
+        &Isometry3::identity(),
+        1.5 * PIXEL,
+        15,
+        &mut Dice::new(1),
+    )
+    .expect("a rotation");
     assert!(!found.has_direction);
     assert_eq!(found.two_from_one.translation.vector.norm(), 0.0);
-    let turn_off = found.two_from_one.rotation.angle_to(&truth.rotation).to_degrees();
+    let turn_off = found
+        .two_from_one
+        .rotation
+        .angle_to(&truth.rotation)
+        .to_degrees();
     assert!(turn_off < 0.1, "rotation off by {turn_off}°");
 }
 

@@ -53,7 +53,7 @@ taps = [{{ tensor = "inside", level = "inside" }}]
     );
     match Card::parse(&text, "pulled.toml").unwrap() {
         Card::Encoder(card) => card,
-        Card::Readout(_) => panic!("a readout"),
+        other => panic!("a {}", other.kind()),
     }
 }
 

@@ -63,7 +63,7 @@ fn an_unknown_key_is_refused() {
 fn a_missing_key_is_refused() {
     assert_eq!(
         refusal("[[transfer]]\ntarget = \"normal\"\n"),
-        "hall.toml:4:1: missing field `sources`"
+        "hall.toml:5:10: transfer `normal` has 0 sources and 0 inputs, but needs at least 1"
     );
     assert_eq!(
         refusal_of("name = \"hall\"\n"),
@@ -98,7 +98,7 @@ fn a_column_counts_characters_not_bytes() {
                 readout = \"ü\", sources = []} ]\n";
     assert_eq!(
         refusal_of(text),
-        "hall.toml:3:59: transfer `normal` has 0 sources, but needs at least 1"
+        "hall.toml:3:59: transfer `normal` has 0 sources and 0 inputs, but needs at least 1"
     );
 }
 
@@ -137,7 +137,7 @@ fn a_target_named_twice_by_two_of_its_spellings_is_refused() {
 fn a_transfer_without_sources_is_refused() {
     assert_eq!(
         refusal(&transfer("normal", "[]")),
-        "hall.toml:6:11: transfer `normal` has 0 sources, but needs at least 1"
+        "hall.toml:6:11: transfer `normal` has 0 sources and 0 inputs, but needs at least 1"
     );
 }
 

@@ -4,8 +4,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use concert_models::{EngineError, Network, Terminator};
+use concert_models::{EngineError, Network, Placement, Terminator};
 
+use super::geometric::{Bounded, GeometricLane};
 use crate::failures::{Failures, Trouble};
 use crate::pipeline::{Step, Watch};
 use crate::status::Health;
@@ -13,9 +14,15 @@ use crate::status::Health;
 /// A network with what it takes to run it safely.
 pub(super) struct Runner {
     pub(super) name: String,
-    pub(super) network: Box<dyn Network>,
-    terminator: Arc<dyn Terminator>,
+    work: Work,
+    pub(super) terminator: Arc<dyn Terminator>,
     pub(super) failures: Failures,
+}
+
+/// What is run.
+enum Work {
+    Network(Box<dyn Network>),
+    Geometric(GeometricLane),
 }
 
 impl Runner {
@@ -23,18 +30,65 @@ impl Runner {
         let terminator = network.terminator();
         Self {
             name: name.to_owned(),
-            network,
+            work: Work::Network(network),
             terminator,
             failures: Failures::default(),
         }
     }
 
-    /// Runs once on what the slots hold.
+    pub(super) fn of_geometry(name: &str, lane: GeometricLane) -> Self {
+        Self {
+            name: name.to_owned(),
+            work: Work::Geometric(lane),
+            terminator: Arc::new(Bounded),
+            failures: Failures::default(),
+        }
+    }
+
+    /// The geometric readout, if it is one.
+    pub(super) fn geometric(&mut self) -> Option<&mut GeometricLane> {
+        match &mut self.work {
+            Work::Geometric(lane) => Some(lane),
+            Work::Network(_) => None,
+        }
+    }
+
+    pub(super) fn is_geometric(&self) -> bool {
+        matches!(self.work, Work::Geometric(_))
+    }
+
+    /// Runs a network once on what its slots hold, unless its weights were in
+    /// use already.
     pub(super) fn warm(&mut self, watch: &dyn Watch) -> Result<(), EngineError> {
-        watch.begin(&self.name, &self.terminator);
-        let ran = self.network.run(0);
-        watch.end();
-        ran
+        match &mut self.work {
+            Work::Network(network) if !network.is_shared() => {
+                watch.begin(&self.name, &self.terminator);
+                let ran = network.run(0);
+                watch.end();
+                ran
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a network's weights were in use when it was loaded; `None` for
+    /// what has no weights.
+    pub(super) fn is_shared(&self) -> Option<bool> {
+        match &self.work {
+            Work::Network(network) => Some(network.is_shared()),
+            Work::Geometric(_) => None,
+        }
+    }
+
+    /// Where it runs.
+    pub(super) fn placement(&self) -> Placement {
+        match &self.work {
+            Work::Network(network) => network.placement().clone(),
+            Work::Geometric(_) => Placement {
+                provider: "geometry".to_owned(),
+                nodes: Vec::new(),
+            },
+        }
     }
 
     /// Runs under the watchdog's eye; the time it took, or `None` where it failed.
@@ -42,7 +96,9 @@ impl Runner {
         let started = step.clock.monotonic();
         let watch: &dyn Watch = step.watch;
         watch.begin(&self.name, &self.terminator);
-        let network = &mut self.network;
+        let Work::Network(network) = &mut self.work else {
+            return None;
+        };
         let ran = catch_unwind(AssertUnwindSafe(|| network.run(turn)));
         watch.end();
         let now = step.clock.monotonic();

@@ -4,7 +4,7 @@ use concert_models::{DType, Engine, EngineError, Slot};
 
 use super::{Lane, Progress};
 use crate::pipeline::{Before, TakenOver};
-use crate::plan::{EncoderStage, Plan};
+use crate::plan::{EncoderStage, Plan, ReadoutStage};
 use crate::ring::Ring;
 
 impl Lane {
@@ -37,6 +37,7 @@ impl Lane {
         before: &mut Before<'_>,
         taken: &mut TakenOver,
     ) {
+        self.take_geometry(plan, before);
         for (stage, lane) in plan.readouts.iter().zip(&mut self.readouts) {
             let mut olds = before.plan.readouts.iter().zip(&before.lane.readouts);
             let Some((old_stage, old)) = olds.find(|(old, _)| old.task == stage.task) else {
@@ -64,6 +65,23 @@ impl Lane {
                     &mut taken.warming
                 };
                 list.push(ring);
+            }
+        }
+    }
+
+    /// Geometric readouts of equal card and encoders keep their state.
+    fn take_geometry(&mut self, plan: &Plan, before: &mut Before<'_>) {
+        for (stage, lane) in plan.readouts.iter().zip(&mut self.readouts) {
+            let mut olds = before.plan.readouts.iter().zip(&mut before.lane.readouts);
+            let found = olds.find(|(old, _)| {
+                old.file.sha256 == stage.file.sha256
+                    && encoders(before.plan, old).eq(encoders(plan, stage))
+            });
+            if let (Some(new), Some(old)) = (
+                lane.network.geometric(),
+                found.and_then(|(_, old)| old.network.geometric()),
+            ) {
+                std::mem::swap(&mut new.state, &mut old.state);
             }
         }
     }
@@ -127,4 +145,10 @@ fn copy(
 ) -> Result<(), EngineError> {
     let bytes = from.view(source)?;
     to.fill(target, &mut |slot| slot.copy_from_slice(bytes))
+}
+
+/// Hashes of the encoders that a readout reads.
+fn encoders<'a>(plan: &'a Plan, stage: &'a ReadoutStage) -> impl Iterator<Item = &'a str> {
+    let encoders = stage.encoders.iter();
+    encoders.map(|&encoder| plan.encoders[encoder].file.sha256.as_str())
 }

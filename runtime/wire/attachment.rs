@@ -42,6 +42,12 @@ pub struct Attachment {
     /// The camera's intrinsics are unknown, and the output needs them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub uncalibrated: bool,
+    /// Lengths have an unknown unit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub scale_unknown: bool,
+    /// Tracking had been lost since the output before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub after_gap: bool,
 }
 
 /// How long each stage took, whole microseconds.
@@ -124,6 +130,8 @@ impl Attachment {
             image_from_output: output.image_from_output.0,
             image_size: output.image_size,
             uncalibrated: output.uncalibrated,
+            scale_unknown: output.remarks.scale_unknown,
+            after_gap: output.remarks.after_gap,
         }
     }
 

@@ -1,13 +1,14 @@
 //! From an output's tensor to the message of its task.
 
 use concert_models::Intrinsics;
+use concert_models::geometric::odometry::ODOMETRY_LENGTH;
 use concert_policies::OutputKind;
 
 use super::cdr::CdrWriter;
 use super::common::{Header, Pose, write_header};
 use super::diagnostic_msgs::DiagnosticArray;
 use super::message::Message;
-use super::nav_msgs::Odometry;
+use super::odometry::odometry;
 use super::sensor_msgs::{CameraInfo, ImagePrefix, PointField};
 use super::std_msgs::{Float32MultiArray, MultiArrayDimension};
 use super::vision_msgs::{
@@ -80,7 +81,9 @@ pub fn encode(output: &Output, to: &mut Vec<u8>) -> Result<&'static str, EncodeE
         OutputKind::Boxes2d => detections(output)?.encode(to),
         OutputKind::RoomLayout => room_layout(output)?.encode(to),
         OutputKind::Vector { length, names } => vector(output, length, names)?.encode(to),
-        OutputKind::Odometry => odometry(output)?.encode(to),
+        OutputKind::Odometry => odometry(output)
+            .ok_or_else(|| wrong_shape(output, format!("[1, {ODOMETRY_LENGTH}]")))?
+            .encode(to),
         _ => {
             let task = output.origin.task.name;
             return Err(EncodeError::NoMessage { task });
@@ -414,35 +417,5 @@ fn vector(
         }],
         data_offset: 0,
         data: output.values.clone(),
-    })
-}
-
-/// The frame that odometry starts from: where the camera was at first.
-const ODOMETRY_FRAME: &str = "odom";
-
-/// `[1, 13]`: position x, y, z (m), quaternion x, y, z, w of
-/// `odom_from_optical`, velocity x, y, z (m/s) and angular velocity x, y, z
-/// (rad/s) in the optical frame.
-fn odometry(output: &Output) -> Result<Odometry, EncodeError> {
-    let values: [f32; 13] = output
-        .values
-        .as_slice()
-        .try_into()
-        .map_err(|_| wrong_shape(output, "[1, 13]"))?;
-    let [px, py, pz, qx, qy, qz, qw, vx, vy, vz, wx, wy, wz] = values.map(f64::from);
-    Ok(Odometry {
-        header: Header {
-            stamp: output.stamp,
-            frame_id: ODOMETRY_FRAME.to_owned(),
-        },
-        child_frame_id: output.frame_id.to_string(),
-        pose: Pose {
-            position: [px, py, pz],
-            orientation: [qx, qy, qz, qw],
-        },
-        pose_covariance: [0.0; 36],
-        linear: [vx, vy, vz],
-        angular: [wx, wy, wz],
-        twist_covariance: [0.0; 36],
     })
 }

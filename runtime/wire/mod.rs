@@ -8,6 +8,7 @@ pub mod encode;
 pub mod geometry_msgs;
 pub mod message;
 pub mod nav_msgs;
+mod odometry;
 pub mod sensor_msgs;
 pub mod std_msgs;
 pub mod tf2_msgs;
@@ -17,6 +18,7 @@ pub use attachment::{Attachment, AttachmentError};
 pub use cdr::CdrError;
 pub use encode::{EncodeError, encode, encode_camera_info, encode_status};
 pub use message::{AnyMessage, Message};
+pub use odometry::encode_transforms;
 
 #[cfg(test)]
 pub(crate) mod tests;

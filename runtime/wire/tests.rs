@@ -2,6 +2,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use concert_models::geometric::Remarks;
 use concert_models::{Affine2, Intrinsics};
 use concert_policies::Task;
 use proptest::prelude::*;
@@ -51,6 +52,7 @@ pub(crate) fn output(task: &str, shape: &[usize], values: Vec<f32>) -> Output {
             height: 480,
         }),
         uncalibrated: false,
+        remarks: Remarks::default(),
         arrived: Duration::ZERO,
         times: StageTimes {
             encode: Duration::from_micros(1500),
@@ -219,15 +221,56 @@ fn numbers_leave_under_their_names() {
     assert_eq!(message.dimensions[0].label.split(',').count(), 6);
 }
 
+fn odometry_output(key: &str, frame_id: &str) -> Output {
+    let mut values: Vec<f32> = (0..85_u8).map(f32::from).collect();
+    // A quarter to the left.
+    values[3..7].copy_from_slice(&[0.0, 0.0, 0.5_f32.sqrt(), 0.5_f32.sqrt()]);
+    let mut output = output("odometry", &[1, 85], values);
+    output.frame_id = frame_id.into();
+    output.origin = Arc::new(Origin {
+        key: key.into(),
+        ..(*output.origin).clone()
+    });
+    output
+}
+
 #[test]
-fn odometry_is_the_pose_of_the_optical_frame_since_the_start() {
-    let values: Vec<f32> = (0..13_u8).map(f32::from).collect();
-    let bytes = encoded(&output("odometry", &[1, 13], values));
+fn odometry_is_the_pose_of_the_cameras_body_since_the_start() {
+    let bytes = encoded(&odometry_output("odometry", "front_optical"));
     let message = Odometry::decode(&bytes).expect("decodes");
     assert_eq!(message.header.frame_id, "odom");
-    assert_eq!(message.child_frame_id, "front_optical");
-    assert_eq!(message.pose.orientation, [3.0, 4.0, 5.0, 6.0]);
+    assert_eq!(message.child_frame_id, "front");
+    assert_eq!(message.pose.position, [0.0, 1.0, 2.0]);
+    assert!((message.pose.orientation[2] - 0.5_f64.sqrt()).abs() < 1e-6);
+    assert_eq!(message.linear, [7.0, 8.0, 9.0]);
     assert_eq!(message.angular, [10.0, 11.0, 12.0]);
+    assert_eq!(message.pose_covariance[0], 13.0);
+    assert_eq!(message.twist_covariance[35], 84.0);
+    let bytes = encoded(&odometry_output("front/odometry", "lens"));
+    let message = Odometry::decode(&bytes).expect("decodes");
+    assert_eq!(message.header.frame_id, "front_odom");
+    assert_eq!(message.child_frame_id, "lens_body");
+}
+
+#[test]
+fn the_transforms_of_odometry_lead_from_odom_to_the_optical_frame() {
+    let mut bytes = Vec::new();
+    let odometry = odometry_output("odometry", "front_optical");
+    assert!(encode_transforms(&odometry, &mut bytes));
+    let message = TfMessage::decode(&bytes).expect("decodes");
+    let frames = message.transforms.iter();
+    let frames: Vec<_> = frames
+        .map(|one| (one.header.frame_id.as_str(), one.child_frame_id.as_str()))
+        .collect();
+    assert_eq!(frames, [("odom", "front"), ("front", "front_optical")]);
+    // Ahead (x) is the optical frame's z: the half turn about (1, -1, 1).
+    let turn = message.transforms[1].transform.orientation;
+    assert!(
+        turn.iter().all(|part| (part.abs() - 0.5).abs() < 1e-9),
+        "{turn:?}"
+    );
+    let other = output("class_scene", &[1, 2], vec![0.5; 2]);
+    assert!(!encode_transforms(&other, &mut bytes));
 }
 
 #[test]
@@ -324,7 +367,7 @@ fn samples() -> Vec<AnyMessage<'static>> {
         ("object_detection", &[1, 3, 6]),
         ("room_layout", &[1, 9]),
         ("fixated_pose", &[1, 6]),
-        ("odometry", &[1, 13]),
+        ("odometry", &[1, 85]),
     ];
     let of_tasks = tasks.map(|(task, shape)| {
         let bytes = encoded(&output(task, shape, vec![0.5; shape.iter().product()]));

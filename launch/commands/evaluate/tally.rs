@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use concert_models::dataset::{DataSet, Example, Label, LabelError};
+use concert_models::geometric::odometry::{OdometryEstimate, body_from_optical};
 use concert_models::quality::trajectory::Trajectories;
 use concert_models::quality::{
     ConstantFit, Filter, Measures, Quality, QualityError, Sharpness, class_numbers, sampled,
 };
 use concert_policies::{OutputKind, Task};
 use concert_runtime::{Outcome, Output};
-use nalgebra::{Isometry3, Quaternion, Translation3, UnitQuaternion};
+use nalgebra::Isometry3;
 
 use super::classes::ClassNumbers;
 
@@ -288,16 +289,10 @@ fn prediction(output: &Output, truth: &Label) -> Result<Vec<f32>, TallyError> {
     }
 }
 
-/// `odom_from_optical` of an odometry output: position x, y, z (m) and
-/// quaternion x, y, z, w stand first.
+/// `odom_from_optical` of an odometry output, with the camera's own optical
+/// frame at the start in the place of `odom`.
 fn pose_of(output: &Output) -> Option<Isometry3<f64>> {
-    let values: [f32; 7] = output.values.get(..7)?.try_into().ok()?;
-    let [x, y, z, qx, qy, qz, qw] = values.map(f64::from);
-    let quaternion = Quaternion::new(qw, qx, qy, qz);
-    (quaternion.norm() > 0.5 && values.iter().all(|value| value.is_finite())).then(|| {
-        Isometry3::from_parts(
-            Translation3::new(x, y, z),
-            UnitQuaternion::from_quaternion(quaternion),
-        )
-    })
+    let odom_from_body = OdometryEstimate::read(&output.values)?.odom_from_body;
+    let body_from_optical: Isometry3<f64> = nalgebra::convert(body_from_optical());
+    Some(body_from_optical.inverse() * odom_from_body * body_from_optical)
 }

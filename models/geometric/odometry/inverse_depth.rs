@@ -41,17 +41,12 @@ impl InverseDepth {
         self.sigma < KNOWN * self.value
     }
 
-    /// The same in a unit that is `factor` of the old ones long.
-    pub(super) fn scaled(&self, factor: f64) -> Self {
-        Self {
-            value: self.value * factor,
-            sigma: self.sigma * factor,
-        }
-    }
-
     /// Of the same point seen from a frame that lies at `now_from_then`.
     pub(super) fn moved(&self, ray: &Vector2<f64>, now_from_then: &Isometry3<f64>) -> Self {
-        let (turned, step) = (now_from_then.rotation * ray.push(1.0), now_from_then.translation.z);
+        let (turned, step) = (
+            now_from_then.rotation * ray.push(1.0),
+            now_from_then.translation.z,
+        );
         let along = turned.z + self.value * step;
         if along < 1e-3 {
             return Self::UNKNOWN;

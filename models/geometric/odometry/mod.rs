@@ -71,13 +71,41 @@ impl OdometryParameters {
     pub fn fault(&self) -> Option<String> {
         let share = |value: f64| value > 0.0 && value < 1.0;
         let rules = [
-            ((64..=2048).contains(&self.most_points), "most_points", "64 to 2048"),
-            (share(f64::from(self.least_similarity)), "least_similarity", "above 0 and below 1"),
-            ((0.1..=10.0).contains(&self.inlier_px), "inlier_px", "0.1 to 10"),
-            ((8..=200).contains(&self.least_inliers), "least_inliers", "8 to 200"),
-            (share(self.keyframe_overlap), "keyframe_overlap", "above 0 and below 1"),
-            ((1..=1000).contains(&self.restart_after), "restart_after", "1 to 1000"),
-            ((0.0..=1.0).contains(&self.depth_error), "depth_error", "0 to 1"),
+            (
+                (64..=2048).contains(&self.most_points),
+                "most_points",
+                "64 to 2048",
+            ),
+            (
+                share(f64::from(self.least_similarity)),
+                "least_similarity",
+                "above 0 and below 1",
+            ),
+            (
+                (0.1..=10.0).contains(&self.inlier_px),
+                "inlier_px",
+                "0.1 to 10",
+            ),
+            (
+                (8..=200).contains(&self.least_inliers),
+                "least_inliers",
+                "8 to 200",
+            ),
+            (
+                share(self.keyframe_overlap),
+                "keyframe_overlap",
+                "above 0 and below 1",
+            ),
+            (
+                (1..=1000).contains(&self.restart_after),
+                "restart_after",
+                "1 to 1000",
+            ),
+            (
+                (0.0..=1.0).contains(&self.depth_error),
+                "depth_error",
+                "0 to 1",
+            ),
         ];
         let (_, name, rule) = rules.into_iter().find(|(holds, ..)| !holds)?;
         Some(format!("{name} must be {rule}"))
@@ -190,9 +218,8 @@ impl Odometry {
         let expected = self.last.odom_from_this * self.expected();
         let (at_last, parameters) = (self.last.odom_from_this, self.parameters);
         let track = |tracker: &mut Tracker, then: &mut Snapshot, now: &Snapshot| {
-            let from_then = |odom_from_now: &Isometry3<f64>| {
-                odom_from_now.inverse() * then.odom_from_this
-            };
+            let from_then =
+                |odom_from_now: &Isometry3<f64>| odom_from_now.inverse() * then.odom_from_this;
             let guesses = [from_then(&expected), from_then(&at_last)];
             tracker.track(then, now, &guesses, &parameters)
         };
@@ -234,8 +261,13 @@ impl Odometry {
             self.first_inliers = relative.inliers;
         }
         let left = relative.inliers as f64 / self.first_inliers.max(1) as f64;
-        self.tracker.hand_on(&mut self.now, &relative.now_from_then);
-        let replace = left < self.parameters.keyframe_overlap;
+        // Metres are not to be mixed with another unit.
+        let gains_metres = self.now.is_measured && !metric;
+        if !gains_metres {
+            self.tracker.hand_on(&mut self.now, &relative.now_from_then);
+            self.now.is_metric |= metric;
+        }
+        let replace = left < self.parameters.keyframe_overlap || gains_metres;
         std::mem::swap(&mut self.last, &mut self.now);
         if replace {
             self.keyframe.clone_from(&self.last);
@@ -277,18 +309,17 @@ impl Odometry {
 
 impl Geometric for Odometry {
     fn estimate(&mut self, scene: &Scene<'_>, out: &mut [f32]) -> Result<Remarks, Unable> {
-        self.now
-            .take(scene, &mut self.detector, &self.parameters)?;
+        self.now.take(scene, &mut self.detector, &self.parameters)?;
         if self.state == State::Empty {
             return Err(self.begin());
         }
-        let has_depth = scene.view("depth", 4).is_some();
         match self.track() {
             Ok(relative) => {
+                let metric = self.keyframe.is_metric;
                 let after_gap = matches!(self.state, State::Lost(_) | State::Restarted);
-                self.settle(&relative, has_depth).write(out);
+                self.settle(&relative, metric).write(out);
                 Ok(Remarks {
-                    scale_unknown: !has_depth,
+                    scale_unknown: !metric,
                     after_gap,
                 })
             }
@@ -316,3 +347,5 @@ fn seconds(nanos: i64) -> f64 {
     nanos as f64 * 1e-9
 }
 
+#[cfg(test)]
+mod tests;

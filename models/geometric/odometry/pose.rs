@@ -4,9 +4,7 @@
 //! What is published is of body frames (x ahead, y left, z up): `odom` is the
 //! body frame of the camera at the start, and the child frame is the camera's.
 
-use nalgebra::{
-    Isometry3, Matrix3, Rotation3, SMatrix, Translation3, UnitQuaternion, Vector3,
-};
+use nalgebra::{Isometry3, Matrix3, Rotation3, SMatrix, Translation3, UnitQuaternion, Vector3};
 
 /// Covariance of a small motion: rotation vector, then translation.
 pub(super) type Covariance = SMatrix<f64, 6, 6>;

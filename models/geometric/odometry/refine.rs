@@ -109,7 +109,10 @@ fn stepped(motion: &Isometry3<f64>, step: &SVector<f64, 6>) -> Isometry3<f64> {
 fn covariance(sights: &[Sight], motion: &Isometry3<f64>, tolerance: f64) -> Covariance {
     let (normal, ..) = equations(sights, motion, tolerance);
     let (mut squares, mut count) = (0.0, 0_usize);
-    for misfit in sights.iter().filter_map(|sight| misfit(sight, motion, tolerance)) {
+    for misfit in sights
+        .iter()
+        .filter_map(|sight| misfit(sight, motion, tolerance))
+    {
         if misfit < 1.0 {
             // The weights are of half a tolerance.
             squares += 4.0 * misfit;

@@ -84,12 +84,17 @@ impl Tracker {
         let known = self.sights.iter().filter(|sight| sight.inverse.is_known());
         let found = match known.count() >= LEAST_KNOWN.max(least) {
             true => self.from_depths(guesses, tolerance, least),
-            false => self.from_rays(then, guesses, tolerance, least),
+            false => None,
+        };
+        // Measured depths that do not agree are a loss; learnt ones may be wrong.
+        let found = match found {
+            None if !then.is_measured => self.from_rays(then, guesses, tolerance, least),
+            found => found,
         };
         let found = found.ok_or_else(|| {
             format!("of {total} matches too few agree on a motion, at least {least} must")
         })?;
-        self.learn(then, &found.now_from_then, tolerance);
+        self.learn(then, &found, tolerance);
         Ok(Relative {
             now_from_then: found.now_from_then,
             covariance: found.covariance,
@@ -99,11 +104,12 @@ impl Tracker {
 
     fn sight(&mut self, then: &Snapshot, now: &Snapshot) {
         self.sights.clear();
-        self.sights.extend(self.pairs.iter().map(|&(one, two, _)| Sight {
-            ray: then.rays[one as usize],
-            inverse: then.inverse_depths[one as usize],
-            seen: now.rays[two as usize],
-        }));
+        self.sights
+            .extend(self.pairs.iter().map(|&(one, two, _)| Sight {
+                ray: then.rays[one as usize],
+                inverse: then.inverse_depths[one as usize],
+                seen: now.rays[two as usize],
+            }));
     }
 
     fn from_depths(
@@ -120,7 +126,7 @@ impl Tracker {
         }));
         let least = least.max(self.sightings.len() * LEAST_SHARE.0 / 100);
         let found = pnp(&self.sightings, guesses, tolerance, least, &mut self.dice)?;
-        Some(self.settle(refine(&self.sights, &found.two_from_one, tolerance), tolerance))
+        Some(self.settle(refine(&self.sights, &found, tolerance), tolerance))
     }
 
     fn from_rays(
@@ -142,7 +148,9 @@ impl Tracker {
         }
         let starts = [&start, &guesses[0]];
         let refined = starts.map(|start| refine(&self.sights, start, tolerance));
-        let best = refined.into_iter().min_by(|a, b| a.cost.total_cmp(&b.cost))?;
+        let best = refined
+            .into_iter()
+            .min_by(|a, b| a.cost.total_cmp(&b.cost))?;
         Some(self.settle(best, tolerance))
     }
 
@@ -173,16 +181,20 @@ impl Tracker {
     fn settle(&mut self, refined: Refined, tolerance: f64) -> Refined {
         let motion = &refined.now_from_then;
         self.fitting.clear();
-        let fits = |sight: &Sight| misfit(sight, motion, tolerance).is_some_and(|squared| squared < 1.0);
+        let fits =
+            |sight: &Sight| misfit(sight, motion, tolerance).is_some_and(|squared| squared < 1.0);
         self.fitting.extend(self.sights.iter().map(fits));
         refined
     }
 
-    fn learn(&mut self, then: &mut Snapshot, now_from_then: &Isometry3<f64>, tolerance: f64) {
+    fn learn(&mut self, then: &mut Snapshot, found: &Refined, tolerance: f64) {
+        // Where the camera is not known, parallax tells less.
+        let step = found.covariance.fixed_view::<3, 3>(3, 3).trace() / 3.0;
         let pairs = self.pairs.iter().zip(&mut self.sights).zip(&self.fitting);
         for ((&(one, ..), sight), _) in pairs.filter(|(_, fits)| **fits) {
             let mut inverse = sight.inverse;
-            inverse.learn(sight, now_from_then, tolerance);
+            let pixel = (tolerance * tolerance + step * inverse.value.powi(2)).sqrt();
+            inverse.learn(sight, &found.now_from_then, pixel);
             sight.inverse = inverse;
             then.inverse_depths[one as usize] = inverse;
         }

@@ -13,6 +13,8 @@ use crate::geometry::Intrinsics;
 const MOST_DEPTH: f32 = 20.0;
 /// Least depth that a camera measures, m.
 const LEAST_DEPTH: f32 = 0.05;
+/// Fewer points of measured depth do not make a frame metric.
+const LEAST_MEASURED: usize = 20;
 /// Share by which neighbouring depths of one surface differ at most.
 const ONE_SURFACE: f32 = 0.08;
 
@@ -25,6 +27,11 @@ pub(super) struct Snapshot {
     pub(super) rays: Vec<Vector2<f64>>,
     /// In 1/m, or in the unit of a trajectory without scale.
     pub(super) inverse_depths: Vec<InverseDepth>,
+    /// Whether depth was measured here, by the frame itself.
+    pub(super) is_measured: bool,
+    /// Whether inverse depths are in metres: measured here, or handed on from
+    /// where they were.
+    pub(super) is_metric: bool,
     /// Length of a pixel of the network's input on the plane z = 1.
     pub(super) pixel: f64,
     /// Of optical frames.
@@ -40,6 +47,8 @@ impl Default for Snapshot {
             keypoints: Keypoints::default(),
             rays: Vec::new(),
             inverse_depths: Vec::new(),
+            is_measured: false,
+            is_metric: false,
             pixel: 1.0,
             odom_from_this: Isometry3::identity(),
             covariance: Covariance::zeros(),
@@ -58,9 +67,7 @@ impl Snapshot {
         detector: &mut Detector,
         parameters: &OdometryParameters,
     ) -> Result<(), Unable> {
-        let channels = scene
-            .view("descriptors", 4)
-            .map_or(0, |view| view.shape[1]);
+        let channels = scene.view("descriptors", 4).map_or(0, |view| view.shape[1]);
         let descriptors = scene.dense("descriptors", channels.max(1))?;
         let reliability = scene.dense("reliability", 1)?;
         let logits = scene.dense("keypoint_logits", LOGITS)?;
@@ -96,6 +103,8 @@ impl Snapshot {
     }
 
     fn measure(&mut self, scene: &Scene<'_>, error: f64) -> Result<(), Unable> {
+        self.is_measured = false;
+        self.is_metric = false;
         self.inverse_depths.clear();
         self.inverse_depths
             .resize(self.rays.len(), InverseDepth::UNKNOWN);
@@ -107,13 +116,17 @@ impl Snapshot {
             return Ok(());
         };
         let Intrinsics { fx, fy, cx, cy, .. } = scene.intrinsics();
+        let mut measured = 0;
         for (ray, inverse) in self.rays.iter().zip(&mut self.inverse_depths) {
             let pixel = pixel_from_image.apply([ray.x * fx + cx, ray.y * fy + cy]);
             let metres = depth_at(&depth, pixel);
             if metres.is_finite() {
                 *inverse = InverseDepth::measured(metres, error);
+                measured += 1;
             }
         }
+        self.is_measured = measured >= LEAST_MEASURED;
+        self.is_metric = self.is_measured;
         Ok(())
     }
 }
@@ -139,7 +152,9 @@ fn depth_at(depth: &Dense<'_>, [u, v]: [f64; 2]) -> f64 {
     let four = [upper[0], upper[1], lower[0], lower[1]];
     let least = four.into_iter().fold(f32::INFINITY, f32::min);
     let most = four.into_iter().fold(f32::NEG_INFINITY, f32::max);
-    let known = four.iter().all(|metres| (LEAST_DEPTH..=MOST_DEPTH).contains(metres));
+    let known = four
+        .iter()
+        .all(|metres| (LEAST_DEPTH..=MOST_DEPTH).contains(metres));
     if !known || most - least > ONE_SURFACE * least {
         return f64::NAN;
     }

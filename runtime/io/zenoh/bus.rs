@@ -16,6 +16,7 @@ use crate::clock::lock;
 use crate::output::Output;
 use crate::status::Status;
 use crate::wire::sensor_msgs::CameraInfo;
+use crate::wire::tf2_msgs::TfMessage;
 use crate::wire::{self, Attachment, Message};
 
 /// How a bus publishes.
@@ -149,6 +150,15 @@ impl ZenohBus {
             .map_err(|error| error.to_string())?;
         self.put(key, message_type).map_err(|error| error.reason)?;
         let mut message = std::mem::take(&mut self.message);
+        let has_transforms = wire::encode_transforms(output, &mut message);
+        self.message = message;
+        if has_transforms {
+            let key = format!("{key}/{TRANSFORMS_KEY}");
+            self.declare(&key).map_err(|error| error.to_string())?;
+            self.put(&key, TfMessage::TYPE)
+                .map_err(|error| error.reason)?;
+        }
+        let mut message = std::mem::take(&mut self.message);
         let has_info = wire::encode_camera_info(output, &mut message);
         self.message = message;
         if has_info {
@@ -228,6 +238,8 @@ const STATUS_KEY: &str = "status";
 const POLICY_KEY: &str = "policy";
 /// Key below a dense output's of its camera info.
 const CAMERA_INFO_KEY: &str = "camera_info";
+/// Key below an odometry output's of the same as transforms.
+const TRANSFORMS_KEY: &str = "tf";
 /// Between the prefix and the session's id in a liveliness token. Begins with
 /// `@` so that no `**` matches it.
 const TOKEN_KEY: &str = "@concert";

@@ -89,7 +89,7 @@ fn every_kind_of_output_arrives_as_the_message_of_its_task() {
         ("object_detection", &[1, 2, 6]),
         ("room_layout", &[1, 9]),
         ("fixated_pose", &[1, 6]),
-        ("odometry", &[1, 13]),
+        ("odometry", &[1, 85]),
     ];
     for (task, shape) in outputs {
         let output = output(task, shape, vec![0.5; shape.iter().product()]);

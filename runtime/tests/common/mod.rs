@@ -13,7 +13,7 @@ use concert_models::contract::{Channels, Fit, InputContract, Layout};
 use concert_models::fake::{FakeCounts, FakeEngine, FakeNetwork};
 use concert_models::{Image, NetworkFile, PixelFormat, TensorSpec};
 use concert_policies::{Policy, Task};
-use concert_runtime::plan::{EncoderPart, ReadFrom, ReadPart, ReadoutPart};
+use concert_runtime::plan::{EncoderPart, Maker, ReadFrom, ReadPart, ReadoutPart};
 use concert_runtime::{
     Audience, Clock, Frame, LaneName, NoWatch, Output, Pipeline, Plan, Timestamp,
 };
@@ -108,6 +108,7 @@ impl World {
             .insert(name.into(), self.engine.register(name, network));
         let reads = reads.iter().enumerate().map(|(i, read)| ReadPart {
             tensor: format!("in{i}"),
+            optional: false,
             from: match read.split_once('.') {
                 None => ReadFrom::Target(Task::find(read).unwrap()),
                 Some(("camera", "depth")) => ReadFrom::CameraDepth {
@@ -128,6 +129,7 @@ impl World {
             },
         });
         let part = ReadoutPart {
+            maker: Maker::Network,
             file: file(name),
             reads: reads.collect(),
             output: ("out".into(), TensorSpec::f32(&[1, 3])),

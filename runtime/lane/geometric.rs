@@ -1,0 +1,220 @@
+//! Geometric readouts in a lane: views in, numbers and remarks out.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::Duration;
+
+use concert_models::geometric::{Geometric, Remarks, Scene, Unable, View};
+use concert_models::{Affine2, EngineError, Slot, Terminator};
+
+use super::{Lane, Remark};
+use crate::counts::Outcome;
+use crate::pipeline::Step;
+use crate::plan::{Origin, Plan};
+use crate::ring::Ring;
+
+/// The state of one geometric readout, and copies of what it reads.
+pub(super) struct GeometricLane {
+    pub(super) state: Box<dyn Geometric>,
+    /// One per read; empty for the camera's depth, which is not copied.
+    copies: Vec<Vec<f32>>,
+}
+
+/// What ends a geometric readout: nothing, as it takes bounded time by itself.
+/// The watchdog ends the process if it should not.
+pub(super) struct Bounded;
+
+impl Terminator for Bounded {
+    fn terminate(&self) {}
+    fn rearm(&self) {}
+}
+
+impl GeometricLane {
+    pub(super) fn new(state: Box<dyn Geometric>, reads: usize) -> Self {
+        Self {
+            state,
+            copies: vec![Vec::new(); reads],
+        }
+    }
+}
+
+impl Lane {
+    /// Runs a geometric readout on this frame, into its output buffer.
+    pub(super) fn read_geometric(
+        &mut self,
+        index: usize,
+        step: &mut Step<'_>,
+    ) -> Result<(), Outcome> {
+        let stage = &step.plan.readouts[index];
+        let _span = tracing::debug_span!("read", target = stage.task.name).entered();
+        let started = step.clock.monotonic();
+        if let Err(error) = self.copy_reads(index, step) {
+            return Err(self.broken(index, step, error.to_string()));
+        }
+        let told = self.estimate(index, step);
+        let read = step.clock.monotonic().saturating_sub(started);
+        self.report.read[index] = Some(read);
+        match told {
+            Err(panic) => Err(self.broken(index, step, panic)),
+            Ok(Err(Unable::Warming(reason))) => {
+                self.readouts[index].remark = Remark::Warming(reason);
+                Err(Outcome::Warming)
+            }
+            Ok(Err(Unable::Lost(reason))) => {
+                self.readouts[index].remark = Remark::Lost(reason);
+                Err(Outcome::Lost)
+            }
+            Ok(Err(other)) => Err(self.broken(index, step, other.to_string())),
+            Ok(Ok(remarks)) => self.told(index, step, read, remarks),
+        }
+    }
+
+    fn broken(&mut self, index: usize, step: &Step<'_>, reason: String) -> Outcome {
+        let now = step.clock.monotonic();
+        self.readouts[index].network.note_failure(now, reason);
+        Outcome::Failed
+    }
+
+    /// Checks what was told, and lets other readouts read it.
+    fn told(
+        &mut self,
+        index: usize,
+        step: &mut Step<'_>,
+        read: Duration,
+        remarks: Remarks,
+    ) -> Result<(), Outcome> {
+        self.note_frame(index, step, read);
+        self.readouts[index].output.remarks = remarks;
+        self.check(index, step.plan)?;
+        let lane = &mut self.readouts[index];
+        let values = &lane.output.values;
+        let filled = step.engine.fill(lane.slot, &mut |bytes| {
+            for (bytes, value) in bytes.chunks_exact_mut(4).zip(values) {
+                bytes.copy_from_slice(&value.to_ne_bytes());
+            }
+        });
+        if let Err(error) = filled {
+            return Err(self.broken(index, step, error.to_string()));
+        }
+        self.readouts[index].network.note_success();
+        Ok(())
+    }
+
+    fn copy_reads(&mut self, index: usize, step: &mut Step<'_>) -> Result<(), EngineError> {
+        for read in 0..step.plan.readouts[index].reads.len() {
+            let from = step.plan.readouts[index].reads[read].from;
+            let Some(slot) = self.slot_of(from, step.plan) else {
+                continue;
+            };
+            let bytes = step.engine.view(slot)?;
+            if let Some(lane) = self.readouts[index].network.geometric() {
+                let copy = &mut lane.copies[read];
+                copy.resize(bytes.len() / 4, 0.0);
+                bytemuck::cast_slice_mut(copy).copy_from_slice(bytes);
+            }
+        }
+        Ok(())
+    }
+
+    /// Where what is read lies; `None` for what lies in the frame.
+    fn slot_of(&self, from: Origin, plan: &Plan) -> Option<Slot> {
+        match from {
+            Origin::Level {
+                encoder,
+                level,
+                frames_back,
+            } => {
+                let lane = &self.encoders[encoder];
+                let turns = plan.encoders[encoder].turns;
+                let turn = Ring::turn_back(lane.ring.current(), frames_back, turns);
+                Some(lane.levels[turn][level])
+            }
+            Origin::Readout(input) => Some(self.readouts[input].slot),
+            Origin::Camera(input) => Some(self.camera[input].slot),
+            Origin::FrameDepth => None,
+        }
+    }
+
+    /// What the readout says, or that it panicked.
+    fn estimate(
+        &mut self,
+        index: usize,
+        step: &Step<'_>,
+    ) -> Result<Result<Remarks, Unable>, String> {
+        let stage = &step.plan.readouts[index];
+        let frame = step.frame;
+        let image_size = (frame.image.width(), frame.image.height());
+        let depth = frame.depth.as_deref();
+        let depth_shape = depth.map_or([0; 4], |depth| [1, 1, depth.height, depth.width]);
+        let maps: Vec<Affine2> = (stage.reads.iter())
+            .map(|read| self.image_from_view(read.from, step, image_size))
+            .collect();
+        let lane = &mut self.readouts[index];
+        let values = &mut lane.output.values;
+        let terminator: Arc<dyn Terminator> = Arc::clone(&lane.network.terminator);
+        let name = lane.network.name.clone();
+        let Some(GeometricLane { state, copies }) = lane.network.geometric() else {
+            return Err(format!("readout {name} is not geometric"));
+        };
+        let reads = stage.reads.iter().zip(copies.iter()).zip(&maps);
+        let views = reads.map(|((read, copy), &image_from_pixel)| View {
+            role: &read.tensor,
+            shape: match read.from {
+                Origin::FrameDepth => &depth_shape,
+                from => shape_of(from, step.plan),
+            },
+            values: match (read.from, depth) {
+                (Origin::FrameDepth, Some(depth)) => &depth.metres,
+                _ => copy,
+            },
+            image_from_pixel,
+        });
+        let views: Vec<View<'_>> = views.collect();
+        let scene = Scene {
+            stamp_nanos: frame.stamp.nanos(),
+            image_size,
+            intrinsics: frame.intrinsics,
+            views: &views,
+        };
+        step.watch.begin(&name, &terminator);
+        let told = catch_unwind(AssertUnwindSafe(|| state.estimate(&scene, values)));
+        step.watch.end();
+        told.map_err(|_| {
+            state.forget();
+            format!("readout {name} panicked")
+        })
+    }
+
+    /// Maps a cell of what is read to a pixel of the camera image.
+    fn image_from_view(&self, from: Origin, step: &Step<'_>, image: (usize, usize)) -> Affine2 {
+        match from {
+            Origin::Level { encoder, .. } => {
+                let stage = &step.plan.encoders[encoder];
+                let contract = &step.plan.contracts[stage.contract];
+                let image_from_input = contract.image_from_input(image.0, image.1);
+                let shape = shape_of(from, step.plan);
+                match *shape {
+                    [_, _, height, width] => {
+                        let input = (contract.width(), contract.height());
+                        image_from_input.after(&Affine2::stretch((width, height), input))
+                    }
+                    _ => image_from_input,
+                }
+            }
+            Origin::Readout(input) => self.readouts[input].map,
+            Origin::FrameDepth | Origin::Camera(_) => {
+                let depth = step.frame.depth.as_deref();
+                let size = depth.map_or(image, |depth| (depth.width, depth.height));
+                Affine2::stretch(size, image)
+            }
+        }
+    }
+}
+
+fn shape_of(from: Origin, plan: &Plan) -> &[usize] {
+    match from {
+        Origin::Level { encoder, level, .. } => &plan.encoders[encoder].levels[level].2.shape,
+        Origin::Readout(input) => &plan.readouts[input].output.1.shape,
+        Origin::Camera(_) | Origin::FrameDepth => &[],
+    }
+}
