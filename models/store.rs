@@ -58,9 +58,9 @@ pub struct Readout {
 #[non_exhaustive]
 pub enum Realisation {
     /// A small network.
-    Network(Readout),
+    Network(Box<Readout>),
     /// Geometry, of which there is a card alone.
-    Geometric(GeometricCard),
+    Geometric(Box<GeometricCard>),
 }
 
 /// Which of the two folders of a root.
@@ -295,8 +295,8 @@ impl Store {
     /// See [`StoreError`].
     pub fn realisation(&self, name: &str) -> Result<Realisation, StoreError> {
         match self.card(NetworkKind::Readout, name)? {
-            (_, Card::Geometric(card)) => Ok(Realisation::Geometric(card)),
-            _ => self.readout(name).map(Realisation::Network),
+            (_, Card::Geometric(card)) => Ok(Realisation::Geometric(Box::new(card))),
+            _ => (self.readout(name)).map(|readout| Realisation::Network(Box::new(readout))),
         }
     }
 

@@ -92,7 +92,7 @@ pub fn plan_from_store(policy: &Policy, store: &Store) -> Result<Planned, PartsE
         let (origin, part) = match realisation {
             Realisation::Network(readout) => {
                 fit_together(&readout.card, &its_encoders)?;
-                (readout.card.origin.clone(), readout_part(readout)?)
+                (readout.card.origin.clone(), readout_part(*readout)?)
             }
             Realisation::Geometric(card) => {
                 geometry_fits(&card, &its_encoders)?;

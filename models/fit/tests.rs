@@ -44,7 +44,7 @@ shape = [1, 2]
 "#;
     match Card::parse(text, "tiny.toml").unwrap() {
         Card::Encoder(card) => card,
-        Card::Readout(_) => panic!("a readout"),
+        other => panic!("a {}", other.kind()),
     }
 }
 

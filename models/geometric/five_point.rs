@@ -170,6 +170,10 @@ fn mirrored(basis: &[Matrix3<f64>; 4]) -> [Matrix3<f64>; 4] {
 
 /// det E = 0 and 2 E Eᵀ E − trace(E Eᵀ) E = 0 as cubics in x, y, z of
 /// E = x E₀ + y E₁ + z E₂ + E₃.
+#[expect(
+    clippy::needless_range_loop,
+    reason = "indices of matrices, as in the formula"
+)]
 fn constraints(basis: &[Matrix3<f64>; 4]) -> Constraints {
     let entry = |row: usize, column: usize| -> Linear {
         std::array::from_fn(|index| basis[index][(row, column)])
@@ -281,10 +285,10 @@ impl ThreeRows {
     fn determinant(&self) -> [f64; MAX_DEGREE + 1] {
         let [a, b, c] = &self.0;
         let mut determinant = [0.0; MAX_DEGREE + 1];
-        for column in 0..3 {
+        for (column, a) in a.iter().enumerate() {
             let (second, third) = ((column + 1) % 3, (column + 2) % 3);
             for (factor, left, right) in [(1.0, second, third), (-1.0, third, second)] {
-                for (i, x) in a[column].iter().enumerate() {
+                for (i, x) in a.iter().enumerate() {
                     for (j, y) in b[left].iter().enumerate() {
                         for (k, z) in c[right].iter().enumerate() {
                             // Beyond degree 10 everything is zero by structure.

@@ -83,12 +83,12 @@ impl Tracker {
         let tolerance = parameters.inlier_px * now.pixel;
         let known = self.sights.iter().filter(|sight| sight.inverse.is_known());
         let found = match known.count() >= LEAST_KNOWN.max(least) {
-            true => self.from_depths(guesses, tolerance, least),
+            true => self.by_depths(guesses, tolerance, least),
             false => None,
         };
         // Measured depths that do not agree are a loss; learnt ones may be wrong.
         let found = match found {
-            None if !then.is_measured => self.from_rays(then, guesses, tolerance, least),
+            None if !then.is_measured => self.by_rays(then, guesses, tolerance, least),
             found => found,
         };
         let found = found.ok_or_else(|| {
@@ -112,7 +112,7 @@ impl Tracker {
             }));
     }
 
-    fn from_depths(
+    fn by_depths(
         &mut self,
         guesses: &[Isometry3<f64>],
         tolerance: f64,
@@ -129,7 +129,7 @@ impl Tracker {
         Some(self.settle(refine(&self.sights, &found, tolerance), tolerance))
     }
 
-    fn from_rays(
+    fn by_rays(
         &mut self,
         then: &mut Snapshot,
         guesses: &[Isometry3<f64>; 2],

@@ -149,27 +149,22 @@ impl ZenohBus {
             .write(&mut self.attachment)
             .map_err(|error| error.to_string())?;
         self.put(key, message_type).map_err(|error| error.reason)?;
-        let mut message = std::mem::take(&mut self.message);
-        let has_transforms = wire::encode_transforms(output, &mut message);
-        self.message = message;
-        if has_transforms {
-            let key = format!("{key}/{TRANSFORMS_KEY}");
-            self.declare(&key).map_err(|error| error.to_string())?;
-            self.put(&key, TfMessage::TYPE)
-                .map_err(|error| error.reason)?;
+        if wire::encode_transforms(output, &mut self.message) {
+            self.put_beside(key, TRANSFORMS_KEY, TfMessage::TYPE)?;
         }
-        let mut message = std::mem::take(&mut self.message);
-        let has_info = wire::encode_camera_info(output, &mut message);
-        self.message = message;
-        if has_info {
-            let key = format!("{key}/{CAMERA_INFO_KEY}");
-            self.publishers
-                .declare(&key)
-                .map_err(|error| error.to_string())?;
-            self.put(&key, CameraInfo::TYPE)
-                .map_err(|error| error.reason)?;
+        if wire::encode_camera_info(output, &mut self.message) {
+            self.put_beside(key, CAMERA_INFO_KEY, CameraInfo::TYPE)?;
         }
         Ok(())
+    }
+
+    /// Puts what stands in `self.message` below the key of an output.
+    fn put_beside(&mut self, key: &str, below: &str, kind: &'static str) -> Result<(), String> {
+        let key = format!("{key}/{below}");
+        self.publishers
+            .declare(&key)
+            .map_err(|error| error.to_string())?;
+        self.put(&key, kind).map_err(|error| error.reason)
     }
 }
 
