@@ -44,9 +44,6 @@ pub struct Evaluate {
     /// One readout: its ONNX file or card, or its name in the store
     #[arg(long, value_name = "FILE|NAME")]
     pub readout: Option<PathBuf>,
-    /// Which frames
-    #[command(flatten)]
-    pub frames: Frames,
     /// The camera, where the data set does not say: fx,fy,cx,cy,width,height in px
     #[arg(long, value_name = "FX,FY,CX,CY,W,H", value_parser = intrinsics)]
     pub intrinsics: Option<Intrinsics>,
@@ -62,6 +59,9 @@ pub struct Evaluate {
     /// Write the measures of each frame
     #[arg(long, value_name = "CSV")]
     pub table: Option<PathBuf>,
+    /// Which frames
+    #[command(flatten)]
+    pub frames: Frames,
 }
 
 /// Which frames of every sequence.

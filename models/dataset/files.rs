@@ -86,8 +86,9 @@ impl Listing {
     }
 }
 
-/// Most entries of one folder: a million frames of eleven files.
-const MAX_FOLDER_ENTRIES: usize = 12 * MAX_ENTRIES;
+/// Most entries of one folder: a million frames of image, depth and pose, or
+/// fewer with more labels.
+const MAX_FOLDER_ENTRIES: usize = 4 * MAX_ENTRIES;
 
 /// Compares names with every run of digits taken as one number.
 pub(super) fn natural_order(a: &str, b: &str) -> std::cmp::Ordering {
