@@ -4,6 +4,7 @@
 mod canvas;
 mod colour;
 mod front;
+mod geometry;
 mod message;
 mod output;
 mod svg;

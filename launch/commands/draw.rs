@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use concert_models::Image;
 use concert_models::image_file::{DecodeLimits, decode};
+use concert_runtime::io::cameras::companions;
 use concert_runtime::{Audience, Clock, Frame, ManualClock, NoWatch, Output, Timestamp};
 use serde_json::json;
 
@@ -47,14 +48,15 @@ pub(crate) fn run(args: &Draw, global: &Global) -> Result<Report, Failure> {
     let mut pictures = Vec::new();
     for (index, (path, image)) in images.iter().enumerate() {
         clock.advance(STEP);
+        let (depth, intrinsics) = companions(path, image, &DecodeLimits::default());
         let frame = Frame {
             sequence: index as u64,
             stamp: clock.now(),
             arrived: clock.monotonic(),
             frame_id: launch.cameras()[0].frame_id().into(),
             image: image.clone(),
-            intrinsics: None,
-            depth: None,
+            intrinsics,
+            depth,
         };
         keep.outputs = pipeline.buffers(0);
         keep.delivered.clear();

@@ -30,6 +30,13 @@ pub fn note_of_message(message: &AnyMessage<'_>) -> String {
             let [x, y, z] = odometry.pose.position;
             format!("at {x:.2} {y:.2} {z:.2} m")
         }
+        AnyMessage::BoundingBox3DArray(rooms) => match rooms.boxes.first() {
+            Some(room) => {
+                let [length, width, height] = room.size;
+                format!("{length:.1} x {width:.1} x {height:.1} m")
+            }
+            None => "no room".to_owned(),
+        },
         AnyMessage::DiagnosticArray(status) => {
             let worst = status.status.iter().max_by_key(|entry| entry.level);
             worst.map_or(String::new(), |worst| {

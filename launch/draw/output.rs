@@ -6,6 +6,7 @@ use concert_runtime::Output;
 
 use super::canvas::Canvas;
 use super::colour::{hue, label_colour, turbo};
+use super::geometry;
 
 /// Why an output cannot be drawn.
 #[derive(Debug, thiserror::Error)]
@@ -62,7 +63,10 @@ pub fn on_photograph(
             boxes(output, &mut canvas);
             Ok(canvas)
         }
-        _ => {
+        kind => {
+            if matches!(kind, OutputKind::RoomLayout) {
+                geometry::room(output, &mut canvas, 1.0);
+            }
             canvas.caption(&lines(output));
             Ok(canvas)
         }
@@ -90,6 +94,16 @@ pub fn thumbnail(output: &Output) -> Option<Canvas> {
             }
             Some(canvas)
         }
+        OutputKind::RoomLayout => {
+            let (width, height) = output.image_size;
+            let sides = 1..=Image::MAX_SIDE;
+            if !sides.contains(&width) || !sides.contains(&height) {
+                return None;
+            }
+            let mut canvas = Canvas::new(width.div_ceil(8), height.div_ceil(8), [16, 16, 24]);
+            geometry::room(output, &mut canvas, 0.125);
+            Some(canvas)
+        }
         _ => None,
     }
 }
@@ -115,6 +129,7 @@ pub fn note_of(output: &Output) -> String {
                 .to_owned()
         }
         OutputKind::ClassMap => String::new(),
+        OutputKind::RoomLayout => lines(output).into_iter().next().unwrap_or_default(),
         _ => lines(output).join(", "),
     }
 }
@@ -310,6 +325,8 @@ fn lines(output: &Output) -> Vec<String> {
                 .map(|(name, value)| format!("{name} {value:.3}"))
                 .collect()
         }
+        OutputKind::Odometry => geometry::odometry_lines(output),
+        OutputKind::RoomLayout => geometry::room_lines(output),
         _ => {
             let values = output.values.iter().take(16);
             values.map(|value| format!("{value:.3}")).collect()

@@ -121,8 +121,9 @@ pub(super) fn parse(whole: &str) -> Placed<GeometricCard> {
     let raw: RawGeometric = read(whole)?;
     let method = method(&raw)?;
     let target = task(&raw.target, "target")?;
-    if target.name != method.target() {
-        let rule = format!("method {} estimates {}", method.name(), method.target());
+    if target.name != method.name() {
+        let name = method.name();
+        let rule = format!("method {name} estimates {name}");
         return value(&raw.target, "target", &rule);
     }
     let encoders = match raw.encoder.is_empty() {

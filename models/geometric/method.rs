@@ -3,6 +3,9 @@
 use serde::de::DeserializeOwned;
 
 use super::odometry::{ODOMETRY_LENGTH, Odometry, OdometryParameters};
+use super::room_layout::{
+    ROOM_LAYOUT_LENGTH, RoomLayoutParameters, RoomLayoutReadout, VanishingPointReadout,
+};
 use super::scene::Geometric;
 
 /// A geometric readout with its parameters, as a card names it.
@@ -11,6 +14,10 @@ use super::scene::Geometric;
 pub enum Method {
     /// [`super::odometry`].
     Odometry(OdometryParameters),
+    /// [`super::room_layout`].
+    RoomLayout(RoomLayoutParameters),
+    /// The directions of a room's axes, from its layout.
+    VanishingPoint,
 }
 
 /// Something that a method reads.
@@ -49,8 +56,8 @@ const fn role(name: &'static str, required: bool) -> Role {
 }
 
 impl Method {
-    /// As cards write them.
-    pub const NAMES: [&'static str; 1] = ["odometry"];
+    /// As cards write them; each estimates the task of its name.
+    pub const NAMES: [&'static str; 3] = ["odometry", "room_layout", "vanishing_point"];
 
     /// The method of this name with these parameters; those that are missing
     /// have their defaults.
@@ -58,69 +65,77 @@ impl Method {
     /// # Errors
     /// A method that is unknown, or a parameter that is unknown or out of range.
     pub fn parse(name: &str, parameters: &toml::Table) -> Result<Self, MethodError> {
-        match name {
-            "odometry" => {
-                let method = Self::Odometry(read(Self::NAMES[0], parameters)?);
-                method.checked()
+        let [odometry, room_layout, vanishing_point] = Self::NAMES;
+        let method = match name {
+            _ if name == odometry => Self::Odometry(read(odometry, parameters)?),
+            _ if name == room_layout => Self::RoomLayout(read(room_layout, parameters)?),
+            _ if name == vanishing_point => {
+                let Nothing {} = read(vanishing_point, parameters)?;
+                Self::VanishingPoint
             }
-            _ => Err(MethodError::Unknown {
-                name: name.chars().take(80).collect(),
-                known: Self::NAMES.join(", "),
-            }),
-        }
-    }
-
-    fn checked(self) -> Result<Self, MethodError> {
-        let fault = match &self {
-            Self::Odometry(parameters) => parameters.fault(),
+            _ => {
+                return Err(MethodError::Unknown {
+                    name: name.chars().take(80).collect(),
+                    known: Self::NAMES.join(", "),
+                });
+            }
         };
-        match fault {
-            None => Ok(self),
+        match method.fault() {
+            None => Ok(method),
             Some(reason) => Err(MethodError::Parameter {
-                method: self.name(),
+                method: method.name(),
                 reason,
             }),
         }
     }
 
-    /// As cards write it.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
+    fn fault(&self) -> Option<String> {
         match self {
-            Self::Odometry(_) => Self::NAMES[0],
+            Self::Odometry(parameters) => parameters.fault(),
+            Self::RoomLayout(parameters) => parameters.fault(),
+            Self::VanishingPoint => None,
         }
     }
 
-    /// Canonical name of the only task that it estimates.
+    /// As cards write it; also the canonical name of the only task that it
+    /// estimates.
     #[must_use]
-    pub fn target(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
+        let [odometry, room_layout, vanishing_point] = Self::NAMES;
         match self {
-            Self::Odometry(_) => "odometry",
+            Self::Odometry(_) => odometry,
+            Self::RoomLayout(_) => room_layout,
+            Self::VanishingPoint => vanishing_point,
         }
     }
 
     /// What it reads.
     #[must_use]
     pub fn roles(&self) -> &'static [Role] {
+        const ODOMETRY: &[Role] = &[
+            role("descriptors", true),
+            role("reliability", true),
+            role("keypoint_logits", true),
+            role("depth", false),
+        ];
+        const ROOM_LAYOUT: &[Role] = &[role("depth", true), role("normal", false)];
+        const VANISHING_POINT: &[Role] = &[role("room_layout", true)];
         match self {
-            Self::Odometry(_) => {
-                const ROLES: &[Role] = &[
-                    role("descriptors", true),
-                    role("reliability", true),
-                    role("keypoint_logits", true),
-                    role("depth", false),
-                ];
-                ROLES
-            }
+            Self::Odometry(_) => ODOMETRY,
+            Self::RoomLayout(_) => ROOM_LAYOUT,
+            Self::VanishingPoint => VANISHING_POINT,
         }
     }
 
     /// Shape of its output; f32.
     #[must_use]
     pub fn output_shape(&self) -> Vec<usize> {
-        match self {
-            Self::Odometry(_) => vec![1, ODOMETRY_LENGTH],
-        }
+        let length = match self {
+            Self::Odometry(_) => ODOMETRY_LENGTH,
+            Self::RoomLayout(_) => ROOM_LAYOUT_LENGTH,
+            Self::VanishingPoint => 9,
+        };
+        vec![1, length]
     }
 
     /// Begins anew, for one camera.
@@ -128,9 +143,16 @@ impl Method {
     pub fn start(&self) -> Box<dyn Geometric> {
         match self {
             Self::Odometry(parameters) => Box::new(Odometry::new(*parameters)),
+            Self::RoomLayout(parameters) => Box::new(RoomLayoutReadout::new(*parameters)),
+            Self::VanishingPoint => Box::new(VanishingPointReadout),
         }
     }
 }
+
+/// Of a method without parameters.
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Nothing {}
 
 fn read<T: DeserializeOwned>(
     method: &'static str,

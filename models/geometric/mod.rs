@@ -12,6 +12,7 @@ mod method;
 pub mod odometry;
 mod pnp;
 mod polynomial;
+pub mod room_layout;
 mod scene;
 mod two_view;
 

@@ -37,6 +37,9 @@ pub struct Remarks {
     /// Tracking had been lost since the last estimate: the motion meanwhile is
     /// unknown, and the covariance says so.
     pub after_gap: bool,
+    /// How sure each side of a room is, in percent: ahead, behind, left, right,
+    /// ceiling, floor; 0 where it is not in view.
+    pub face_percent: Option<[u8; 6]>,
 }
 
 /// Why there is no estimate for a frame.

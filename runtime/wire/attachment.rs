@@ -48,6 +48,10 @@ pub struct Attachment {
     /// Tracking had been lost since the output before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub after_gap: bool,
+    /// How sure each side of a room is, in percent: ahead, behind, left, right,
+    /// ceiling, floor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub face_percent: Option<[u8; 6]>,
 }
 
 /// How long each stage took, whole microseconds.
@@ -132,6 +136,7 @@ impl Attachment {
             uncalibrated: output.uncalibrated,
             scale_unknown: output.remarks.scale_unknown,
             after_gap: output.remarks.after_gap,
+            face_percent: output.remarks.face_percent,
         }
     }
 

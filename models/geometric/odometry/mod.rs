@@ -321,6 +321,7 @@ impl Geometric for Odometry {
                 Ok(Remarks {
                     scale_unknown: !metric,
                     after_gap,
+                    face_percent: None,
                 })
             }
             Err(reason) => {

@@ -250,6 +250,23 @@ impl Camera for ImagesCamera {
     }
 }
 
+/// What lies beside an image file of the layout that `NAME.color.*`,
+/// `NAME.depth.png` and `camera-intrinsics.txt` make: the depth of that image,
+/// and its camera's intrinsics; `None` for each that is missing or cannot be
+/// the image's.
+#[must_use]
+pub fn companions(
+    file: &Path,
+    image: &Image,
+    limits: &DecodeLimits,
+) -> (Option<Arc<DepthImage>>, Option<Intrinsics>) {
+    let depth = depth_path(file).and_then(|path| read_depth(&path, image, limits).ok());
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let matrix = IntrinsicsFile::beside(folder).ok().flatten();
+    let intrinsics = matrix.and_then(|file| file.of(image).ok());
+    (depth.map(Arc::new), intrinsics)
+}
+
 /// One file, decoded, with the depth image beside it.
 #[derive(Debug, Clone)]
 struct Picture {

@@ -32,7 +32,7 @@ use crate::time::Timestamp;
 pub use capture_format::Encoding;
 pub use command::{CommandCamera, CommandOptions};
 pub use image_set::ImageSource;
-pub use images::{ImagesCamera, ImagesOptions, Rounds, Stamps};
+pub use images::{ImagesCamera, ImagesOptions, Rounds, Stamps, companions};
 pub use pace::Pace;
 pub use pan::{PanCamera, PanOptions};
 #[cfg(feature = "v4l2")]
