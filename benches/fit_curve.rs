@@ -149,6 +149,16 @@ impl Bench<'_> {
             if let Some(steps) = self.arguments.number("--steps")? {
                 request.effort.steps = steps;
             }
+            if let Some(rate) = self.arguments.text("--rate") {
+                request.effort.rate = rate.parse()?;
+                request.effort.warm_rate = request.effort.rate;
+            }
+            if let Some(dropout) = self.arguments.text("--dropout") {
+                request.effort.dropout = dropout.parse()?;
+            }
+            if let Some(zoom) = self.arguments.text("--zoom") {
+                request.views.zoom = zoom.parse()?;
+            }
             if let Some(views) = self.arguments.number("--views")? {
                 request.views.per_frame = views;
             }

@@ -338,7 +338,9 @@ fn scaled_input(net: &Net, node: NodeId) -> Option<usize> {
 }
 
 /// The weights of a readout that was exported from a net of this structure, as
-/// they are for inputs scaled by `scaling`.
+/// they are for inputs scaled by `scaling`. Where `last` has weights to begin
+/// with, the last layer may be of another shape (other classes), and is then
+/// taken from them.
 ///
 /// # Errors
 /// A weight that is missing or of another shape.
@@ -347,8 +349,9 @@ pub(crate) fn weights_of(
     readout: &str,
     net: &Net,
     scaling: &Scaling,
+    last: Option<&[f32]>,
 ) -> Result<Vec<f32>, FitError> {
-    let mut all = vec![0.0; net.weights];
+    let mut all = last.map_or_else(|| vec![0.0; net.weights], <[f32]>::to_vec);
     for operator in &net.operators {
         let Operator::Convolution {
             from,
@@ -360,7 +363,10 @@ pub(crate) fn weights_of(
         else {
             continue;
         };
-        let mut kernel = stored(network, readout, &weights.name, &weights.shape)?;
+        let mut kernel = match stored(network, readout, &weights.name, &weights.shape) {
+            Err(_) if last.is_some() && weights.name == "output.weight" => continue,
+            stored => stored?,
+        };
         let shape = [weights.shape[0]];
         let input = scaled_input(net, *from);
         let bias_name = match (bias, input) {

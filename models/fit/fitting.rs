@@ -11,6 +11,7 @@ use super::export;
 use super::material::{Entry, Material, Views, Wanted};
 use super::model::Model;
 use super::net::Net;
+use super::objective::Objective;
 use super::representations::{Encoders, Layout};
 use super::ridge;
 use crate::card::{FitKind, HeldOut, ReadoutCard, WarmStart};
@@ -219,6 +220,7 @@ struct Fitter<'a> {
     /// Net and the weights that a warm start begins with.
     net: Net,
     warm: Option<Vec<f32>>,
+    constant_error: f64,
 }
 
 impl<'a> Fitter<'a> {
@@ -238,14 +240,17 @@ impl<'a> Fitter<'a> {
             Some(warm) => Some(warm.weights(layout, &net, &scaling, material)?),
             None => None,
         };
-        Ok(Self {
+        let mut fitter = Self {
             layout,
             material,
             request,
             scaling,
             net,
             warm,
-        })
+            constant_error: 0.0,
+        };
+        fitter.constant_error = fitter.constant_error();
+        Ok(fitter)
     }
 
     /// The block of time that a frame is in.
@@ -264,60 +269,73 @@ impl<'a> Fitter<'a> {
         }
     }
 
-    fn candidates(&self) -> Vec<Candidate> {
-        let descent = match self.warm {
-            Some(_) => vec![Candidate::Convolutional, Candidate::Warm],
-            None => vec![Candidate::Convolutional],
+    /// What is tried, given what was found so far: the closed form first, then
+    /// the weights at hand; first weights only where those are no help, because
+    /// they take as long again.
+    fn next(&self, tried: &[(Candidate, f64)]) -> Option<Candidate> {
+        let error = |wanted: Candidate| {
+            let found = tried.iter().find(|(candidate, _)| *candidate == wanted);
+            found.map(|(_, error)| *error)
         };
-        match self.request.kind {
+        let mut order = match self.request.kind {
             Some(FitKind::Ridge) => vec![Candidate::Ridge],
-            Some(FitKind::Convolutional) => descent,
-            None => [vec![Candidate::Ridge], descent].concat(),
+            Some(FitKind::Convolutional) => vec![Candidate::Warm, Candidate::Convolutional],
+            None => vec![Candidate::Ridge, Candidate::Warm, Candidate::Convolutional],
+        };
+        if self.warm.is_none() {
+            order.retain(|candidate| *candidate != Candidate::Warm);
         }
+        let next = (order.into_iter()).find(|candidate| error(*candidate).is_none())?;
+        let helped = match (error(Candidate::Warm), error(Candidate::Ridge)) {
+            (Some(warm), Some(ridge)) => warm < ridge,
+            (Some(warm), None) => warm < self.constant_error,
+            _ => false,
+        };
+        (next != Candidate::Convolutional || !helped).then_some(next)
     }
 
     fn run(&self, report: &mut dyn FnMut(FitProgress) -> bool) -> Result<FittedReadout, FitError> {
         let entries = &self.material.entries;
-        let kept: Vec<&Entry> = entries
-            .iter()
-            .filter(|e| !self.is_held_out(e.frame))
-            .collect();
-        let held: Vec<Sample<'_>> = (entries.iter())
-            .filter(|entry| entry.plain && self.is_held_out(entry.frame))
-            .map(sample)
-            .collect();
-        let mut tried = Vec::new();
-        let mut best: Option<(Candidate, f64)> = None;
-        for candidate in self.candidates() {
+        let (kept, held) = self.split();
+        let mut tried: Vec<(Candidate, f64)> = Vec::new();
+        while let Some(candidate) = self.next(&tried) {
             let what = candidate.name();
-            let steps = self.request.effort.steps / 3;
+            let steps = (self.request.effort.steps / 3).max(1);
             let (model, _) = self.candidate(candidate, &kept, steps, &mut |done, of, _| {
                 report(FitProgress::Comparing { what, done, of })
             })?;
             let error = model.error(self.layout, &held);
-            tried.push((what, error));
-            if best.is_none_or(|(_, least)| error < least) {
-                best = Some((candidate, error));
-            }
+            tried.push((candidate, error));
         }
+        let finite = tried.iter().copied().filter(|(_, error)| error.is_finite());
+        let best = finite.min_by(|(_, a), (_, b)| a.total_cmp(b));
         let (chosen, error) = best.ok_or(FitError::NotFinite)?;
         let all: Vec<&Entry> = entries.iter().collect();
         let steps = self.request.effort.steps;
         let (model, lambda) = self.candidate(chosen, &all, steps, &mut |done, of, loss| {
             report(FitProgress::Fitting { done, of, loss })
         })?;
-        let objective = &self.material.objective;
+        let measure = self.material.objective.measure().to_owned();
+        let held_out = HeldOut::new(measure, error, self.constant_error, held.len());
+        let names = (tried.into_iter()).map(|(what, error)| (what.name(), error));
+        self.written(model, chosen, lambda, names.collect(), held_out)
+    }
+
+    /// Entries to fit on, and those of the held-out blocks as they are.
+    fn split(&self) -> (Vec<&'a Entry>, Vec<Sample<'a>>) {
+        let entries = &self.material.entries;
+        let kept = (entries.iter()).filter(|entry| !self.is_held_out(entry.frame));
+        let held = (entries.iter()).filter(|entry| self.is_held_out(entry.frame));
+        let held = held.filter(|entry| entry.plain).map(sample);
+        (kept.collect(), held.collect())
+    }
+
+    /// The error of the best constant of the kept entries on the others.
+    fn constant_error(&self) -> f64 {
+        let (kept, held) = self.split();
+        let (objective, grid) = (&self.material.objective, self.material.grid);
         let labels = kept.iter().map(|entry| entry.label.as_slice());
-        let constant = objective.constant(labels, self.material.grid);
-        let constant = objective.constant_error(&constant, &held, self.material.grid);
-        let measure = objective.measure().to_owned();
-        self.written(
-            model,
-            chosen,
-            lambda,
-            tried,
-            HeldOut::new(measure, error, constant, held.len()),
-        )
+        objective.constant_error(&objective.constant(labels, grid), &held, grid)
     }
 
     /// Fits one kind on entries.
@@ -529,7 +547,10 @@ impl WarmReadout {
                 });
             }
         }
-        let mut weights = export::weights_of(&self.network, &self.name, net, scaling)?;
+        let first = net.first_weights(&mut Dice::new(1));
+        let classes = matches!(material.objective, Objective::Classes { .. });
+        let last = classes.then_some(first.as_slice());
+        let mut weights = export::weights_of(&self.network, &self.name, net, scaling, last)?;
         // Written down for another focal length, all logarithms move alike.
         if let (Some(from), Some(to)) = (self.reference_focal_px, material.reference_focal_px) {
             let bias = net.blocks().find(|block| block.name == "output.bias");

@@ -220,18 +220,18 @@ struct How {
 }
 
 impl How {
-    /// The first way is the frame itself, the second its mirror image; the
-    /// others are cut, half of them mirrored, and lit by lot.
+    /// The first way is the frame itself; the others are cut, mirrored or not,
+    /// and lit by lot.
     fn draw(number: usize, views: Views, label: &Label, dice: &mut Dice) -> Self {
         let whole = [0.0, 0.0, 1.0, 1.0];
-        let mirrored = number % 2 == 1;
-        if number < 2 {
+        if number == 0 {
             return Self {
                 part: whole,
-                mirrored,
+                mirrored: false,
                 light: None,
             };
         }
+        let mirrored = dice.below(2) == 1;
         let side = 1.0 - views.zoom * f64::from(dice.unit());
         let rest = 1.0 - side;
         let (x, y) = (f64::from(dice.unit()) * rest, f64::from(dice.unit()) * rest);

@@ -232,7 +232,8 @@ mod whole {
                 .collect(),
         };
         let net = &first.model.net;
-        let weights = crate::fit::export::weights_of(&warm.network, "r", net, &scaling).unwrap();
+        let weights =
+            crate::fit::export::weights_of(&warm.network, "r", net, &scaling, None).unwrap();
         let same = crate::fit::model::Model {
             weights,
             scaling,
