@@ -38,6 +38,22 @@ pub(crate) struct Scaling {
 }
 
 impl Scaling {
+    /// The scale of these numbers, in the order of views and channels, mean and
+    /// one over spread; `None` where they are no scale of this layout.
+    pub(crate) fn from_numbers(layout: &Layout, numbers: &[f32]) -> Option<Self> {
+        let channels: usize = layout.views.iter().map(|view| view.channels).sum();
+        let (pairs, rest) = numbers.as_chunks::<2>();
+        let sound = |[mean, scale]: &[f32; 2]| mean.is_finite() && scale.is_normal();
+        if pairs.len() != channels || !rest.is_empty() || !pairs.iter().all(sound) {
+            return None;
+        }
+        let mut pairs = pairs.iter().copied();
+        let of = |view: &View| pairs.by_ref().take(view.channels).collect();
+        Some(Self {
+            channels: layout.views.iter().map(of).collect(),
+        })
+    }
+
     /// Measured on representations, of which there is at least one.
     pub(crate) fn measure<'a>(
         layout: &Layout,

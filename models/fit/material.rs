@@ -303,7 +303,7 @@ impl Seen<'_> {
 }
 
 /// The label as the objective wants it.
-fn written(label: Label, target: &Task, focal: f32) -> Vec<f32> {
+pub(crate) fn written(label: Label, target: &Task, focal: f32) -> Vec<f32> {
     let mut values = label.values;
     match target.name {
         "depth_zbuffer" => values.iter_mut().for_each(|metres| {

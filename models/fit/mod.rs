@@ -5,7 +5,8 @@
 //! labelled frames, compares a closed form with a small convolutional readout
 //! on blocks of time that are held out, and fits the better one on all;
 //! [`FittedReadout`] is written as plain ONNX with a card. [`Statistics`] are
-//! what the closed form needs to know of any number of frames.
+//! what the closed form needs to know of any number of frames; [`LinearFit`]
+//! fills them frame by frame, while a robot drives.
 
 mod adamw;
 mod convolutional;
@@ -14,6 +15,7 @@ mod error;
 mod export;
 mod fitting;
 mod kernels;
+mod linear;
 mod material;
 mod model;
 mod net;
@@ -27,6 +29,7 @@ pub use error::FitError;
 pub use fitting::{
     Effort, FitProgress, FitRequest, FittedReadout, WarmReadout, fit, spaced_frames,
 };
+pub use linear::LinearFit;
 pub use material::{MAX_BYTES, Views, focal_px};
 pub use representations::{Encoders, Layout, Representation};
 pub use save::{FitNotes, SavedReadout};

@@ -64,12 +64,12 @@ mod whole {
 
     use super::small_card;
     use crate::card::FitKind;
-    use crate::dataset::DataSet;
+    use crate::dataset::{DataSet, Label};
     use crate::engine::NetworkFile;
     use crate::fake::{FakeEngine, FakeNetwork};
     use crate::fit::{
-        Effort, Encoders, FitError, FitNotes, FitProgress, FitRequest, FittedReadout, WarmReadout,
-        fit, spaced_frames,
+        Effort, Encoders, FitError, FitNotes, FitProgress, FitRequest, FittedReadout, LinearFit,
+        WarmReadout, fit, spaced_frames,
     };
     use crate::onnx::{CheckLimits, check};
     use crate::pair::fit_together;
@@ -278,6 +278,43 @@ mod whole {
         std::fs::write(blocked.path().join("readouts"), "a file").unwrap();
         let error = fitted.save(blocked.path(), &notes).unwrap_err();
         assert!(matches!(error, FitError::Write { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_linear_fit_goes_on_frame_by_frame_and_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        write_data(folder.path(), 10);
+        let data = DataSet::open(folder.path()).unwrap();
+        let mut engine = engine();
+        let mut encoders = Encoders::load(&mut engine, &[encoder()]).unwrap();
+        let target = Task::find("depth_zbuffer").unwrap();
+        let examples: Vec<_> = (0..10)
+            .map(|at| data.sequences()[0].read(at).unwrap())
+            .collect();
+        let frames: Vec<_> = (examples.iter())
+            .map(|example| encoders.encode(&example.image).unwrap())
+            .collect();
+        let layout = encoders.layout().clone();
+        let mut linear = LinearFit::new(target, &layout, None, &frames[..4]).unwrap();
+        let mut statistics = linear.statistics().unwrap();
+        let mut errors = Vec::new();
+        for (at, (example, frame)) in examples.iter().zip(&frames).enumerate() {
+            if at == 5 {
+                // The process ends here and begins anew.
+                let (kept, scale) = (statistics.to_bytes(), linear.scale());
+                linear = LinearFit::from_scale(target, &layout, None, &scale).unwrap();
+                statistics = linear.statistics().unwrap().read(&kept).unwrap();
+            }
+            let label = Label::of(target, example).unwrap().unwrap();
+            if at > 0 {
+                let readout = linear.readout(&statistics, 0.1).unwrap();
+                errors.push(linear.error(&readout.predict(frame, Some(30.0)), &label));
+            }
+            linear.add(&mut statistics, frame, &label, Some(30.0), 1.0);
+        }
+        assert_eq!(statistics.frames(), 10);
+        assert!(errors[8] < 0.08 && errors[8] <= errors[0], "{errors:?}");
+        assert!(LinearFit::from_scale(target, &layout, None, &[1.0; 3]).is_err());
     }
 
     #[test]
