@@ -234,20 +234,19 @@ impl Store {
     ///
     /// # Errors
     /// A card that is missing, breaks a rule, or is an encoder's.
-    pub fn with_readout(mut self, path: &Path) -> Result<(Self, ReadoutCard), StoreError> {
+    pub fn with_readout(mut self, path: &Path) -> Result<(Self, Card), StoreError> {
         let path = path.with_extension("toml");
         let text = read_text(&path, MAX_CARD_BYTES)?;
-        match Card::parse(&text, &path.display().to_string())? {
-            Card::Readout(card) => {
-                self.placed.insert(card.name.clone(), path);
-                Ok((self, card))
-            }
-            card => Err(StoreError::WrongCard {
+        let card = Card::parse(&text, &path.display().to_string())?;
+        if let Card::Encoder(_) = card {
+            return Err(StoreError::WrongCard {
                 path: path.display().to_string(),
                 found: format!("{} {}", card.kind(), card.name()),
-                expected: "a readout with a network".to_owned(),
-            }),
+                expected: "a readout".to_owned(),
+            });
         }
+        self.placed.insert(card.name().to_owned(), path);
+        Ok((self, card))
     }
 
     /// Where networks that are fetched go: `concert/models` in the user's data
@@ -287,6 +286,14 @@ impl Store {
         };
         let labels = labels(&path, &card)?;
         Ok(Readout { card, file, labels })
+    }
+
+    /// The card of a readout with or without a network, which is not looked at.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn readout_card(&self, name: &str) -> Result<Card, StoreError> {
+        Ok(self.card(NetworkKind::Readout, name)?.1)
     }
 
     /// What realises the transfer of this name, `TARGET_from_A+B[@VARIANT]`.

@@ -248,6 +248,31 @@ fn a_policy_of_several_targets_keeps_the_names_that_do_not_clash() {
 }
 
 #[test]
+fn odometry_is_measured_against_motion_capture() {
+    let Some(desk) = shared_data("tum_fr2_desk") else {
+        return;
+    };
+    let (code, json, errors) = evaluate(&[
+        "--data",
+        text(&desk),
+        "--readout",
+        "odometry_from_xfeat",
+        "--intrinsics",
+        "520.9,521.0,325.1,249.7,640,480",
+        "--delta",
+        "5",
+    ]);
+    assert_eq!(code, Some(0), "{errors}");
+    println!("{json}");
+    let of = |object: &Value, name: &str| object[name].as_f64().expect("a number");
+    assert!(of(&json, "tracked") > 0.5);
+    // A camera that stands still is wrong by the whole turn and step.
+    let constant = &json["constant"];
+    assert!(of(&json, "rpe_deg_median") < 0.5 * of(constant, "rpe_deg_median"));
+    assert!(of(&json, "direction_deg_median") < 30.0);
+}
+
+#[test]
 fn what_cannot_be_compared_is_refused_with_the_reason() {
     let folder = tempfile::tempdir().expect("a folder");
     let root = folder.path();

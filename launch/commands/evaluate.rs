@@ -32,7 +32,8 @@ const MOST_SURVEYED: usize = 300;
 pub(crate) fn run(args: &Evaluate, global: &Global) -> Result<Report, Failure> {
     let data = open(args).or_refuse()?;
     let frames = selection::selection(&data, &args.frames).or_refuse()?;
-    let subject = subject::subject(args, global)?;
+    let has_depth = data.sequences().iter().any(|sequence| sequence.has_depth());
+    let subject = subject::subject(args, global, has_depth)?;
     let plan = plan_from_store(&subject.policy, &subject.store)
         .or_refuse()?
         .plan;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
-use concert_models::card::{ReadFrom, ReadoutCard};
+use concert_models::card::{Card, ReadFrom};
 use concert_models::store::Store;
 use concert_policies::{Input, Policy};
 use serde_json::{Value, json};
@@ -23,10 +23,15 @@ pub(super) struct Subject {
     pub(super) text: String,
 }
 
-pub(super) fn subject(args: &Evaluate, global: &Global) -> Result<Subject, Failure> {
+/// `has_depth`: whether the data has depth beside its images.
+pub(super) fn subject(
+    args: &Evaluate,
+    global: &Global,
+    has_depth: bool,
+) -> Result<Subject, Failure> {
     match (&args.policy, &args.readout) {
         (Some(policy), _) => of_policy(policy, global),
-        (None, Some(readout)) => of_readout(readout, global),
+        (None, Some(readout)) => of_readout(readout, global, has_depth),
         (None, None) => Err(Failure::refused(anyhow!("say what to evaluate"))),
     }
 }
@@ -43,19 +48,19 @@ fn of_policy(name: &str, global: &Global) -> Result<Subject, Failure> {
     })
 }
 
-fn of_readout(path: &Path, global: &Global) -> Result<Subject, Failure> {
+fn of_readout(path: &Path, global: &Global, has_depth: bool) -> Result<Subject, Failure> {
     let store = Store::new(model_folders(&global.models, &beside(path), None));
     let is_name = path.components().count() == 1 && path.extension().is_none();
     let (store, card) = if is_name && !path.exists() {
-        let card = store.readout(&path.to_string_lossy()).or_refuse()?.card;
+        let card = store.readout_card(&path.to_string_lossy()).or_refuse()?;
         (store, card)
     } else {
         store.with_readout(path).or_refuse()?
     };
-    let policy = policy_of(&card).or_refuse()?;
+    let policy = policy_of(&card, has_depth).or_refuse()?;
     Ok(Subject {
-        json: json!({ "readout": card.name, "readout_sha256": card.origin.sha256 }),
-        text: format!("readout {}", card.name),
+        json: json!({ "readout": card.name(), "readout_sha256": card.origin().sha256 }),
+        text: format!("readout {}", card.name()),
         policy,
         store,
     })
@@ -73,31 +78,45 @@ fn beside(path: &Path) -> Vec<PathBuf> {
     root.map(here).into_iter().collect()
 }
 
-/// A policy of one transfer.
-fn policy_of(card: &ReadoutCard) -> anyhow::Result<Policy> {
+/// A policy of one transfer. What a geometric readout may leave out is left out,
+/// but for the camera's depth where there is some.
+fn policy_of(card: &Card, has_depth: bool) -> anyhow::Result<Policy> {
+    let (target, pins, reads): (_, _, Vec<_>) = match card {
+        Card::Readout(card) => {
+            let reads = card.reads.iter().map(|read| (&read.from, false));
+            (card.target, &card.encoders, reads.collect())
+        }
+        Card::Geometric(card) => {
+            let reads = card.reads.iter().map(|read| (&read.from, read.optional));
+            (card.target, &card.encoders, reads.collect())
+        }
+        card => return Err(anyhow!("{} {} is no readout", card.kind(), card.name())),
+    };
     let mut inputs = Vec::new();
-    for read in &card.reads {
-        match &read.from {
-            ReadFrom::Input(Input::CameraDepth) => inputs.push("camera.depth"),
-            ReadFrom::Input(input) => {
+    for (from, optional) in reads {
+        match from {
+            ReadFrom::Input(Input::CameraDepth) if has_depth || !optional => {
+                inputs.push(Input::CameraDepth.name());
+            }
+            ReadFrom::Input(input) if !optional => {
                 return Err(anyhow!(
                     "readout {} reads the target {}: evaluate a policy that has both",
-                    card.name,
+                    card.name(),
                     input.name()
                 ));
             }
             _ => {}
         }
     }
-    let sources: Vec<&str> = card.sources().collect();
-    let variant = card.variant.as_ref();
-    let variant = variant.map(|variant| format!("readout = {variant:?}\n"));
+    let sources: Vec<&str> = pins.iter().map(|pin| pin.source.as_str()).collect();
+    let variant = card.name().split_once('@');
+    let variant = variant.map(|(_, variant)| format!("readout = {variant:?}\n"));
     let text = format!(
         "name = \"evaluate\"\nsupervision_budget = {}\n[[transfer]]\ntarget = {:?}\nsources = \
          {sources:?}\ninputs = {inputs:?}\n{}",
         sources.len().max(1),
-        card.target.name,
+        target.name,
         variant.unwrap_or_default()
     );
-    Policy::parse(&text, &card.name).context("the readout makes no policy")
+    Policy::parse(&text, card.name()).context("the readout makes no policy")
 }
