@@ -76,7 +76,7 @@ fn a_geometric_card_is_refused_with_place_and_rule() {
         (
             "inlier_px = 2.0",
             "inlier_px = -1.0",
-            "o.toml:37:1: parameters of odometry: inlier_px must be 0.1 to 10",
+            "o.toml:36:1: parameters of odometry: inlier_px must be 0.1 to 10",
         ),
         ("inlier_px", "inlier", "unknown field `inlier`"),
         (

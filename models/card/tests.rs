@@ -163,7 +163,7 @@ fn refusals_name_place_entry_value_and_rule() {
         (
             "kind = \"encoder\"",
             "kind = \"robot\"",
-            "c.toml:1:8: kind is `robot`, but it must be `encoder` or `readout`",
+            "c.toml:1:8: kind is `robot`, but it must be `encoder`, `readout` or `geometric`",
         ),
         (
             "name = \"tiny\"",

@@ -233,3 +233,19 @@ fn the_json_schema_knows_every_key_and_refuses_others() {
         .unwrap();
     assert_eq!(targets.len(), Task::all().len() - 1);
 }
+
+#[test]
+fn a_readout_may_read_its_inputs_alone_and_is_named_after_them() {
+    let text = "name = \"room\"\nsupervision_budget = 1\n\
+                [[transfer]]\ntarget = \"room_layout\"\ninputs = [\"camera.depth\", \"normal\"]\n\
+                [[transfer]]\ntarget = \"normal\"\nsources = [\"a\"]\n";
+    let policy = Policy::parse(text, "room.toml").unwrap();
+    let transfer = policy.transfer(task("room_layout")).unwrap();
+    assert_eq!(transfer.order(), 0);
+    assert_eq!(
+        transfer.readout_name(),
+        "room_layout_from_normal+camera_depth"
+    );
+    assert_eq!(policy.encoders(), ["a"]);
+    assert_eq!(Policy::parse(&policy.to_toml(), "again").unwrap(), policy);
+}
