@@ -95,7 +95,7 @@ pub(super) fn room_lines(output: &Output) -> Vec<String> {
         let seen: Vec<String> = seen
             .map(|(name, percent)| format!("{name} {percent} %"))
             .collect();
-        lines.push(format!("seen: {}", seen.join(", ")));
+        lines.extend(seen.chunks(3).map(|some| some.join(", ")));
     }
     lines
 }
