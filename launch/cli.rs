@@ -176,6 +176,10 @@ pub struct Serve {
     /// A launch file, a policy file, or the name of a shipped policy
     #[arg(value_name = "LAUNCH|POLICY")]
     pub file: String,
+    /// Run this policy, too, where there is time to spare, and compare its
+    /// outputs with those that are served: a shipped name or a file
+    #[arg(long, value_name = "POLICY")]
+    pub shadow: Option<String>,
     /// Where to publish
     #[command(flatten)]
     pub session: Session,

@@ -3,11 +3,13 @@
 //! Everything directly in this folder is plain computation; everything that
 //! touches the world stands in [`io`].
 
+pub mod agreement;
 pub mod bus;
 pub mod camera;
 mod capture;
 pub mod clock;
 pub mod commands;
+pub mod consistency;
 pub mod counts;
 pub mod failures;
 pub mod fake_camera;
@@ -27,6 +29,7 @@ mod publish;
 pub mod rate;
 mod rendezvous;
 pub mod ring;
+pub mod shadow;
 mod shared;
 pub mod snapshot;
 pub mod stats;

@@ -85,6 +85,12 @@ impl FrameMailbox {
         None
     }
 
+    /// Whether a frame of any camera waits now.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        lock(&self.places).waiting.iter().any(Option::is_some)
+    }
+
     /// Makes [`take`](Self::take) return at once, if only with nothing.
     pub fn wake(&self) {
         // Under the lock, so that a `take` about to wait is not missed.

@@ -110,6 +110,19 @@ impl Output {
         }
     }
 
+    /// Becomes a copy of `other`, into the memory that this one has.
+    pub fn copy_from(&mut self, other: &Output) {
+        let mut values = std::mem::take(&mut self.values);
+        values.clone_from(&other.values);
+        let frame_id = Arc::clone(&other.frame_id);
+        *self = Self {
+            origin: Arc::clone(&other.origin),
+            frame_id,
+            values,
+            ..*other
+        };
+    }
+
     /// The camera's intrinsics at the resolution of a dense output of
     /// `width` × `height`.
     #[must_use]

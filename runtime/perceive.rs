@@ -11,6 +11,7 @@ use crate::generation::Generation;
 use crate::mailbox::Taken;
 use crate::output::Output;
 use crate::pipeline::{Audience, Pipeline};
+use crate::shadow::Shadow;
 use crate::shared::Shared;
 use crate::swap::{Exchanged, Offer};
 use crate::time::Timestamp;
@@ -28,10 +29,15 @@ pub(crate) fn perceive(shared: &Shared, pipeline: Pipeline, max_wait: Option<Dur
         pipeline,
         generation: shared.generation(),
         last: vec![None; shared.cameras.len()],
+        shadow: None,
     };
     while !shared.stopping() && shared.frames_left.load(Ordering::Acquire) > 0 {
         if let Some(offer) = shared.exchange.question() {
             perceiver.exchange(offer);
+        }
+        if let Some(shadow) = shared.shadow.question() {
+            let old = std::mem::replace(&mut perceiver.shadow, shadow);
+            shared.shadow.answer(old);
         }
         match shared.mailbox.take(LONGEST_WAIT) {
             Taken::Over => break,
@@ -47,6 +53,7 @@ pub(crate) fn perceive(shared: &Shared, pipeline: Pipeline, max_wait: Option<Dur
         }
     }
     shared.exchange.close();
+    shared.shadow.close();
     shared.tap.close();
     shared.mailbox.close();
     shared.perceive_over.store(true, Ordering::Release);
@@ -58,6 +65,7 @@ struct Perceiver<'a> {
     generation: Arc<Generation>,
     /// Stamp and sequence number of the last frame of each camera.
     last: Vec<Option<(Timestamp, u64)>>,
+    shadow: Option<Box<Shadow>>,
 }
 
 impl Perceiver<'_> {
@@ -77,6 +85,7 @@ impl Perceiver<'_> {
         let mut listeners = Listeners {
             shared,
             generation: &self.generation,
+            shadow: self.shadow.as_deref_mut(),
             camera,
         };
         let report = self.pipeline.step(camera, frame, interval, &mut listeners);
@@ -91,6 +100,10 @@ impl Perceiver<'_> {
         let clock = shared.clock.as_ref();
         let pipeline = &mut self.pipeline;
         shared.tap.offer((camera, name), frame, pipeline, clock);
+        if let Some(shadow) = &mut self.shadow {
+            let spare = shared.spare(clock.monotonic());
+            shadow.run(shared, camera, frame, (interval, spare));
+        }
     }
 
     /// Puts another pipeline in the place of this one; the old one goes back to
@@ -134,6 +147,7 @@ impl Perceiver<'_> {
 struct Listeners<'a> {
     shared: &'a Shared,
     generation: &'a Generation,
+    shadow: Option<&'a mut Shadow>,
     camera: usize,
 }
 
@@ -145,6 +159,9 @@ impl Audience for Listeners<'_> {
 
     fn deliver(&mut self, target: usize, output: &mut Output) {
         let place = self.generation.place(self.camera, target);
+        if let Some(shadow) = &mut self.shadow {
+            shadow.keep_served(self.camera, output);
+        }
         if self.generation.outbox.put(place, output) {
             let record = self.generation.records[place];
             lock(&self.shared.stats).targets[record].superseded += 1;

@@ -182,6 +182,26 @@ impl Pipeline {
         self.lanes.first().map(Lane::networks).unwrap_or_default()
     }
 
+    /// How long one frame may take from its arrival on, from the next step on.
+    pub(crate) fn set_time_limit(&mut self, limit: Option<Duration>) {
+        self.time_limit = limit;
+    }
+
+    /// Runs the networks that were loaded for this pipeline alone once more on
+    /// what their slots hold; how long that took, for one camera.
+    ///
+    /// # Errors
+    /// The first network that fails.
+    pub(crate) fn time_own_networks(&mut self) -> Result<Duration, EngineError> {
+        let patient = self.watch.while_preparing();
+        let began = self.clock.monotonic();
+        match self.lanes.first_mut() {
+            Some(lane) => lane.warm(patient.as_ref())?,
+            None => {}
+        }
+        Ok(self.clock.monotonic().saturating_sub(began))
+    }
+
     /// Takes one frame of `camera` through the plan, most important target
     /// first; every output leaves through `audience` as soon as it exists.
     /// `interval` is the camera's usual time between frames.

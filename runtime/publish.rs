@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::bus::Bus;
 use crate::clock::lock;
+use crate::consistency::Consistency;
 use crate::generation::Generation;
 use crate::output::Output;
 use crate::shared::{FOREIGN_AFTER, Shared};
@@ -49,6 +50,7 @@ struct Publisher<'a> {
     next_status: Duration,
     healths: Vec<Health>,
     bus_fails: bool,
+    consistency: Consistency,
 }
 
 impl<'a> Publisher<'a> {
@@ -64,6 +66,7 @@ impl<'a> Publisher<'a> {
             next_status: Duration::ZERO,
             healths: Vec::new(),
             bus_fails: false,
+            consistency: Consistency::default(),
         }
     }
 
@@ -77,6 +80,7 @@ impl<'a> Publisher<'a> {
                 if self.generation.outbox.take(place, spare) {
                     let result = self.bus.publish(&self.spares[place]);
                     self.note(place, result.is_ok());
+                    self.check(place);
                     self.log(result.err().map(|error| error.to_string()));
                 }
             }
@@ -139,6 +143,14 @@ impl<'a> Publisher<'a> {
         if let Some(last) = target.last_published.replace(now) {
             target.publish_interval =
                 Some(smooth(target.publish_interval, now.saturating_sub(last)));
+        }
+    }
+
+    /// Compares depth and normals of one frame, now and then.
+    fn check(&mut self, place: usize) {
+        let now = self.shared.clock.monotonic();
+        if let Some((camera, median)) = self.consistency.note(&self.spares[place], now) {
+            self.shared.note_consistency(&camera, median);
         }
     }
 

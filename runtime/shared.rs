@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use crate::bus::BusError;
 use crate::clock::{Clock, lock};
+use crate::consistency::ConsistencySnapshot;
 use crate::failures::Trouble;
 use crate::generation::Generation;
 use crate::mailbox::FrameMailbox;
 use crate::observation::Tap;
 use crate::pipeline::Pipeline;
 use crate::rendezvous::Rendezvous;
+use crate::shadow::{Shadow, ShadowStats};
 use crate::snapshot::{CameraSnapshot, EncoderSnapshot, Snapshot, TargetSnapshot};
 use crate::stats::{CameraStats, Stats, TargetStats};
 use crate::status::{Health, Status};
@@ -39,6 +41,11 @@ pub(crate) struct Shared {
     pub(crate) announce: Rendezvous<Arc<Generation>, Result<(), BusError>>,
     /// Where the perceive thread takes another pipeline.
     pub(crate) exchange: Rendezvous<Offer, Exchanged>,
+    /// Where the perceive thread takes another shadow, or none, for its own.
+    pub(crate) shadow: Rendezvous<Option<Box<Shadow>>, Option<Box<Shadow>>>,
+    pub(crate) shadow_stats: Mutex<Option<ShadowStats>>,
+    /// Per camera, how far depth and normals agree.
+    pub(crate) consistency: Mutex<Vec<ConsistencySnapshot>>,
     /// Who gets copies of frames and representations.
     pub(crate) tap: Tap,
     started: Duration,
@@ -67,6 +74,9 @@ impl Shared {
             frames_left: AtomicU64::new(frames.unwrap_or(u64::MAX)),
             announce: Rendezvous::default(),
             exchange: Rendezvous::default(),
+            shadow: Rendezvous::default(),
+            shadow_stats: Mutex::default(),
+            consistency: Mutex::default(),
             tap: Tap::default(),
             started: clock.monotonic(),
             cameras,
@@ -133,6 +143,36 @@ impl Shared {
             encoders: encoders.collect(),
             preprocess: stats.preprocess.summary(),
             targets: targets.collect(),
+            shadow: lock(&self.shadow_stats).as_ref().map(ShadowStats::snapshot),
+            consistency: lock(&self.consistency).clone(),
+        }
+    }
+
+    /// How long until the next frame of any camera is due; `None` where that
+    /// cannot be told.
+    pub(crate) fn spare(&self, now: Duration) -> Option<Duration> {
+        let stats = lock(&self.stats);
+        let cameras = stats.cameras.iter().filter(|camera| !camera.ended);
+        let due = cameras.map(|camera| Some(camera.last_arrival? + camera.interval?));
+        let dues: Option<Vec<Duration>> = due.collect();
+        Some(dues?.into_iter().min()?.saturating_sub(now))
+    }
+
+    /// Counts a check of depth against normals.
+    pub(crate) fn note_consistency(&self, camera: &str, median_deg: f64) {
+        let mut known = lock(&self.consistency);
+        match known.iter_mut().find(|known| known.camera == camera) {
+            Some(known) => {
+                known.checks += 1;
+                known.median_deg = median_deg;
+                known.smooth_deg += (median_deg - known.smooth_deg) / 8.0;
+            }
+            None => known.push(ConsistencySnapshot {
+                camera: camera.to_owned(),
+                checks: 1,
+                median_deg,
+                smooth_deg: median_deg,
+            }),
         }
     }
 

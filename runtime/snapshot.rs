@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
+use crate::consistency::ConsistencySnapshot;
 use crate::counts::{CameraCounts, OutcomeCounts};
+use crate::shadow::ShadowSnapshot;
 use crate::stats::Percentiles;
 use crate::status::Health;
 
@@ -26,6 +28,11 @@ pub struct Snapshot {
     /// One entry per camera and target, most important first; then those of
     /// earlier policies, which ended.
     pub targets: Vec<TargetSnapshot>,
+    /// The shadow policy, if there is one.
+    pub shadow: Option<ShadowSnapshot>,
+    /// Per camera that publishes depth and normals with known intrinsics: how
+    /// far they agree.
+    pub consistency: Vec<ConsistencySnapshot>,
 }
 
 /// One camera.

@@ -3,7 +3,9 @@
 
 use serde::Serialize;
 
+use crate::consistency::ConsistencySnapshot;
 use crate::counts::Outcome;
+use crate::shadow::ShadowSnapshot;
 use crate::snapshot::{CameraSnapshot, Snapshot, TargetSnapshot};
 use crate::time::Timestamp;
 
@@ -56,7 +58,47 @@ impl Status {
         let mut entries = vec![whole(snapshot)];
         entries.extend(snapshot.cameras.iter().map(camera_entry));
         entries.extend(snapshot.targets.iter().map(target_entry));
+        entries.extend(snapshot.shadow.iter().map(shadow_entry));
+        entries.extend(snapshot.consistency.iter().map(consistency_entry));
         Self { stamp, entries }
+    }
+}
+
+fn shadow_entry(shadow: &ShadowSnapshot) -> StatusEntry {
+    let figures = [
+        ("policy", shadow.policy.clone()),
+        ("policy_hash", shadow.policy_hash.clone()),
+        ("runs", shadow.runs.to_string()),
+        ("skipped", shadow.skipped.to_string()),
+        ("step_p99_millis", format!("{:.3}", shadow.step.p99_millis)),
+    ];
+    let mut values: Vec<_> = figures.map(|(name, value)| (name.to_owned(), value)).into();
+    values.extend(shadow.targets.iter().map(|target| {
+        let name = format!("{}/{}", target.key, target.measure.name());
+        (name, format!("{:.4} of {}", target.mean, target.compared))
+    }));
+    StatusEntry {
+        name: "shadow".to_owned(),
+        health: Health::Ok,
+        message: String::new(),
+        values,
+    }
+}
+
+fn consistency_entry(pair: &ConsistencySnapshot) -> StatusEntry {
+    let values = [
+        ("checks", pair.checks.to_string()),
+        ("median_deg", format!("{:.1}", pair.median_deg)),
+        ("smooth_deg", format!("{:.1}", pair.smooth_deg)),
+    ];
+    StatusEntry {
+        name: format!("consistency/{}/depth_zbuffer+normal", pair.camera),
+        health: Health::Ok,
+        message: format!(
+            "normals are {:.1} degrees from those that follow from depth",
+            pair.smooth_deg
+        ),
+        values: values.map(|(name, value)| (name.to_owned(), value)).into(),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::Duration;
 
 use concert_models::EngineError;
@@ -16,6 +16,7 @@ use crate::observation::{ObservationRequest, Observer};
 use crate::pipeline::{Pipeline, Preparer, TakenOver};
 use crate::plan::Plan;
 use crate::rendezvous::Unanswered;
+use crate::shadow::{Shadow, ShadowStats};
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 
@@ -159,14 +160,7 @@ impl Control {
     /// Where anything refuses or fails, with the reason; the old pipeline runs
     /// on then.
     pub fn swap(&self, plan: Plan) -> Result<SwapReport, SwapError> {
-        let mut workplace = match self.workplace.try_lock() {
-            Ok(workplace) => workplace,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return Err(SwapError::Busy),
-        };
-        if self.shared.stopping() || self.shared.perceive_over.load(Ordering::Acquire) {
-            return Err(SwapError::Stopping);
-        }
+        let mut workplace = self.workplace()?;
         let began = self.shared.clock.monotonic();
         let pipeline = workplace.prepare(plan)?;
         let prepared = self.shared.clock.monotonic().saturating_sub(began);
@@ -213,6 +207,82 @@ impl Control {
             report.new_policy, report.old_policy, report.prepared_millis, report.exchange_millis
         );
         Ok(report)
+    }
+
+    /// Prepares `plan` as a shadow, on this thread, and lets it run on the frames
+    /// that leave it time, in place of any earlier shadow; `None` ends that one.
+    /// Its outputs are compared with those that are served (see
+    /// [`Snapshot::shadow`]) and never published. It begins only what is likely
+    /// to end before the next frame is due.
+    ///
+    /// # Errors
+    /// As [`Control::swap`].
+    pub fn shadow(&self, plan: Option<Plan>) -> Result<(), SwapError> {
+        let workplace = self.workplace()?;
+        let (shadow, stats) = match plan {
+            Some(plan) => {
+                let (shadow, stats) = self.prepare_shadow(&workplace, plan)?;
+                (Some(shadow), Some(stats))
+            }
+            None => (None, None),
+        };
+        *lock(&self.shared.shadow_stats) = stats;
+        let wake = || self.shared.mailbox.wake();
+        let exchanged = self.shared.shadow.ask(shadow, TAKE_LIMIT, &wake);
+        let old = exchanged.map_err(|unanswered| {
+            *lock(&self.shared.shadow_stats) = None;
+            unanswered.into_error("perceive")
+        })?;
+        drop(old);
+        Ok(())
+    }
+
+    fn prepare_shadow(
+        &self,
+        workplace: &Workplace,
+        plan: Plan,
+    ) -> Result<(Box<Shadow>, ShadowStats), SwapError> {
+        let mut pipeline = workplace.prepare(plan)?;
+        let own = pipeline.time_own_networks()?;
+        let shared = self.millis_of_shared(&pipeline);
+        let estimate = own * 3 / 2 + Duration::from_secs_f64(shared / 1e3);
+        Ok(Shadow::new(pipeline, estimate))
+    }
+
+    /// 99th percentiles of what a step of `pipeline` shares with the policy that
+    /// serves, in milliseconds: preprocessing and networks.
+    fn millis_of_shared(&self, pipeline: &Pipeline) -> f64 {
+        let networks = pipeline.networks();
+        let is_shared = |name: &str| {
+            let mut networks = networks.iter();
+            networks.any(|(known, shared)| *shared && known == name)
+        };
+        let plan = pipeline.plan();
+        let stats = lock(&self.shared.stats);
+        let mut millis = stats.preprocess.summary().p99_millis * plan.contracts.len() as f64;
+        for stage in plan.encoders.iter().filter(|s| is_shared(&s.file.name)) {
+            let known = stats.encoders.iter().find(|e| e.source == stage.source);
+            millis += known.map_or(0.0, |encoder| encoder.run.summary().p99_millis);
+        }
+        for stage in plan.readouts.iter().filter(|s| is_shared(&s.file.name)) {
+            let mut targets = stats.targets.iter();
+            let known = targets.find(|t| t.origin.hashes.readout.0 == stage.file.name);
+            millis += known.map_or(0.0, |target| target.read.summary().p99_millis);
+        }
+        millis
+    }
+
+    /// The right to prepare something.
+    fn workplace(&self) -> Result<MutexGuard<'_, Workplace>, SwapError> {
+        let workplace = match self.workplace.try_lock() {
+            Ok(workplace) => workplace,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Err(SwapError::Busy),
+        };
+        if self.shared.stopping() || self.shared.perceive_over.load(Ordering::Acquire) {
+            return Err(SwapError::Stopping);
+        }
+        Ok(workplace)
     }
 
     fn announce(&self, generation: &Arc<Generation>) -> Result<(), SwapError> {

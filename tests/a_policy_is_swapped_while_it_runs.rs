@@ -164,6 +164,42 @@ fn a_swap_that_nobody_answers_fails_with_the_place_where_nobody_is() {
     assert!(stderr.contains("nobody answers"), "{stderr}");
 }
 
+#[test]
+fn a_shadow_is_served_beside_and_every_frame_is_accounted_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let keypoints = written(folder.path(), "keypoints.toml", KEYPOINTS);
+    let endpoint = free_endpoint();
+    let serve = |shadow: &str| {
+        run(&[
+            "serve",
+            "first_light",
+            "--shadow",
+            shadow,
+            "--frames",
+            "60",
+            "--json",
+            "--listen",
+            &endpoint,
+            "--prefix",
+            "shadowed/perception",
+        ])
+    };
+    let output = serve(&keypoints);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    let figures: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let figures = &figures["figures"];
+    let shadow = &figures["shadow"];
+    assert_eq!(shadow["policy"], "keypoints");
+    assert_eq!(shadow["targets"][0]["measure"], "same_place");
+    let count = |name: &str| shadow[name].as_u64().unwrap();
+    let processed = figures["cameras"][0]["counts"]["processed"].as_u64();
+    assert!(count("runs") + count("skipped") > 0, "{shadow}");
+    assert!(Some(count("runs") + count("skipped")) <= processed);
+    let output = serve("no_such_policy");
+    assert_eq!(output.status.code(), Some(2));
+}
+
 /// Photographs in turn, about 20 a second.
 struct Photographs {
     frames: Vec<Frame>,
@@ -273,22 +309,28 @@ fn real_networks_are_swapped_twenty_times_and_nothing_is_lost() {
     };
     pass(40);
     let before = bus.take_outputs();
+    let swaps = std::env::var("CONCERT_SWAPS").ok();
+    let swaps = swaps.and_then(|swaps| swaps.parse().ok()).unwrap_or(20);
     let mut resident = Vec::new();
     let mut prepared = Vec::new();
-    for swap in 0..20 {
-        let report = runtime
-            .control()
-            .swap(plans[(swap + 1) % 2].clone())
-            .unwrap();
+    let mut during = Vec::new();
+    for swap in 0..swaps {
+        let (control, plan) = (runtime.control(), plans[(swap + 1) % 2].clone());
+        // As a server does: beside the frames, at low priority.
+        let swapping = thread::spawn_low("swap", move || control.swap(plan)).unwrap();
+        let report = swapping.join().unwrap().unwrap();
         prepared.push((report.prepared_millis, report.exchange_millis));
-        resident.push(resident_mib());
         pass(3);
+        during.extend(bus.take_outputs().into_iter().map(|mut output| {
+            output.values = Vec::new();
+            output
+        }));
+        resident.push(resident_mib());
     }
-    let during = bus.take_outputs();
     end.store(true, Ordering::SeqCst);
     let snapshot = runtime.stop();
     snapshot.check_conservation().unwrap();
-    assert_eq!(snapshot.swaps, 20);
+    assert_eq!(snapshot.swaps, swaps as u64);
     for output in &during {
         let whole = output.origin.hashes.policy == plans[0].policy_hash();
         let reduced = output.origin.hashes.policy == plans[1].policy_hash();
@@ -308,16 +350,15 @@ fn real_networks_are_swapped_twenty_times_and_nothing_is_lost() {
         .iter()
         .map(|(_, exchange)| *exchange)
         .fold(0.0, f64::max);
+    let (early, late) = (resident[swaps / 2 - 1], resident[swaps - 1]);
     println!(
-        "keypoints2d p99 {:.1} ms before, {:.1} ms across 20 swaps; prepared in {:.0} and {:.0} ms \
-         (to the whole and the reduced policy), exchanged in at most {longest:.2} ms; resident \
-         {:.1} MiB after swap 2, {:.1} after swap 20 ({:+.2} MiB a swap)",
+        "keypoints2d p99 {:.1} ms before, {:.1} ms across {swaps} swaps; prepared in {:.0} and \
+         {:.0} ms (to the whole and the reduced policy), exchanged in at most {longest:.2} ms; \
+         resident {early:.1} MiB halfway, {late:.1} at the end ({:+.3} MiB a swap)",
         keypoints(&before),
         keypoints(&during),
-        prepared[19].0,
-        prepared[18].0,
-        resident[1],
-        resident[19],
-        (resident[19] - resident[1]) / 18.0,
+        prepared[swaps - 1].0,
+        prepared[swaps - 2].0,
+        (late - early) / (swaps - swaps / 2) as f64,
     );
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use concert_runtime::io::clock::SystemClock;
 use concert_runtime::io::watchdog::Watchdog;
-use concert_runtime::{Clock, RunSettings, Runtime, Snapshot};
+use concert_runtime::{Clock, Plan, RunSettings, Runtime, Snapshot};
 use serde_json::json;
 
 use super::check::kind::Kind;
@@ -32,12 +32,18 @@ pub(crate) fn demo(args: &Demo, global: &Global) -> Result<Report, Failure> {
         [] => launch.in_apartment(args.seed),
         images => launch.on_images(images, true),
     };
-    run(&launch, &args.session, global, true)
+    run(&launch, &args.session, global, (true, None))
 }
 
 /// Runs a launch file, or a policy with the default launch.
 pub(crate) fn serve(args: &Serve, global: &Global) -> Result<Report, Failure> {
-    run(&launch_of(&args.file)?, &args.session, global, false)
+    let shadow = args.shadow.as_deref();
+    run(
+        &launch_of(&args.file)?,
+        &args.session,
+        global,
+        (false, shadow),
+    )
 }
 
 fn launch_of(file: &str) -> Result<LaunchFile, Failure> {
@@ -60,7 +66,7 @@ fn run(
     launch: &LaunchFile,
     session: &Session,
     global: &Global,
-    everything: bool,
+    (everything, shadow): (bool, Option<&str>),
 ) -> Result<Report, Failure> {
     let stop = Stop::on_signals()?;
     let launch = launch.clone().with(&session.overrides(global));
@@ -71,6 +77,9 @@ fn run(
     let cameras = assemble::cameras(&launch, &clock, &meeting)?;
     let folders = model_folders(&global.models, &launch.models(), choice.path.as_deref());
     let planned = assemble::plan(&choice.policy, folders.clone())?;
+    let shadow = shadow
+        .map(|name| shadow_of(name, &launch, global))
+        .transpose()?;
     let about = About {
         keys: assemble::keys(&launch, &planned.plan),
         toml: assemble::policy_text(choice.policy.name(), choice.path.as_deref()),
@@ -121,6 +130,9 @@ fn run(
         standing,
     };
     let _control = meeting.control(&launch, swapper)?;
+    if let Some(plan) = shadow {
+        runtime.control().shadow(Some(plan))?;
+    }
     watch_runtime(&runtime, &newest, clock.as_ref(), &stop, screen(global));
     let snapshot = runtime.stop();
     let placements: Vec<_> = placements
@@ -139,9 +151,10 @@ fn run(
             "published": where_to, "figures": snapshot, "outputs": rows,
         }),
         format!(
-            "{}\n{}",
+            "{}\n{}{}",
             cameras_text(&snapshot),
-            table(&rows, 160, false).join("\n")
+            table(&rows, 160, false).join("\n"),
+            beside_text(&snapshot)
         ),
     );
     if let Err(law) = snapshot.check_conservation() {
@@ -149,6 +162,13 @@ fn run(
         report.exit = Exit::Failed;
     }
     Ok(report)
+}
+
+/// The plan of a policy that runs in the shadow.
+fn shadow_of(name: &str, launch: &LaunchFile, global: &Global) -> Result<Plan, Failure> {
+    let choice = PolicyChoice::of(name, Path::new(name)).or_refuse()?;
+    let folders = model_folders(&global.models, &launch.models(), choice.path.as_deref());
+    Ok(assemble::plan(&choice.policy, folders)?.plan)
 }
 
 /// Whether every image is to be seen, however long it takes.
@@ -175,4 +195,31 @@ fn cameras_text(snapshot: &Snapshot) -> String {
         )
     });
     each.collect::<Vec<_>>().join("\n")
+}
+
+/// What the shadow and the comparison of outputs among themselves came to.
+fn beside_text(snapshot: &Snapshot) -> String {
+    let mut lines = Vec::new();
+    if let Some(shadow) = &snapshot.shadow {
+        lines.push(format!(
+            "shadow {}: ran on {} frames, {} left it no time, step p99 {:.1} ms",
+            shadow.policy, shadow.runs, shadow.skipped, shadow.step.p99_millis
+        ));
+        lines.extend(shadow.targets.iter().map(|target| {
+            format!(
+                "  {}: {} {:.4} over {} frames",
+                target.key,
+                target.measure.name(),
+                target.mean,
+                target.compared
+            )
+        }));
+    }
+    lines.extend(snapshot.consistency.iter().map(|pair| {
+        format!(
+            "{}: normals are {:.1} degrees (median) from those that follow from depth",
+            pair.camera, pair.smooth_deg
+        )
+    }));
+    lines.iter().map(|line| format!("\n{line}")).collect()
 }

@@ -161,6 +161,7 @@ struct CloseOnExit(Arc<Shared>);
 impl Drop for CloseOnExit {
     fn drop(&mut self) {
         self.0.exchange.close();
+        self.0.shadow.close();
         self.0.tap.close();
         self.0.mailbox.close();
         self.0.perceive_over.store(true, Ordering::Release);

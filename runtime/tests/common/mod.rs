@@ -5,6 +5,8 @@
     reason = "each test file uses its own part"
 )]
 
+pub mod stage;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
