@@ -195,9 +195,8 @@ impl Pipeline {
     pub(crate) fn time_own_networks(&mut self) -> Result<Duration, EngineError> {
         let patient = self.watch.while_preparing();
         let began = self.clock.monotonic();
-        match self.lanes.first_mut() {
-            Some(lane) => lane.warm(patient.as_ref())?,
-            None => {}
+        if let Some(lane) = self.lanes.first_mut() {
+            lane.warm(patient.as_ref())?;
         }
         Ok(self.clock.monotonic().saturating_sub(began))
     }
