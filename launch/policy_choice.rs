@@ -73,7 +73,7 @@ mod tests {
         let error = PolicyChoice::of("last_light", Path::new("last_light")).expect_err("a refusal");
         assert_eq!(
             error.to_string(),
-            "there is no file last_light, and no policy of that name ships: there are first_light"
+            "there is no file last_light, and no policy of that name ships: there are apartment, first_light, home"
         );
     }
 }

@@ -25,7 +25,11 @@ pub const MAX_SUPERVISION_BUDGET: usize = 1000;
 pub const MAX_RATE_HZ: f64 = 1000.0;
 
 /// Policies that ship with Concert: name and text.
-const SHIPPED: &[(&str, &str)] = &[("first_light", include_str!("shipped/first_light.toml"))];
+const SHIPPED: &[(&str, &str)] = &[
+    ("apartment", include_str!("shipped/apartment.toml")),
+    ("first_light", include_str!("shipped/first_light.toml")),
+    ("home", include_str!("shipped/home.toml")),
+];
 
 /// A checked policy: the transfers of a robot, most important first, under a
 /// supervision budget and a max order.
