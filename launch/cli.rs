@@ -146,7 +146,7 @@ Examples:
   concert demo --image ~/kitchen.jpg  what the policy makes of your kitchen")]
 pub struct Demo {
     /// A policy to run instead: a shipped name or a file
-    #[arg(long, default_value = "first_light", value_name = "POLICY")]
+    #[arg(long, default_value = "apartment", value_name = "POLICY")]
     pub policy: String,
     /// The home to tour: the same seed is the same home
     #[arg(long, value_name = "S", default_value_t = DEFAULT_SEED)]
