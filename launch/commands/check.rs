@@ -94,10 +94,13 @@ fn of_policy(choice: &PolicyChoice, launch_models: &[PathBuf], global: &Global) 
         let rate = transfer
             .rate_hz()
             .map_or("every frame".to_owned(), |hz| format!("at most {hz}/s"));
-        let mut from = transfer.sources().join(" + ");
-        for input in transfer.inputs() {
-            let _ = write!(from, ", {}", input.name());
-        }
+        let sources = Some(transfer.sources().join(" + ")).filter(|text| !text.is_empty());
+        let inputs = transfer
+            .inputs()
+            .iter()
+            .map(|input| input.name().to_owned());
+        let from = sources.into_iter().chain(inputs).collect::<Vec<_>>();
+        let from = from.join(", ");
         let (target, message) = (transfer.target(), transfer.target().message_type());
         let _ = writeln!(
             text,

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use concert_models::card::{Card, MAX_CARD_BYTES};
 use concert_policies::Policy;
 use serde::Serialize;
 
@@ -16,6 +17,8 @@ pub(crate) struct ModelFile {
     path: Option<PathBuf>,
     card: bool,
     network: bool,
+    /// Its card says that it is computed by geometry, without a network.
+    geometric: bool,
 }
 
 impl ModelFile {
@@ -34,6 +37,7 @@ impl ModelFile {
         match first {
             Some((card, network, path)) => Self {
                 name,
+                geometric: card && !network && is_geometric(&path),
                 path: Some(path),
                 card,
                 network,
@@ -43,6 +47,7 @@ impl ModelFile {
                 path: None,
                 card: false,
                 network: false,
+                geometric: false,
             },
         }
     }
@@ -52,9 +57,9 @@ impl ModelFile {
         &self.name
     }
 
-    /// Whether card and network are there.
+    /// Whether card and network are there; a geometric readout needs none.
     pub(crate) fn is_ready(&self) -> bool {
-        self.card && self.network
+        self.card && (self.network || self.geometric)
     }
 }
 
@@ -65,6 +70,9 @@ impl fmt::Display for ModelFile {
         };
         match (self.card, self.network) {
             (true, true) => write!(f, "found    {}.onnx", path.display()),
+            (true, false) if self.geometric => {
+                write!(f, "found    {}.toml, geometry", path.display())
+            }
             (true, false) => {
                 let name = self.name.rsplit('/').next().unwrap_or_default();
                 write!(
@@ -80,6 +88,16 @@ impl fmt::Display for ModelFile {
             ),
         }
     }
+}
+
+fn is_geometric(path: &Path) -> bool {
+    let mut path = path.as_os_str().to_owned();
+    path.push(".toml");
+    let path = Path::new(&path);
+    let small = std::fs::metadata(path).is_ok_and(|file| file.len() <= MAX_CARD_BYTES as u64);
+    let text = small.then(|| std::fs::read_to_string(path).ok()).flatten();
+    let card = text.and_then(|text| Card::parse(&text, &path.display().to_string()).ok());
+    matches!(card, Some(Card::Geometric(_)))
 }
 
 /// The networks that a policy needs, encoders first.
@@ -120,5 +138,16 @@ mod tests {
         );
         assert_eq!(texts[2], "missing  readouts/keypoints2d_from_xfeat");
         assert_eq!(files.len(), 5);
+    }
+
+    #[test]
+    fn a_geometric_readout_is_not_said_to_miss_its_network() {
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+        for name in ["home", "apartment"] {
+            let policy = Policy::shipped(name).expect("a policy");
+            for file in model_files(&policy, std::slice::from_ref(&shipped)) {
+                assert!(file.is_ready(), "{file}");
+            }
+        }
     }
 }
