@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use concert_runtime::{Clock, LaneName, Pipeline, Plan, Watch};
 
-pub(crate) use cameras::{cameras, home, read_bounded};
+#[cfg(feature = "zenoh")]
+pub(crate) use cameras::home;
+pub(crate) use cameras::{cameras, read_bounded};
 pub(crate) use control::Swapper;
 pub(crate) use engine::EngineChoice;
 #[cfg(not(feature = "zenoh"))]

@@ -219,6 +219,7 @@ fn open_at_once(
 }
 
 /// The home of a seed; shows on a terminal what takes time.
+#[cfg(feature = "zenoh")]
 pub(crate) fn home(
     seed: u64,
     randomisation: &Randomisation,
