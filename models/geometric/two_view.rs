@@ -136,7 +136,10 @@ impl Scored {
     fn offer(&mut self, matches: &[Match], essential: &Matrix3<f64>, tolerance: f64) -> bool {
         let limit = tolerance * tolerance;
         let (mut score, mut inliers) = (0.0, 0);
-        for one in matches {
+        for (done, one) in matches.iter().enumerate() {
+            if score + ((matches.len() - done) as f64) <= self.score {
+                return false;
+            }
             let squared = sampson_squared(essential, one);
             if squared < limit {
                 score += 1.0 - squared / limit;

@@ -58,7 +58,7 @@ impl Default for OdometryParameters {
             least_similarity: 0.82,
             inlier_px: 1.5,
             least_inliers: 15,
-            keyframe_overlap: 0.5,
+            keyframe_overlap: 0.7,
             restart_after: 3,
             depth_error: 0.02,
         }

@@ -15,6 +15,8 @@ use crate::geometric::two_view::{triangulate, two_view};
 
 /// Least points of known depth for a motion from them.
 const LEAST_KNOWN: usize = 20;
+/// Least way, in units of the median distance, that depths are learnt from.
+const LEAST_PARALLAX: f64 = 0.04;
 /// Share of the matches that must agree where depths are known, and where the
 /// only rule is that rays meet, which chance fulfils more easily.
 const LEAST_SHARE: (usize, usize) = (20, 30);
@@ -188,6 +190,12 @@ impl Tracker {
     }
 
     fn learn(&mut self, then: &mut Snapshot, found: &Refined, tolerance: f64) {
+        // With little parallax the direction may be wrong altogether: what was
+        // learnt of it would confirm it for ever.
+        let parallax = found.now_from_then.translation.vector.norm();
+        if !then.is_metric && parallax < LEAST_PARALLAX {
+            return;
+        }
         // Where the camera is not known, parallax tells less.
         let step = found.covariance.fixed_view::<3, 3>(3, 3).trace() / 3.0;
         let pairs = self.pairs.iter().zip(&mut self.sights).zip(&self.fitting);
