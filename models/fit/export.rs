@@ -229,6 +229,7 @@ impl Writer<'_> {
         }
         let last = match model.decoding {
             Decoding::Exponential => self.metres(&last, reference_focal_px),
+            Decoding::Scores => last,
             Decoding::Sigmoid => self.node("Sigmoid", &[&last], &[]),
             Decoding::Clip => self.clip(&last, 0.0, 1.0),
             Decoding::Scaled(scale) => {

@@ -20,6 +20,13 @@ use crate::onnx::Checked;
 
 /// Blocks of time; each is held out once where that is cheap.
 const BLOCKS: usize = 5;
+/// How far to go from the weights at hand to those fitted on a few frames. In
+/// between, what was known of other rooms is kept (Wortsman et al., "Robust
+/// fine-tuning of zero-shot models", CVPR 2022).
+const SHARES: [f32; 5] = [0.0, 0.25, 0.5, 0.75, 1.0];
+/// Error that is paid, as a share of the least, for staying nearer to the
+/// weights at hand: held-out blocks show the same rooms, a robot sees others.
+const PAID: f64 = 1.04;
 /// Blocks that are held out when networks are compared.
 const HELD_OUT: [usize; 2] = [1, 3];
 
@@ -298,13 +305,21 @@ impl<'a> Fitter<'a> {
         let entries = &self.material.entries;
         let (kept, held) = self.split();
         let mut tried: Vec<(Candidate, f64)> = Vec::new();
+        let mut share = 1.0;
         while let Some(candidate) = self.next(&tried) {
             let what = candidate.name();
             let steps = (self.request.effort.steps / 3).max(1);
             let (model, _) = self.candidate(candidate, &kept, steps, &mut |done, of, _| {
                 report(FitProgress::Comparing { what, done, of })
             })?;
-            let error = model.error(self.layout, &held);
+            let error = match candidate {
+                Candidate::Warm => {
+                    let (chosen, error) = self.share(&model, &held);
+                    share = chosen;
+                    error
+                }
+                _ => model.error(self.layout, &held),
+            };
             tried.push((candidate, error));
         }
         let finite = tried.iter().copied().filter(|(_, error)| error.is_finite());
@@ -312,13 +327,38 @@ impl<'a> Fitter<'a> {
         let (chosen, error) = best.ok_or(FitError::NotFinite)?;
         let all: Vec<&Entry> = entries.iter().collect();
         let steps = self.request.effort.steps;
-        let (model, lambda) = self.candidate(chosen, &all, steps, &mut |done, of, loss| {
+        let (mut model, lambda) = self.candidate(chosen, &all, steps, &mut |done, of, loss| {
             report(FitProgress::Fitting { done, of, loss })
         })?;
+        if chosen == Candidate::Warm {
+            model = self.between(&model, share);
+        }
         let measure = self.material.objective.measure().to_owned();
         let held_out = HeldOut::new(measure, error, self.constant_error, held.len());
         let names = (tried.into_iter()).map(|(what, error)| (what.name(), error));
         self.written(model, chosen, lambda, names.collect(), held_out)
+    }
+
+    /// How far to go from the weights at hand to the model's, and the error
+    /// there on held-out frames.
+    fn share(&self, model: &Model, held: &[Sample<'_>]) -> (f32, f64) {
+        let error = |share: &f32| self.between(model, *share).error(self.layout, held);
+        let errors: Vec<f64> = SHARES.iter().map(error).collect();
+        let least = errors.iter().copied().fold(f64::INFINITY, f64::min);
+        let near = |error: &f64| *error <= PAID * least;
+        let at = errors.iter().position(near).unwrap_or(SHARES.len() - 1);
+        (SHARES[at], errors[at])
+    }
+
+    /// The model between the weights at hand and its own.
+    fn between(&self, model: &Model, share: f32) -> Model {
+        let mut between = model.clone();
+        if let Some(warm) = &self.warm {
+            for (weight, warm) in between.weights.iter_mut().zip(warm) {
+                *weight = warm + share * (*weight - warm);
+            }
+        }
+        between
     }
 
     /// Entries to fit on, and those of the held-out blocks as they are.
@@ -439,7 +479,7 @@ impl<'a> Fitter<'a> {
             weights: weights.ok_or(FitError::Stopped)?,
             scaling: self.scaling.clone(),
             objective,
-            decoding: objective.decoding(),
+            decoding: objective.decoding(self.material.grid),
         })
     }
 

@@ -47,6 +47,9 @@ pub(crate) enum Decoding {
     Expanded(f32),
     /// Probabilities over the channels; of the number times this.
     Softmax(f32),
+    /// As it is: of a map of classes, only the greatest score of a cell counts,
+    /// and probabilities would cost more than the rest of the readout.
+    Scores,
 }
 
 /// Logarithms of metres between which depth is held: 5 cm and 100 m.
@@ -70,6 +73,7 @@ impl Decoding {
                 let metres = x.clamp(LOG_METRES.0, LOG_METRES.1).exp() * focal;
                 metres.clamp(METRES.0, METRES.1)
             }),
+            Decoding::Scores => output.to_vec(),
             Decoding::Sigmoid => each(&sigmoid),
             Decoding::Clip => each(&|x| x.clamp(0.0, 1.0)),
             Decoding::Scaled(scale) => each(&|x| x.clamp(-COMPRESSED, COMPRESSED) * scale),
@@ -134,8 +138,9 @@ impl Objective {
     }
 
     /// How a net fitted to this by descent is decoded.
-    pub(crate) fn decoding(&self) -> Decoding {
+    pub(crate) fn decoding(&self, grid: Grid) -> Decoding {
         match *self {
+            Objective::Classes { .. } if grid.cells() > 1 => Decoding::Scores,
             Objective::LogDepth => Decoding::Exponential,
             Objective::Normal => Decoding::Unit3,
             Objective::Edge { .. } | Objective::Unit => Decoding::Sigmoid,
@@ -145,8 +150,9 @@ impl Objective {
     }
 
     /// How a linear readout, fitted to the labels as they are, is decoded.
-    pub(crate) fn linear_decoding(&self) -> Decoding {
+    pub(crate) fn linear_decoding(&self, grid: Grid) -> Decoding {
         match *self {
+            Objective::Classes { .. } if grid.cells() > 1 => Decoding::Scores,
             Objective::LogDepth => Decoding::Exponential,
             Objective::Normal => Decoding::Unit3,
             Objective::Edge { .. } | Objective::Unit => Decoding::Clip,

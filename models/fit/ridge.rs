@@ -113,7 +113,7 @@ pub(crate) fn model(
         weights,
         scaling: scaling.clone(),
         objective,
-        decoding: objective.linear_decoding(),
+        decoding: objective.linear_decoding(grid),
     })
 }
 
