@@ -439,20 +439,25 @@ fn touring(
     spacing: f32,
     shutter: f32,
 ) -> impl Iterator<Item = Vec<Pose>> + use<> {
+    /// Headings averaged on either side, and m between them.
+    const AROUND: i32 = 6;
+    const APART: f32 = 0.07;
     let tour = Tour::plan(home);
     let (height, tilt) = options.randomisation.mount(home.seed());
     let at = move |distance: f32| {
         // The heading is averaged, so that the camera turns smoothly.
-        let mean: glam::Vec2 = (-6..=6)
-            .map(|i| glam::Vec2::from_angle(tour.place(distance + i as f32 * 0.07).1))
+        let mean: glam::Vec2 = (-AROUND..=AROUND)
+            .map(|i| glam::Vec2::from_angle(tour.place(distance + i as f32 * APART).1))
             .sum();
         let pan = 0.45 * (distance * 0.9).sin();
         let eye = tour.place(distance).0.extend(height);
         Pose::looking(eye, mean.to_angle() + pan, tilt)
     };
     let count = if shutter > 0.0 { BLUR_POSES } else { 1 };
+    // Nothing before the tour's own start is looked at.
+    let start = shutter * spacing + AROUND as f32 * APART;
     (0u64..).map(move |frame| {
-        let end = frame as f32 * spacing;
+        let end = start + frame as f32 * spacing;
         (0..count)
             .map(|i| at(end - shutter * spacing * (count - 1 - i) as f32 / count as f32))
             .collect()

@@ -193,3 +193,19 @@ fn empty_and_absurd_data_sets_are_refused() {
     }));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn the_first_frame_of_a_tour_was_blurred_with_poses_from_elsewhere() {
+    let (spacing, shutter) = (0.2, 0.5);
+    for seed in 1..5 {
+        let home = Home::generate(seed, &Randomisation::default(), LightQuality::Flat).unwrap();
+        let options = DataSetOptions::new("unused", seed..seed + 1, 1);
+        for poses in touring(&options, &home, spacing, shutter).take(3) {
+            let last = poses.last().unwrap().translation;
+            for pose in &poses {
+                let moved = (pose.translation - last).length();
+                assert!(moved <= spacing * shutter * 1.01, "seed {seed}: {moved} m");
+            }
+        }
+    }
+}
