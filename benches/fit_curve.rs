@@ -12,14 +12,15 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
-use concert_models::card::{Card, FitKind};
+use concert_models::Affine2;
+use concert_models::card::FitKind;
 use concert_models::dataset::{DataSet, Label};
-use concert_models::digest::sha256_hex;
-use concert_models::fit::{Encoders, FitRequest, WarmReadout, fit, focal_px, spaced_frames};
-use concert_models::onnx::{Attr, CheckLimits, GraphBuilder, check};
+use concert_models::fit::{
+    Encoders, FitRequest, WarmReadout, fit, focal_px, pixels, spaced_frames, untrained,
+};
+use concert_models::onnx::{CheckLimits, check};
 use concert_models::quality::{ConstantFit, Filter, Measures, Quality, class_numbers, sampled};
 use concert_models::store::{Encoder, Store};
-use concert_models::{Affine2, NetworkFile};
 use concert_policies::{OutputKind, Task};
 use concert_runtime::Clock;
 use concert_runtime::io::clock::SystemClock;
@@ -100,12 +101,11 @@ fn main() -> Result<()> {
     };
     bench.curve(sources, &mut engine, &encoders, warm.as_ref())?;
     if arguments.has("--baselines") {
-        for encoder in &encoders {
-            let untrained = [untrained(encoder)?];
-            bench.curve("untrained", &mut engine, &untrained, None)?;
+        let baselines = [untrained(&encoders[0], 1)?, pixels(&encoders[0])?];
+        for baseline in baselines {
+            let name = baseline.card.name.clone();
+            bench.curve(&name, &mut engine, &[baseline], None)?;
         }
-        let pixels = [pixels(&encoders[0])?];
-        bench.curve("pixels", &mut engine, &pixels, None)?;
     }
     Ok(())
 }
@@ -259,98 +259,4 @@ fn shown(measures: &Measures) -> String {
         Some(format!("{name} {value:.4}"))
     });
     shown.collect::<Vec<_>>().join(" ")
-}
-
-/// The same encoder with weights drawn by lot, each tensor of the same spread.
-fn untrained(encoder: &Encoder) -> Result<Encoder> {
-    use concert_models::onnx::proto::TensorProto;
-    let mut model = check(&encoder.file.bytes, &CheckLimits::default())?.into_model();
-    let mut state = 1u64;
-    let mut draw = || {
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        f64::from((state >> 33) as u32) / f64::from(1u32 << 31) - 0.5
-    };
-    let mut shuffle = |tensor: &mut TensorProto| {
-        let floats = tensor.data_type == Some(1) && tensor.dims.len() >= 2;
-        let Some(raw) = tensor.raw_data.as_mut().filter(|_| floats) else {
-            return;
-        };
-        // He's uniform: variance 2 over the terms of one sum.
-        let terms: i64 = tensor.dims[1..].iter().product();
-        let most = (24.0 / terms.max(1) as f64).sqrt();
-        for word in raw.as_chunks_mut::<4>().0 {
-            *word = ((draw() * most) as f32).to_le_bytes();
-        }
-    };
-    if let Some(graph) = model.graph.as_mut() {
-        graph.initializer.iter_mut().for_each(&mut shuffle);
-    }
-    let bytes = concert_models::onnx::build::bytes_of(&model);
-    renamed(encoder, "untrained", bytes)
-}
-
-/// An "encoder" that gives the pixels themselves: 4×4 of them per cell at
-/// stride 4, and the same of the image shrunk to strides 8, 16 and 32.
-fn pixels(encoder: &Encoder) -> Result<Encoder> {
-    let (width, height) = (encoder.card.input.width(), encoder.card.input.height());
-    let tensor = encoder.card.input.tensor().to_owned();
-    let mut graph = GraphBuilder::new("pixels").input(&tensor, &[1, 3, height, width]);
-    let mut levels = Vec::new();
-    let mut card = encoder.card.clone();
-    for stride in [4usize, 8, 16, 32] {
-        let name = format!("stride{stride}");
-        let shrink = stride / 4;
-        let from = match shrink {
-            1 => tensor.clone(),
-            _ => {
-                let small = format!("small{stride}");
-                let side = Attr::Ints(vec![shrink as i64; 2]);
-                let attributes = [("kernel_shape", side.clone()), ("strides", side)];
-                graph = graph.node("AveragePool", &[&tensor], &[&small], &attributes);
-                small
-            }
-        };
-        let block = [("blocksize", Attr::Int(4))];
-        let shape = vec![1, 48, height / stride, width / stride];
-        graph = graph
-            .node("SpaceToDepth", &[&from], &[&name], &block)
-            .output(&name, &shape);
-        levels.push((name, shape, stride));
-    }
-    let like = card.levels[0].clone();
-    card.levels = (levels.into_iter())
-        .map(|(name, shape, stride)| {
-            let mut level = like.clone();
-            level.tensor = name.clone();
-            level.name = name;
-            level.shape = shape;
-            level.stride = Some(stride);
-            level
-        })
-        .collect();
-    let changed = {
-        let mut encoder = encoder.clone();
-        encoder.card = card;
-        encoder
-    };
-    renamed(&changed, "pixels", graph.build_bytes())
-}
-
-fn renamed(encoder: &Encoder, name: &str, bytes: Vec<u8>) -> Result<Encoder> {
-    let mut encoder = encoder.clone();
-    let sha256 = sha256_hex(&bytes);
-    encoder.card.name = name.to_owned();
-    encoder.card.origin.sha256.clone_from(&sha256);
-    encoder.card.origin.size_bytes = bytes.len();
-    encoder.card.pull = None;
-    Card::parse(&encoder.card.to_toml(), name)?;
-    encoder.file = NetworkFile {
-        name: name.to_owned(),
-        path: PathBuf::from(name),
-        sha256,
-        bytes: bytes.into(),
-    };
-    Ok(encoder)
 }

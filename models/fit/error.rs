@@ -150,6 +150,14 @@ pub enum FitError {
         /// What it has.
         found: String,
     },
+    /// An encoder that cannot be held against itself.
+    #[error("{baseline} cannot be made: {reason}")]
+    Baseline {
+        /// `random` or `pixels`.
+        baseline: &'static str,
+        /// Which rule is broken.
+        reason: String,
+    },
     /// What was written is not what was fitted.
     #[error("the exported readout is refused: {0}")]
     Export(String),

@@ -9,6 +9,7 @@
 //! fills them frame by frame, while a robot drives.
 
 mod adamw;
+mod baselines;
 mod convolutional;
 mod dice;
 mod error;
@@ -25,6 +26,7 @@ mod ridge;
 mod save;
 mod statistics;
 
+pub use baselines::{PIXELS, RANDOM, pixels, untrained};
 pub use error::FitError;
 pub use fitting::{
     Effort, FitProgress, FitRequest, FittedReadout, WarmReadout, fit, spaced_frames,
