@@ -57,10 +57,10 @@ pub struct Fit {
     /// Begin with first weights, also where a readout is at hand
     #[arg(long)]
     pub from_scratch: bool,
-    /// Steps of the convolutional readout
+    /// Steps of the convolutional readout [default: 800]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub steps: Option<u32>,
-    /// Ways in which each frame is shown: itself, mirrored, cut and lit anew
+    /// Ways in which each frame is shown: itself, mirrored, cut and lit anew [default: 6]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub views: Option<u32>,
     /// The seed of whatever is drawn by lot

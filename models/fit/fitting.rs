@@ -69,7 +69,7 @@ pub struct Effort {
 impl Default for Effort {
     fn default() -> Self {
         Self {
-            steps: 400,
+            steps: 800,
             batch: 8,
             rate: 2e-3,
             warm_rate: 1e-3,
@@ -185,11 +185,19 @@ pub fn fit(
     request: &FitRequest<'_>,
     report: &mut dyn FnMut(FitProgress) -> bool,
 ) -> Result<FittedReadout, FitError> {
+    // The closed form looks at frames as they are: views would only take time.
+    let views = match request.kind {
+        Some(FitKind::Ridge) => Views {
+            per_frame: 1,
+            ..request.views
+        },
+        _ => request.views,
+    };
     let wanted = Wanted {
         target: request.target,
         data: request.data,
         frames: request.frames,
-        views: request.views,
+        views,
         seed: u64::from(request.seed),
     };
     let of = request.frames.len();

@@ -21,6 +21,7 @@ mod material;
 mod model;
 mod net;
 mod objective;
+mod product;
 mod representations;
 mod ridge;
 mod save;
