@@ -30,7 +30,7 @@ mod statistics;
 pub use baselines::{PIXELS, RANDOM, pixels, untrained};
 pub use error::FitError;
 pub use fitting::{
-    Effort, FitProgress, FitRequest, FittedReadout, WarmReadout, fit, spaced_frames,
+    Effort, FitProgress, FitRequest, FittedReadout, Trial, WarmReadout, fit, spaced_frames, trial,
 };
 pub use linear::LinearFit;
 pub use material::{MAX_BYTES, Views, focal_px};
