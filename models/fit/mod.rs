@@ -10,6 +10,7 @@
 
 mod adamw;
 mod baselines;
+mod cached;
 mod convolutional;
 mod dice;
 mod error;
@@ -27,6 +28,7 @@ mod save;
 mod statistics;
 
 pub use baselines::{PIXELS, RANDOM, pixels, untrained};
+pub use cached::{CachedFrame, check_target, fit_cached};
 pub use error::FitError;
 pub use fitting::{
     Effort, FitProgress, FitRequest, FittedReadout, WarmReadout, fit, spaced_frames,
@@ -38,4 +40,4 @@ pub use save::{FitNotes, SavedReadout};
 pub use statistics::{MAX_TERMS, Statistics};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
