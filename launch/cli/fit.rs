@@ -24,6 +24,11 @@ the best, and fits it again on all frames.
 Depth depends on the focal length: it is learnt for a reference, and the readout
 asks the camera for its own. Give the camera's intrinsics where you serve it.
 
+--gain fits the same small network twice more, from the pixels themselves and to
+the first encoder with weights drawn by lot, on the same frames: the share of
+held-out frames on which the readout is better is its Gain (Taskonomy, section
+3.3). `random` and `pixels` are no sources of a policy.
+
 Examples:
   concert fit --data kitchen --target depth_zbuffer --sources efficientnet_lite0 --frames 50 --variant kitchen
   concert fit --data kitchen --target normal --sources dinov2_small,efficientnet_lite0 --json
@@ -57,12 +62,16 @@ pub struct Fit {
     /// Begin with first weights, also where a readout is at hand
     #[arg(long)]
     pub from_scratch: bool,
-    /// Steps of the convolutional readout
+    /// Steps of the convolutional readout [default: 800]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub steps: Option<u32>,
-    /// Ways in which each frame is shown: itself, mirrored, cut and lit anew
+    /// Ways in which each frame is shown: itself, mirrored, cut and lit anew [default: 6]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=64))]
     pub views: Option<u32>,
+    /// Say what the encoders are worth: fit the same small network from pixels
+    /// and to an untrained encoder, and count the held-out frames it loses on
+    #[arg(long)]
+    pub gain: bool,
     /// The seed of whatever is drawn by lot
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u32,

@@ -8,8 +8,8 @@ use anyhow::anyhow;
 use concert_models::card::FitData;
 use concert_models::dataset::DataSet;
 use concert_models::fit::{
-    Effort, Encoders, FitError, FitNotes, FitRequest, FittedReadout, SavedReadout, Views,
-    WarmReadout, fit, spaced_frames,
+    Effort, Encoders, FitError, FitNotes, FitRequest, FittedReadout, SavedReadout, Trial, Views,
+    WarmReadout, fit, pixels, spaced_frames, trial, untrained,
 };
 use concert_models::onnx::{CheckLimits, check};
 use concert_models::store::Store;
@@ -70,19 +70,33 @@ pub(crate) fn run(args: &Fit, global: &Global) -> Result<Report, Failure> {
         !stop.is_raised()
     });
     drop(loaded);
-    bars.finish();
     let fitted = fitted.map_err(failure)?;
+    let seconds = (clock.monotonic().saturating_sub(begin)).as_secs_f64();
+    let mut gains = Vec::new();
+    if args.gain {
+        let baselines = [pixels(&encoders[0]), untrained(&encoders[0], args.seed)];
+        for baseline in baselines {
+            let baseline = baseline.or_refuse()?;
+            let name = baseline.card.name.clone();
+            let mut loaded = Encoders::load(&mut *engine, &[baseline]).or_refuse()?;
+            let trial = trial(&mut loaded, &request, &mut |progress| {
+                bars.show(progress);
+                !stop.is_raised()
+            });
+            gains.push((name, trial.map_err(failure)?));
+        }
+    }
+    bars.finish();
     fitted.verify(&mut *engine)?;
     let data_entry = FitData::new(
         name_of(&args.data),
         data.hash_of(frames.iter().copied()).or_refuse()?,
         frames.len(),
     );
-    let seconds = (clock.monotonic().saturating_sub(begin)).as_secs_f64();
     let seconds = (seconds * 100.0).round() / 100.0;
     let notes = FitNotes::new(args.variant.clone(), seconds, args.seed, vec![data_entry]);
     let saved = fitted.save(&out, &notes)?;
-    Ok(report(&fitted, &saved, seconds))
+    Ok(report(&fitted, &saved, seconds, &gains))
 }
 
 /// What the data and labels are to blame for is refused; the rest failed.
@@ -134,7 +148,12 @@ fn warm_start(args: &Fit, store: &Store) -> Option<WarmReadout> {
     }
 }
 
-fn report(fitted: &FittedReadout, saved: &SavedReadout, seconds: f64) -> Report {
+fn report(
+    fitted: &FittedReadout,
+    saved: &SavedReadout,
+    seconds: f64,
+    gains: &[(String, Trial)],
+) -> Report {
     let mut lines = vec![format!(
         "{} fitted on {} frames in {seconds:.1} s",
         saved.name, fitted.frames
@@ -157,6 +176,15 @@ fn report(fitted: &FittedReadout, saved: &SavedReadout, seconds: f64) -> Report 
             "frames": held_out.frames,
             measure: held_out.value,
         });
+    }
+    let mut gain = json!({});
+    for (baseline, trial) in gains {
+        let share = trial.gain_of(&fitted.held_out_frames);
+        let shown = share.map_or("no frame to compare".to_owned(), |share| {
+            format!("lost to on {:.0} % of frames", 100.0 * (1.0 - share))
+        });
+        lines.push(format!("from {baseline:<23} {:.4}  {shown}", trial.error));
+        gain[baseline] = json!({ "error": trial.error, "gain": share });
     }
     lines.push(format!("kind: {}", fitted.kind.name()));
     if let Some(lambda) = fitted.lambda {
@@ -195,6 +223,7 @@ fn report(fitted: &FittedReadout, saved: &SavedReadout, seconds: f64) -> Report 
         "uncalibrated_frames": fitted.uncalibrated,
         "tried": tried,
         "quality": quality,
+        "gain": gain,
     });
     Report::done(json, lines.join("\n"))
 }

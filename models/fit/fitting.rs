@@ -1,6 +1,8 @@
 //! From labelled frames to a readout: gather, choose by blocks of time, fit on
 //! all, write down.
 
+use std::cmp::Ordering;
+
 use concert_policies::Task;
 
 use super::FitError;
@@ -69,12 +71,19 @@ pub struct Effort {
 impl Default for Effort {
     fn default() -> Self {
         Self {
-            steps: 400,
+            steps: 800,
             batch: 8,
             rate: 2e-3,
             warm_rate: 1e-3,
             dropout: 0.2,
         }
+    }
+}
+
+impl Effort {
+    /// Steps of a fit that only shows what a kind is worth.
+    fn trial_steps(self) -> usize {
+        (self.steps / 3).max(1)
     }
 }
 
@@ -142,7 +151,9 @@ pub struct FittedReadout {
     pub reference_focal_px: Option<f64>,
     /// What was measured on held-out blocks, of the kind that was chosen.
     pub held_out: Option<HeldOut>,
-    /// The same, of every kind that was tried: name and figure.
+    /// The same figure for each of those frames, in the order of time.
+    pub held_out_frames: Vec<f64>,
+    /// The figure over all, of every kind that was tried.
     pub tried: Vec<(&'static str, f64)>,
     /// The readout that it began with.
     pub warm_start: Option<WarmStart>,
@@ -185,20 +196,95 @@ pub fn fit(
     request: &FitRequest<'_>,
     report: &mut dyn FnMut(FitProgress) -> bool,
 ) -> Result<FittedReadout, FitError> {
+    let (layout, material) = gathered(encoders, request, report)?;
+    let fitter = Fitter::new(&layout, &material, request)?;
+    fitter.run(report)
+}
+
+/// Everything that a request learns from, and how it lies.
+fn gathered(
+    encoders: &mut Encoders<'_>,
+    request: &FitRequest<'_>,
+    report: &mut dyn FnMut(FitProgress) -> bool,
+) -> Result<(Layout, Material), FitError> {
+    // The closed form looks at frames as they are: views would only take time.
+    let views = match request.kind {
+        Some(FitKind::Ridge) => Views {
+            per_frame: 1,
+            ..request.views
+        },
+        _ => request.views,
+    };
     let wanted = Wanted {
         target: request.target,
         data: request.data,
         frames: request.frames,
-        views: request.views,
+        views,
         seed: u64::from(request.seed),
     };
     let of = request.frames.len();
     let material = wanted.gather(encoders, &mut |done| {
         report(FitProgress::Encoded { done, of })
     })?;
-    let layout = encoders.layout().clone();
-    let fitter = Fitter::new(&layout, &material, request)?;
-    fitter.run(report)
+    Ok((encoders.layout().clone(), material))
+}
+
+/// What a small convolutional readout reaches on the blocks of time that
+/// [`fit()`] holds out, fitted on the others from first weights: for encoders
+/// that another is held against.
+///
+/// # Errors
+/// As [`fit()`].
+pub fn trial(
+    encoders: &mut Encoders<'_>,
+    request: &FitRequest<'_>,
+    report: &mut dyn FnMut(FitProgress) -> bool,
+) -> Result<Trial, FitError> {
+    let (layout, material) = gathered(encoders, request, report)?;
+    let request = FitRequest {
+        warm_start: None,
+        ..*request
+    };
+    let fitter = Fitter::new(&layout, &material, &request)?;
+    let (kept, held) = fitter.split();
+    let steps = request.effort.trial_steps();
+    let what = Candidate::Convolutional.name();
+    let (model, _) = fitter.candidate(
+        Candidate::Convolutional,
+        &kept,
+        steps,
+        &mut |done, of, _| report(FitProgress::Comparing { what, done, of }),
+    )?;
+    let (error, frames) = model.errors(&layout, &held);
+    Ok(Trial { error, frames })
+}
+
+/// What [`trial`] measured.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trial {
+    /// Over all held-out frames, in the fit's own measure; less is better.
+    pub error: f64,
+    /// The same for each held-out frame, in the order of time.
+    pub frames: Vec<f64>,
+}
+
+impl Trial {
+    /// The share of held-out frames on which `errors` are less than these, a tie
+    /// counted half: against training from pixels, Taskonomy's *Gain* (Zamir et
+    /// al., CVPR 2018, section 3.3). `None` where no frame can be compared.
+    #[must_use]
+    pub fn gain_of(&self, errors: &[f64]) -> Option<f64> {
+        let both = errors.iter().zip(&self.frames);
+        let wins = both.filter_map(|(ours, theirs)| {
+            ours.partial_cmp(theirs).map(|order| match order {
+                Ordering::Less => 1.0,
+                Ordering::Equal => 0.5,
+                Ordering::Greater => 0.0,
+            })
+        });
+        let (sum, count) = wins.fold((0.0, 0), |(sum, count), win| (sum + win, count + 1));
+        (count > 0).then(|| sum / f64::from(count))
+    }
 }
 
 /// The kinds that compete.
@@ -308,26 +394,28 @@ impl<'a> Fitter<'a> {
         let entries = &self.material.entries;
         let (kept, held) = self.split();
         let mut tried: Vec<(Candidate, f64)> = Vec::new();
+        let mut best: Option<(Candidate, f64, Vec<f64>)> = None;
         let mut share = 1.0;
         while let Some(candidate) = self.next(&tried) {
             let what = candidate.name();
-            let steps = (self.request.effort.steps / 3).max(1);
+            let steps = self.request.effort.trial_steps();
             let (model, _) = self.candidate(candidate, &kept, steps, &mut |done, of, _| {
                 report(FitProgress::Comparing { what, done, of })
             })?;
-            let error = match candidate {
+            let (error, each) = match candidate {
                 Candidate::Warm => {
-                    let (chosen, error) = self.share(&model, &held);
-                    share = chosen;
-                    error
+                    share = self.share(&model, &held);
+                    self.between(&model, share).errors(self.layout, &held)
                 }
-                _ => model.error(self.layout, &held),
+                _ => model.errors(self.layout, &held),
             };
+            let least = tried.iter().map(|(_, error)| *error);
+            if error < least.fold(f64::INFINITY, f64::min) {
+                best = Some((candidate, error, each));
+            }
             tried.push((candidate, error));
         }
-        let finite = tried.iter().copied().filter(|(_, error)| error.is_finite());
-        let best = finite.min_by(|(_, a), (_, b)| a.total_cmp(b));
-        let (chosen, error) = best.ok_or(FitError::NotFinite)?;
+        let (chosen, error, each) = best.ok_or(FitError::NotFinite)?;
         let all: Vec<&Entry> = entries.iter().collect();
         let steps = self.request.effort.steps;
         let (mut model, lambda) = self.candidate(chosen, &all, steps, &mut |done, of, loss| {
@@ -339,18 +427,16 @@ impl<'a> Fitter<'a> {
         let measure = self.material.objective.measure().to_owned();
         let held_out = HeldOut::new(measure, error, self.constant_error, held.len());
         let names = (tried.into_iter()).map(|(what, error)| (what.name(), error));
-        self.written(model, chosen, lambda, names.collect(), held_out)
+        self.written(model, chosen, lambda, names.collect(), (held_out, each))
     }
 
-    /// How far to go from the weights at hand to the model's, and the error
-    /// there on held-out frames.
-    fn share(&self, model: &Model, held: &[Sample<'_>]) -> (f32, f64) {
-        let error = |share: &f32| self.between(model, *share).error(self.layout, held);
+    /// How far to go from the weights at hand to the model's.
+    fn share(&self, model: &Model, held: &[Sample<'_>]) -> f32 {
+        let error = |share: &f32| self.between(model, *share).errors(self.layout, held).0;
         let errors: Vec<f64> = SHARES.iter().map(error).collect();
         let least = errors.iter().copied().fold(f64::INFINITY, f64::min);
         let near = |error: &f64| *error <= PAID * least;
-        let at = errors.iter().position(near).unwrap_or(SHARES.len() - 1);
-        (SHARES[at], errors[at])
+        SHARES[errors.iter().position(near).unwrap_or(SHARES.len() - 1)]
     }
 
     /// The model between the weights at hand and its own.
@@ -492,7 +578,7 @@ impl<'a> Fitter<'a> {
         chosen: Candidate,
         lambda: Option<f64>,
         tried: Vec<(&'static str, f64)>,
-        held_out: HeldOut,
+        (held_out, held_out_frames): (HeldOut, Vec<f64>),
     ) -> Result<FittedReadout, FitError> {
         let material = self.material;
         let target = self.request.target;
@@ -513,6 +599,7 @@ impl<'a> Fitter<'a> {
             lambda,
             reference_focal_px: reference,
             held_out: Some(held_out),
+            held_out_frames,
             tried,
             warm_start: warm.map(|warm| WarmStart::new(warm.name.clone(), warm.sha256.clone())),
             frames: material.frames,

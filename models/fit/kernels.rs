@@ -3,8 +3,7 @@
 //! Planes are `[channels, height, width]`, row-major. Everything adds to what
 //! it writes.
 
-use ndarray::linalg::general_mat_mul;
-use ndarray::{ArrayView2, ArrayViewMut2, ShapeBuilder};
+use super::product::{add_product, rows, rows_mut, spaced, spaced_mut};
 
 /// Height and width of a plane, in cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,28 +27,10 @@ impl Grid {
 pub(crate) struct Scratch {
     padded: Vec<f32>,
     sums: Vec<f32>,
-}
-
-fn rows(data: &[f32], rows: usize, columns: usize) -> ArrayView2<'_, f32> {
-    ArrayView2::from_shape((rows, columns), data).expect("the slice is the whole matrix")
-}
-
-fn rows_mut(data: &mut [f32], rows: usize, columns: usize) -> ArrayViewMut2<'_, f32> {
-    ArrayViewMut2::from_shape((rows, columns), data).expect("the slice is the whole matrix")
-}
-
-/// A matrix whose rows lie further apart than they are long.
-fn spaced(data: &[f32], rows: usize, columns: usize, apart: usize) -> ArrayView2<'_, f32> {
-    ArrayView2::from_shape((rows, columns).strides((apart, 1)), data).expect("rows lie inside")
-}
-
-fn spaced_mut(
-    data: &mut [f32],
-    rows: usize,
-    columns: usize,
-    apart: usize,
-) -> ArrayViewMut2<'_, f32> {
-    ArrayViewMut2::from_shape((rows, columns).strides((apart, 1)), data).expect("rows lie inside")
+    /// The weights of one tap after those of another.
+    taps: Vec<f32>,
+    /// A plane interpolated along its rows alone.
+    pub(crate) wide: Vec<f32>,
 }
 
 /// A plane with a border of one cell all around. Cell (y, x) of a plane and of
@@ -117,19 +98,22 @@ pub(crate) fn convolve(
     if side == 1 {
         let weights = rows(weights, outputs, inputs);
         let from = rows(from, inputs, grid.cells());
-        let mut out = rows_mut(out, outputs, grid.cells());
-        return general_mat_mul(1.0, &weights, &from, 1.0, &mut out);
+        return add_product(rows_mut(out, outputs, grid.cells()), weights, from);
     }
     let padded = Padded { grid };
+    by_tap(weights, &mut scratch.taps);
     padded.fill(inputs, from, &mut scratch.padded);
     scratch.sums.clear();
     scratch.sums.resize(outputs * padded.sum(), 0.0);
-    for tap in 0..9 {
-        let weights = tap_of(weights, outputs, inputs, tap);
+    for (tap, weights) in scratch.taps.chunks_exact(outputs * inputs).enumerate() {
+        let weights = rows(weights, outputs, inputs);
         let seen = &scratch.padded[padded.tap(tap)..];
         let seen = spaced(seen, inputs, padded.sum(), padded.plane());
-        let mut sums = rows_mut(&mut scratch.sums, outputs, padded.sum());
-        general_mat_mul(1.0, &weights, &seen, 1.0, &mut sums);
+        add_product(
+            rows_mut(&mut scratch.sums, outputs, padded.sum()),
+            weights,
+            seen,
+        );
     }
     let sums = scratch.sums.chunks_exact(padded.width());
     for (sum, row) in sums.zip(out.chunks_exact_mut(grid.width)) {
@@ -139,10 +123,11 @@ pub(crate) fn convolve(
     }
 }
 
-/// The weights of one tap, `[outputs, inputs]`.
-fn tap_of(weights: &[f32], outputs: usize, inputs: usize, tap: usize) -> ArrayView2<'_, f32> {
-    ArrayView2::from_shape((outputs, inputs).strides((inputs * 9, 9)), &weights[tap..])
-        .expect("a kernel has nine taps")
+/// The weights `[outputs, inputs, 9]` as `[9, outputs, inputs]`.
+fn by_tap(weights: &[f32], taps: &mut Vec<f32>) {
+    taps.clear();
+    let of = |tap: usize| weights[tap..].iter().step_by(9).copied();
+    (0..9).for_each(|tap| taps.extend(of(tap)));
 }
 
 /// Adds to `slope`, of what was convolved, what the slope of the output makes.
@@ -157,19 +142,20 @@ pub(crate) fn convolve_back(
     if side == 1 {
         let weights = rows(weights, outputs, inputs);
         let out = rows(out_slope, outputs, grid.cells());
-        let mut slope = rows_mut(slope, inputs, grid.cells());
-        return general_mat_mul(1.0, &weights.t(), &out, 1.0, &mut slope);
+        let slope = rows_mut(slope, inputs, grid.cells());
+        return add_product(slope, weights.transpose(), out);
     }
     let padded = Padded { grid };
+    by_tap(weights, &mut scratch.taps);
     padded.widen(outputs, out_slope, &mut scratch.sums);
     scratch.padded.clear();
     scratch.padded.resize(inputs * padded.plane(), 0.0);
-    for tap in 0..9 {
-        let weights = tap_of(weights, outputs, inputs, tap);
+    for (tap, weights) in scratch.taps.chunks_exact(outputs * inputs).enumerate() {
+        let weights = rows(weights, outputs, inputs);
         let out = rows(&scratch.sums, outputs, padded.sum());
         let seen = &mut scratch.padded[padded.tap(tap)..];
-        let mut seen = spaced_mut(seen, inputs, padded.sum(), padded.plane());
-        general_mat_mul(1.0, &weights.t(), &out, 1.0, &mut seen);
+        let seen = spaced_mut(seen, inputs, padded.sum(), padded.plane());
+        add_product(seen, weights.transpose(), out);
     }
     let planes = scratch.padded.chunks_exact(padded.plane());
     for (plane, slope) in planes.zip(slope.chunks_exact_mut(grid.cells())) {
@@ -194,16 +180,15 @@ pub(crate) fn convolve_weights_back(
     if side == 1 {
         let out = rows(out_slope, outputs, grid.cells());
         let from = rows(from, inputs, grid.cells());
-        let mut sums = rows_mut(sums, outputs, inputs);
-        return general_mat_mul(1.0, &out, &from.t(), 1.0, &mut sums);
+        let sums = rows_mut(sums, outputs, inputs);
+        return add_product(sums, out, from.transpose());
     }
     // One product with all that the nine taps see is faster here than nine: the
     // result is small and the sums are long.
     columns(from, inputs, grid, &mut scratch.padded);
     let out = rows(out_slope, outputs, grid.cells());
     let seen = rows(&scratch.padded, inputs * 9, grid.cells());
-    let mut sums = rows_mut(sums, outputs, inputs * 9);
-    general_mat_mul(1.0, &out, &seen.t(), 1.0, &mut sums);
+    add_product(rows_mut(sums, outputs, inputs * 9), out, seen.transpose());
 }
 
 /// What the nine taps of a kernel see, a plane per channel and tap.
@@ -238,15 +223,27 @@ pub(crate) fn add_bias(bias: &[f32], out: &mut [f32]) {
 pub(crate) fn add_bias_back(out_slope: &[f32], sums: &mut [f32]) {
     let cells = out_slope.len() / sums.len();
     for (sum, plane) in sums.iter_mut().zip(out_slope.chunks_exact(cells)) {
-        *sum += plane.iter().sum::<f32>();
+        *sum += total(plane);
     }
+}
+
+/// The sum of all numbers, in sixteen parts so that they are added side by side.
+fn total(values: &[f32]) -> f32 {
+    let (parts, rest) = values.as_chunks::<16>();
+    let mut sums = [0.0; 16];
+    for part in parts {
+        for (sum, value) in sums.iter_mut().zip(part) {
+            *sum += value;
+        }
+    }
+    sums.iter().chain(rest).sum()
 }
 
 /// Adds the mean of each channel of `from` to `out`, which has one cell.
 pub(crate) fn add_mean(from: &[f32], out: &mut [f32]) {
     let cells = from.len() / out.len();
     for (mean, plane) in out.iter_mut().zip(from.chunks_exact(cells)) {
-        *mean += plane.iter().sum::<f32>() / cells as f32;
+        *mean += total(plane) / cells as f32;
     }
 }
 
@@ -311,35 +308,60 @@ impl Resampling {
         }
     }
 
-    /// Adds the interpolation of `from` to `out`.
-    pub(crate) fn apply(&self, from: &[f32], out: &mut [f32]) {
+    /// Adds the interpolation of `from` to `out`: first along rows, into
+    /// `wide`, then down.
+    pub(crate) fn apply(&self, from: &[f32], out: &mut [f32], wide: &mut Vec<f32>) {
+        let width = self.to.width;
+        wide.resize(self.from.height * width, 0.0);
         let planes = from.chunks_exact(self.from.cells());
         for (from, out) in planes.zip(out.chunks_exact_mut(self.to.cells())) {
-            for (down, out) in self.down.iter().zip(out.chunks_exact_mut(self.to.width)) {
-                let row = |y: usize| &from[y * self.from.width..][..self.from.width];
-                let (low, high) = (row(down.low), row(down.high));
-                for (across, out) in self.across.iter().zip(out) {
-                    let mix = |row: &[f32]| {
-                        row[across.low] + across.weight * (row[across.high] - row[across.low])
-                    };
-                    let (low, high) = (mix(low), mix(high));
+            let rows = from.chunks_exact(self.from.width);
+            for (row, wide) in rows.zip(wide.chunks_exact_mut(width)) {
+                for (across, wide) in self.across.iter().zip(wide) {
+                    let low = row[across.low];
+                    *wide = low + across.weight * (row[across.high] - low);
+                }
+            }
+            for (down, out) in self.down.iter().zip(out.chunks_exact_mut(width)) {
+                let low = &wide[down.low * width..][..width];
+                let high = &wide[down.high * width..][..width];
+                for ((out, low), high) in out.iter_mut().zip(low).zip(high) {
                     *out += low + down.weight * (high - low);
                 }
             }
         }
     }
 
+    /// The interpolation of one plane at one cell of the finer grid.
+    pub(crate) fn at(&self, plane: &[f32], cell: usize) -> f32 {
+        let down = self.down[cell / self.to.width];
+        let across = self.across[cell % self.to.width];
+        let mix = |y: usize| {
+            let row = &plane[y * self.from.width..][..self.from.width];
+            row[across.low] + across.weight * (row[across.high] - row[across.low])
+        };
+        let (low, high) = (mix(down.low), mix(down.high));
+        low + down.weight * (high - low)
+    }
+
     /// The way back through [`apply`](Self::apply).
-    pub(crate) fn apply_back(&self, out_slope: &[f32], slope: &mut [f32]) {
+    pub(crate) fn apply_back(&self, out_slope: &[f32], slope: &mut [f32], wide: &mut Vec<f32>) {
+        let width = self.to.width;
         let planes = slope.chunks_exact_mut(self.from.cells());
         for (slope, out) in planes.zip(out_slope.chunks_exact(self.to.cells())) {
-            for (down, out) in self.down.iter().zip(out.chunks_exact(self.to.width)) {
-                for (across, out) in self.across.iter().zip(out) {
-                    for (y, share) in [(down.low, 1.0 - down.weight), (down.high, down.weight)] {
-                        let row = &mut slope[y * self.from.width..][..self.from.width];
-                        row[across.low] += out * share * (1.0 - across.weight);
-                        row[across.high] += out * share * across.weight;
-                    }
+            wide.clear();
+            wide.resize(self.from.height * width, 0.0);
+            for (down, out) in self.down.iter().zip(out.chunks_exact(width)) {
+                for (y, share) in [(down.low, 1.0 - down.weight), (down.high, down.weight)] {
+                    let wide = wide[y * width..][..width].iter_mut();
+                    wide.zip(out).for_each(|(wide, out)| *wide += share * out);
+                }
+            }
+            let rows = slope.chunks_exact_mut(self.from.width);
+            for (row, wide) in rows.zip(wide.chunks_exact(width)) {
+                for (across, wide) in self.across.iter().zip(wide) {
+                    row[across.low] += wide * (1.0 - across.weight);
+                    row[across.high] += wide * across.weight;
                 }
             }
         }

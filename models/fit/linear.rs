@@ -174,6 +174,7 @@ impl LinearFit {
             lambda: Some(lambda),
             reference_focal_px: reference,
             held_out: None,
+            held_out_frames: Vec::new(),
             tried: Vec::new(),
             warm_start: None,
             frames: usize::try_from(statistics.frames()).unwrap_or(usize::MAX),

@@ -22,6 +22,7 @@ mod material;
 mod model;
 mod net;
 mod objective;
+mod product;
 mod representations;
 mod ridge;
 mod save;
@@ -31,7 +32,7 @@ pub use baselines::{PIXELS, RANDOM, pixels, untrained};
 pub use cached::{CachedFrame, check_target, fit_cached};
 pub use error::FitError;
 pub use fitting::{
-    Effort, FitProgress, FitRequest, FittedReadout, WarmReadout, fit, spaced_frames,
+    Effort, FitProgress, FitRequest, FittedReadout, Trial, WarmReadout, fit, spaced_frames, trial,
 };
 pub use linear::LinearFit;
 pub use material::{MAX_BYTES, Views, focal_px};

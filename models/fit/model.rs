@@ -50,17 +50,19 @@ impl Model {
             .decode(space.output(&self.net), self.grid(), focal)
     }
 
-    /// The error in the objective's own measure, over samples: a sum and a
-    /// count of cells, so that frames can be put together.
-    pub(crate) fn error(&self, layout: &Layout, samples: &[Sample<'_>]) -> f64 {
+    /// The error in the objective's own measure over the known cells of all
+    /// samples, and over those of each (`NaN` where none is known).
+    pub(crate) fn errors(&self, layout: &Layout, samples: &[Sample<'_>]) -> (f64, Vec<f64>) {
         let mut space = self.workspace();
         let (mut sum, mut count) = (0.0, 0.0);
-        for sample in samples {
+        let each = samples.iter().map(|sample| {
             let output = self.run(layout, sample.representation, 1.0, &mut space);
             let (error, cells) = self.objective.error(&output, sample.label, self.grid());
             sum += error;
             count += cells;
-        }
-        sum / f64::max(count, 1.0)
+            error / cells
+        });
+        let each = each.collect();
+        (sum / f64::max(count, 1.0), each)
     }
 }

@@ -284,7 +284,8 @@ impl Workspace {
                 Operator::Resize { from, to } => {
                     let (from, out) = pair(&mut self.values, *from, *to);
                     let resampling = self.resamplings[index].as_ref();
-                    resampling.expect("made above").apply(from, out);
+                    let resampling = resampling.expect("made above");
+                    resampling.apply(from, out, &mut self.scratch.wide);
                 }
                 Operator::Mean { from, to } => {
                     let (from, out) = pair(&mut self.values, *from, *to);
@@ -344,7 +345,8 @@ impl Workspace {
                     let (slope, out) = pair(&mut self.slopes, *from, *to);
                     if !slope.is_empty() {
                         let resampling = self.resamplings[index].as_ref();
-                        resampling.expect("made above").apply_back(out, slope);
+                        let resampling = resampling.expect("made above");
+                        resampling.apply_back(out, slope, &mut self.scratch.wide);
                     }
                 }
                 Operator::Mean { from, to } => {

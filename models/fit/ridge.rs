@@ -2,6 +2,7 @@
 //! blocks of time.
 
 use ndarray::Array2;
+use rayon::prelude::*;
 
 use super::FitError;
 use super::convolutional::Scaling;
@@ -36,7 +37,7 @@ pub(crate) fn blocks(
     layout: &Layout,
     scaling: &Scaling,
     material: &Material,
-    block_of: &dyn Fn(usize) -> usize,
+    block_of: &(dyn Fn(usize) -> usize + Sync),
     count: usize,
     entries: &[&Entry],
 ) -> Result<Vec<Statistics>, FitError> {
@@ -45,21 +46,17 @@ pub(crate) fn blocks(
     let grid = material.grid;
     let empty = Statistics::new(target, layout, scaling, grid, labels, reference)?;
     let mut blocks = vec![empty; count];
-    let mut terms = Terms::new(layout, grid);
-    for (at, entry) in entries.iter().enumerate() {
-        let label = linear_label(&material.objective, &entry.label);
-        let block = &mut blocks[block_of(entry.frame)];
-        let representation = &entry.representation;
-        // Another phase per entry, so that in time every cell counts.
-        terms.add(
-            block,
-            (layout, scaling),
-            representation,
-            &label,
-            at * 7,
-            1.0,
-        );
-    }
+    let both = (layout, scaling);
+    blocks.par_iter_mut().enumerate().for_each(|(at, block)| {
+        let mut terms = Terms::new(layout, grid);
+        let mine = |(_, entry): &(usize, &&Entry)| block_of(entry.frame) == at;
+        for (number, entry) in entries.iter().enumerate().filter(mine) {
+            let label = linear_label(&material.objective, &entry.label);
+            let representation = &entry.representation;
+            // Another phase per entry, so that in time every cell counts.
+            terms.add(block, both, representation, &label, number * 7, 1.0);
+        }
+    });
     Ok(blocks)
 }
 
@@ -71,14 +68,15 @@ pub(crate) fn choose_lambda(blocks: &[Statistics]) -> Result<f64, FitError> {
         all.merge(block)?;
     }
     let error = |lambda: f64| -> Result<f64, FitError> {
-        let mut sum = 0.0;
-        for block in &known {
+        let held_out = known.par_iter().map(|block| {
             let mut rest = all.clone();
             rest.subtract(block)?;
             let weights = rest.solve(lambda);
-            sum += weights.map_or(f64::INFINITY, |weights| block.squared_error(&weights));
-        }
-        Ok(sum)
+            Ok(weights.map_or(f64::INFINITY, |weights| block.squared_error(&weights)))
+        });
+        // Collected first, so that the sum does not depend on who was faster.
+        let errors = held_out.collect::<Result<Vec<f64>, FitError>>()?;
+        Ok(errors.iter().sum())
     };
     let mut best = (f64::INFINITY, LAMBDAS[LAMBDAS.len() - 1]);
     // The error falls to its least and rises again: stop after the rise.

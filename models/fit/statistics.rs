@@ -5,13 +5,15 @@
 //! of another), can be taken away again (a block of time that is held out), and
 //! fade (what was long ago counts less).
 
-use ndarray::linalg::general_mat_mul;
-use ndarray::{Array2, ArrayView2};
+use faer::Side;
+use faer::linalg::solvers::Solve;
+use ndarray::Array2;
 
 use super::FitError;
 use super::convolutional::Scaling;
 use super::kernels::{Grid, Resampling};
 use super::net::{POSITIONS, position_basis};
+use super::product;
 use super::representations::{Layout, Representation};
 use crate::digest::sha256_hex;
 
@@ -159,19 +161,34 @@ impl Statistics {
     /// lambda too small for rounding).
     pub(crate) fn solve(&self, lambda: f64) -> Option<Array2<f64>> {
         let terms = self.subject.terms;
-        let mut system = self.xx.clone();
+        let sums = self.xx.as_slice().expect("sums lie row by row");
+        let mut system = product::rows(sums, terms, terms).to_owned();
         let ridge = lambda * self.weight;
         for at in 0..terms - 1 {
             system[(at, at)] += ridge;
         }
         system[(terms - 1, terms - 1)] += 1e-9 * self.weight;
-        cholesky(&mut system)?;
-        Some(substitute(&system, self.xy.clone()))
+        let factor = system.llt(Side::Lower).ok()?;
+        let labels = self.subject.labels;
+        let sums = self.xy.as_slice().expect("sums lie row by row");
+        let weights = factor.solve(product::rows(sums, terms, labels));
+        let solved = Array2::from_shape_fn((terms, labels), |at| weights[at]);
+        solved
+            .iter()
+            .all(|weight| weight.is_finite())
+            .then_some(solved)
     }
 
     /// Mean squared error of weights on these sums.
     pub(crate) fn squared_error(&self, weights: &Array2<f64>) -> f64 {
-        let predicted = self.xx.dot(weights);
+        let (terms, labels) = weights.dim();
+        let whole = "sums lie row by row";
+        let mut predicted = Array2::zeros((terms, labels));
+        product::add_product(
+            product::rows_mut(predicted.as_slice_mut().expect(whole), terms, labels),
+            product::rows(self.xx.as_slice().expect(whole), terms, terms),
+            product::rows(weights.as_slice().expect(whole), terms, labels),
+        );
         let mut sum = self.yy.iter().sum::<f64>();
         sum += (weights * &predicted).sum() - 2.0 * (weights * &self.xy).sum();
         (sum / self.weight.max(f64::MIN_POSITIVE)).max(0.0)
@@ -293,7 +310,6 @@ pub(crate) struct Terms {
     resamplings: Vec<Resampling>,
     positions: Vec<f32>,
     view: Vec<f32>,
-    fine: Vec<f32>,
 }
 
 impl Terms {
@@ -308,7 +324,6 @@ impl Terms {
             resamplings: resamplings.collect(),
             positions: position_basis(grid),
             view: Vec::new(),
-            fine: Vec::new(),
         }
     }
 
@@ -334,15 +349,19 @@ impl Terms {
         let wanted = |cell: usize| (0..labels).map(move |at| label[at * plane + cell]);
         let wanted: Vec<f32> = cells.iter().copied().flat_map(wanted).collect();
         let (count, terms) = (cells.len(), statistics.subject.terms);
-        let x = ArrayView2::from_shape((count, terms), &rows).expect("a row per cell");
-        let y = ArrayView2::from_shape((count, labels), &wanted).expect("a row per cell");
-        let mut xx = Array2::<f32>::zeros((terms, terms));
-        general_mat_mul(1.0, &x.t(), &x, 0.0, &mut xx);
-        let mut xy = Array2::<f32>::zeros((terms, labels));
-        general_mat_mul(1.0, &x.t(), &y, 0.0, &mut xy);
-        let add = |sum: &mut f64, new: &f32| *sum += weight * f64::from(*new);
-        statistics.xx.zip_mut_with(&xx, add);
-        statistics.xy.zip_mut_with(&xy, add);
+        let x = product::rows(&rows, count, terms).transpose();
+        let mut sums = vec![0.0; terms * terms.max(labels)];
+        let mut add = |into: &mut Array2<f64>, by: product::Matrix<'_, f32>| {
+            let (height, width) = into.dim();
+            let sums = &mut sums[..height * width];
+            sums.fill(0.0);
+            product::add_product(product::rows_mut(sums, height, width), x, by);
+            for (sum, new) in into.iter_mut().zip(sums) {
+                *sum += weight * f64::from(*new);
+            }
+        };
+        add(&mut statistics.xx, x.transpose());
+        add(&mut statistics.xy, product::rows(&wanted, count, labels));
         for (at, y) in wanted.iter().enumerate() {
             statistics.yy[at % labels] += weight * f64::from(*y).powi(2);
         }
@@ -374,24 +393,22 @@ impl Terms {
         cells: &[usize],
     ) -> Vec<f32> {
         let terms = terms(layout);
-        let plane = self.grid.cells();
         let mut rows = vec![1.0; cells.len() * terms];
         let mut column = 0;
         for (at, view) in layout.views.iter().enumerate() {
             self.view.resize(view.channels * view.grid.cells(), 0.0);
             representation.read(layout, at, &mut self.view);
-            self.fine.clear();
-            self.fine.resize(view.channels * plane, 0.0);
-            self.resamplings[at].apply(&self.view, &mut self.fine);
-            let scales = scaling.channels[at].iter();
-            for (fine, [mean, scale]) in self.fine.chunks_exact(plane).zip(scales) {
+            let resampling = &self.resamplings[at];
+            let planes = self.view.chunks_exact(view.grid.cells());
+            for (plane, [mean, scale]) in planes.zip(&scaling.channels[at]) {
                 for (row, cell) in cells.iter().enumerate() {
-                    rows[row * terms + column] = (fine[*cell] - mean) * scale;
+                    let value = resampling.at(plane, *cell);
+                    rows[row * terms + column] = (value - mean) * scale;
                 }
                 column += 1;
             }
         }
-        for basis in self.positions.chunks_exact(plane) {
+        for basis in self.positions.chunks_exact(self.grid.cells()) {
             for (row, cell) in cells.iter().enumerate() {
                 rows[row * terms + column] = basis[*cell];
             }
@@ -399,59 +416,6 @@ impl Terms {
         }
         rows
     }
-}
-
-/// Rows that are worked on together.
-const BLOCK: usize = 96;
-
-/// The lower triangular factor of a symmetric matrix, in place, above the
-/// diagonal whatever was there; `None` where it is not positive definite.
-fn cholesky(a: &mut Array2<f64>) -> Option<()> {
-    use ndarray::s;
-    let n = a.nrows();
-    for start in (0..n).step_by(BLOCK) {
-        let end = (start + BLOCK).min(n);
-        for j in start..end {
-            let sum: f64 = (start..j).map(|k| a[(j, k)].powi(2)).sum();
-            let pivot = a[(j, j)] - sum;
-            if pivot.is_nan() || pivot <= 0.0 {
-                return None;
-            }
-            let pivot = pivot.sqrt();
-            a[(j, j)] = pivot;
-            let row: Vec<f64> = a.slice(s![j, start..j]).to_vec();
-            for i in j + 1..n {
-                let below = a.slice(s![i, start..j]);
-                let sum: f64 = below.iter().zip(&row).map(|(x, y)| x * y).sum();
-                a[(i, j)] = (a[(i, j)] - sum) / pivot;
-            }
-        }
-        if end < n {
-            let panel = a.slice(s![end.., start..end]).to_owned();
-            let mut rest = a.slice_mut(s![end.., end..]);
-            general_mat_mul(-1.0, &panel, &panel.t(), 1.0, &mut rest);
-        }
-    }
-    Some(())
-}
-
-/// Solves L Lᵀ x = y for the factor L.
-fn substitute(factor: &Array2<f64>, mut y: Array2<f64>) -> Array2<f64> {
-    let n = factor.nrows();
-    for column in 0..y.ncols() {
-        for i in 0..n {
-            let done: f64 = (0..i).map(|k| factor[(i, k)] * y[(k, column)]).sum();
-            y[(i, column)] = (y[(i, column)] - done) / factor[(i, i)];
-        }
-        for i in (0..n).rev() {
-            y[(i, column)] /= factor[(i, i)];
-            let known = y[(i, column)];
-            for k in 0..i {
-                y[(k, column)] -= factor[(i, k)] * known;
-            }
-        }
-    }
-    y
 }
 
 #[cfg(test)]
@@ -494,20 +458,6 @@ mod tests {
         assert!(slope.iter().all(|slope| slope.abs() < 1e-5), "{slope}");
         let moved = &weights + 0.01;
         assert!(statistics.squared_error(&weights) < statistics.squared_error(&moved));
-    }
-
-    #[test]
-    fn a_large_matrix_is_factored_block_by_block() {
-        let n = 2 * BLOCK + 17;
-        let mut dice = Dice::new(9);
-        let b = Array2::from_shape_fn((n, n), |_| f64::from(dice.normal()));
-        let a = b.dot(&b.t()) + Array2::<f64>::eye(n);
-        let mut factor = a.clone();
-        cholesky(&mut factor).unwrap();
-        let y = Array2::from_shape_fn((n, 1), |_| f64::from(dice.normal()));
-        let x = substitute(&factor, y.clone());
-        let error = (a.dot(&x) - y).mapv(f64::abs).sum();
-        assert!(error < 1e-6, "{error}");
     }
 
     #[test]
