@@ -2,6 +2,7 @@
 
 mod evaluate;
 mod fit;
+mod measure;
 mod solve;
 
 use std::num::NonZeroUsize;
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use evaluate::{Evaluate, Frames};
 pub use fit::{Fit, KindChoice};
+pub use measure::Measure;
 pub use solve::Solve;
 
 use crate::commands::apartment::Apartment;
@@ -127,6 +129,8 @@ pub enum Command {
     Evaluate(Evaluate),
     /// Fit a new readout on a few labelled frames
     Fit(Fit),
+    /// Measure which sources serve which targets, and choose policies from it
+    Measure(Measure),
     /// Choose which sources to transfer from, exactly, under a budget
     Solve(Solve),
     /// A simulated home: write labelled pictures, drive a robot in it, look at it

@@ -6,6 +6,7 @@ mod doctor;
 mod draw;
 mod evaluate;
 mod fit;
+mod measure;
 mod models;
 mod schema;
 mod serve;
@@ -34,6 +35,7 @@ pub(crate) fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Draw(args) => draw::run(&args, &global),
         Command::Evaluate(args) => evaluate::run(&args, &global),
         Command::Fit(args) => fit::run(&args, &global),
+        Command::Measure(args) => measure::run(&args, &global),
         Command::Solve(args) => solve::run(&args),
         Command::Apartment(args) => apartment::run(&args, &global),
     }
