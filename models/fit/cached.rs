@@ -190,4 +190,22 @@ mod tests {
         // Planes, tokens with a place, the token without, the vector.
         assert_eq!(lengths, [3 * 64, 16 * 5, 5, 2]);
     }
+
+    #[test]
+    fn what_is_summed_in_a_net_has_as_many_channels_also_without_a_coarse_level() {
+        use crate::fit::convolutional::{Shape, dense_net};
+        use crate::fit::net::Operator;
+        // Of planes a quarter and an eighth of the input alone, as xfeat's.
+        let mut card = crate::fit::tests::small_card();
+        card.levels.truncate(1);
+        card.levels[0].shape = vec![1, 3, 4, 4];
+        for card in [card, crate::fit::tests::small_card()] {
+            let net = dense_net(&Layout::of(&[&card]).unwrap(), 1, Shape::default());
+            for operator in &net.operators {
+                if let Operator::Add { from, to } | Operator::Resize { from, to } = operator {
+                    assert_eq!(net.nodes[*from].channels, net.nodes[*to].channels);
+                }
+            }
+        }
+    }
 }
