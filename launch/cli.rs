@@ -3,6 +3,7 @@
 mod evaluate;
 mod explain;
 mod fit;
+mod measure;
 mod profile;
 mod solve;
 
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use evaluate::{Evaluate, Frames};
 pub use explain::Explain;
 pub use fit::{Fit, KindChoice};
+pub use measure::Measure;
 pub use profile::Profile;
 pub use solve::Solve;
 
@@ -135,6 +137,8 @@ pub enum Command {
     Explain(Explain),
     /// Measure what encoders and readouts cost on this device
     Profile(Profile),
+    /// Measure which sources serve which targets, and choose policies from it
+    Measure(Measure),
     /// Choose which sources to transfer from, exactly, under a budget
     Solve(Solve),
     /// A simulated home: write labelled pictures, drive a robot in it, look at it

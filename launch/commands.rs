@@ -7,6 +7,7 @@ mod draw;
 mod evaluate;
 mod explain;
 mod fit;
+mod measure;
 mod models;
 mod profile;
 mod schema;
@@ -38,6 +39,7 @@ pub(crate) fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Fit(args) => fit::run(&args, &global),
         Command::Explain(args) => explain::run(&args, &global),
         Command::Profile(args) => profile::run(&args, &global),
+        Command::Measure(args) => measure::run(&args, &global),
         Command::Solve(args) => solve::run(&args),
         Command::Apartment(args) => apartment::run(&args, &global),
     }

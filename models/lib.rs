@@ -14,6 +14,7 @@ pub mod geometric;
 pub mod geometry;
 pub mod image;
 pub mod image_file;
+pub mod measure;
 pub mod onnx;
 pub mod pair;
 pub mod preprocess;

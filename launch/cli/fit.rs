@@ -100,7 +100,7 @@ impl KindChoice {
     }
 }
 
-fn target(text: &str) -> Result<&'static Task, String> {
+pub(super) fn target(text: &str) -> Result<&'static Task, String> {
     match (Task::find(text), Task::suggest(text)) {
         (Some(task), _) => Ok(task),
         (None, Some(near)) => Err(format!("no such task; did you mean {}", near.name)),

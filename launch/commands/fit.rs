@@ -107,7 +107,7 @@ fn failure(error: FitError) -> Failure {
     }
 }
 
-fn name_of(paths: &[PathBuf]) -> String {
+pub(super) fn name_of(paths: &[PathBuf]) -> String {
     let name = |path: &PathBuf| {
         let whole = path.canonicalize().unwrap_or_else(|_| path.clone());
         let name = whole.file_name().unwrap_or(whole.as_os_str());

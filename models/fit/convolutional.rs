@@ -165,7 +165,8 @@ pub(crate) fn dense_net(layout: &Layout, channels: usize, shape: Shape) -> Net {
             _ => shape.coarse,
         }
     };
-    let mut before = Some(global(&mut net, layout, &inputs, grids[0], shape));
+    let width = width_of(grids[0]);
+    let mut before = Some(global(&mut net, layout, &inputs, grids[0], width));
     for (at, grid) in grids.iter().enumerate() {
         let node = net.node(width_of(*grid), *grid);
         for (input, view) in inputs.iter().zip(&layout.views) {
@@ -214,23 +215,25 @@ pub(crate) fn whole_net(layout: &Layout, channels: usize) -> Net {
     let placed = placed.filter(|grid| grid.cells() > 1);
     let coarsest = placed.min_by_key(|grid| grid.cells());
     let coarsest = coarsest.unwrap_or(Grid::new(1, 1));
-    let hidden = global(&mut net, layout, &inputs, coarsest, Shape::default());
+    let coarse = Shape::default().coarse;
+    let hidden = global(&mut net, layout, &inputs, coarsest, coarse);
     net.relu(hidden);
     net.output = net.node(channels, Grid::new(1, 1));
     net.convolution("output", hidden, net.output, 1, true);
     net
 }
 
-/// What has no place: the mean of the coarsest views, and vectors.
+/// What has no place: the mean of the coarsest views, and vectors, as so many
+/// channels.
 fn global(
     net: &mut Net,
     layout: &Layout,
     inputs: &[NodeId],
     coarsest: Grid,
-    shape: Shape,
+    channels: usize,
 ) -> NodeId {
     let one = Grid::new(1, 1);
-    let hidden = net.node(shape.coarse, one);
+    let hidden = net.node(Shape::default().coarse, one);
     for (input, view) in inputs.iter().zip(&layout.views) {
         let name = format!("global{input}");
         if view.grid == one {
@@ -242,7 +245,7 @@ fn global(
         }
     }
     net.relu(hidden);
-    let spread = net.node(shape.coarse, one);
+    let spread = net.node(channels, one);
     net.convolution("global", hidden, spread, 1, true);
     spread
 }

@@ -305,7 +305,7 @@ impl Candidate {
     }
 }
 
-struct Fitter<'a> {
+pub(super) struct Fitter<'a> {
     layout: &'a Layout,
     material: &'a Material,
     request: &'a FitRequest<'a>,
@@ -317,7 +317,7 @@ struct Fitter<'a> {
 }
 
 impl<'a> Fitter<'a> {
-    fn new(
+    pub(super) fn new(
         layout: &'a Layout,
         material: &'a Material,
         request: &'a FitRequest<'a>,
@@ -387,7 +387,10 @@ impl<'a> Fitter<'a> {
         (next != Candidate::Convolutional || !helped).then_some(next)
     }
 
-    fn run(&self, report: &mut dyn FnMut(FitProgress) -> bool) -> Result<FittedReadout, FitError> {
+    pub(super) fn run(
+        &self,
+        report: &mut dyn FnMut(FitProgress) -> bool,
+    ) -> Result<FittedReadout, FitError> {
         let entries = &self.material.entries;
         let (kept, held) = self.split();
         let mut tried: Vec<(Candidate, f64)> = Vec::new();

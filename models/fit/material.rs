@@ -87,7 +87,7 @@ impl Wanted<'_> {
         report: &mut dyn FnMut(usize) -> bool,
     ) -> Result<Material, FitError> {
         let layout = encoders.layout().clone();
-        let classes = self.classes()?;
+        let classes = classes(self.target, self.data)?;
         let (mut objective, grid) = objective(self.target, &layout, classes)?;
         let views = self.bounded(&layout)?;
         let reference = reference_focal_px(self.target, &layout);
@@ -140,23 +140,6 @@ impl Wanted<'_> {
         Ok(material)
     }
 
-    fn classes(&self) -> Result<Option<&[String]>, FitError> {
-        let classes = match self.target.name {
-            "segment_semantic" => self.data.semantic_classes(),
-            "class_scene" | "class_object" => self.data.classes(),
-            _ => return Ok(None),
-        };
-        let target = self.target.name;
-        match classes {
-            Some(classes) if classes.len() >= 2 => Ok(Some(classes)),
-            Some(classes) => Err(FitError::TooFewClasses {
-                target,
-                classes: classes.join(", "),
-            }),
-            None => Err(FitError::NoClasses { target }),
-        }
-    }
-
     /// Ways per frame that memory allows.
     fn bounded(&self, layout: &Layout) -> Result<usize, FitError> {
         let allowed = MAX_BYTES / layout.bytes().max(1) / self.frames.len().max(1);
@@ -168,6 +151,27 @@ impl Wanted<'_> {
             });
         }
         Ok(self.views.per_frame.clamp(1, allowed))
+    }
+}
+
+/// Names of the classes of a target that has some.
+pub(crate) fn classes<'a>(
+    target: &Task,
+    data: &'a DataSet,
+) -> Result<Option<&'a [String]>, FitError> {
+    let classes = match target.name {
+        "segment_semantic" => data.semantic_classes(),
+        "class_scene" | "class_object" => data.classes(),
+        _ => return Ok(None),
+    };
+    let target = target.name;
+    match classes {
+        Some(classes) if classes.len() >= 2 => Ok(Some(classes)),
+        Some(classes) => Err(FitError::TooFewClasses {
+            target,
+            classes: classes.join(", "),
+        }),
+        None => Err(FitError::NoClasses { target }),
     }
 }
 
@@ -201,7 +205,7 @@ pub(crate) fn reference_focal_px(target: &Task, layout: &Layout) -> Option<f64> 
     metric.then(|| (REFERENCE_FOCAL * ((width * height) as f64).sqrt()).round())
 }
 
-fn mean(entries: &[Entry]) -> f32 {
+pub(crate) fn mean(entries: &[Entry]) -> f32 {
     let known = entries.iter().flat_map(|entry| &entry.label);
     let known = known.filter(|label| !label.is_nan());
     let (sum, count) = known.fold((0.0, 0.0), |(sum, count), x| {

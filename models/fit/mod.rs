@@ -10,6 +10,7 @@
 
 mod adamw;
 mod baselines;
+mod cached;
 mod convolutional;
 mod dice;
 mod error;
@@ -28,6 +29,7 @@ mod save;
 mod statistics;
 
 pub use baselines::{PIXELS, RANDOM, pixels, untrained};
+pub use cached::{CachedFrame, check_target, fit_cached};
 pub use error::FitError;
 pub use fitting::{
     Effort, FitProgress, FitRequest, FittedReadout, Trial, WarmReadout, fit, spaced_frames, trial,
@@ -39,4 +41,4 @@ pub use save::{FitNotes, SavedReadout};
 pub use statistics::{MAX_TERMS, Statistics};
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
