@@ -18,7 +18,7 @@ pub(crate) struct AskedSolver {
 }
 
 #[cfg_attr(
-    not(feature = "zenoh"),
+    all(not(feature = "zenoh"), not(test)),
     expect(dead_code, reason = "problems come over zenoh alone")
 )]
 impl AskedSolver {

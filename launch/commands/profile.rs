@@ -134,7 +134,7 @@ fn method(args: &Args, global: &Global, meter: Option<&PowerMeter>) -> String {
     let threads = global
         .threads
         .map_or("one thread per core".to_owned(), |threads| {
-            format!("{threads} threads")
+            format!("--threads {threads}")
         });
     let (width, height) = args.size;
     let energy = meter.map_or("no energy sensor".to_owned(), PowerMeter::describe);

@@ -433,7 +433,8 @@ mod tests {
              [[transfer]]\ntarget = \"vanishing_point\"\ninputs = [\"room_layout\"]\n"
         );
         let shipped = Policy::shipped_names().filter_map(Policy::shipped_text);
-        for text in shipped.map(str::to_owned).chain([text]) {
+        let texts = shipped.map(str::to_owned).chain([text]);
+        for text in texts {
             let (policy, explanation, graph) = graph(&text);
             let boxes = boxes(&graph);
             for (index, a) in boxes.iter().enumerate() {
