@@ -6,6 +6,7 @@ mod control;
 mod engine;
 mod meeting;
 mod parts;
+mod solver;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub(crate) use engine::EngineChoice;
 pub(crate) use meeting::NO_ZENOH;
 pub(crate) use meeting::{About, Meeting};
 pub(crate) use parts::plan;
+pub(crate) use solver::AskedSolver;
 
 use crate::launch_file::LaunchFile;
 use crate::report::{Failure, Refuse};

@@ -1,8 +1,10 @@
 //! The command line as it is written.
 
 mod evaluate;
+mod explain;
 mod fit;
 mod measure;
+mod profile;
 mod solve;
 
 use std::num::NonZeroUsize;
@@ -11,8 +13,10 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use evaluate::{Evaluate, Frames};
+pub use explain::Explain;
 pub use fit::{Fit, KindChoice};
 pub use measure::Measure;
+pub use profile::Profile;
 pub use solve::Solve;
 
 use crate::commands::apartment::Apartment;
@@ -129,6 +133,10 @@ pub enum Command {
     Evaluate(Evaluate),
     /// Fit a new readout on a few labelled frames
     Fit(Fit),
+    /// Say what a policy computes, what that costs, and why; draw it
+    Explain(Explain),
+    /// Measure what encoders and readouts cost on this device
+    Profile(Profile),
     /// Measure which sources serve which targets, and choose policies from it
     Measure(Measure),
     /// Choose which sources to transfer from, exactly, under a budget
@@ -184,6 +192,13 @@ pub struct Serve {
     /// outputs with those that are served: a shipped name or a file
     #[arg(long, value_name = "POLICY")]
     pub shadow: Option<String>,
+    /// Answer `concert solve --live` from this table of measured transfers, as
+    /// `solve` reads it
+    #[arg(long, value_name = "FILE")]
+    pub transfers: Vec<PathBuf>,
+    /// The table leaves out rows on purpose
+    #[arg(long, requires = "transfers")]
+    pub partial: bool,
     /// Where to publish
     #[command(flatten)]
     pub session: Session,
@@ -266,6 +281,8 @@ pub enum SchemaOf {
     Card,
     /// What `solve` is to choose a policy for.
     Problem,
+    /// What networks cost on a device.
+    Profile,
 }
 
 /// Arguments of `schema`.

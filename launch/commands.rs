@@ -5,9 +5,11 @@ mod check;
 mod doctor;
 mod draw;
 mod evaluate;
+mod explain;
 mod fit;
 mod measure;
 mod models;
+mod profile;
 mod schema;
 mod serve;
 mod solve;
@@ -35,6 +37,8 @@ pub(crate) fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Draw(args) => draw::run(&args, &global),
         Command::Evaluate(args) => evaluate::run(&args, &global),
         Command::Fit(args) => fit::run(&args, &global),
+        Command::Explain(args) => explain::run(&args, &global),
+        Command::Profile(args) => profile::run(&args, &global),
         Command::Measure(args) => measure::run(&args, &global),
         Command::Solve(args) => solve::run(&args),
         Command::Apartment(args) => apartment::run(&args, &global),

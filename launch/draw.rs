@@ -7,6 +7,7 @@ mod front;
 mod geometry;
 mod message;
 mod output;
+mod policy_graph;
 mod svg;
 
 pub use canvas::{Canvas, CanvasError};
@@ -14,4 +15,5 @@ pub use colour::{Rgb, label_colour, turbo};
 pub use front::front_picture;
 pub use message::{note_of_message, thumbnail_of_message};
 pub use output::{DrawError, note_of, on_photograph, thumbnail};
+pub use policy_graph::policy_picture;
 pub use svg::{Anchor, Svg};

@@ -14,6 +14,7 @@
 pub mod affinity;
 mod canonical;
 mod dictionary;
+pub mod explain;
 mod fault;
 mod hash;
 mod order;

@@ -41,7 +41,11 @@ pub struct Load {
 pub struct EncoderLoad {
     /// The source.
     pub source: String,
-    /// What it costs.
+    /// How much of `millis` is preprocessing, ms. It runs once per distinct
+    /// input contract, so encoders that share one take less together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preprocess_millis: Option<f64>,
+    /// What it costs, its preprocessing included.
     #[serde(flatten)]
     pub load: Load,
 }
@@ -51,8 +55,12 @@ pub struct EncoderLoad {
 pub struct ReadoutLoad {
     /// The target.
     pub target: String,
-    /// The sources that it reads.
+    /// The sources that it reads; none where it reads its inputs alone.
+    #[serde(default)]
     pub sources: Vec<String>,
+    /// What it was measured to read beside representations, as in a policy.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<String>,
     /// The variant, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
@@ -89,8 +97,11 @@ struct RawProfile {
 pub struct Profile {
     raw: RawProfile,
     encoders: BTreeMap<String, usize>,
-    readouts: BTreeMap<(String, Vec<String>), usize>,
+    readouts: BTreeMap<Key, usize>,
 }
+
+/// A target and what its readout reads: sources, or inputs where it has none.
+type Key = (String, Vec<String>);
 
 /// A refused profile; displays as `FILE: fault`.
 #[derive(Debug, thiserror::Error)]
@@ -141,7 +152,7 @@ pub enum ProfileFault {
         length: usize,
         limit: usize,
     },
-    #[error("readout of `{target}` has no sources")]
+    #[error("readout of `{target}` has neither sources nor inputs")]
     NoSources { target: String },
 }
 
@@ -157,7 +168,11 @@ impl Profile {
         encoders: Vec<EncoderLoad>,
         readouts: Vec<ReadoutLoad>,
     ) -> Result<Profile, ProfileFault> {
-        let typical_readout = typical(&readouts);
+        // Those that read inputs alone are geometry: no new readout is like them.
+        let fitted = readouts
+            .iter()
+            .filter(|readout| !readout.sources.is_empty());
+        let typical_readout = typical(&fitted.collect::<Vec<_>>());
         checked(RawProfile {
             device: device.to_owned(),
             method: method.map(str::to_owned),
@@ -246,9 +261,20 @@ impl Profile {
     /// What the readout of a transfer costs: as measured, its variant aside, or
     /// else as a typical one.
     pub fn readout<S: AsRef<str>>(&self, target: &str, sources: &[S]) -> Option<Load> {
-        let measured = self.readouts.get(&key(target, sources));
-        let measured = measured.map(|&place| self.raw.readout[place].load);
-        measured.or(self.raw.typical_readout)
+        self.measured_readout(target, sources)
+            .or(self.raw.typical_readout)
+    }
+
+    /// What the readout of a transfer was measured to cost, its variant aside.
+    /// Inputs stand for the sources of one that has none.
+    pub fn measured_readout<S: AsRef<str>>(&self, target: &str, sources: &[S]) -> Option<Load> {
+        let place = self.readouts.get(&key(target, sources))?;
+        Some(self.raw.readout[*place].load)
+    }
+
+    /// What a readout costs that was not measured, if the profile says so.
+    pub fn typical_readout(&self) -> Option<Load> {
+        self.raw.typical_readout
     }
 }
 
@@ -258,7 +284,7 @@ fn canonical(name: &str) -> String {
     task.map_or(name, |task| task.name).to_owned()
 }
 
-fn key<S: AsRef<str>>(target: &str, sources: &[S]) -> (String, Vec<String>) {
+fn key<S: AsRef<str>>(target: &str, sources: &[S]) -> Key {
     let mut sources: Vec<_> = sources
         .iter()
         .map(|name| canonical(name.as_ref()))
@@ -267,8 +293,8 @@ fn key<S: AsRef<str>>(target: &str, sources: &[S]) -> (String, Vec<String>) {
     (canonical(target), sources)
 }
 
-/// The median of each number over all readouts.
-fn typical(readouts: &[ReadoutLoad]) -> Option<Load> {
+/// The median of each number over these readouts.
+fn typical(readouts: &[&ReadoutLoad]) -> Option<Load> {
     let median = |of: &dyn Fn(&Load) -> Option<f64>| {
         let numbers = readouts.iter().filter_map(|readout| of(&readout.load));
         let mut numbers: Vec<_> = numbers.collect();
@@ -290,6 +316,7 @@ fn checked(raw: RawProfile) -> Result<Profile, ProfileFault> {
         check_name(&encoder.source)?;
         let subject = || format!("encoder `{}`", encoder.source);
         check_load(&encoder.load, subject)?;
+        check_number("preprocess_millis", encoder.preprocess_millis, &subject)?;
         if encoders.insert(canonical(&encoder.source), place).is_some() {
             return Err(ProfileFault::Twice { subject: subject() });
         }
@@ -298,23 +325,19 @@ fn checked(raw: RawProfile) -> Result<Profile, ProfileFault> {
     let mut seen = BTreeMap::new();
     for (place, readout) in raw.readout.iter().enumerate() {
         check_name(&readout.target)?;
-        readout
-            .sources
-            .iter()
-            .try_for_each(|name| check_name(name))?;
-        if readout.sources.is_empty() {
+        let mut names = readout.sources.iter().chain(&readout.inputs);
+        names.try_for_each(|name| check_name(name))?;
+        let from = match readout.sources.is_empty() {
+            true => &readout.inputs,
+            false => &readout.sources,
+        };
+        if from.is_empty() {
             let target = readout.target.clone();
             return Err(ProfileFault::NoSources { target });
         }
-        let subject = || {
-            format!(
-                "readout of `{}` from {}",
-                readout.target,
-                readout.sources.join("+")
-            )
-        };
+        let subject = || format!("readout of `{}` from {}", readout.target, from.join("+"));
         check_load(&readout.load, subject)?;
-        let key = key(&readout.target, &readout.sources);
+        let key = key(&readout.target, from);
         if seen
             .insert((key.clone(), &readout.variant), place)
             .is_some()
@@ -357,18 +380,23 @@ fn check_load(load: &Load, subject: impl Fn() -> String) -> Result<(), ProfileFa
         ("load_millis", load.load_millis),
         ("millijoules", load.millijoules),
     ];
-    for (key, value) in numbers {
-        let Some(value) = value else { continue };
-        if !(value.is_finite() && value >= 0.0) {
-            let subject = subject();
-            return Err(ProfileFault::Number {
-                key,
-                subject,
-                value,
-            });
-        }
+    let mut numbers = numbers.into_iter();
+    numbers.try_for_each(|(key, value)| check_number(key, value, &subject))
+}
+
+fn check_number(
+    key: &'static str,
+    value: Option<f64>,
+    subject: &impl Fn() -> String,
+) -> Result<(), ProfileFault> {
+    match value {
+        Some(value) if !(value.is_finite() && value >= 0.0) => Err(ProfileFault::Number {
+            key,
+            subject: subject(),
+            value,
+        }),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn read_bounded(path: &Path) -> Result<String, ProfileFault> {
@@ -426,10 +454,22 @@ p99_millis = 0.75
     }
 
     #[test]
+    fn a_readout_without_sources_is_known_by_its_inputs() {
+        let text = format!(
+            "{TEXT}[[readout]]\ntarget = 'room_layout'\ninputs = ['normal', 'depth_zbuffer']\nmillis = 2\n"
+        );
+        let profile = Profile::parse(&text, "p.toml").expect("a profile");
+        let load = profile.measured_readout("room_layout", &["depth_zbuffer", "normal"]);
+        assert_eq!(load.map(|load| load.millis), Some(2.0));
+        assert_eq!(profile.measured_readout("room_layout", &["normal"]), None);
+    }
+
+    #[test]
     fn a_readout_that_was_not_measured_costs_as_the_median_of_the_others() {
         let readout = |source: &str, millis| ReadoutLoad {
             target: "normal".to_owned(),
             sources: vec![source.to_owned()],
+            inputs: Vec::new(),
             variant: None,
             load: Load {
                 millis,
@@ -468,7 +508,12 @@ p99_millis = 0.75
             (
                 "['edge_texture', 'denoise']",
                 "[]",
-                "p.toml: readout of `normal` has no sources",
+                "p.toml: readout of `normal` has neither sources nor inputs",
+            ),
+            (
+                "memory_bytes = 1000",
+                "preprocess_millis = -0.5",
+                "p.toml: preprocess_millis of encoder `rgb2sfnorm` is -0.5, but must be a finite number of at least 0",
             ),
             (
                 "[[readout]]",

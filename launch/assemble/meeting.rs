@@ -3,7 +3,7 @@
 use concert_runtime::Bus;
 use serde_json::Value;
 
-use super::Swapper;
+use super::{AskedSolver, Swapper};
 use crate::launch_file::{LaunchFile, ZenohEntry};
 use crate::report::Failure;
 
@@ -11,12 +11,21 @@ use crate::report::Failure;
 #[cfg(not(feature = "zenoh"))]
 pub(crate) const NO_ZENOH: &str = "this program was built without zenoh, which carries the outputs: build it with `--features zenoh`";
 
-/// What answers requests to change the policy, as long as it is held.
+/// What answers requests to change or choose the policy, as long as it is held.
 #[cfg(feature = "zenoh")]
-pub(crate) type ControlServer = concert_runtime::io::zenoh::SwapServer;
+pub(crate) type ControlServer = [concert_runtime::io::zenoh::ErrandServer; 2];
 /// Nothing answers.
 #[cfg(not(feature = "zenoh"))]
 pub(crate) struct ControlServer;
+
+/// Why nobody may ask for anything.
+#[cfg(feature = "zenoh")]
+const NO_CONTROL: &str = "control is not allowed on this runtime; it is where the launch file says \
+                          `[control] enabled = true` or the command line `--allow-control`";
+/// Why no problem is solved.
+#[cfg(feature = "zenoh")]
+const NO_TABLE: &str =
+    "this runtime has no table of transfers to solve with: start it with `serve --transfers TABLE`";
 
 /// A bus, and what changes what it tells.
 pub(crate) type OpenBus = (Box<dyn Bus>, Standing);
@@ -101,19 +110,32 @@ impl Meeting {
         Ok(Some((Box::new(bus), standing)))
     }
 
-    /// Lets others swap the policy where the launch file allows it; else they
-    /// are told that it does not.
+    /// Lets others swap the policy, and ask for one, where the launch file
+    /// allows control; else they are told that it does not. Asking changes
+    /// nothing, but takes time of the processor.
     pub(crate) fn control(
         &self,
         launch: &LaunchFile,
         mut swapper: Swapper,
+        solver: Option<AskedSolver>,
     ) -> Result<ControlServer, Failure> {
-        use concert_runtime::io::zenoh::{SwapHandler, SwapServer};
+        use concert_runtime::io::zenoh::{Errand, ErrandServer, Handler};
 
         let prefix = &launch.publish().prefix;
-        let handler: SwapHandler = Box::new(move |policy| swapper.swap(policy));
-        let handler = launch.allows_control().then_some(handler);
-        Ok(SwapServer::open(&self.session, prefix, handler)?)
+        let allowed = |handler: Result<Handler, &str>| match launch.allows_control() {
+            true => handler.map_err(str::to_owned),
+            false => Err(NO_CONTROL.to_owned()),
+        };
+        let swap: Handler = Box::new(move |policy| swapper.swap(policy));
+        let solve = solver.ok_or(NO_TABLE).map(|solver| {
+            let handler: Handler = Box::new(move |problem| solver.answer(problem));
+            handler
+        });
+        let open = |errand, handler| ErrandServer::open(&self.session, prefix, errand, handler);
+        Ok([
+            open(Errand::Swap, allowed(Ok(swap)))?,
+            open(Errand::Solve, allowed(solve))?,
+        ])
     }
 
     /// Where outputs go, for people.
@@ -157,6 +179,7 @@ impl Meeting {
         &self,
         _launch: &LaunchFile,
         _swapper: Swapper,
+        _solver: Option<AskedSolver>,
     ) -> Result<ControlServer, Failure> {
         Ok(ControlServer)
     }

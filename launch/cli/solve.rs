@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::{endpoint, key};
+use crate::launch_file::{DEFAULT_ENDPOINT, DEFAULT_PREFIX};
+
 const HELP: &str = "\
 The choice is exact: \"optimal\" means that nothing is better, and that this was
 proved. Where time runs out, the best that was found is answered, with the gap.
@@ -16,7 +19,7 @@ not measured. Affinities of each target must sum to 1 within 0.001 over all its
 rows, because they are an eigenvector over all its transfers; a table that
 leaves out rows on purpose is read with --partial.
 
-PROBLEM is a TOML file; these are all its keys, with their defaults:
+PROBLEM is a TOML file (or JSON of the same keys); all keys, with their defaults:
   targets = []             wanted; may also serve as sources
   target_only = []         wanted, cannot be a source
   source_only = []         available, not wanted
@@ -48,6 +51,7 @@ Examples:
   concert solve --transfers transfers_16k.csv --problem home.toml --json --out home_policy.toml
   concert solve --transfers transfers_16k.csv --problem home.toml --pareto --picture front.svg
   concert solve --transfers home.csv --problem home.toml --profile jetson.toml --frame-budget 33ms
+  concert solve --live --problem home.toml --swap
   concert solve --transfers all_affinities_16k.pkl --transfers wins_vs_task_16k.pkl \\
       --transfers wins_vs_pixels_16k.pkl --problem home.toml";
 
@@ -56,7 +60,7 @@ Examples:
 #[command(after_help = HELP)]
 pub struct Solve {
     /// The table of measured transfers: CSV, JSON, or pickles given together
-    #[arg(long, required = true, value_name = "FILE")]
+    #[arg(long, required_unless_present = "live", value_name = "FILE")]
     pub transfers: Vec<PathBuf>,
     /// What is wanted
     #[arg(long, value_name = "FILE")]
@@ -90,6 +94,19 @@ pub struct Solve {
     /// The table leaves out rows on purpose: affinities may sum to less than 1
     #[arg(long)]
     pub partial: bool,
+    /// Ask a running server, which solves from its own table (`serve
+    /// --transfers`) in at most half a second
+    #[arg(long, conflicts_with_all = ["transfers", "partial", "profile", "pareto", "time_limit"])]
+    pub live: bool,
+    /// Have the server run the policy that it answers
+    #[arg(long, requires = "live")]
+    pub swap: bool,
+    /// With --live: key below which the server publishes
+    #[arg(long, value_name = "KEY", default_value = DEFAULT_PREFIX, value_parser = key)]
+    pub prefix: String,
+    /// With --live: where the server listens; may be repeated
+    #[arg(long, value_name = "ENDPOINT", value_parser = endpoint, default_value = DEFAULT_ENDPOINT)]
+    pub connect: Vec<String>,
 }
 
 /// A number of bytes, with B, kB, MB or GB, above 0.

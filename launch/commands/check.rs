@@ -69,7 +69,7 @@ fn check(file: &str, global: &Global) -> Result<Finding, Failure> {
             Ok(of_policy(&PolicyChoice { policy, path }, &[], global))
         }
         Kind::Launch => of_launch(path, global),
-        Kind::Card => of_card(path),
+        Kind::Card => of_card(path, global),
         Kind::Network => of_network(path),
     }
 }
@@ -263,8 +263,8 @@ fn camera_text(launch: &LaunchFile, kind: &CameraKind) -> String {
 }
 
 /// What is wrong with a card or with the network that it describes.
-pub(crate) fn card_fault(path: &Path) -> Option<String> {
-    match of_card(path) {
+pub(crate) fn card_fault(path: &Path, global: &Global) -> Option<String> {
+    match of_card(path, global) {
         Ok(finding) if finding.exit == Exit::Done => None,
         Ok(finding) => Some(
             finding.json["network"]
@@ -276,7 +276,7 @@ pub(crate) fn card_fault(path: &Path) -> Option<String> {
     }
 }
 
-fn of_card(path: &Path) -> Result<Finding, Failure> {
+fn of_card(path: &Path, global: &Global) -> Result<Finding, Failure> {
     let bytes = kind::read_start(path, MAX_CARD_BYTES).or_refuse()?;
     let text = String::from_utf8_lossy(&bytes);
     let card = Card::parse(&text, &path.display().to_string()).or_refuse()?;
@@ -285,7 +285,9 @@ fn of_card(path: &Path) -> Result<Finding, Failure> {
     let folder = path.parent().and_then(Path::parent);
     let verdict = match (&card, folder) {
         (Card::Encoder(card), Some(root)) => encoder_verdict(card, root),
-        (Card::Readout(card), Some(root)) => readout_verdict(card, root),
+        (Card::Readout(card), Some(root)) => {
+            readout_verdict(card, root, model_folders(&global.models, &[], None))
+        }
         (Card::Geometric(card), _) => Ok(format!("method {}: no network", card.method.name())),
         (_, None) => Err(anyhow!(
             "not in a folder of models, so its network was not looked for"
@@ -320,8 +322,16 @@ fn encoder_verdict(card: &EncoderCard, root: &Path) -> anyhow::Result<String> {
     Ok(format!("{}: as the card says", encoder.file.path.display()))
 }
 
-fn readout_verdict(card: &ReadoutCard, root: &Path) -> anyhow::Result<String> {
-    let store = Store::new(vec![root.to_owned()]);
+/// A readout may lie apart from its encoders, as one does that was fitted for
+/// the user: they are looked for beside it first, then wherever models are.
+fn readout_verdict(
+    card: &ReadoutCard,
+    root: &Path,
+    others: Vec<PathBuf>,
+) -> anyhow::Result<String> {
+    let mut folders = vec![root.to_owned()];
+    folders.extend(others);
+    let store = Store::new(folders);
     let readout = store.readout(&card.name)?;
     let encoders = card
         .encoders

@@ -136,7 +136,11 @@ fn survey(
 }
 
 /// A bar on standard error, where that is a terminal.
-fn progress(length: usize, name: &'static str, global: &Global) -> indicatif::ProgressBar {
+pub(super) fn progress(
+    length: usize,
+    name: &'static str,
+    global: &Global,
+) -> indicatif::ProgressBar {
     if global.quiet {
         return indicatif::ProgressBar::hidden();
     }

@@ -21,7 +21,7 @@ pub(crate) fn run(command: &Models, global: &Global) -> Result<Report, Failure> 
     match command {
         Models::List => Ok(list(global)),
         Models::Pull { names, into } => pull(names, into.as_deref(), global),
-        Models::Check { files } => Ok(check(files)),
+        Models::Check { files } => Ok(check(files, global)),
         Models::Cut { file, taps, out } => cut(file, taps, out),
         Models::Merge { policy, out } => merge::run(policy, out, global),
         Models::Describe { file } => describe(file),
@@ -105,12 +105,12 @@ fn listed_json(entry: &Listed) -> Value {
     json
 }
 
-fn check(files: &[PathBuf]) -> Report {
+fn check(files: &[PathBuf], global: &Global) -> Report {
     let mut texts = Vec::new();
     let mut objects = Vec::new();
     let mut exit = Exit::Done;
     for file in files {
-        let error = check_network(file).err();
+        let error = check_network(file, global).err();
         if error.is_some() {
             exit = Exit::Refused;
         }
@@ -126,9 +126,9 @@ fn check(files: &[PathBuf]) -> Report {
 }
 
 /// A card is held to its network, a network to the rules for networks.
-fn check_network(file: &Path) -> Result<(), String> {
+fn check_network(file: &Path, global: &Global) -> Result<(), String> {
     if matches!(Kind::of(file), Ok(Kind::Card)) {
-        return super::check::card_fault(file).map_or(Ok(()), Err);
+        return super::check::card_fault(file, global).map_or(Ok(()), Err);
     }
     let bytes = read_network(file).map_err(|error| error.to_string())?;
     onnx::check(&bytes, &CheckLimits::default()).map_err(|error| error.to_string())?;

@@ -11,6 +11,7 @@ pub(crate) fn run(args: &Schema) -> Report {
         SchemaOf::Policy => Policy::json_schema(),
         SchemaOf::Launch => LaunchFile::json_schema(),
         SchemaOf::Problem => concert_policies::solve::Problem::json_schema(),
+        SchemaOf::Profile => concert_policies::profile::Profile::json_schema(),
         SchemaOf::Card => concert_models::card::Card::json_schema(),
     };
     let text = format!("{schema:#}");

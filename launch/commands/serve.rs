@@ -5,13 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::anyhow;
+use concert_policies::affinity::{Completeness, TransferTable};
 use concert_runtime::io::clock::SystemClock;
 use concert_runtime::io::watchdog::Watchdog;
 use concert_runtime::{Clock, Plan, RunSettings, Runtime, Snapshot};
 use serde_json::json;
 
 use super::check::kind::Kind;
-use crate::assemble::{self, About, EngineChoice, Meeting};
+use crate::assemble::{self, About, AskedSolver, EngineChoice, Meeting};
 use crate::cli::{Demo, Global, Serve, Session};
 use crate::launch_file::{CameraKind, LaunchFile};
 use crate::live::watch_runtime;
@@ -32,18 +33,45 @@ pub(crate) fn demo(args: &Demo, global: &Global) -> Result<Report, Failure> {
         [] => launch.in_apartment(args.seed),
         images => launch.on_images(images, true),
     };
-    run(&launch, &args.session, global, (true, None))
+    let beside = Beside {
+        everything: true,
+        shadow: None,
+        solver: None,
+    };
+    run(&launch, &args.session, global, beside)
 }
 
 /// Runs a launch file, or a policy with the default launch.
 pub(crate) fn serve(args: &Serve, global: &Global) -> Result<Report, Failure> {
-    let shadow = args.shadow.as_deref();
-    run(
-        &launch_of(&args.file)?,
-        &args.session,
-        global,
-        (false, shadow),
-    )
+    let beside = Beside {
+        everything: false,
+        shadow: args.shadow.as_deref(),
+        solver: solver(args)?,
+    };
+    run(&launch_of(&args.file)?, &args.session, global, beside)
+}
+
+/// What is served beside the outputs that somebody subscribes to.
+struct Beside<'a> {
+    /// Whether every output is computed, subscribed to or not.
+    everything: bool,
+    /// A policy that runs in the shadow.
+    shadow: Option<&'a str>,
+    /// Who answers problems.
+    solver: Option<AskedSolver>,
+}
+
+/// Who answers problems, where there is a table of transfers.
+fn solver(args: &Serve) -> Result<Option<AskedSolver>, Failure> {
+    if args.transfers.is_empty() {
+        return Ok(None);
+    }
+    let completeness = match args.partial {
+        true => Completeness::Partial,
+        false => Completeness::Whole,
+    };
+    let table = TransferTable::read(&args.transfers, completeness).or_refuse()?;
+    Ok(Some(AskedSolver { table }))
 }
 
 fn launch_of(file: &str) -> Result<LaunchFile, Failure> {
@@ -66,8 +94,13 @@ fn run(
     launch: &LaunchFile,
     session: &Session,
     global: &Global,
-    (everything, shadow): (bool, Option<&str>),
+    beside: Beside<'_>,
 ) -> Result<Report, Failure> {
+    let Beside {
+        everything,
+        shadow,
+        solver,
+    } = beside;
     let stop = Stop::on_signals()?;
     let launch = launch.clone().with(&session.overrides(global));
     let choice = PolicyChoice::of_launch(&launch).or_refuse()?;
@@ -129,7 +162,7 @@ fn run(
         folders,
         standing,
     };
-    let _control = meeting.control(&launch, swapper)?;
+    let _control = meeting.control(&launch, swapper, solver)?;
     if let Some(plan) = shadow {
         runtime.control().shadow(Some(plan))?;
     }

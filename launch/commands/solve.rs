@@ -1,5 +1,7 @@
 //! `concert solve`: which sources to transfer from.
 
+#[cfg(feature = "zenoh")]
+mod live;
 mod text;
 
 use std::path::Path;
@@ -17,6 +19,9 @@ use crate::draw::front_picture;
 use crate::report::{Exit, Failure, Refuse, Report};
 
 pub(crate) fn run(args: &Solve) -> Result<Report, Failure> {
+    if args.live {
+        return live(args);
+    }
     let completeness = match args.partial {
         true => Completeness::Partial,
         false => Completeness::Whole,
@@ -36,10 +41,7 @@ pub(crate) fn run(args: &Solve) -> Result<Report, Failure> {
         solve_on(&problem, &table, device.as_ref(), args.time_limit, &elapsed).or_refuse()?;
     let mut json = json!(answer);
     let mut lines = text::answer(&answer);
-    let exit = match answer.status {
-        Status::Optimal | Status::Feasible => Exit::Done,
-        _ => Exit::Failed,
-    };
+    let exit = exit_of(answer.status);
     if let Some(path) = args.out.as_deref().filter(|_| exit == Exit::Done) {
         let hash = write_policy(&answer, &problem, path)?;
         json["policy"] = json!({ "path": path, "hash": hash });
@@ -50,6 +52,14 @@ pub(crate) fn run(args: &Solve) -> Result<Report, Failure> {
         text: lines.join("\n"),
         exit,
     })
+}
+
+#[cfg(feature = "zenoh")]
+use live::live;
+
+#[cfg(not(feature = "zenoh"))]
+fn live(_args: &Solve) -> Result<Report, Failure> {
+    Err(Failure::refused(anyhow::anyhow!(crate::assemble::NO_ZENOH)))
 }
 
 /// The robot that the policy is to run on, if one is given.
@@ -63,6 +73,13 @@ fn device(args: &Solve) -> Result<Option<Device>, Failure> {
         memory_bytes: args.memory_budget,
         frame_millijoules: args.energy_budget,
     }))
+}
+
+fn exit_of(status: Status) -> Exit {
+    match status {
+        Status::Optimal | Status::Feasible => Exit::Done,
+        _ => Exit::Failed,
+    }
 }
 
 /// The whole front, as a table and a picture.

@@ -9,14 +9,16 @@ pub(crate) fn run(_args: &Swap) -> Result<Report, Failure> {
 }
 
 #[cfg(feature = "zenoh")]
-pub(crate) use ask::run;
+pub(crate) use ask::{report, run};
 
 #[cfg(feature = "zenoh")]
 mod ask {
     use std::path::Path;
     use std::time::Duration;
 
-    use concert_runtime::io::zenoh::{SessionOptions, close_session, open_session, request_swap};
+    use concert_runtime::io::zenoh::{
+        Errand, SessionOptions, close_session, open_session, request,
+    };
     use serde_json::Value;
 
     use super::{Failure, Report, Swap};
@@ -41,12 +43,12 @@ mod ask {
             config: None,
         };
         let session = open_session(&options)?;
-        let answer = request_swap(&session, &args.prefix, &toml);
+        let answer = request(&session, &args.prefix, Errand::Swap, &toml);
         close_session(session, FAREWELL);
         Ok(report(&args.prefix, answer?))
     }
 
-    pub(super) fn report(prefix: &str, answer: Value) -> Report {
+    pub(crate) fn report(prefix: &str, answer: Value) -> Report {
         let swapped = answer["status"] == "swapped";
         let text = if swapped {
             swapped_text(prefix, &answer)

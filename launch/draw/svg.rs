@@ -60,6 +60,41 @@ impl Svg {
         ));
     }
 
+    /// As [`Svg::curve`], dashed.
+    pub fn dashed_curve(
+        &mut self,
+        [x0, y0]: [f64; 2],
+        [x1, y1]: [f64; 2],
+        colour: &str,
+        width: f64,
+    ) {
+        let middle = (x0 + x1) / 2.0;
+        self.push(format_args!(
+            "<path d=\"M{x0:.1} {y0:.1} C{middle:.1} {y0:.1} {middle:.1} {y1:.1} {x1:.1} {y1:.1}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{width:.1}\" stroke-opacity=\"0.7\" stroke-dasharray=\"5 4\"/>",
+            escaped(colour)
+        ));
+    }
+
+    /// A straight line that looks as a curve goes on.
+    pub fn faint_line(
+        &mut self,
+        [x0, y0]: [f64; 2],
+        [x1, y1]: [f64; 2],
+        colour: &str,
+        width: f64,
+        dashed: bool,
+    ) {
+        let dash = if dashed {
+            " stroke-dasharray=\"5 4\""
+        } else {
+            ""
+        };
+        self.push(format_args!(
+            "<path d=\"M{x0:.1} {y0:.1} L{x1:.1} {y1:.1}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{width:.1}\" stroke-opacity=\"0.7\"{dash}/>",
+            escaped(colour)
+        ));
+    }
+
     /// A filled disc.
     pub fn disc(&mut self, [x, y]: [f64; 2], radius: f64, colour: &str) {
         self.push(format_args!(

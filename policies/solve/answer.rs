@@ -1,11 +1,11 @@
 //! What the solver answers.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::solve::device::Usage;
 
 /// How a search ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Nothing is better; proved.
@@ -31,7 +31,7 @@ impl Status {
 }
 
 /// The answer to a problem. Names are spelt as in the table of transfers.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
     /// How the search ended.
     pub status: Status,
@@ -91,7 +91,7 @@ pub struct Answer {
 }
 
 /// How one target is served.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AnswerTransfer {
     /// The target.
     pub target: String,
@@ -112,7 +112,7 @@ pub struct AnswerTransfer {
 }
 
 /// A target that cannot be served.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Unservable {
     /// The target.
     pub target: String,

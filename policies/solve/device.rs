@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::profile::{Load, Profile};
 use crate::solve::fault::{ProblemError, ProblemFault};
@@ -33,7 +33,7 @@ pub struct Device {
 }
 
 /// What a policy takes of a device.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
     /// Mean time of all networks per camera frame, ms: each encoder as often as
     /// the most frequent target that reads it, each readout as often as its

@@ -25,6 +25,11 @@ impl ProblemError {
         }
     }
 
+    pub(crate) fn without_position(self) -> Self {
+        let position = None;
+        ProblemError { position, ..self }
+    }
+
     /// The file, or what the caller gave in its place.
     pub fn origin(&self) -> &str {
         &self.origin

@@ -1,7 +1,50 @@
 //! Better roots by small changes: where the search begins.
 
-use crate::solve::instance::{Instance, State};
+use crate::solve::instance::{Client, Instance, State};
 use crate::solve::search::Clock;
+
+/// Affordable roots that serve every client, found by adding one source after
+/// another, each time the one that serves most further clients (then: best) for
+/// its cost; `None` where that leads nowhere, which proves nothing.
+pub(crate) fn greedy(instance: &Instance, clock: &Clock<'_>) -> Option<Vec<bool>> {
+    let required = instance.states.iter().map(|state| *state == State::In);
+    let mut roots: Vec<bool> = required.collect();
+    // One more client served counts more than all values together.
+    let scale = 2.0 * instance.scale();
+    let score = |roots: &[bool]| {
+        let best = |client: &Client| match client.root.is_some_and(|root| roots[root]) {
+            true => Some(0.0),
+            false => client.best(roots).map(|best| client.options.value(best)),
+        };
+        let served = instance.clients.iter().filter_map(best);
+        let rewards = instance.rewards.iter().zip(roots);
+        let rewards: f64 = rewards.filter(|(_, root)| **root).map(|(r, _)| r).sum();
+        served.map(|value| value + scale).sum::<f64>() + rewards
+    };
+    loop {
+        let now = score(&roots);
+        let mut best: Option<(f64, usize)> = None;
+        for source in 0..roots.len() {
+            if clock.is_over() {
+                return instance.worth(&roots).map(|_| roots);
+            }
+            if roots[source] || instance.states[source] != State::Free {
+                continue;
+            }
+            roots[source] = true;
+            let rise = score(&roots) - now;
+            let rate = rise / instance.costs[source].max(1e-9);
+            if instance.fits(&roots) && rise > 0.0 && best.is_none_or(|(known, _)| rate > known) {
+                best = Some((rate, source));
+            }
+            roots[source] = false;
+        }
+        match best {
+            Some((_, source)) => roots[source] = true,
+            None => return instance.worth(&roots).map(|_| roots),
+        }
+    }
+}
 
 /// Adds, drops and exchanges single sources as long as that is worth more.
 /// Ends early when the clock is over. `roots` must be affordable and serve

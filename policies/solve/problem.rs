@@ -173,7 +173,8 @@ impl Problem {
         Problem::parse(&text, &origin)
     }
 
-    /// Checks the text of a problem file; `origin` names the file in errors.
+    /// Checks the text of a problem file: TOML, or one JSON object of the same
+    /// keys; `origin` names the file in errors.
     ///
     /// # Errors
     /// The first rule that the text breaks, with file, line, column and the
@@ -184,6 +185,9 @@ impl Problem {
         if bytes > MAX_PROBLEM_BYTES {
             let limit = MAX_PROBLEM_BYTES;
             return fail(None, ProblemFault::TooLong { bytes, limit });
+        }
+        if text.trim_start().starts_with('{') {
+            return parse_json(text, origin);
         }
         let raw: RawProblem = match toml::from_str(text) {
             Ok(raw) => raw,
@@ -252,6 +256,20 @@ impl Problem {
     pub(crate) fn ignores_transform(&self) -> bool {
         self.value != Value::Affinity && self.transform == Some(Transform::Sqrt)
     }
+}
+
+/// JSON is rewritten as TOML, so that there is one reader; places in that text
+/// are nobody's, and are left out.
+fn parse_json(text: &str, origin: &str) -> Result<Problem, ProblemError> {
+    let table: toml::Table = serde_json::from_str(text).map_err(|error| {
+        let position = Position {
+            line: error.line(),
+            column: error.column(),
+        };
+        let message = shown(&error.to_string(), MAX_MESSAGE_CHARS);
+        ProblemError::new(origin, Some(position), ProblemFault::Toml(message))
+    })?;
+    Problem::parse(&table.to_string(), origin).map_err(ProblemError::without_position)
 }
 
 fn check(text: &str, origin: &str, raw: RawProblem) -> Result<Problem, ProblemError> {

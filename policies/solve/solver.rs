@@ -6,7 +6,7 @@ use crate::affinity::TransferTable;
 use crate::solve::answer::{Answer, AnswerTransfer, Status};
 use crate::solve::device::{Device, Resource, Usage};
 use crate::solve::fault::ProblemError;
-use crate::solve::improve::improve;
+use crate::solve::improve::{greedy, improve};
 use crate::solve::infeasible::{cheapest, least};
 use crate::solve::instance::State;
 use crate::solve::model::Model;
@@ -74,6 +74,9 @@ pub(crate) fn answer(model: &Model<'_>, clock: &Clock<'_>, second: bool) -> Answ
         };
     }
     let instance = &model.instance;
+    if let Some(roots) = greedy(instance, clock) {
+        return begun(model, roots, clock, second);
+    }
     let cheap = cheapest(instance, instance.budget, clock);
     if cheap.roots.is_none() && cheap.complete && !instance.limits.is_empty() {
         return over_limits(model, clock);
@@ -81,6 +84,12 @@ pub(crate) fn answer(model: &Model<'_>, clock: &Clock<'_>, second: bool) -> Answ
     let Some(roots) = cheap.roots.filter(|roots| instance.fits(roots)) else {
         return infeasible(model, -cheap.worth, cheap.complete, clock);
     };
+    begun(model, roots, clock, second)
+}
+
+/// The answer, from roots that serve every target.
+fn begun(model: &Model<'_>, roots: Vec<bool>, clock: &Clock<'_>, second: bool) -> Answer {
+    let instance = &model.instance;
     let start = improve(instance, roots, clock);
     let worth = instance.worth(&start).unwrap_or(0.0);
     let found = Search::new(instance, worth, Some(start)).run(instance.states.clone(), clock);

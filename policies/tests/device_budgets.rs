@@ -104,11 +104,13 @@ impl Case {
             .zip(&self.encoders)
             .map(|(source, load)| EncoderLoad {
                 source: (*source).to_owned(),
+                preprocess_millis: None,
                 load: *load,
             });
         let readouts = self.edges.iter().map(|edge| ReadoutLoad {
             target: TARGETS[edge.target].to_owned(),
             sources: self.names(edge),
+            inputs: Vec::new(),
             variant: None,
             load: edge.load,
         });

@@ -1,5 +1,6 @@
 //! Everything that touches the world, each behind the boundary it implements.
 
+pub mod board;
 pub mod cameras;
 pub mod clock;
 #[cfg(feature = "onnxruntime")]

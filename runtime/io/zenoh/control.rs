@@ -1,4 +1,5 @@
-//! Changing the policy of a running runtime, asked for over zenoh.
+//! What may be asked of a running runtime over zenoh: to change its policy, and
+//! to choose one.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -15,67 +16,126 @@ use zenoh::{Session, Wait};
 use super::ZenohError;
 use crate::io::thread;
 
-/// Key below the prefix that takes a policy.
-const SWAP_KEY: &str = "control/swap";
-/// How long a client waits for the answer: loading networks takes time.
-const ANSWER_LIMIT: Duration = Duration::from_secs(120);
+/// Longest problem that is read, in bytes (64 KiB).
+pub const MAX_ASKED_PROBLEM_BYTES: u64 = 64 << 10;
 
-/// Does what a policy file asks for, on a thread of its own; the object it
-/// returns is the answer and has a `status`.
-pub type SwapHandler = Box<dyn FnMut(&str) -> Value + Send>;
+/// What a runtime is asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Errand {
+    /// Run the policy in the request. The answer's `status` is `swapped`,
+    /// `refused` or `busy`.
+    Swap,
+    /// Choose a policy for the problem in the request; changes nothing. The
+    /// answer's `status` is that of the solver (`optimal`, `feasible`,
+    /// `infeasible`, `unknown`), `refused` or `busy`.
+    Solve,
+}
 
-/// Answers `<prefix>/control/swap`. A request carries a policy file of at most
-/// [`MAX_POLICY_BYTES`]; the answer is one JSON object whose `status` is
-/// `swapped`, `refused` or `busy`. Requests are done one at a time; while one
-/// is under way, others are answered `busy` at once and cost nothing more.
-pub struct SwapServer {
+impl Errand {
+    /// Key below the prefix.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Errand::Swap => "control/swap",
+            Errand::Solve => "control/solve",
+        }
+    }
+
+    /// What a request is called: `another swap is under way`.
+    fn name(self) -> &'static str {
+        match self {
+            Errand::Swap => "swap",
+            Errand::Solve => "solve",
+        }
+    }
+
+    /// What a request carries.
+    fn subject(self) -> &'static str {
+        match self {
+            Errand::Swap => "policy",
+            Errand::Solve => "problem",
+        }
+    }
+
+    fn most_bytes(self) -> u64 {
+        match self {
+            Errand::Swap => MAX_POLICY_BYTES,
+            Errand::Solve => MAX_ASKED_PROBLEM_BYTES,
+        }
+    }
+
+    /// How long a client waits for the answer: loading networks takes time.
+    fn answer_limit(self) -> Duration {
+        match self {
+            Errand::Swap => Duration::from_secs(120),
+            Errand::Solve => Duration::from_secs(20),
+        }
+    }
+}
+
+/// Does what a request asks for, on a thread of its own; the object it returns
+/// is the answer and has a `status`.
+pub type Handler = Box<dyn FnMut(&str) -> Value + Send>;
+
+/// Answers one [`Errand`] at its key below the prefix. A request carries text
+/// of a bounded size; the answer is one JSON object with a `status`. Requests
+/// are done one at a time; while one is under way, others are answered `busy`
+/// at once and cost nothing more.
+pub struct ErrandServer {
     queryable: Option<Queryable<()>>,
 }
 
 struct Request {
     query: Query,
-    policy: String,
+    text: String,
 }
 
 /// What the callback, on a thread of zenoh's, decides with.
 struct Door {
     key: String,
-    /// Where requests go; `None` where none is allowed.
-    requests: Option<SyncSender<Request>>,
+    errand: Errand,
+    /// Where requests go, or why none is taken.
+    requests: Result<SyncSender<Request>, String>,
     busy: Arc<AtomicBool>,
     denied: AtomicU64,
 }
 
-impl SwapServer {
-    /// Takes requests for `handler`; without one, every request is refused, with
-    /// the reason.
+impl ErrandServer {
+    /// Takes requests for `handler`; in place of one, the reason for which every
+    /// request is refused.
     ///
     /// # Errors
     /// A key that cannot be declared, or a thread that the system refuses.
     pub fn open(
         session: &Session,
         prefix: &str,
-        handler: Option<SwapHandler>,
+        errand: Errand,
+        handler: Result<Handler, String>,
     ) -> Result<Self, ZenohError> {
-        let key = format!("{prefix}/{SWAP_KEY}");
+        let key = format!("{prefix}/{}", errand.key());
         let busy = Arc::new(AtomicBool::new(false));
         let fault = |reason: String| ZenohError::Key {
             key: key.clone(),
             reason,
         };
-        let mut door = Door {
+        let requests = match handler {
+            Ok(handler) => {
+                let (to, requests) = sync_channel(1);
+                let (own, busy) = (key.clone(), Arc::clone(&busy));
+                let serve = move || serve((&own, errand), &requests, &busy, handler);
+                let name = format!("control-{}", errand.name());
+                thread::spawn_low(&name, serve).map_err(|error| fault(error.to_string()))?;
+                Ok(to)
+            }
+            Err(reason) => Err(reason),
+        };
+        let door = Door {
             key: key.clone(),
-            requests: None,
-            busy: Arc::clone(&busy),
+            errand,
+            requests,
+            busy,
             denied: AtomicU64::new(0),
         };
-        if let Some(handler) = handler {
-            let (to, requests) = sync_channel(1);
-            let own = key.clone();
-            let serve = move || serve(&own, &requests, &busy, handler);
-            thread::spawn_low("control", serve).map_err(|error| fault(error.to_string()))?;
-            door.requests = Some(to);
-        }
         let queryable = session
             .declare_queryable(key.clone())
             .callback(move |query| door.take(query))
@@ -87,7 +147,7 @@ impl SwapServer {
     }
 }
 
-impl Drop for SwapServer {
+impl Drop for ErrandServer {
     fn drop(&mut self) {
         let withdrawn = self.queryable.take().map(|queryable| queryable.undeclare());
         if let Some(Err(error)) = withdrawn.map(Wait::wait) {
@@ -99,34 +159,47 @@ impl Drop for SwapServer {
 impl Door {
     /// Never waits: answers at once, or hands over to the thread that does it.
     fn take(&self, query: Query) {
-        let Some(requests) = &self.requests else {
-            let denied = self.denied.fetch_add(1, Ordering::Relaxed) + 1;
-            if denied.is_power_of_two() {
-                tracing::warn!(denied, "a swap was asked for, but control is not allowed");
+        let name = self.errand.name();
+        let requests = match &self.requests {
+            Ok(requests) => requests,
+            Err(reason) => {
+                let denied = self.denied.fetch_add(1, Ordering::Relaxed) + 1;
+                if denied.is_power_of_two() {
+                    tracing::warn!(denied, "a {name} was asked for in vain: {reason}");
+                }
+                return answer(&self.key, &query, &refused(reason));
             }
-            let reason = "control is not allowed on this runtime; it is where the launch file \
-                          says `[control] enabled = true` or the command line `--allow-control`";
-            return answer(&self.key, &query, &refused(reason));
         };
-        let policy = match policy_of(&query) {
-            Ok(policy) => policy,
+        let text = match text_of(&query, self.errand) {
+            Ok(text) => text,
             Err(reason) => return answer(&self.key, &query, &refused(&reason)),
         };
         if self.busy.swap(true, Ordering::AcqRel) {
-            let busy = json!({ "status": "busy", "error": "another swap is under way" });
+            let error = format!("another {name} is under way");
+            let busy = json!({ "status": "busy", "error": error });
             return answer(&self.key, &query, &busy);
         }
-        if let Err(error) = requests.try_send(Request { query, policy }) {
+        if let Err(error) = requests.try_send(Request { query, text }) {
             self.busy.store(false, Ordering::Release);
-            tracing::warn!("a swap was asked for, but nobody does it: {error}");
+            tracing::warn!("a {name} was asked for, but nobody does it: {error}");
         }
     }
 }
 
-fn serve(key: &str, requests: &Receiver<Request>, busy: &AtomicBool, mut handler: SwapHandler) {
-    while let Ok(Request { query, policy }) = requests.recv() {
-        let done = catch_unwind(AssertUnwindSafe(|| handler(&policy)));
-        let done = done.unwrap_or_else(|_| refused("the swap panicked; see the server's log"));
+fn serve(
+    (key, errand): (&str, Errand),
+    requests: &Receiver<Request>,
+    busy: &AtomicBool,
+    mut handler: Handler,
+) {
+    while let Ok(Request { query, text }) = requests.recv() {
+        let done = catch_unwind(AssertUnwindSafe(|| handler(&text)));
+        let done = done.unwrap_or_else(|_| {
+            refused(&format!(
+                "the {} panicked; see the server's log",
+                errand.name()
+            ))
+        });
         // Who asks again on this answer is not to find it busy.
         busy.store(false, Ordering::Release);
         answer(key, &query, &done);
@@ -137,19 +210,20 @@ fn refused(reason: &str) -> Value {
     json!({ "status": "refused", "error": reason })
 }
 
-/// The policy file in a request, looked at only if it is small enough.
-fn policy_of(query: &Query) -> Result<String, String> {
+/// The text in a request, looked at only if it is small enough.
+fn text_of(query: &Query, errand: Errand) -> Result<String, String> {
+    let subject = errand.subject();
     let Some(payload) = query.payload() else {
-        return Err("the request carries no policy".to_owned());
+        return Err(format!("the request carries no {subject}"));
     };
-    let bytes = payload.len() as u64;
-    if bytes > MAX_POLICY_BYTES {
+    let (bytes, limit) = (payload.len() as u64, errand.most_bytes());
+    if bytes > limit {
         return Err(format!(
-            "the policy has {bytes} bytes, but at most {MAX_POLICY_BYTES} are read"
+            "the {subject} has {bytes} bytes, but at most {limit} are read"
         ));
     }
     let text = payload.try_to_string();
-    let text = text.map_err(|error| format!("the policy is not UTF-8: {error}"))?;
+    let text = text.map_err(|error| format!("the {subject} is not UTF-8: {error}"))?;
     Ok(text.into_owned())
 }
 
@@ -160,7 +234,7 @@ fn answer(key: &str, query: &Query, object: &Value) {
     }
 }
 
-/// Why a swap that was asked for over zenoh has no answer.
+/// Why what was asked for over zenoh has no answer.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
@@ -188,22 +262,26 @@ pub enum RequestError {
     },
 }
 
-/// Asks the runtime that publishes below `prefix` to run another policy, and
-/// waits for its answer: an object whose `status` is `swapped`, `refused` or
-/// `busy`.
+/// Asks the runtime that publishes below `prefix`, and waits for its answer: an
+/// object with a `status`, as the [`Errand`] says.
 ///
 /// # Errors
 /// Where there is no answer, or none that is understood.
-pub fn request_swap(session: &Session, prefix: &str, policy: &str) -> Result<Value, RequestError> {
-    let key = format!("{prefix}/{SWAP_KEY}");
+pub fn request(
+    session: &Session,
+    prefix: &str,
+    errand: Errand,
+    text: &str,
+) -> Result<Value, RequestError> {
+    let key = format!("{prefix}/{}", errand.key());
     let send = |reason: String| RequestError::Send {
         key: key.clone(),
         reason,
     };
     let replies = session
         .get(key.clone())
-        .payload(policy)
-        .timeout(ANSWER_LIMIT)
+        .payload(text)
+        .timeout(errand.answer_limit())
         .wait()
         .map_err(|error| send(error.to_string()))?;
     let no_answer = || RequestError::NoAnswer { key: key.clone() };

@@ -13,20 +13,22 @@ use crate::io::thread;
 
 /// The first answer: a queryable takes a moment to be known.
 fn ask(session: &Session, policy: &str) -> Value {
-    until("an answer", || request_swap(session, PREFIX, policy).ok())
+    until("an answer", || {
+        request(session, PREFIX, Errand::Swap, policy).ok()
+    })
 }
 
-fn opened(handler: Option<SwapHandler>) -> (Session, SwapServer, Session) {
+fn opened(handler: Result<Handler, String>) -> (Session, ErrandServer, Session) {
     let endpoint = free_endpoint();
     let session = server(&endpoint);
-    let open = SwapServer::open(&session, PREFIX, handler).expect("declares");
+    let open = ErrandServer::open(&session, PREFIX, Errand::Swap, handler).expect("declares");
     (session, open, client(&endpoint))
 }
 
 #[test]
 fn a_request_reaches_the_handler_whole_and_its_answer_comes_back() {
     let echo = |policy: &str| json!({ "status": "swapped", "policy": policy });
-    let (_session, _server, client) = opened(Some(Box::new(echo)));
+    let (_session, _server, client) = opened(Ok(Box::new(echo)));
     for policy in ["name = \"a\"", "", &"#".repeat(MAX_POLICY_BYTES as usize)] {
         if policy.is_empty() {
             let answer = ask(&client, policy);
@@ -47,7 +49,7 @@ fn a_policy_that_is_too_long_is_refused_before_anybody_reads_it() {
         calls.fetch_add(1, Ordering::SeqCst);
         json!({ "status": "swapped" })
     };
-    let (_session, _server, client) = opened(Some(Box::new(count)));
+    let (_session, _server, client) = opened(Ok(Box::new(count)));
     let answer = ask(&client, &"#".repeat(MAX_POLICY_BYTES as usize + 1));
     assert_eq!(answer["status"], "refused");
     let error = answer["error"].as_str().expect("a reason");
@@ -60,7 +62,7 @@ fn a_policy_that_is_too_long_is_refused_before_anybody_reads_it() {
 
 #[test]
 fn where_control_is_not_allowed_the_answer_says_so() {
-    let (_session, _server, client) = opened(None);
+    let (_session, _server, client) = opened(Err("control is not allowed here".to_owned()));
     let answer = ask(&client, "name = \"a\"");
     assert_eq!(answer["status"], "refused");
     let error = answer["error"].as_str().expect("a reason");
@@ -80,14 +82,14 @@ fn a_flood_is_answered_busy_at_once_while_one_request_is_under_way() {
         }
         json!({ "status": "swapped" })
     };
-    let (_session, _server, client) = opened(Some(Box::new(slow)));
+    let (_session, _server, client) = opened(Ok(Box::new(slow)));
     std::thread::scope(|scope| {
         let first = scope.spawn(|| ask(&client, "first"));
         until("the first request", || {
             (under_way.load(Ordering::SeqCst) == 1).then_some(())
         });
         for _ in 0..200 {
-            let answer = request_swap(&client, PREFIX, "another").expect("an answer");
+            let answer = request(&client, PREFIX, Errand::Swap, "another").expect("an answer");
             assert_eq!(answer["status"], "busy");
         }
         go_on.store(true, Ordering::SeqCst);
@@ -103,7 +105,31 @@ fn a_handler_that_panics_costs_its_own_request_alone() {
         assert_ne!(policy, "panic", "a test's panic");
         json!({ "status": "swapped" })
     };
-    let (_session, _server, client) = opened(Some(Box::new(handler)));
+    let (_session, _server, client) = opened(Ok(Box::new(handler)));
     assert_eq!(ask(&client, "panic")["status"], "refused");
     assert_eq!(ask(&client, "fine")["status"], "swapped");
+}
+
+#[test]
+fn a_problem_has_a_key_and_a_limit_of_its_own() {
+    let endpoint = free_endpoint();
+    let session = server(&endpoint);
+    let echo: Handler = Box::new(|text: &str| json!({ "status": "optimal", "length": text.len() }));
+    let _server = ErrandServer::open(&session, PREFIX, Errand::Solve, Ok(echo)).expect("declares");
+    let client = client(&endpoint);
+    let limit = MAX_ASKED_PROBLEM_BYTES as usize;
+    let ask = |text: &str| {
+        until("an answer", || {
+            request(&client, PREFIX, Errand::Solve, text).ok()
+        })
+    };
+    assert_eq!(ask(&"#".repeat(limit))["length"], limit);
+    let answer = ask(&"#".repeat(limit + 1));
+    assert_eq!(answer["status"], "refused");
+    let error = answer["error"].as_str().expect("a reason");
+    assert!(error.contains("the problem has 65537 bytes"), "{error}");
+    assert!(
+        request(&client, PREFIX, Errand::Swap, "x").is_err(),
+        "another key"
+    );
 }

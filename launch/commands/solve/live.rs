@@ -1,0 +1,88 @@
+//! `concert solve --live`: the same question, answered by a running server.
+
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use concert_policies::solve::{Answer, Problem};
+use concert_runtime::io::zenoh::{
+    Errand, MAX_ASKED_PROBLEM_BYTES, Session, SessionOptions, close_session, open_session, request,
+};
+use serde_json::{Value, json};
+
+use super::{exit_of, text, write_policy};
+use crate::cli::Solve;
+use crate::commands::swap::report as swap_report;
+use crate::report::{Exit, Failure, Refuse, Report};
+
+/// How long the server may take to be there.
+const CONNECT: Duration = Duration::from_secs(5);
+/// How long the farewell may take.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+pub(super) fn live(args: &Solve) -> Result<Report, Failure> {
+    // What is refused here need not be sent.
+    let problem = Problem::read(&args.problem).or_refuse()?;
+    // It was read and checked a moment ago, so it is not large.
+    let text = std::fs::read_to_string(&args.problem).or_refuse()?;
+    let (bytes, limit) = (text.len() as u64, MAX_ASKED_PROBLEM_BYTES);
+    if bytes > limit {
+        return Err(Failure::refused(anyhow!(
+            "{} has {bytes} bytes, but a server reads at most {limit}",
+            args.problem.display()
+        )));
+    }
+    let options = SessionOptions {
+        listen: Vec::new(),
+        connect: args.connect.clone(),
+        must_connect: Some(CONNECT),
+        shared_memory: false,
+        config: None,
+    };
+    let session = open_session(&options)?;
+    let report = ask(&session, args, &problem, &text);
+    close_session(session, FAREWELL);
+    report
+}
+
+fn ask(session: &Session, args: &Solve, problem: &Problem, text: &str) -> Result<Report, Failure> {
+    let mut json = request(session, &args.prefix, Errand::Solve, text)?;
+    let status = json["status"].as_str().unwrap_or_default().to_owned();
+    if matches!(status.as_str(), "refused" | "busy") {
+        let reason = json["error"].as_str().unwrap_or("no reason given");
+        let text = format!("{status}: {reason}");
+        return Ok(Report {
+            json,
+            text,
+            exit: Exit::Failed,
+        });
+    }
+    let answer: Answer = serde_json::from_value(json.clone())
+        .with_context(|| format!("{} answered what is not understood", args.prefix))?;
+    let mut lines = text::answer(&answer);
+    let mut exit = exit_of(answer.status);
+    if let Some(path) = args.out.as_deref().filter(|_| exit == Exit::Done) {
+        let hash = write_policy(&answer, problem, path)?;
+        json["policy"]["path"] = json!(path);
+        lines.push(format!("wrote {}, policy hash {hash}", path.display()));
+    }
+    if args.swap && exit == Exit::Done {
+        let swapped = swap(session, args, &json)?;
+        json["swap"] = swapped.json;
+        lines.push(swapped.text);
+        exit = swapped.exit;
+    }
+    Ok(Report {
+        json,
+        text: lines.join("\n"),
+        exit,
+    })
+}
+
+/// Has the server run what it answered.
+fn swap(session: &Session, args: &Solve, json: &Value) -> Result<Report, Failure> {
+    let policy = json["policy"]["toml"].as_str();
+    let policy =
+        policy.ok_or_else(|| anyhow!("the answer makes no policy: nothing was swapped"))?;
+    let answer = request(session, &args.prefix, Errand::Swap, policy)?;
+    Ok(swap_report(&args.prefix, answer))
+}

@@ -1,0 +1,200 @@
+//! `concert fit` teaches a new readout from a few labelled frames of a real
+//! corridor: it beats the best constant on frames that come later, the same
+//! network from pixels and an untrained encoder, and is served as any other.
+#![cfg(feature = "onnxruntime")]
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use common::{program, shared_data};
+use serde_json::Value;
+
+/// A folder with some frames of the corridor, linked.
+fn frames(folder: &Path, numbers: impl Iterator<Item = usize>) -> Option<PathBuf> {
+    let corridor = shared_data("corridor")?.canonicalize().expect("a path");
+    fs::create_dir_all(folder).expect("a folder");
+    let link = |name: &str| {
+        std::os::unix::fs::symlink(corridor.join(name), folder.join(name)).expect("a link");
+    };
+    link("camera-intrinsics.txt");
+    for number in numbers {
+        link(&format!("frame-{number:06}.color.jpg"));
+        link(&format!("frame-{number:06}.depth.png"));
+    }
+    Some(folder.to_owned())
+}
+
+fn json(arguments: &[&str]) -> Value {
+    let output = program::run(arguments);
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_eq!(stdout.lines().count(), 1, "one object on one line");
+    serde_json::from_str(&stdout).expect("JSON")
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a path in utf-8")
+}
+
+#[test]
+fn fourteen_frames_beat_the_constant_the_pixels_and_an_untrained_encoder() {
+    let root = tempfile::tempdir().expect("a folder");
+    let root = root.path();
+    let Some(train) = frames(&root.join("train"), (0..70).step_by(5)) else {
+        return;
+    };
+    let later = frames(&root.join("later"), (75..110).step_by(5)).expect("as above");
+    let out = root.join("models");
+    let fitted = json(&[
+        "fit",
+        "--data",
+        text(&train),
+        "--target",
+        "depth_zbuffer",
+        "--sources",
+        "efficientnet_lite0",
+        "--variant",
+        "few",
+        "--out",
+        text(&out),
+        "--steps",
+        "120",
+        "--views",
+        "3",
+        "--gain",
+        "--json",
+    ]);
+    let number = |at: &str| fitted.pointer(at).and_then(Value::as_f64).expect(at);
+    assert!(number("/seconds") > 0.0);
+    assert!(number("/quality/abs_rel") < number("/quality/constant"));
+    for baseline in ["pixels", "random"] {
+        let gain = number(&format!("/gain/{baseline}/gain"));
+        assert!(gain > 0.5, "won on {gain} of the frames against {baseline}");
+        let error = number(&format!("/gain/{baseline}/error"));
+        assert!(number("/quality/held_out") < error, "{baseline}: {error}");
+    }
+    let readout = PathBuf::from(fitted["readout"].as_str().expect("a path"));
+    assert!(readout.is_file() && Path::new(fitted["card"].as_str().expect("a path")).is_file());
+    let models = ["--models", text(&out), "--models", "models"];
+
+    let alone = [
+        "evaluate",
+        "--data",
+        text(&later),
+        "--readout",
+        text(&readout),
+        "--json",
+    ];
+    let alone = json(&[&alone[..], &models].concat());
+    let (error, constant) = (&alone["abs_rel"], &alone["constant"]["abs_rel"]);
+    let (error, constant) = (
+        error.as_f64().expect("a number"),
+        constant.as_f64().expect("one"),
+    );
+    assert!(
+        error < 0.5 * constant,
+        "{error}, the best constant {constant}"
+    );
+
+    // The same through the pipeline that serves it.
+    let policy = root.join("few.toml");
+    let served = "name = \"few\"\nsupervision_budget = 1\nmax_order = 1\n\n[[transfer]]\n\
+                  target = \"depth_zbuffer\"\nsources = [\"efficientnet_lite0\"]\n\
+                  readout = \"few\"\n";
+    fs::write(&policy, served).expect("a file");
+    let whole = [
+        "evaluate",
+        "--data",
+        text(&later),
+        "--policy",
+        text(&policy),
+        "--json",
+    ];
+    let whole = json(&[&whole[..], &models].concat());
+    let through = whole["abs_rel"].as_f64().expect("a number");
+    assert!((through - error).abs() < 1e-6, "{through} but {error}");
+}
+
+#[test]
+fn labels_that_follow_from_depth_are_fitted_also_from_two_sources() {
+    let root = tempfile::tempdir().expect("a folder");
+    let root = root.path();
+    let Some(train) = frames(&root.join("train"), (0..40).step_by(5)) else {
+        return;
+    };
+    let out = root.join("models");
+    let fits = [
+        ("normal", "efficientnet_lite0,xfeat"),
+        ("edge_occlusion", "xfeat"),
+        ("reshading", "efficientnet_lite0"),
+        ("curvature", "efficientnet_lite0"),
+    ];
+    for (target, sources) in fits {
+        let fitted = json(&[
+            "fit",
+            "--data",
+            text(&train),
+            "--target",
+            target,
+            "--sources",
+            sources,
+            "--kind",
+            "ridge",
+            "--out",
+            text(&out),
+            "--json",
+        ]);
+        let name = format!("{target}_from_{}", sources.replace(',', "+"));
+        assert_eq!(fitted["name"], name.as_str());
+        assert!(fitted["lambda"].as_f64().expect("a strength") > 0.0);
+        let card = fitted["card"].as_str().expect("a path");
+        let checked = program::run(&["models", "check", card]);
+        assert!(checked.status.success(), "{target}: {checked:?}");
+    }
+}
+
+#[test]
+fn a_full_disk_and_an_unknown_source_are_refused_and_leave_nothing() {
+    let root = tempfile::tempdir().expect("a folder");
+    let root = root.path();
+    let Some(train) = frames(&root.join("train"), (0..15).step_by(5)) else {
+        return;
+    };
+    // A file where a folder must be made stands for what cannot be written.
+    let blocked = root.join("blocked");
+    fs::write(&blocked, "a file").expect("a file");
+    let fit = |sources: &str, out: &Path| {
+        let output = program::run(&[
+            "fit",
+            "--data",
+            text(&train),
+            "--target",
+            "depth_zbuffer",
+            "--sources",
+            sources,
+            "--kind",
+            "ridge",
+            "--out",
+            text(out),
+            "--quiet",
+        ]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), said)
+    };
+    let (code, said) = fit("efficientnet_lite0", &blocked);
+    assert!(
+        matches!(code, Some(1 | 2)) && said.contains("blocked"),
+        "{code:?}: {said}"
+    );
+    let out = root.join("models");
+    let (code, said) = fit("efficientnet_lite", &out);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("did you mean efficientnet_lite0"), "{said}");
+    assert!(!out.exists());
+}
