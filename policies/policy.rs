@@ -27,6 +27,12 @@ pub const MAX_RATE_HZ: f64 = 1000.0;
 /// Policies that ship with Concert: name and text.
 const SHIPPED: &[(&str, &str)] = &[
     ("apartment", include_str!("shipped/apartment.toml")),
+    ("apartment_k1", include_str!("shipped/apartment_k1.toml")),
+    ("apartment_k2", include_str!("shipped/apartment_k2.toml")),
+    ("apartment_k3", include_str!("shipped/apartment_k3.toml")),
+    ("corridor_k1", include_str!("shipped/corridor_k1.toml")),
+    ("corridor_k2", include_str!("shipped/corridor_k2.toml")),
+    ("corridor_k3", include_str!("shipped/corridor_k3.toml")),
     ("first_light", include_str!("shipped/first_light.toml")),
     ("home", include_str!("shipped/home.toml")),
 ];

@@ -55,7 +55,10 @@ pub(super) fn select(
     let mut all: Vec<Selected> = Vec::new();
     for budget in BUDGETS {
         let problem = problem.with_budget(budget as f64).or_refuse()?;
-        let answer = solve(&problem, table, TIME_LIMIT, elapsed).or_refuse()?;
+        // The solver's time begins now, not with the fits.
+        let begin = elapsed();
+        let searching = || elapsed().saturating_sub(begin);
+        let answer = solve(&problem, table, TIME_LIMIT, &searching).or_refuse()?;
         if answer.transfers.is_empty() {
             let reason = answer.reason.unwrap_or_default();
             return Err(Failure::failed(anyhow!(
