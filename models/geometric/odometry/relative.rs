@@ -244,7 +244,7 @@ impl Tracker {
         found.covariance += off * off.transpose();
         let turn = found.covariance.fixed_view::<3, 3>(0, 0).trace().sqrt();
         let turn = turn.to_degrees();
-        if !(turn <= most_turn) {
+        if turn.is_nan() || turn > most_turn {
             return Err(format!(
                 "{agreeing} of {total} matches tell the turn to {turn:.1} degrees, but \
                  {most_turn} at most are wanted"
