@@ -192,6 +192,7 @@ fn identity(environment: &Environment, readouts: usize) -> Result<Row> {
         // A name of its own, so that no two readouts are one network.
         let output = format!("out{index}");
         let part = ReadoutPart {
+            relative_error: None,
             maker: Maker::Network,
             file: file(&name, network("level", &output, &shape)),
             reads: vec![ReadPart {

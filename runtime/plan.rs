@@ -27,6 +27,8 @@ pub struct EncoderPart {
 /// What a plan needs to know of a readout: its checked file and its card.
 #[derive(Debug, Clone)]
 pub struct ReadoutPart {
+    /// Relative error of its metres as its card has it measured, for depth.
+    pub relative_error: Option<f64>,
     /// What makes its output.
     pub maker: Maker,
     /// The network; of a geometric readout name, card and hash alone.
@@ -216,6 +218,8 @@ pub(crate) struct EncoderStage {
 
 #[derive(Debug, Clone)]
 pub(crate) struct ReadoutStage {
+    /// Relative error of its metres, where it was measured.
+    pub(crate) relative_error: Option<f64>,
     pub(crate) task: &'static Task,
     pub(crate) maker: Maker,
     pub(crate) file: NetworkFile,
@@ -381,6 +385,7 @@ impl Plan {
         encoders: &BTreeMap<String, EncoderPart>,
     ) -> Result<(), PlanError> {
         let mut stage = ReadoutStage {
+            relative_error: part.relative_error,
             task: transfer.target(),
             maker: part.maker.clone(),
             file: part.file.clone(),

@@ -14,7 +14,8 @@ and each output is compared with the truth at the label's full resolution:
   normals    mean_deg, median_deg, within_11_25, within_22_5, within_30
   classes    top1; of pixels: miou, pixel_accuracy
   edges      f1 at the best threshold, l1
-  odometry   ate_m, rpe_m, rpe_deg as in the TUM tools, over --delta frames
+  odometry   ate_m, rpe_m, rpe_deg as in the TUM tools, over --delta frames;
+             nees: squared errors of steps over what covariances say (1: honest)
   layout     corner_m, plane_m, manhattan_deg
 Beside each stands the constant predictor's: the best single answer for all
 pixels and frames, chosen on the very frames that are evaluated.

@@ -14,6 +14,9 @@ pub struct View<'a> {
     /// Maps a cell of the tensor's last two axes (of the network's input, for
     /// points) to a pixel of the camera image.
     pub image_from_pixel: Affine2,
+    /// Of depth that a readout makes: its mean relative error, as measured on
+    /// data that it was not fitted on. `None` of what a sensor measures.
+    pub relative_error: Option<f64>,
 }
 
 /// One frame, as far as a geometric readout reads it.
@@ -96,6 +99,7 @@ impl<'a> Scene<'a> {
                     height,
                     values: view.values,
                     image_from_pixel: view.image_from_pixel,
+                    relative_error: view.relative_error,
                 })
             }
             _ => Err(Unable::Unusable(format!(
@@ -128,4 +132,5 @@ pub(super) struct Dense<'a> {
     pub(super) height: usize,
     pub(super) values: &'a [f32],
     pub(super) image_from_pixel: Affine2,
+    pub(super) relative_error: Option<f64>,
 }

@@ -1,8 +1,8 @@
 use concert_policies::Task;
-use nalgebra::{Isometry3, Translation3, UnitQuaternion, Vector3};
+use nalgebra::{Isometry3, SMatrix, SVector, Translation3, UnitQuaternion, Vector3};
 use proptest::prelude::*;
 
-use super::trajectory::Trajectories;
+use super::trajectory::{StepEstimate, Trajectories};
 use super::*;
 use crate::Affine2;
 use crate::dataset::{Label, LabelKind};
@@ -157,6 +157,28 @@ fn a_trajectory_in_another_world_has_no_error_and_drift_has_its_own() {
     let lengths: [f64; 3] = [1.0, 2f64.sqrt(), 2.0];
     let mean_square = lengths.iter().map(|l| l * l).sum::<f64>() / 3.0;
     assert_near(still.get("rpe_m").unwrap(), mean_square.sqrt());
+}
+
+#[test]
+fn an_error_as_large_as_the_covariance_says_has_a_normalised_error_of_one() {
+    let mut all = Trajectories::default();
+    all.push(pose(0.0, 0.0, 0.0), None);
+    all.push(pose(0.3, 0.0, 0.1), None);
+    // Each of the six numbers is off by its standard deviation, 0.02.
+    let turned_back = pose(0.0, 0.0, -0.1) * Vector3::new(0.3, 0.0, 0.0);
+    let mut motion = SVector::<f64, 6>::repeat(0.02);
+    (0..3).for_each(|axis| motion[axis] += turned_back[axis]);
+    motion[5] += 0.1;
+    let covariance = SMatrix::<f64, 6, 6>::identity() * 0.02_f64.powi(2);
+    let step = StepEstimate { motion, covariance };
+    all.explain_step(&step);
+    let too_sure = StepEstimate {
+        covariance: covariance * 0.1,
+        ..step
+    };
+    all.explain_step(&too_sure);
+    let measures = all.measures(1);
+    assert_near(measures.get("nees").unwrap(), 5.5);
 }
 
 #[test]

@@ -11,9 +11,17 @@
 //!   between the translations of true and estimated steps, over steps longer
 //!   than 5 mm.
 //!
+//! * `rpe_m_worst` and `rpe_deg_worst`: the worst step.
+//! * `nees`: mean over single steps of eᵀ C⁻¹ e / 6, with the error e of the step's
+//!   six numbers and the covariance C that was published for it (Bar-Shalom, Li,
+//!   Kirubarajan, "Estimation with Applications to Tracking and Navigation", 2001,
+//!   5.4.2): 1 where covariances are honest, above it where they are too small.
+//!   `nees_median`: the median, 0.89 for an honest normal distribution. Only steps
+//!   whose covariance was given and whose unit is the metre count.
+//!
 //! Alignment is done for each sequence on its own; errors are pooled.
 
-use nalgebra::{Isometry3, Matrix3, Vector3};
+use nalgebra::{Isometry3, Matrix3, SMatrix, SVector, Vector3};
 
 use super::measures::Measures;
 
@@ -25,6 +33,35 @@ const LEAST_STEP_METRES: f64 = 0.005;
 #[derive(Debug, Clone, Default)]
 pub struct Trajectories {
     sequences: Vec<Vec<Pair>>,
+    /// Normalised squared errors of single steps, per degree of freedom.
+    normalised: Vec<f64>,
+}
+
+/// The motion since the frame before, as it was published.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepEstimate {
+    /// Translation (m), then rotation vector (rad), along the axes of the frame
+    /// that was moved to.
+    pub motion: SVector<f64, 6>,
+    /// Of these six numbers, along the same axes.
+    pub covariance: SMatrix<f64, 6, 6>,
+}
+
+impl StepEstimate {
+    /// eᵀ C⁻¹ e / 6 against a true motion `before_from_now`; `None` where the
+    /// covariance has no inverse.
+    #[must_use]
+    pub fn normalised_error(&self, before_from_now: &Isometry3<f64>) -> Option<f64> {
+        let turn = before_from_now.rotation;
+        let moved = turn.inverse() * before_from_now.translation.vector;
+        let mut error = self.motion;
+        let mut linear = error.fixed_rows_mut::<3>(0);
+        linear -= moved;
+        let mut angular = error.fixed_rows_mut::<3>(3);
+        angular -= turn.scaled_axis();
+        let solved = self.covariance.cholesky()?.solve(&error);
+        Some(error.dot(&solved) / 6.0)
+    }
 }
 
 /// The truth, and the estimate where there is one.
@@ -46,9 +83,20 @@ impl Trajectories {
         }
     }
 
+    /// Says of the frame added last how its motion since the frame before was
+    /// published; nothing is compared at the start of a sequence.
+    pub fn explain_step(&mut self, step: &StepEstimate) {
+        let Some([.., (before, _), (now, _)]) = self.sequences.last().map(Vec::as_slice) else {
+            return;
+        };
+        self.normalised
+            .extend(step.normalised_error(&(before.inverse() * now)));
+    }
+
     /// Adds the sequences of another.
     pub fn merge(&mut self, other: &Self) {
         self.sequences.extend(other.sequences.iter().cloned());
+        self.normalised.extend(&other.normalised);
     }
 
     /// Frames added.
@@ -66,6 +114,7 @@ impl Trajectories {
             sequences: sequences
                 .map(|all| all.iter().map(still).collect())
                 .collect(),
+            normalised: Vec::new(),
         }
     }
 
@@ -110,6 +159,10 @@ impl Trajectories {
                 ("direction_deg_median", median(&mut directions)),
                 ("ate_scaled_m", root_mean_square(&scaled)),
                 ("tracked", coverage),
+                ("rpe_m_worst", worst(&steps_m)),
+                ("rpe_deg_worst", worst(&steps_deg)),
+                ("nees", mean(&self.normalised)),
+                ("nees_median", median(&mut self.normalised.clone())),
             ],
             median_scaled: Vec::new(),
         }
@@ -118,6 +171,16 @@ impl Trajectories {
 
 fn root_mean_square(errors: &[f64]) -> f64 {
     (errors.iter().map(|e| e * e).sum::<f64>() / errors.len() as f64).sqrt()
+}
+
+/// NaN of none.
+fn worst(errors: &[f64]) -> f64 {
+    errors.iter().copied().fold(f64::NAN, f64::max)
+}
+
+/// NaN of none.
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
 }
 
 /// As numpy's: the mean of the middle two of an even number.

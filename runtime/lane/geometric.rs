@@ -13,6 +13,9 @@ use crate::pipeline::Step;
 use crate::plan::{Origin, Plan};
 use crate::ring::Ring;
 
+/// Relative error of a readout whose card says nothing of it.
+const UNMEASURED: f64 = 0.3;
+
 /// The state of one geometric readout, and copies of what it reads.
 pub(super) struct GeometricLane {
     pub(super) state: Box<dyn Geometric>,
@@ -168,6 +171,10 @@ impl Lane {
                 _ => copy,
             },
             image_from_pixel,
+            relative_error: match read.from {
+                Origin::Readout(input) => Some(error_of(input, step.plan)),
+                _ => None,
+            },
         });
         let views: Vec<View<'_>> = views.collect();
         let scene = Scene {
@@ -209,6 +216,11 @@ impl Lane {
             }
         }
     }
+}
+
+/// Relative error of what a readout makes, as its card says.
+fn error_of(readout: usize, plan: &Plan) -> f64 {
+    plan.readouts[readout].relative_error.unwrap_or(UNMEASURED)
 }
 
 fn shape_of(from: Origin, plan: &Plan) -> &[usize] {

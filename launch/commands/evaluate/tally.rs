@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use concert_models::dataset::{DataSet, Example, Label, LabelError};
 use concert_models::geometric::odometry::{OdometryEstimate, body_from_optical};
-use concert_models::quality::trajectory::Trajectories;
+use concert_models::quality::trajectory::{StepEstimate, Trajectories};
 use concert_models::quality::{
     ConstantFit, Filter, Measures, Quality, QualityError, Sharpness, class_numbers, sampled,
 };
 use concert_policies::{OutputKind, Task};
-use concert_runtime::{Outcome, Output};
-use nalgebra::Isometry3;
+use concert_runtime::{Outcome, Output, Timestamp};
+use nalgebra::{Isometry3, SMatrix, SVector};
 
 use super::classes::ClassNumbers;
 
@@ -23,6 +23,8 @@ pub(super) struct Tally {
     numbers: ClassNumbers,
     pub(super) truth: Truth,
     pub(super) outcomes: BTreeMap<&'static str, u64>,
+    /// Stamp of the output of the frame before in this sequence, if it had one.
+    told_before: Option<Option<Timestamp>>,
     /// Outputs whose metres are those of a reference camera.
     pub(super) uncalibrated: u64,
 }
@@ -89,6 +91,7 @@ impl Tally {
             labels,
             truth,
             outcomes: BTreeMap::new(),
+            told_before: None,
             uncalibrated: 0,
         }
     }
@@ -124,6 +127,7 @@ impl Tally {
 
     /// Poses begin anew.
     pub(super) fn begin_sequence(&mut self) {
+        self.told_before = None;
         if let Truth::Poses(poses) = &mut self.truth {
             poses.begin();
         }
@@ -143,6 +147,12 @@ impl Tally {
             Truth::Poses(poses) => {
                 if let Some(truth) = example.world_from_optical {
                     poses.push(truth, output.and_then(pose_of));
+                    let before = self.told_before.replace(output.map(|output| output.stamp));
+                    if let (Some(output), Some(Some(before))) = (output, before)
+                        && let Some(step) = step_of(output, before)
+                    {
+                        poses.explain_step(&step);
+                    }
                 }
                 Ok(None)
             }
@@ -295,4 +305,29 @@ fn pose_of(output: &Output) -> Option<Isometry3<f64>> {
     let odom_from_body = OdometryEstimate::read(&output.values)?.odom_from_body;
     let body_from_optical: Isometry3<f64> = nalgebra::convert(body_from_optical());
     Some(body_from_optical.inverse() * odom_from_body * body_from_optical)
+}
+
+/// The motion since the frame before, of stamp `before`, as the published
+/// velocity and its covariance say; `None` without metres, or where tracking
+/// had been lost.
+fn step_of(output: &Output, before: Timestamp) -> Option<StepEstimate> {
+    let estimate = OdometryEstimate::read(&output.values)?;
+    if output.remarks.scale_unknown || output.remarks.after_gap {
+        return None;
+    }
+    let seconds = (output.stamp.nanos() - before.nanos()) as f64 * 1e-9;
+    let turn = body_from_optical().inverse();
+    let mut motion = SVector::<f64, 6>::zeros();
+    let parts = [estimate.linear, estimate.angular].map(|rate| turn * rate * seconds);
+    motion.fixed_rows_mut::<3>(0).copy_from(&parts[0]);
+    motion.fixed_rows_mut::<3>(3).copy_from(&parts[1]);
+    let turn = turn.to_rotation_matrix();
+    let mut both = SMatrix::<f64, 6, 6>::zeros();
+    both.fixed_view_mut::<3, 3>(0, 0).copy_from(turn.matrix());
+    both.fixed_view_mut::<3, 3>(3, 3).copy_from(turn.matrix());
+    let covariance = SMatrix::from_row_slice(&estimate.twist_covariance) * (seconds * seconds);
+    Some(StepEstimate {
+        motion,
+        covariance: both * covariance * both.transpose(),
+    })
 }

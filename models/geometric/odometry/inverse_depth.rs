@@ -19,6 +19,8 @@ const FLOOR: f64 = 0.01;
 const MOST: f64 = 20.0;
 /// A standard deviation below this share counts as known.
 const KNOWN: f64 = 0.15;
+/// A standard deviation below this share is a start.
+const ROUGH: f64 = 0.5;
 
 impl InverseDepth {
     /// What is expected of a point in a room (in metres), and of one where the
@@ -28,12 +30,17 @@ impl InverseDepth {
         sigma: 0.6,
     };
 
-    /// From a measured depth.
+    /// From a depth whose standard deviation is this share of it.
     pub(super) fn measured(depth: f64, error: f64) -> Self {
         Self {
             value: 1.0 / depth,
             sigma: error / depth,
         }
+    }
+
+    /// Whether it is good enough to try motions from.
+    pub(super) fn is_rough(&self) -> bool {
+        self.sigma < ROUGH * self.value
     }
 
     /// Whether it may give a motion its length.

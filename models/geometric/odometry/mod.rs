@@ -12,10 +12,10 @@ mod refine;
 mod relative;
 mod snapshot;
 
-use nalgebra::{Isometry3, Translation3, UnitQuaternion};
+use nalgebra::{Isometry3, Translation3, UnitQuaternion, Vector3};
 use serde::Deserialize;
 
-use self::pose::{Covariance, composed, in_body, inverted, published};
+use self::pose::{Covariance, composed, in_body, inverted, published, turned};
 use self::relative::{Relative, Tracker};
 use self::snapshot::Snapshot;
 use super::keypoints::Detector;
@@ -47,8 +47,12 @@ pub struct OdometryParameters {
     pub keyframe_overlap: f64,
     /// Frames lost in a row after which odometry starts anew from the next.
     pub restart_after: usize,
-    /// Standard deviation of the depth, as a share of it.
+    /// What a depth camera's depths are off by, all alike, as a share: its
+    /// calibration. Depth of a readout has the error that its card states.
     pub depth_error: f64,
+    /// Standard deviation of a depth camera's depth over the square of the
+    /// depth, 1/m.
+    pub depth_noise: f64,
 }
 
 impl Default for OdometryParameters {
@@ -60,7 +64,8 @@ impl Default for OdometryParameters {
             least_inliers: 15,
             keyframe_overlap: 0.7,
             restart_after: 3,
-            depth_error: 0.02,
+            depth_error: 0.01,
+            depth_noise: 0.003,
         }
     }
 }
@@ -105,6 +110,11 @@ impl OdometryParameters {
                 (0.0..=1.0).contains(&self.depth_error),
                 "depth_error",
                 "0 to 1",
+            ),
+            (
+                (0.0..=0.1).contains(&self.depth_noise),
+                "depth_noise",
+                "0 to 0.1",
             ),
         ];
         let (_, name, rule) = rules.into_iter().find(|(holds, ..)| !holds)?;
@@ -173,10 +183,12 @@ impl Odometry {
         if was_empty {
             self.now.odom_from_this = Isometry3::identity();
             self.now.covariance = Covariance::zeros();
+            self.now.scaled = Vector3::zeros();
             self.state = State::Tracking;
         } else {
             self.now.odom_from_this = self.last.odom_from_this;
             self.now.covariance = self.last.covariance + self.unseen();
+            self.now.scaled = self.last.scaled;
             self.state = State::Restarted;
         }
         self.motion = None;
@@ -239,12 +251,7 @@ impl Odometry {
     /// Takes over what was found, and tells it.
     fn settle(&mut self, relative: &Relative, metric: bool) -> OdometryEstimate {
         let then_from_now = relative.now_from_then.inverse();
-        let mut covariance = inverted(&relative.now_from_then, &relative.covariance);
-        if metric {
-            let step = then_from_now.translation.vector * self.parameters.depth_error;
-            let mut block = covariance.fixed_view_mut::<3, 3>(3, 3);
-            block += step * step.transpose();
-        }
+        let covariance = inverted(&relative.now_from_then, &relative.covariance);
         let keyframe = &self.keyframe;
         self.now.odom_from_this = keyframe.odom_from_this * then_from_now;
         self.now.covariance = composed(
@@ -253,10 +260,18 @@ impl Odometry {
             &then_from_now,
             &covariance,
         );
+        let scale_error = if metric { keyframe.scale_error } else { 0.0 };
+        let moved = keyframe.odom_from_this.rotation * then_from_now.translation.vector;
+        self.now.scaled = keyframe.scaled + moved * scale_error;
         let nanos = self.now.stamp_nanos - self.last.stamp_nanos;
         let last_from_now = self.last.odom_from_this.inverse() * self.now.odom_from_this;
         self.motion = (nanos > 0).then_some((last_from_now, nanos));
-        let estimate = self.told(&last_from_now, seconds(nanos), &covariance, metric);
+        let step = StepCovariance {
+            // Both of its ends are as unsure as this one.
+            of_sight: turned(&relative.now_from_then.rotation, &covariance) * 2.0,
+            scale_error,
+        };
+        let estimate = self.told(&last_from_now, seconds(nanos), &step, metric);
         if self.first_inliers == 0 {
             self.first_inliers = relative.inliers;
         }
@@ -266,6 +281,10 @@ impl Odometry {
         if !gains_metres {
             self.tracker.hand_on(&mut self.now, &relative.now_from_then);
             self.now.is_metric |= metric;
+            if !self.now.is_measured {
+                self.now.scale_error = self.keyframe.scale_error;
+                self.now.is_read_out = self.keyframe.is_read_out;
+            }
         }
         let replace = left < self.parameters.keyframe_overlap || gains_metres;
         std::mem::swap(&mut self.last, &mut self.now);
@@ -281,7 +300,7 @@ impl Odometry {
         &self,
         last_from_now: &Isometry3<f64>,
         seconds: f64,
-        step: &Covariance,
+        step: &StepCovariance,
         metric: bool,
     ) -> OdometryEstimate {
         let moved = in_body(last_from_now);
@@ -289,7 +308,11 @@ impl Odometry {
         // The velocity is along the axes of the moving frame.
         let back = moved.rotation.inverse();
         let mut of_pose = self.now.covariance;
-        let mut of_twist = step * (2.0 * rate * rate);
+        add_scaled(&mut of_pose, &self.now.scaled);
+        let along = last_from_now.rotation.inverse() * last_from_now.translation.vector;
+        let mut of_twist = step.of_sight;
+        add_scaled(&mut of_twist, &(along * step.scale_error));
+        of_twist *= rate * rate;
         if rate == 0.0 {
             of_twist = Covariance::identity() * UNKNOWN_METRES;
         }
@@ -305,6 +328,20 @@ impl Odometry {
             twist_covariance: published(&of_twist),
         }
     }
+}
+
+/// How unsure the motion since the frame before is.
+struct StepCovariance {
+    /// Along the axes of the frame now.
+    of_sight: Covariance,
+    /// Share of its length that it may be wrong by.
+    scale_error: f64,
+}
+
+/// Adds that the position may be off by a multiple of `scaled`.
+fn add_scaled(covariance: &mut Covariance, scaled: &Vector3<f64>) {
+    let mut block = covariance.fixed_view_mut::<3, 3>(3, 3);
+    block += scaled * scaled.transpose();
 }
 
 impl Geometric for Odometry {

@@ -114,6 +114,15 @@ pub(super) fn composed(
     by_first * of_first * by_first.transpose() + by_second * of_second * by_second.transpose()
 }
 
+/// The same covariance along other axes.
+pub(super) fn turned(turn: &UnitQuaternion<f64>, covariance: &Covariance) -> Covariance {
+    let turn = turn.to_rotation_matrix();
+    let mut both = Covariance::zeros();
+    set(&mut both, 0, 0, turn.matrix());
+    set(&mut both, 3, 3, turn.matrix());
+    both * covariance * both.transpose()
+}
+
 fn set(matrix: &mut Covariance, row: usize, column: usize, block: &Matrix3<f64>) {
     matrix.fixed_view_mut::<3, 3>(row, column).copy_from(block);
 }

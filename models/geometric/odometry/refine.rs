@@ -6,6 +6,8 @@ use super::inverse_depth::Sight;
 use super::pose::Covariance;
 
 const MOST_STEPS: usize = 15;
+/// Sights with a greater squared misfit are of something else.
+const NEAR: f64 = 4.0;
 
 /// A motion refined on all sights.
 #[derive(Debug, Clone)]
@@ -100,26 +102,44 @@ fn equations(sights: &[Sight], motion: &Isometry3<f64>, tolerance: f64) -> Equat
     (normal, right, weights)
 }
 
+/// How the first motion differs from the second: rotation vector, translation.
+pub(super) fn difference(one: &Isometry3<f64>, two: &Isometry3<f64>) -> SVector<f64, 6> {
+    let between = one * two.inverse();
+    let mut all = SVector::<f64, 6>::zeros();
+    let turn = between.rotation.scaled_axis();
+    all.fixed_rows_mut::<3>(0).copy_from(&turn);
+    all.fixed_rows_mut::<3>(3)
+        .copy_from(&between.translation.vector);
+    all
+}
+
 fn stepped(motion: &Isometry3<f64>, step: &SVector<f64, 6>) -> Isometry3<f64> {
     let turn = UnitQuaternion::from_scaled_axis(step.fixed_rows::<3>(0).into_owned());
     let moved: Vector3<f64> = step.fixed_rows::<3>(3).into_owned();
     Isometry3::from_parts(Translation3::from(moved), turn) * motion
 }
 
+/// Covariance of an M-estimate with Cauchy's weights (P. J. Huber, "Robust
+/// Statistics", 1981, 7.6): the noise is that of all sights near the motion, not
+/// only of those that happen to be within the tolerance.
 fn covariance(sights: &[Sight], motion: &Isometry3<f64>, tolerance: f64) -> Covariance {
     let (normal, ..) = equations(sights, motion, tolerance);
-    let (mut squares, mut count) = (0.0, 0_usize);
-    for misfit in sights
+    let (mut influence, mut slope, mut weights, mut count) = (0.0, 0.0, 0.0, 0_usize);
+    let misfits = sights
         .iter()
-        .filter_map(|sight| misfit(sight, motion, tolerance))
-    {
-        if misfit < 1.0 {
-            // The weights are of half a tolerance.
-            squares += 4.0 * misfit;
-            count += 2;
-        }
+        .filter_map(|sight| misfit(sight, motion, tolerance));
+    for misfit in misfits.filter(|misfit| *misfit < NEAR) {
+        // The weights are of half a tolerance.
+        let squared = 4.0 * misfit;
+        let weight = 1.0 / (1.0 + squared);
+        influence += 0.5 * squared * weight * weight;
+        slope += weight * weight;
+        weights += weight;
+        count += 1;
     }
-    let variance = squares / count.saturating_sub(6).max(1) as f64;
+    let total = count.max(1) as f64;
+    let noise = influence / count.saturating_sub(3).max(1) as f64;
+    let variance = noise * (weights / total) / (slope / total).powi(2);
     let inverse = normal.try_inverse();
     inverse.map_or_else(Covariance::identity, |inverse| inverse * variance.max(0.05))
 }

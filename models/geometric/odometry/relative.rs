@@ -5,7 +5,7 @@ use nalgebra::{Isometry3, Point3};
 use super::OdometryParameters;
 use super::inverse_depth::{InverseDepth, Sight};
 use super::pose::Covariance;
-use super::refine::{Refined, misfit, refine};
+use super::refine::{Refined, difference, misfit, refine};
 use super::snapshot::Snapshot;
 use crate::geometric::dice::Dice;
 use crate::geometric::five_point::Match;
@@ -19,7 +19,13 @@ const LEAST_KNOWN: usize = 20;
 const LEAST_PARALLAX: f64 = 0.04;
 /// Share of the matches that must agree where depths are known, and where the
 /// only rule is that rays meet, which chance fulfils more easily.
-const LEAST_SHARE: (usize, usize) = (20, 30);
+const LEAST_SHARE: (usize, usize) = (20, 35);
+/// Greatest standard deviation of a turn that is still told, degrees, where depths
+/// are known, and where not.
+const MOST_TURN_DEGREES: (f64, f64) = (2.0, 1.2);
+/// Parts of a frame whose depths are wrong independently of each other where a
+/// readout made them.
+const INDEPENDENT_DEPTHS: f64 = 12.0;
 
 /// How a frame lies to an earlier one.
 #[derive(Debug, Clone)]
@@ -42,6 +48,8 @@ pub(super) struct Tracker {
     sights: Vec<Sight>,
     /// As many as pairs: which fit the motion found last.
     fitting: Vec<bool>,
+    /// Every other sight.
+    half: Vec<Sight>,
 }
 
 impl Tracker {
@@ -54,6 +62,7 @@ impl Tracker {
             sightings: Vec::new(),
             sights: Vec::new(),
             fitting: Vec::new(),
+            half: Vec::new(),
         }
     }
 
@@ -83,24 +92,30 @@ impl Tracker {
         }
         self.sight(then, now);
         let tolerance = parameters.inlier_px * now.pixel;
-        let known = self.sights.iter().filter(|sight| sight.inverse.is_known());
-        let found = match known.count() >= LEAST_KNOWN.max(least) {
-            true => self.by_depths(guesses, tolerance, least),
-            false => None,
+        let from_depths = self.by_depths(then, guesses, tolerance, least);
+        // A sensor's depths that do not agree are a loss; others may be wrong.
+        let is_sensed = then.is_measured && !then.is_read_out;
+        let from_rays = match (&from_depths, is_sensed, then.is_read_out) {
+            (_, true, _) | (Some(_), _, false) => None,
+            _ => self.by_rays(then, guesses, tolerance, least),
         };
-        // Measured depths that do not agree are a loss; learnt ones may be wrong.
-        let found = match found {
-            None if !then.is_measured => self.by_rays(then, guesses, tolerance, least),
-            found => found,
-        };
-        let found = found.ok_or_else(|| {
+        let by_depths = from_depths.is_some();
+        let found = [from_depths, from_rays].into_iter().flatten();
+        let found = found.min_by(|a, b| a.cost.total_cmp(&b.cost));
+        let mut found = found.ok_or_else(|| {
             format!("of {total} matches too few agree on a motion, at least {least} must")
         })?;
+        self.settle(&found, tolerance);
+        self.doubt(&mut found, tolerance, least, by_depths)?;
+        if then.is_read_out {
+            let alike = self.agreeing() as f64 / INDEPENDENT_DEPTHS;
+            found.covariance *= alike.max(1.0);
+        }
         self.learn(then, &found, tolerance);
         Ok(Relative {
             now_from_then: found.now_from_then,
             covariance: found.covariance,
-            inliers: self.fitting.iter().filter(|fits| **fits).count(),
+            inliers: self.agreeing(),
         })
     }
 
@@ -116,19 +131,27 @@ impl Tracker {
 
     fn by_depths(
         &mut self,
+        then: &Snapshot,
         guesses: &[Isometry3<f64>],
         tolerance: f64,
         least: usize,
     ) -> Option<Refined> {
         self.sightings.clear();
-        let known = self.sights.iter().filter(|sight| sight.inverse.is_known());
+        let is_known = |sight: &&Sight| match then.is_read_out {
+            true => sight.inverse.is_rough(),
+            false => sight.inverse.is_known(),
+        };
+        let known = self.sights.iter().filter(is_known);
         self.sightings.extend(known.map(|sight| Sighting {
             point: Point3::from(sight.ray.push(1.0) / sight.inverse.value),
             seen: sight.seen,
         }));
+        if self.sightings.len() < LEAST_KNOWN.max(least) {
+            return None;
+        }
         let least = least.max(self.sightings.len() * LEAST_SHARE.0 / 100);
         let found = pnp(&self.sightings, guesses, tolerance, least, &mut self.dice)?;
-        Some(self.settle(refine(&self.sights, &found, tolerance), tolerance))
+        Some(refine(&self.sights, &found, tolerance))
     }
 
     fn by_rays(
@@ -150,10 +173,7 @@ impl Tracker {
         }
         let starts = [&start, &guesses[0]];
         let refined = starts.map(|start| refine(&self.sights, start, tolerance));
-        let best = refined
-            .into_iter()
-            .min_by(|a, b| a.cost.total_cmp(&b.cost))?;
-        Some(self.settle(best, tolerance))
+        refined.into_iter().min_by(|a, b| a.cost.total_cmp(&b.cost))
     }
 
     /// Length of a unit translation: that at which known depths are right, or
@@ -180,13 +200,88 @@ impl Tracker {
         }
     }
 
-    fn settle(&mut self, refined: Refined, tolerance: f64) -> Refined {
+    /// Notes which matches fit.
+    fn settle(&mut self, refined: &Refined, tolerance: f64) {
         let motion = &refined.now_from_then;
         self.fitting.clear();
         let fits =
             |sight: &Sight| misfit(sight, motion, tolerance).is_some_and(|squared| squared < 1.0);
         self.fitting.extend(self.sights.iter().map(fits));
-        refined
+    }
+
+    fn agreeing(&self) -> usize {
+        self.fitting.iter().filter(|fits| **fits).count()
+    }
+
+    /// Makes what was found as unsure as two halves of the matches, which have
+    /// none in common, differ about it.
+    ///
+    /// # Errors
+    /// Why it is not to be told at all: too few agree in the end, or the turn is
+    /// too uncertain.
+    fn doubt(
+        &mut self,
+        found: &mut Refined,
+        tolerance: f64,
+        least: usize,
+        by_depths: bool,
+    ) -> Result<(), String> {
+        let (agreeing, total) = (self.agreeing(), self.pairs.len());
+        let (share, most_turn) = match by_depths {
+            true => (LEAST_SHARE.0, MOST_TURN_DEGREES.0),
+            false => (LEAST_SHARE.1, MOST_TURN_DEGREES.1),
+        };
+        let wanted = least.max(total * share / 100);
+        if agreeing < wanted {
+            return Err(format!(
+                "of {total} matches {agreeing} agree on a motion, but {wanted} must"
+            ));
+        }
+        let motion = found.now_from_then;
+        let [one, two] = [0, 1].map(|first| self.by_half(first, &motion, tolerance, by_depths));
+        // The mean of two is off by half of what they differ by.
+        let off = difference(&one, &two) * 0.5;
+        found.covariance += off * off.transpose();
+        let turn = found.covariance.fixed_view::<3, 3>(0, 0).trace().sqrt();
+        let turn = turn.to_degrees();
+        if turn.is_nan() || turn > most_turn {
+            return Err(format!(
+                "{agreeing} of {total} matches tell the turn to {turn:.1} degrees, but \
+                 {most_turn} at most are wanted"
+            ));
+        }
+        Ok(())
+    }
+
+    /// The motion as every other match alone tells it, found from nothing: where
+    /// one plane or too little parallax allows several, halves come to different
+    /// ones. Where half of them is too few, `found` is refined on them.
+    fn by_half(
+        &mut self,
+        first: usize,
+        found: &Isometry3<f64>,
+        tolerance: f64,
+        by_depths: bool,
+    ) -> Isometry3<f64> {
+        self.half.clear();
+        let half = self.sights.iter().skip(first).step_by(2);
+        self.half.extend(half);
+        let start = match by_depths {
+            true => None,
+            false => {
+                self.matches.clear();
+                let rays = self.half.iter().map(|sight| (sight.ray, sight.seen));
+                self.matches.extend(rays);
+                let nothing = Isometry3::identity();
+                two_view(&self.matches, &nothing, tolerance, 8, &mut self.dice)
+            }
+        };
+        let start = start.map_or(*found, |start| {
+            let mut start = start.two_from_one;
+            start.translation.vector *= found.translation.vector.norm();
+            start
+        });
+        refine(&self.half, &start, tolerance).now_from_then
     }
 
     fn learn(&mut self, then: &mut Snapshot, found: &Refined, tolerance: f64) {

@@ -1,6 +1,6 @@
 //! What odometry keeps of a frame.
 
-use nalgebra::{Isometry3, Vector2};
+use nalgebra::{Isometry3, Vector2, Vector3};
 
 use super::OdometryParameters;
 use super::inverse_depth::InverseDepth;
@@ -32,12 +32,21 @@ pub(super) struct Snapshot {
     /// Whether inverse depths are in metres: measured here, or handed on from
     /// where they were.
     pub(super) is_metric: bool,
+    /// What all its depths may be off by together, as a share: a wrong scale does
+    /// not average out over the points of a frame.
+    pub(super) scale_error: f64,
+    /// Whether a readout made its depths: their errors are alike over wide parts
+    /// of a frame.
+    pub(super) is_read_out: bool,
     /// Length of a pixel of the network's input on the plane z = 1.
     pub(super) pixel: f64,
     /// Of optical frames.
     pub(super) odom_from_this: Isometry3<f64>,
-    /// Along the axes of odom.
+    /// Along the axes of odom, but for `scaled`.
     pub(super) covariance: Covariance,
+    /// How far off the position is, should all depths since the start have been
+    /// off by their scale error, m along the axes of odom.
+    pub(super) scaled: Vector3<f64>,
 }
 
 impl Default for Snapshot {
@@ -49,9 +58,12 @@ impl Default for Snapshot {
             inverse_depths: Vec::new(),
             is_measured: false,
             is_metric: false,
+            scale_error: 0.0,
+            is_read_out: false,
             pixel: 1.0,
             odom_from_this: Isometry3::identity(),
             covariance: Covariance::zeros(),
+            scaled: Vector3::zeros(),
         }
     }
 }
@@ -87,7 +99,7 @@ impl Snapshot {
         detector.detect(&levels, parameters.most_points, &mut self.keypoints);
         self.stamp_nanos = scene.stamp_nanos;
         self.place(scene, &descriptors);
-        self.measure(scene, parameters.depth_error)
+        self.measure(scene, parameters)
     }
 
     fn place(&mut self, scene: &Scene<'_>, level: &Dense<'_>) {
@@ -102,7 +114,13 @@ impl Snapshot {
         self.pixel = (across * down / (fx * fy)).abs().sqrt() / 8.0;
     }
 
-    fn measure(&mut self, scene: &Scene<'_>, error: f64) -> Result<(), Unable> {
+    fn measure(
+        &mut self,
+        scene: &Scene<'_>,
+        parameters: &OdometryParameters,
+    ) -> Result<(), Unable> {
+        self.scale_error = 0.0;
+        self.is_read_out = false;
         self.is_measured = false;
         self.is_metric = false;
         self.inverse_depths.clear();
@@ -116,20 +134,66 @@ impl Snapshot {
             return Ok(());
         };
         let Intrinsics { fx, fy, cx, cy, .. } = scene.intrinsics();
+        let noise = DepthNoise::of(depth.relative_error, parameters);
         let mut measured = 0;
         for (ray, inverse) in self.rays.iter().zip(&mut self.inverse_depths) {
             let pixel = pixel_from_image.apply([ray.x * fx + cx, ray.y * fy + cy]);
             let metres = depth_at(&depth, pixel);
             if metres.is_finite() {
-                *inverse = InverseDepth::measured(metres, error);
+                *inverse = InverseDepth::measured(metres, noise.share(metres));
                 measured += 1;
             }
         }
         self.is_measured = measured >= LEAST_MEASURED;
         self.is_metric = self.is_measured;
+        if self.is_measured {
+            self.scale_error = noise.scale;
+            self.is_read_out = depth.relative_error.is_some();
+        }
         Ok(())
     }
 }
+
+/// How wrong depths may be.
+struct DepthNoise {
+    /// Of a frame as a whole, as a share.
+    scale: f64,
+    /// Of a point, as a share, and what is added to it per metre of depth.
+    of_point: f64,
+    per_metre: f64,
+}
+
+impl DepthNoise {
+    /// Of a readout with this mean relative error, or else of a sensor, whose
+    /// noise grows with the square of the depth (K. Khoshelham, S. Oude Elberink,
+    /// "Accuracy and Resolution of Kinect Depth Data", Sensors 12, 2012).
+    fn of(relative_error: Option<f64>, parameters: &OdometryParameters) -> Self {
+        match relative_error {
+            Some(mean) => {
+                let sigma = (mean * SIGMA_OF_MEAN).clamp(parameters.depth_error, 1.0);
+                Self {
+                    scale: sigma,
+                    of_point: sigma,
+                    per_metre: 0.0,
+                }
+            }
+            None => Self {
+                scale: parameters.depth_error,
+                of_point: parameters.depth_error,
+                per_metre: parameters.depth_noise,
+            },
+        }
+    }
+
+    /// Standard deviation of one depth, as a share of it.
+    fn share(&self, metres: f64) -> f64 {
+        self.of_point.hypot(self.per_metre * metres)
+    }
+}
+
+/// Standard deviation of a normal distribution over its mean absolute value:
+/// √(π / 2).
+const SIGMA_OF_MEAN: f64 = 1.2533;
 
 /// A pixel of the network's input, eight of which are a cell, in the image.
 fn image_of(level: &Dense<'_>, u: f32, v: f32) -> [f64; 2] {

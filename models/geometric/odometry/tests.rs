@@ -127,6 +127,7 @@ impl Seen {
             shape,
             values,
             image_from_pixel: image_from_cell,
+            relative_error: None,
         };
         let shapes = [cells(CHANNELS), cells(1), cells(LOGITS)];
         let mut views = vec![
@@ -141,6 +142,7 @@ impl Seen {
                 shape: &depth_shape,
                 values: &self.depth,
                 image_from_pixel: Affine2::stretch(DEPTH, SIZE),
+                relative_error: None,
             });
         }
         let scene = Scene {

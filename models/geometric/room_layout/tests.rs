@@ -38,6 +38,7 @@ fn estimate(depth: &[f32], normal: Option<&[f32]>) -> Result<RoomLayout, Unable>
         shape: &shapes[0],
         values: depth,
         image_from_pixel: Affine2::IDENTITY,
+        relative_error: None,
     }];
     if let Some(values) = normal {
         views.push(View {
@@ -45,6 +46,7 @@ fn estimate(depth: &[f32], normal: Option<&[f32]>) -> Result<RoomLayout, Unable>
             shape: &shapes[1],
             values,
             image_from_pixel: Affine2::IDENTITY,
+            relative_error: None,
         });
     }
     let scene = Scene {
@@ -145,6 +147,7 @@ fn vanishing_points_are_the_axes_of_the_room() {
             shape: &[1, 9],
             values: &cuboid,
             image_from_pixel: Affine2::IDENTITY,
+            relative_error: None,
         }],
     };
     let mut out = [0.0; 9];

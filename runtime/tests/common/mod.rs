@@ -131,6 +131,7 @@ impl World {
             },
         });
         let part = ReadoutPart {
+            relative_error: None,
             maker: Maker::Network,
             file: file(name),
             reads: reads.collect(),
