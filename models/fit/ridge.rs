@@ -64,17 +64,24 @@ pub(crate) fn blocks(
 }
 
 /// The strength of least squared error on the blocks, each held out in turn.
-pub(crate) fn choose_lambda(blocks: &[Statistics]) -> Result<f64, FitError> {
+/// `go_on` ends it by returning false.
+pub(crate) fn choose_lambda(
+    blocks: &[Statistics],
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<f64, FitError> {
     let known: Vec<&Statistics> = blocks.iter().filter(|block| block.weight() > 0.0).collect();
     let mut all = blocks[0].clone();
     for block in &blocks[1..] {
         all.merge(block)?;
     }
-    let error = |lambda: f64| -> Result<f64, FitError> {
+    let mut error = |lambda: f64| -> Result<f64, FitError> {
         let mut sum = 0.0;
         for block in &known {
             let mut rest = all.clone();
             rest.subtract(block)?;
+            if !go_on() {
+                return Err(FitError::Stopped);
+            }
             let weights = rest.solve(lambda);
             sum += weights.map_or(f64::INFINITY, |weights| block.squared_error(&weights));
         }
