@@ -2,6 +2,7 @@
 
 mod evaluate;
 mod fit;
+mod learn;
 mod solve;
 
 use std::num::NonZeroUsize;
@@ -11,6 +12,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use evaluate::{Evaluate, Frames};
 pub use fit::{Fit, KindChoice};
+pub use learn::{Learn, LearnAsk, LearnFlags, LearnTo};
 pub use solve::Solve;
 
 use crate::commands::apartment::Apartment;
@@ -112,6 +114,8 @@ pub enum Command {
     Watch(Watch),
     /// Change the policy of a running server, between two frames
     Swap(Swap),
+    /// Ask a running server that learns: status, restore, resume
+    Learn(Learn),
     /// Explain files: policies, launch files, model cards, ONNX networks
     Check(Check),
     /// Look whether everything is there, and say what to do where it is not
@@ -171,7 +175,8 @@ photographs, the processor, published at robot/perception on tcp/127.0.0.1:7448.
 Examples:
   concert serve launch/robots/front.toml
   concert serve policies/shipped/first_light.toml --prefix lab/perception
-  concert serve first_light --frames 100 --json")]
+  concert serve first_light --frames 100 --json
+  concert serve launch/robots/apartment.toml --learn depth_zbuffer --learn-curve curve.svg")]
 pub struct Serve {
     /// A launch file, a policy file, or the name of a shipped policy
     #[arg(value_name = "LAUNCH|POLICY")]
@@ -180,6 +185,9 @@ pub struct Serve {
     /// outputs with those that are served: a shipped name or a file
     #[arg(long, value_name = "POLICY")]
     pub shadow: Option<String>,
+    /// Learning while serving
+    #[command(flatten)]
+    pub learning: LearnFlags,
     /// Where to publish
     #[command(flatten)]
     pub session: Session,
@@ -366,6 +374,7 @@ impl Session {
             threads: global.threads.map(NonZeroUsize::get),
             allow_control: self.allow_control,
             gpu: global.gpu,
+            ..Overrides::default()
         }
     }
 }

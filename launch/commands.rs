@@ -6,6 +6,7 @@ mod doctor;
 mod draw;
 mod evaluate;
 mod fit;
+mod learn;
 mod models;
 mod schema;
 mod serve;
@@ -27,6 +28,7 @@ pub(crate) fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Serve(args) => serve::serve(&args, &global),
         Command::Watch(args) => watch::run(&args, &global),
         Command::Swap(args) => swap::run(&args),
+        Command::Learn(args) => learn::run(&args),
         Command::Check(args) => Ok(check::run(&args, &global)),
         Command::Doctor => Ok(doctor::run(&global)),
         Command::Models(command) => models::run(&command, &global),

@@ -3,7 +3,7 @@
 use concert_runtime::Bus;
 use serde_json::Value;
 
-use super::Swapper;
+use super::SharedSwapper;
 use crate::launch_file::{LaunchFile, ZenohEntry};
 use crate::report::Failure;
 
@@ -106,14 +106,33 @@ impl Meeting {
     pub(crate) fn control(
         &self,
         launch: &LaunchFile,
-        mut swapper: Swapper,
+        swapper: SharedSwapper,
     ) -> Result<ControlServer, Failure> {
+        use std::sync::PoisonError;
+
         use concert_runtime::io::zenoh::{SwapHandler, SwapServer};
 
         let prefix = &launch.publish().prefix;
-        let handler: SwapHandler = Box::new(move |policy| swapper.swap(policy));
+        let handler: SwapHandler = Box::new(move |policy| {
+            let mut swapper = swapper.lock().unwrap_or_else(PoisonError::into_inner);
+            swapper.swap(policy)
+        });
         let handler = launch.allows_control().then_some(handler);
         Ok(SwapServer::open(&self.session, prefix, handler)?)
+    }
+
+    /// Lets others ask how learning goes, and, where control is allowed, pause
+    /// it: `answer` is told what is asked, and whether it is allowed.
+    pub(crate) fn learn(
+        &self,
+        launch: &LaunchFile,
+        answer: impl Fn(&str, bool) -> Value + Send + 'static,
+    ) -> Result<ControlServer, Failure> {
+        use concert_runtime::io::zenoh::SwapServer;
+
+        let (prefix, allowed) = (&launch.publish().prefix, launch.allows_control());
+        let handler = Box::new(move |ask: &str| answer(ask, allowed));
+        Ok(SwapServer::open_learn(&self.session, prefix, handler)?)
     }
 
     /// Where outputs go, for people.
@@ -156,7 +175,16 @@ impl Meeting {
     pub(crate) fn control(
         &self,
         _launch: &LaunchFile,
-        _swapper: Swapper,
+        _swapper: SharedSwapper,
+    ) -> Result<ControlServer, Failure> {
+        Ok(ControlServer)
+    }
+
+    /// Nobody can ask for anything.
+    pub(crate) fn learn(
+        &self,
+        _launch: &LaunchFile,
+        _answer: impl Fn(&str, bool) -> Value + Send + 'static,
     ) -> Result<ControlServer, Failure> {
         Ok(ControlServer)
     }

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use anyhow::anyhow;
 use concert_runtime::io::clock::SystemClock;
@@ -12,14 +12,15 @@ use serde_json::json;
 
 use super::check::kind::Kind;
 use crate::assemble::{self, About, EngineChoice, Meeting};
-use crate::cli::{Demo, Global, Serve, Session};
+use crate::cli::{Demo, Global, LearnFlags, Serve, Session};
 use crate::launch_file::{CameraKind, LaunchFile};
+use crate::learn;
 use crate::live::watch_runtime;
 use crate::model_folders::model_folders;
 use crate::policy_choice::PolicyChoice;
 use crate::report::{Exit, Failure, Refuse, Report};
 use crate::stop::Stop;
-use crate::tap::Tap;
+use crate::tap::{Ears, Tap};
 use crate::terminal::{Style, table};
 
 /// Runs the shipped policy (or another) in a simulated home (or on
@@ -32,18 +33,32 @@ pub(crate) fn demo(args: &Demo, global: &Global) -> Result<Report, Failure> {
         [] => launch.in_apartment(args.seed),
         images => launch.on_images(images, true),
     };
-    run(&launch, &args.session, global, (true, None))
+    let beside = Beside {
+        everything: true,
+        ..Beside::default()
+    };
+    run(&launch, &args.session, global, &beside)
 }
 
 /// Runs a launch file, or a policy with the default launch.
 pub(crate) fn serve(args: &Serve, global: &Global) -> Result<Report, Failure> {
-    let shadow = args.shadow.as_deref();
-    run(
-        &launch_of(&args.file)?,
-        &args.session,
-        global,
-        (false, shadow),
-    )
+    let beside = Beside {
+        everything: false,
+        shadow: args.shadow.clone(),
+        learning: args.learning.clone(),
+    };
+    run(&launch_of(&args.file)?, &args.session, global, &beside)
+}
+
+/// What is done beside serving.
+#[derive(Default)]
+struct Beside {
+    /// Whether everything is computed, whoever listens.
+    everything: bool,
+    /// A policy that runs in the shadow.
+    shadow: Option<String>,
+    /// What is learnt.
+    learning: LearnFlags,
 }
 
 fn launch_of(file: &str) -> Result<LaunchFile, Failure> {
@@ -66,18 +81,26 @@ fn run(
     launch: &LaunchFile,
     session: &Session,
     global: &Global,
-    (everything, shadow): (bool, Option<&str>),
+    beside: &Beside,
 ) -> Result<Report, Failure> {
     let stop = Stop::on_signals()?;
-    let launch = launch.clone().with(&session.overrides(global));
+    let launch = launch
+        .clone()
+        .with(&beside.learning.overrides(session.overrides(global)));
+    let picture = beside.learning.learn_curve.as_deref();
+    learn::check_place(picture)?;
     let choice = PolicyChoice::of_launch(&launch).or_refuse()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     // First what is refused at once; networks take time to load.
-    let meeting = Meeting::open(launch.zenoh(), !everything)?;
+    let meeting = Meeting::open(launch.zenoh(), !beside.everything)?;
     let cameras = assemble::cameras(&launch, &clock, &meeting)?;
     let folders = model_folders(&global.models, &launch.models(), choice.path.as_deref());
+    let prepared = learn::Prepared::new(&launch, &choice.policy, &folders)?;
+    let folders = prepared.as_ref().map_or(folders, learn::Prepared::folders);
     let planned = assemble::plan(&choice.policy, folders.clone())?;
-    let shadow = shadow
+    let shadow = beside
+        .shadow
+        .as_deref()
         .map(|name| shadow_of(name, &launch, global))
         .transpose()?;
     let about = About {
@@ -101,7 +124,7 @@ fn run(
     )?;
     let placements = pipeline.placements();
     let cameras = cameras.finish()?;
-    let (tap, newest) = Tap::new(bus, everything);
+    let (tap, newest) = Tap::new(bus, ears(beside, prepared.as_ref()));
     let settings = RunSettings {
         max_wait: launch.max_age(),
         frames: session.frames,
@@ -124,16 +147,28 @@ fn run(
         Arc::clone(&clock),
         settings,
     )?;
-    let swapper = assemble::Swapper {
+    let swapper = Arc::new(Mutex::new(assemble::Swapper {
         control: runtime.control(),
         folders,
         standing,
-    };
-    let _control = meeting.control(&launch, swapper)?;
+        policy: choice.policy.to_toml(),
+        epoch: 0,
+    }));
+    let _control = meeting.control(&launch, Arc::clone(&swapper))?;
+    let learning = prepared.map(|prepared| {
+        prepared.start(runtime.control(), Arc::clone(&swapper), Arc::clone(&clock))
+    });
+    let learning = learning.transpose()?;
+    let asked = learning
+        .as_ref()
+        .map(|learning| meeting.learn(&launch, learning.answerer()));
+    let _asked = asked.transpose()?;
     if let Some(plan) = shadow {
         runtime.control().shadow(Some(plan))?;
     }
     watch_runtime(&runtime, &newest, clock.as_ref(), &stop, screen(global));
+    let learnt = learning.map(|learning| learning.finish(picture));
+    let (learnt, drawn) = learnt.unzip();
     let snapshot = runtime.stop();
     let placements: Vec<_> = placements
         .iter()
@@ -149,6 +184,7 @@ fn run(
             "policy": choice.policy.summary(), "engine": description, "networks": placements,
             "provenance": provenance,
             "published": where_to, "figures": snapshot, "outputs": rows,
+            "learning": learnt,
         }),
         format!(
             "{}\n{}{}",
@@ -161,7 +197,21 @@ fn run(
         tracing::error!("counts do not add up: {law}");
         report.exit = Exit::Failed;
     }
+    if let Some(Err(error)) = drawn {
+        tracing::error!("the curve was not written: {error:#}");
+        report.exit = Exit::Failed;
+    }
     Ok(report)
+}
+
+/// Which outputs are computed whoever listens: what is learnt needs encoders
+/// that run.
+fn ears(beside: &Beside, prepared: Option<&learn::Prepared>) -> Ears {
+    match (beside.everything, prepared) {
+        (true, _) => Ears::Open,
+        (false, Some(prepared)) => Ears::For(prepared.targets()),
+        (false, None) => Ears::Closed,
+    }
 }
 
 /// The plan of a policy that runs in the shadow.
@@ -220,6 +270,13 @@ fn beside_text(snapshot: &Snapshot) -> String {
             "{}: normals are {:.1} degrees (median) from those that follow from depth",
             pair.camera, pair.smooth_deg
         )
+    }));
+    lines.extend(snapshot.learning.iter().map(|learning| {
+        let fault = match learning.last_fault.as_str() {
+            "" => String::new(),
+            fault => format!("\n  {fault}"),
+        };
+        format!("{}\n  {}{fault}", learning.line(), learning.verdict)
     }));
     lines.iter().map(|line| format!("\n{line}")).collect()
 }

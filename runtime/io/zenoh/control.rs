@@ -20,8 +20,11 @@ const SWAP_KEY: &str = "control/swap";
 /// How long a client waits for the answer: loading networks takes time.
 const ANSWER_LIMIT: Duration = Duration::from_secs(120);
 
-/// Does what a policy file asks for, on a thread of its own; the object it
-/// returns is the answer and has a `status`.
+/// Key below the prefix that takes what learning is asked.
+const LEARN_KEY: &str = "control/learn";
+
+/// Does what a request asks for, on a thread of its own; the object it returns
+/// is the answer and has a `status`.
 pub type SwapHandler = Box<dyn FnMut(&str) -> Value + Send>;
 
 /// Answers `<prefix>/control/swap`. A request carries a policy file of at most
@@ -40,6 +43,8 @@ struct Request {
 /// What the callback, on a thread of zenoh's, decides with.
 struct Door {
     key: String,
+    /// What is asked for, in a word.
+    what: &'static str,
     /// Where requests go; `None` where none is allowed.
     requests: Option<SyncSender<Request>>,
     busy: Arc<AtomicBool>,
@@ -57,7 +62,29 @@ impl SwapServer {
         prefix: &str,
         handler: Option<SwapHandler>,
     ) -> Result<Self, ZenohError> {
-        let key = format!("{prefix}/{SWAP_KEY}");
+        Self::open_at(session, format!("{prefix}/{SWAP_KEY}"), "swap", handler)
+    }
+
+    /// The same at `<prefix>/control/learn`: a request carries what learning is
+    /// asked, and `handler` decides what is allowed.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_learn(
+        session: &Session,
+        prefix: &str,
+        handler: SwapHandler,
+    ) -> Result<Self, ZenohError> {
+        let key = format!("{prefix}/{LEARN_KEY}");
+        Self::open_at(session, key, "learn", Some(handler))
+    }
+
+    fn open_at(
+        session: &Session,
+        key: String,
+        what: &'static str,
+        handler: Option<SwapHandler>,
+    ) -> Result<Self, ZenohError> {
         let busy = Arc::new(AtomicBool::new(false));
         let fault = |reason: String| ZenohError::Key {
             key: key.clone(),
@@ -65,6 +92,7 @@ impl SwapServer {
         };
         let mut door = Door {
             key: key.clone(),
+            what,
             requests: None,
             busy: Arc::clone(&busy),
             denied: AtomicU64::new(0),
@@ -113,12 +141,14 @@ impl Door {
             Err(reason) => return answer(&self.key, &query, &refused(&reason)),
         };
         if self.busy.swap(true, Ordering::AcqRel) {
-            let busy = json!({ "status": "busy", "error": "another swap is under way" });
+            let busy =
+                json!({ "status": "busy", "error": format!("another {} is under way", self.what) });
             return answer(&self.key, &query, &busy);
         }
         if let Err(error) = requests.try_send(Request { query, policy }) {
             self.busy.store(false, Ordering::Release);
-            tracing::warn!("a swap was asked for, but nobody does it: {error}");
+            let what = self.what;
+            tracing::warn!("a {what} was asked for, but nobody does it: {error}");
         }
     }
 }
@@ -126,7 +156,7 @@ impl Door {
 fn serve(key: &str, requests: &Receiver<Request>, busy: &AtomicBool, mut handler: SwapHandler) {
     while let Ok(Request { query, policy }) = requests.recv() {
         let done = catch_unwind(AssertUnwindSafe(|| handler(&policy)));
-        let done = done.unwrap_or_else(|_| refused("the swap panicked; see the server's log"));
+        let done = done.unwrap_or_else(|_| refused("it panicked; see the server's log"));
         // Who asks again on this answer is not to find it busy.
         busy.store(false, Ordering::Release);
         answer(key, &query, &done);
@@ -195,14 +225,26 @@ pub enum RequestError {
 /// # Errors
 /// Where there is no answer, or none that is understood.
 pub fn request_swap(session: &Session, prefix: &str, policy: &str) -> Result<Value, RequestError> {
-    let key = format!("{prefix}/{SWAP_KEY}");
+    request(session, format!("{prefix}/{SWAP_KEY}"), policy)
+}
+
+/// Asks the runtime that publishes below `prefix` something about its learning,
+/// and waits for its answer: an object with a `status`.
+///
+/// # Errors
+/// As [`request_swap`]; nobody answers where nothing is learnt.
+pub fn request_learn(session: &Session, prefix: &str, ask: &str) -> Result<Value, RequestError> {
+    request(session, format!("{prefix}/{LEARN_KEY}"), ask)
+}
+
+fn request(session: &Session, key: String, payload: &str) -> Result<Value, RequestError> {
     let send = |reason: String| RequestError::Send {
         key: key.clone(),
         reason,
     };
     let replies = session
         .get(key.clone())
-        .payload(policy)
+        .payload(payload)
         .timeout(ANSWER_LIMIT)
         .wait()
         .map_err(|error| send(error.to_string()))?;

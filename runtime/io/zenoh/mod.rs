@@ -15,7 +15,7 @@ mod subscriber;
 
 pub use bus::{BusOptions, PolicyHandle, PolicyText, ZenohBus};
 pub use commands::CommandListener;
-pub use control::{RequestError, SwapHandler, SwapServer, request_swap};
+pub use control::{RequestError, SwapHandler, SwapServer, request_learn, request_swap};
 pub use frames::{ZenohCamera, ZenohCameraOptions};
 pub use publishers::{Listeners, MessageOptions, MessagePublisher};
 pub use session::{SessionOptions, ZenohError, close_session, open_session};
