@@ -176,7 +176,7 @@ Examples:
   concert serve launch/robots/front.toml
   concert serve policies/shipped/first_light.toml --prefix lab/perception
   concert serve first_light --frames 100 --json
-  concert serve launch/robots/apartment.toml --learn depth_zbuffer --learn-curve curve.svg")]
+  concert serve launch/robots/apartment_learns.toml --learn-curve curve.svg")]
 pub struct Serve {
     /// A launch file, a policy file, or the name of a shipped policy
     #[arg(value_name = "LAUNCH|POLICY")]

@@ -71,6 +71,8 @@ mod tests {
             kind: "ridge",
             candidate: 0.1,
             served: 0.3,
+            candidate_ahead: 0.1,
+            served_ahead: 0.3,
             first: 0.3,
             constant: f64::NAN,
             exchanged,

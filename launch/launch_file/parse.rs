@@ -277,13 +277,12 @@ fn learn(raw: &RawLearn) -> Placed<LearnEntry> {
     let folder = raw.folder.as_ref();
     let folder = folder.map(|text| text_of("folder of learn", text, MAX_PATH_BYTES));
     entry.folder = folder.transpose()?;
-    let set =
-        |key: &str, value: &Option<Spanned<i64>>, least, limit, put: &mut dyn FnMut(u64)| {
-            let value = value.as_ref().map(|value| number(key, value, least, limit));
-            value
-                .transpose()
-                .map(|value| value.map(|value| put(value as u64)))
-        };
+    let set = |key: &str, value: &Option<Spanned<i64>>, least, limit, put: &mut dyn FnMut(u64)| {
+        let value = value.as_ref().map(|value| number(key, value, least, limit));
+        value
+            .transpose()
+            .map(|value| value.map(|value| put(value as u64)))
+    };
     let rules = &mut entry.rules;
     let (refit_every, interval) = (&mut entry.refit_every, &mut entry.interval);
     let millis = Duration::from_millis;

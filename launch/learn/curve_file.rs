@@ -52,13 +52,13 @@ pub(super) fn write(
 /// One line per refit.
 fn table(curves: &[(&'static str, Vec<CurvePoint>)]) -> String {
     let mut text = "target,seconds,learnt_frames,judged_frames,measure,kind,learnt,served,first,\
-                    constant,exchanged\n"
+                    constant,learnt_ahead,served_ahead,exchanged\n"
         .to_owned();
     for (target, points) in curves {
         for point in points {
             writeln!(
                 text,
-                "{target},{:.2},{},{},{},{},{:.5},{:.5},{:.5},{:.5},{}",
+                "{target},{:.2},{},{},{},{},{:.5},{:.5},{:.5},{:.5},{:.5},{:.5},{}",
                 point.seconds,
                 point.learnt,
                 point.judged,
@@ -68,6 +68,8 @@ fn table(curves: &[(&'static str, Vec<CurvePoint>)]) -> String {
                 point.served,
                 point.first,
                 point.constant,
+                point.candidate_ahead,
+                point.served_ahead,
                 point.exchanged
             )
             .expect("writing to a string cannot fail");

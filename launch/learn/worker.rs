@@ -74,7 +74,9 @@ impl Worker {
             self.follow();
             self.look(&observer);
             for at in 0..self.pupils.len() {
-                if self.clock.monotonic() >= self.pupils[at].due && !self.stops() {
+                let pupil = &self.pupils[at];
+                let due = self.clock.monotonic() >= pupil.due && pupil.learner.is_ripe();
+                if due && !self.stops() {
                     self.refit(at);
                     self.pupils[at].due = self.clock.monotonic() + self.entry.refit_every;
                 }
@@ -263,14 +265,17 @@ impl Worker {
 fn words_of(verdict: &Verdict, point: Option<&CurvePoint>) -> String {
     let both = point.map_or(String::new(), |point| {
         format!(
-            "{} {:.4} ({}) against {:.4} served, {:.4} first, {:.4} constant, on {} frames",
+            "{} {:.4} ({}) against {:.4} served, {:.4} first, {:.4} constant, on {} frames; on \
+             the newest {:.4} against {:.4}",
             point.measure,
             point.candidate,
             point.kind,
             point.served,
             point.first,
             point.constant,
-            point.judged
+            point.judged,
+            point.candidate_ahead,
+            point.served_ahead
         )
     });
     match verdict {

@@ -36,10 +36,10 @@ const FOLDS: usize = 2;
 /// held out.
 const CYCLE: u64 = FOLDS as u64 + 1;
 /// Fewest frames learnt before a readout is made of them.
-const LEAST_LEARNT: u64 = 6;
+const LEAST_LEARNT: u64 = 10;
 /// Fewest frames held out before anything is judged; half of them choose
 /// between candidates, the newer half judges the chosen one.
-const LEAST_HELD_OUT: usize = 4;
+const LEAST_HELD_OUT: usize = 6;
 
 /// How frames are learnt from.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -106,7 +106,8 @@ pub enum Verdict {
     },
     /// What serves stays.
     NotBetter,
-    /// What was learnt is better than what serves, by the margin.
+    /// What was learnt is better than what serves, by the margin, and no worse
+    /// on the newest block.
     Better,
     /// What was there first is better than what was learnt and serves.
     FirstIsBetter,
@@ -129,6 +130,11 @@ pub struct CurvePoint {
     pub candidate: f64,
     /// Of what served then.
     pub served: f64,
+    /// Of what was learnt, on the newest held-out block alone: frames later
+    /// than all that was learnt.
+    pub candidate_ahead: f64,
+    /// Of what served then, on the same block.
+    pub served_ahead: f64,
     /// Of the readout that was there first.
     pub first: f64,
     /// Of the best constant of the learnt frames.
@@ -209,6 +215,8 @@ struct Kept {
     representation: Representation,
     /// On the output's grid, for the reference focal length.
     label: Vec<f32>,
+    /// Number of the block that it was seen in.
+    block: u64,
 }
 
 impl Kept {
@@ -279,6 +287,13 @@ impl Learner {
     #[must_use]
     pub fn blocks(&self) -> u64 {
         self.block.number
+    }
+
+    /// Whether a refit says most now: the newest frames are held out, and as
+    /// many as a block needs.
+    #[must_use]
+    pub fn is_ripe(&self) -> bool {
+        self.block.number % CYCLE == FOLDS as u64 && self.block.frames >= self.rules.block_frames
     }
 
     /// SHA-256 over what was learnt, in order.
@@ -354,6 +369,7 @@ impl Learner {
         self.held.push_back(Kept {
             representation: frame,
             label,
+            block: self.block.number,
         });
         while self.held.len() > self.rules.held_out.max(LEAST_HELD_OUT) {
             self.held.pop_front();
@@ -372,6 +388,7 @@ impl Learner {
         let kept = Kept {
             representation: frame,
             label: linear.written(label, focal_px),
+            block: self.block.number,
         };
         // A full reservoir forgets one by lot: old frames fade away.
         if self.reservoir.len() < self.rules.reservoir {

@@ -36,7 +36,9 @@ struct Candidate {
 impl Learner {
     /// Makes readouts of what was learnt, takes the one that is best on the
     /// older half of the held-out frames, and compares it with what serves on
-    /// the newer half. `go_on` is asked every now and then, and ends it all by
+    /// the newer half, and on the newest block alone: those frames are later
+    /// than all that was learnt, where this is called when
+    /// [`is_ripe`](Self::is_ripe). `go_on` is asked every now and then, and ends it all by
     /// returning false.
     ///
     /// # Errors
@@ -62,7 +64,12 @@ impl Learner {
             learning.walk(&self.layout, &self.reservoir, self.rules.steps, go_on)?;
             candidates.extend(learning.walked());
         }
+        // The newest block, unless it is not of the judging half.
+        let newest = self.held.back().map_or(0, |kept| kept.block);
+        let ahead = self.held.iter().filter(|kept| kept.block == newest).count();
+        let ahead = &judging[judging.len().saturating_sub(ahead)..];
         let error = |model: &Model| model.error(&self.layout, judging);
+        let error_ahead = |model: &Model| model.error(&self.layout, ahead);
         let mut best: Option<(Candidate, f64)> = None;
         for candidate in candidates {
             if !go_on() {
@@ -77,10 +84,10 @@ impl Learner {
             return Ok(too_few(learnt, held_out));
         };
         let first = error(&learning.first);
-        let served = if learning.first_serves {
-            first
+        let serving = if learning.first_serves {
+            &learning.first
         } else {
-            error(&learning.served)
+            &learning.served
         };
         let point = CurvePoint {
             seconds: now.as_secs_f64(),
@@ -89,7 +96,9 @@ impl Learner {
             measure: learning.linear.objective.measure(),
             kind: candidate.kind.name(),
             candidate: error(&candidate.model),
-            served,
+            served: error(serving),
+            candidate_ahead: error_ahead(&candidate.model),
+            served_ahead: error_ahead(serving),
             first,
             constant: constant(&learning.linear, &self.reservoir, judging),
             exchanged: false,
@@ -240,7 +249,7 @@ fn verdict(point: &CurvePoint, margin: f64, first_serves: bool) -> Verdict {
     let enough = point.served * (1.0 - margin);
     if !first_serves && point.first < enough && point.first <= point.candidate {
         Verdict::FirstIsBetter
-    } else if point.candidate < enough {
+    } else if point.candidate < enough && point.candidate_ahead <= point.served_ahead {
         Verdict::Better
     } else {
         Verdict::NotBetter

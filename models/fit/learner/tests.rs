@@ -186,6 +186,23 @@ fn the_first_readout_returns_where_what_was_learnt_does_not_hold_any_more() {
 }
 
 #[test]
+fn what_holds_only_where_it_was_learnt_does_not_take_over() {
+    let mut learner = learner(1.6, rules());
+    show(&mut learner, 1, 140, TENTH, 2.0);
+    let found = refit(&mut learner);
+    assert_eq!(found.verdict, Verdict::Better, "{:?}", found.point);
+    // The robot comes to another place: three frames of it are held out.
+    assert!(!learner.is_ripe());
+    show_from(&mut learner, 140..143, 1.0);
+    assert!(learner.is_ripe());
+    let found = refit(&mut learner);
+    let point = found.point.unwrap();
+    assert!(point.candidate < 0.7 * point.served, "{point:?}");
+    assert!(point.candidate_ahead > point.served_ahead, "{point:?}");
+    assert_eq!(found.verdict, Verdict::NotBetter);
+}
+
+#[test]
 fn the_old_is_forgotten_slowly() {
     let place = |half_life_frames: f64| {
         let rules = LearnRules {
