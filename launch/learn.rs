@@ -118,7 +118,7 @@ impl Prepared {
             self.pupils,
             self.cameras,
         );
-        let thread = thread::spawn_low("learn", move || worker.run())?;
+        let thread = thread::spawn_lowest("learn", move || worker.run())?;
         Ok(Learning { desk, stop, thread })
     }
 }
@@ -197,7 +197,8 @@ fn has_depth_files(path: &Path) -> bool {
 /// Where what is learnt is kept.
 fn folder_of(launch: &LaunchFile, entry: &LearnEntry) -> Result<PathBuf, Failure> {
     if let Some(folder) = &entry.folder {
-        return Ok(launch.resolve(folder));
+        let folder = launch.resolve(folder);
+        return Ok(std::path::absolute(&folder).unwrap_or(folder));
     }
     let models = Store::user_folder();
     let data = models.as_deref().and_then(Path::parent);

@@ -43,7 +43,10 @@ pub(super) fn write(
         .iter()
         .map(|(target, points)| Curve { target, points })
         .collect();
-    let text = curve_picture(&drawn, "What was learnt while serving");
+    let text = curve_picture(
+        &drawn,
+        "What was learnt while serving (a large dot: it took over)",
+    );
     write_whole(picture, text.as_bytes())?;
     write_whole(&picture.with_extension("csv"), table(curves).as_bytes())?;
     Ok(())

@@ -116,7 +116,7 @@ fn a_frame_that_cannot_teach_is_passed_over_with_the_reason_and_the_next_one_is_
     assert!(matches!(taken, Looked::Taken(Taken::Learnt)), "{taken:?}");
     // Some pixels unknown: the rest teaches.
     let holes = |pixel: usize| {
-        if pixel % 3 == 0 {
+        if pixel.is_multiple_of(3) {
             f32::NAN
         } else {
             room(pixel)

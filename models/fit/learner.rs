@@ -201,6 +201,8 @@ struct Learning {
     /// Where descent has come to, where the first readout is a net.
     walker: Option<Vec<f32>>,
     walks: u64,
+    /// The ridge's strength, and the frames learnt when it was chosen.
+    lambda: Option<(f64, u64)>,
 }
 
 #[derive(Default)]
@@ -439,12 +441,17 @@ impl Learner {
             Some(serving) => model(serving)?,
             None => first.clone(),
         };
-        let walker = (self.first.kind() == FitKind::Convolutional).then(|| first.weights.clone());
+        // What served before a restart had walked already.
+        let walked =
+            (self.serving.as_ref()).is_some_and(|serving| serving.kind() == FitKind::Convolutional);
+        let begin = if walked { &served } else { &first };
+        let walker = (self.first.kind() == FitKind::Convolutional).then(|| begin.weights.clone());
         Ok(Learning {
             served,
             first_serves: self.serving.is_none(),
             walker,
             walks: 0,
+            lambda: None,
             first,
             folds,
             linear,

@@ -20,6 +20,9 @@ use crate::card::{FitKind, HeldOut, WarmStart};
 /// How far to go from the first readout's weights to those that descent has
 /// come to; see `fitting.rs`.
 const SHARES: [f32; 3] = [0.33, 0.67, 1.0];
+/// Most frames learnt before the ridge's strength is chosen again; while there
+/// are few, it is after half as many again.
+const LAMBDA_FRAMES: u64 = 500;
 /// Greatest step of a weight.
 const RATE: f32 = 5e-4;
 /// Frames in one step of descent.
@@ -56,7 +59,7 @@ impl Learner {
         let samples: Vec<Sample<'_>> = self.held.iter().map(Kept::sample).collect();
         let (choosing, judging) = samples.split_at(samples.len() / 2);
         let mut candidates = Vec::new();
-        match learning.linear_candidate(&self.layout, go_on) {
+        match learning.linear_candidate(&self.layout, learnt, go_on) {
             Err(FitError::Singular { .. }) => {}
             found => candidates.push(found?),
         }
@@ -100,7 +103,7 @@ impl Learner {
             candidate_ahead: error_ahead(&candidate.model),
             served_ahead: error_ahead(serving),
             first,
-            constant: constant(&learning.linear, &self.reservoir, judging),
+            constant: constant(&learning.linear, (&self.reservoir, choosing), judging),
             exchanged: false,
         };
         let verdict = verdict(&point, self.rules.margin, learning.first_serves);
@@ -151,11 +154,18 @@ impl Learner {
 
 impl Learning {
     fn linear_candidate(
-        &self,
+        &mut self,
         layout: &Layout,
+        learnt: u64,
         go_on: &mut dyn FnMut() -> bool,
     ) -> Result<Candidate, FitError> {
-        let lambda = ridge::choose_lambda(&self.folds, go_on)?;
+        // Choosing takes ten times as long as solving, and changes little.
+        let fresh = |then: u64| 2 * learnt < 3 * then && learnt < then + LAMBDA_FRAMES;
+        let (lambda, then) = match self.lambda.filter(|(_, then)| fresh(*then)) {
+            Some(known) => known,
+            None => (ridge::choose_lambda(&self.folds, go_on)?, learnt),
+        };
+        self.lambda = Some((lambda, then));
         let mut all = self.folds[0].clone();
         for fold in &self.folds[1..] {
             all.merge(fold)?;
@@ -256,9 +266,16 @@ fn verdict(point: &CurvePoint, margin: f64, first_serves: bool) -> Verdict {
     }
 }
 
-/// The error of the best constant of the reservoir on samples.
-fn constant(linear: &LinearFit, reservoir: &[Kept], judging: &[Sample<'_>]) -> f64 {
+/// The error of the best constant of the reservoir on samples; right after a
+/// restart, when it is empty, of the held-out frames before them.
+fn constant(
+    linear: &LinearFit,
+    (reservoir, choosing): (&[Kept], &[Sample<'_>]),
+    judging: &[Sample<'_>],
+) -> f64 {
     let (objective, grid): (_, Grid) = (&linear.objective, linear.grid);
-    let labels = reservoir.iter().map(|kept| kept.label.as_slice());
+    let learnt = reservoir.iter().map(|kept| kept.label.as_slice());
+    let before = choosing.iter().map(|sample| sample.label);
+    let labels = learnt.chain(before.filter(|_| reservoir.is_empty()));
     objective.constant_error(&objective.constant(labels, grid), judging, grid)
 }
