@@ -71,8 +71,8 @@ fn show<W: Write>(
     });
     let cameras = cameras.collect::<Vec<_>>().join("; ");
     let learning = snapshot.learning.iter();
-    let learning: String = learning.map(|one| format!("; {}", one.line())).collect();
-    let title = format!("{} on {cameras}{learning}; Ctrl-C ends", snapshot.policy);
+    let learning: String = learning.map(|one| format!("\n{}", one.line())).collect();
+    let title = format!("{} on {cameras}; Ctrl-C ends{learning}", snapshot.policy);
     let outputs = snapshot
         .targets
         .iter()

@@ -107,7 +107,7 @@ fn write_launch(root: &Path, state: &str) -> String {
         "policy = \"wrong.toml\"\nmodels = [\"models\"]\n[[camera]]\nname = \"front\"\nkind = \
          \"images\"\npaths = [\"frames\"]\nrate_hz = 10\nrepeat = true\n[learn]\ntargets = \
          [\"depth_zbuffer\"]\nfolder = \"{state}\"\nrefit_every_millis = 500\ninterval_millis = \
-         0\nblock_millis = 300\nblock_frames = 5\ndescent_steps = 0\n"
+         0\nblock_millis = 300\nblock_frames = 6\ndescent_steps = 0\n"
     );
     let path = root.join("launch.toml");
     std::fs::write(&path, launch).unwrap();
@@ -223,7 +223,7 @@ fn what_cannot_be_kept_is_said_once_and_counted_and_the_server_goes_on() {
     let launch = write_launch(folder.path(), "state");
     let endpoint = free_endpoint();
     let server = serve(&launch, &endpoint, &[]);
-    let failing = until(&endpoint, |one| one["failed_writes"].as_u64() >= Some(2));
+    let failing = until(&endpoint, |one| one["failed_writes"].as_u64() >= Some(1));
     assert_eq!(failing["serving"], format!("{STEM}@far"), "{failing}");
     let fault = failing["last_fault"].as_str().unwrap();
     assert!(fault.contains("cannot be written"), "{failing}");
@@ -235,6 +235,9 @@ fn what_cannot_be_kept_is_said_once_and_counted_and_the_server_goes_on() {
     assert_eq!(code, Some(0), "{stderr}");
     let report: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!(report["figures"]["swaps"], 0);
+    // At the end statistics could not be kept either.
+    let failed = report["figures"]["learning"][0]["failed_writes"].as_u64();
+    assert!(failed >= Some(2), "{stderr}");
     let said = stderr.matches("cannot be kept").count();
     assert_eq!(said, 1, "{stderr}");
 }
