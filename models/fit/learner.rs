@@ -6,15 +6,19 @@
 //! files or cameras.
 
 mod candidates;
+mod rules;
 mod state;
 #[cfg(test)]
 mod tests;
+mod verdict;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use concert_policies::Task;
-use serde::Serialize;
+
+pub use rules::{LearnRules, Taken};
+pub use verdict::{CurvePoint, Refit, Verdict};
 
 use super::FitError;
 use super::convolutional::Sample;
@@ -40,119 +44,6 @@ const LEAST_LEARNT: u64 = 10;
 /// Fewest frames held out before anything is judged; half of them choose
 /// between candidates, the newer half judges the chosen one.
 const LEAST_HELD_OUT: usize = 6;
-
-/// How frames are learnt from.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct LearnRules {
-    /// Least time of a block. A block ends after this time *and*
-    /// [`block_frames`](Self::block_frames), so that none is empty where frames
-    /// are sparse.
-    pub block: Duration,
-    /// Fewest frames of a block.
-    pub block_frames: usize,
-    /// Most held-out frames that are kept; older ones are dropped.
-    pub held_out: usize,
-    /// Most learnt frames that are kept as they are, for descent; the
-    /// statistics of the closed form need none.
-    pub reservoir: usize,
-    /// Frames after which what was learnt counts half.
-    pub half_life_frames: f64,
-    /// Share by which the error must fall before anything is exchanged.
-    pub margin: f64,
-    /// Steps of descent at every refit; 0 for the closed form alone.
-    pub steps: usize,
-}
-
-impl Default for LearnRules {
-    fn default() -> Self {
-        Self {
-            block: Duration::from_secs(2),
-            block_frames: 5,
-            held_out: 48,
-            reservoir: 64,
-            half_life_frames: 3000.0,
-            margin: 0.03,
-            steps: 60,
-        }
-    }
-}
-
-/// What became of a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Taken {
-    /// Learnt from.
-    Learnt,
-    /// Kept for judging.
-    HeldOut,
-    /// Nothing of its label is known: passed over.
-    Unlabelled,
-}
-
-/// What a refit found.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "verdict")]
-pub enum Verdict {
-    /// Too little was seen to judge anything.
-    TooFewFrames {
-        /// Frames learnt.
-        learnt: u64,
-        /// Of at least these.
-        least_learnt: u64,
-        /// Frames held out.
-        held_out: usize,
-        /// Of at least these.
-        least_held_out: usize,
-    },
-    /// What serves stays.
-    NotBetter,
-    /// What was learnt is better than what serves, by the margin, and no worse
-    /// on the newest block.
-    Better,
-    /// What was there first is better than what was learnt and serves.
-    FirstIsBetter,
-}
-
-/// Errors on the same recent held-out frames, at one moment; smaller is better.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct CurvePoint {
-    /// Seconds of the caller's clock.
-    pub seconds: f64,
-    /// Frames learnt until then, in all.
-    pub learnt: u64,
-    /// Held-out frames that judged.
-    pub judged: usize,
-    /// What was measured (`abs_rel`, `mean_deg`).
-    pub measure: &'static str,
-    /// Which kind of readout was learnt.
-    pub kind: &'static str,
-    /// Of what was learnt.
-    pub candidate: f64,
-    /// Of what served then.
-    pub served: f64,
-    /// Of what was learnt, on the newest held-out block alone: frames later
-    /// than all that was learnt.
-    pub candidate_ahead: f64,
-    /// Of what served then, on the same block.
-    pub served_ahead: f64,
-    /// Of the readout that was there first.
-    pub first: f64,
-    /// Of the best constant of the learnt frames.
-    pub constant: f64,
-    /// Whether the candidate took over; set by who exchanges readouts.
-    pub exchanged: bool,
-}
-
-/// What came of a refit.
-#[derive(Debug)]
-pub struct Refit {
-    /// What is to be done.
-    pub verdict: Verdict,
-    /// The errors; `None` where too little was seen.
-    pub point: Option<CurvePoint>,
-    /// What was learnt, where it is better.
-    pub readout: Option<FittedReadout>,
-}
 
 /// Learns one target from representations while it is served.
 ///
@@ -488,19 +379,4 @@ impl Learner {
             learning.first_serves = false;
         }
     }
-}
-
-/// Makes what this crate computes in parallel run on the calling thread alone,
-/// with its priority; once per thread, before anything is computed on it.
-///
-/// # Errors
-/// Where the thread belongs to a pool already.
-pub fn compute_on_this_thread() -> Result<(), rayon::ThreadPoolBuildError> {
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(1)
-        .use_current_thread()
-        .build()?;
-    // The pool is the thread; it ends with it.
-    std::mem::forget(pool);
-    Ok(())
 }

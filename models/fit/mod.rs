@@ -10,6 +10,7 @@
 //! it makes of them with what serves, on frames that it has not learnt from.
 
 mod adamw;
+mod alone;
 mod convolutional;
 mod dice;
 mod error;
@@ -28,12 +29,13 @@ mod ridge;
 mod save;
 mod statistics;
 
+pub use alone::compute_on_this_thread;
 pub use error::FitError;
 pub use fitting::{
     Effort, FitProgress, FitRequest, FittedReadout, WarmReadout, fit, spaced_frames,
 };
 pub use known::KnownReadout;
-pub use learner::{CurvePoint, LearnRules, Learner, Refit, Taken, Verdict, compute_on_this_thread};
+pub use learner::{CurvePoint, LearnRules, Learner, Refit, Taken, Verdict};
 pub use linear::LinearFit;
 pub use material::{MAX_BYTES, Views, focal_px};
 pub use representations::{Encoders, Layout, Representation};

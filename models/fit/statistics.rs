@@ -426,10 +426,14 @@ fn cholesky(a: &mut Array2<f64>) -> Option<()> {
                 a[(i, j)] = (a[(i, j)] - sum) / pivot;
             }
         }
-        if end < n {
-            let panel = a.slice(s![end.., start..end]).to_owned();
-            let mut rest = a.slice_mut(s![end.., end..]);
-            general_mat_mul(-1.0, &panel, &panel.t(), 1.0, &mut rest);
+        // What is right of the diagonal is never read: column by column of
+        // blocks, only what is on and below it is brought up to date.
+        let panel = a.slice(s![end.., start..end]).to_owned();
+        for from in (0..n - end).step_by(BLOCK) {
+            let to = (from + BLOCK).min(n - end);
+            let mut rest = a.slice_mut(s![end + from.., end + from..end + to]);
+            let (below, beside) = (panel.slice(s![from.., ..]), panel.slice(s![from..to, ..]));
+            general_mat_mul(-1.0, &below, &beside.t(), 1.0, &mut rest);
         }
     }
     Some(())
@@ -498,7 +502,7 @@ mod tests {
 
     #[test]
     fn a_large_matrix_is_factored_block_by_block() {
-        let n = 2 * BLOCK + 17;
+        let n = 3 * BLOCK + 17;
         let mut dice = Dice::new(9);
         let b = Array2::from_shape_fn((n, n), |_| f64::from(dice.normal()));
         let a = b.dot(&b.t()) + Array2::<f64>::eye(n);

@@ -21,8 +21,8 @@ pub fn spawn<T: Send + 'static>(
         .spawn(body)
 }
 
-/// As [`spawn`], with a low priority that still gets its turn (nice 10): for
-/// what somebody waits for beside the frames.
+/// As [`spawn`], with the lowest priority of ordinary threads but one that
+/// still gets its turn (nice 10): for what prepares or learns beside the frames.
 ///
 /// # Errors
 /// As [`spawn`].
@@ -31,35 +31,13 @@ pub fn spawn_low<T: Send + 'static>(
     body: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<JoinHandle<T>> {
     spawn(name, move || {
-        lower(10);
+        // On Linux this is the thread's own; where it fails, nothing is lost.
+        #[cfg(target_os = "linux")]
+        if let Err(error) = rustix::process::setpriority_process(None, 10) {
+            tracing::debug!("cannot lower a thread's priority: {error}");
+        }
         body()
     })
-}
-
-/// As [`spawn`], with the lowest priority of ordinary threads (nice 19): for
-/// what learns beside the frames and can wait.
-///
-/// # Errors
-/// As [`spawn`].
-pub fn spawn_lowest<T: Send + 'static>(
-    name: &str,
-    body: impl FnOnce() -> T + Send + 'static,
-) -> io::Result<JoinHandle<T>> {
-    spawn(name, move || {
-        lower(19);
-        body()
-    })
-}
-
-/// Lowers the priority of the calling thread: on Linux it is the thread's own;
-/// where that fails, nothing is lost.
-fn lower(nice: i32) {
-    #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::setpriority_process(None, nice) {
-        tracing::debug!("cannot lower a thread's priority: {error}");
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = nice;
 }
 
 /// Sleeps.

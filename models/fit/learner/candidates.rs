@@ -106,7 +106,7 @@ impl Learner {
             constant: constant(&learning.linear, (&self.reservoir, choosing), judging),
             exchanged: false,
         };
-        let verdict = verdict(&point, self.rules.margin, learning.first_serves);
+        let verdict = Verdict::of(&point, self.rules.margin, learning.first_serves);
         let readout = (verdict == Verdict::Better).then(|| self.written(candidate, &point));
         Ok(Refit {
             verdict,
@@ -252,17 +252,6 @@ fn too_few(learnt: u64, held_out: usize) -> Refit {
         },
         point: None,
         readout: None,
-    }
-}
-
-fn verdict(point: &CurvePoint, margin: f64, first_serves: bool) -> Verdict {
-    let enough = point.served * (1.0 - margin);
-    if !first_serves && point.first < enough && point.first <= point.candidate {
-        Verdict::FirstIsBetter
-    } else if point.candidate < enough && point.candidate_ahead <= point.served_ahead {
-        Verdict::Better
-    } else {
-        Verdict::NotBetter
     }
 }
 
