@@ -17,7 +17,7 @@ use concert_runtime::{Clock, LaneName, Pipeline, Plan, Watch};
 #[cfg(feature = "zenoh")]
 pub(crate) use cameras::home;
 pub(crate) use cameras::{cameras, read_bounded};
-pub(crate) use control::Swapper;
+pub(crate) use control::{SharedSwapper, Swapper};
 pub(crate) use engine::EngineChoice;
 #[cfg(not(feature = "zenoh"))]
 pub(crate) use meeting::NO_ZENOH;

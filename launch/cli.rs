@@ -5,6 +5,7 @@ mod explain;
 mod fit;
 mod measure;
 mod profile;
+mod learn;
 mod solve;
 
 use std::num::NonZeroUsize;
@@ -17,6 +18,7 @@ pub use explain::Explain;
 pub use fit::{Fit, KindChoice};
 pub use measure::Measure;
 pub use profile::Profile;
+pub use learn::{Learn, LearnAsk, LearnFlags, LearnTo};
 pub use solve::Solve;
 
 use crate::commands::apartment::Apartment;
@@ -118,6 +120,8 @@ pub enum Command {
     Watch(Watch),
     /// Change the policy of a running server, between two frames
     Swap(Swap),
+    /// Ask a running server that learns: status, restore, resume
+    Learn(Learn),
     /// Explain files: policies, launch files, model cards, ONNX networks
     Check(Check),
     /// Look whether everything is there, and say what to do where it is not
@@ -183,7 +187,8 @@ photographs, the processor, published at robot/perception on tcp/127.0.0.1:7448.
 Examples:
   concert serve launch/robots/front.toml
   concert serve policies/shipped/first_light.toml --prefix lab/perception
-  concert serve first_light --frames 100 --json")]
+  concert serve first_light --frames 100 --json
+  concert serve launch/robots/apartment_learns.toml --learn-curve curve.svg")]
 pub struct Serve {
     /// A launch file, a policy file, or the name of a shipped policy
     #[arg(value_name = "LAUNCH|POLICY")]
@@ -199,6 +204,9 @@ pub struct Serve {
     /// The table leaves out rows on purpose
     #[arg(long, requires = "transfers")]
     pub partial: bool,
+    /// Learning while serving
+    #[command(flatten)]
+    pub learning: LearnFlags,
     /// Where to publish
     #[command(flatten)]
     pub session: Session,
@@ -387,6 +395,7 @@ impl Session {
             threads: global.threads.map(NonZeroUsize::get),
             allow_control: self.allow_control,
             gpu: global.gpu,
+            ..Overrides::default()
         }
     }
 }

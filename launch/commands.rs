@@ -8,6 +8,7 @@ mod evaluate;
 mod explain;
 mod fit;
 mod measure;
+mod learn;
 mod models;
 mod profile;
 mod schema;
@@ -30,6 +31,7 @@ pub(crate) fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Serve(args) => serve::serve(&args, &global),
         Command::Watch(args) => watch::run(&args, &global),
         Command::Swap(args) => swap::run(&args),
+        Command::Learn(args) => learn::run(&args),
         Command::Check(args) => Ok(check::run(&args, &global)),
         Command::Doctor => Ok(doctor::run(&global)),
         Command::Models(command) => models::run(&command, &global),

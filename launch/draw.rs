@@ -3,6 +3,7 @@
 
 mod canvas;
 mod colour;
+mod curve;
 mod front;
 mod geometry;
 mod message;
@@ -12,6 +13,7 @@ mod svg;
 
 pub use canvas::{Canvas, CanvasError};
 pub use colour::{Rgb, label_colour, turbo};
+pub use curve::{Curve, curve_picture};
 pub use front::front_picture;
 pub use message::{note_of_message, thumbnail_of_message};
 pub use output::{DrawError, note_of, on_photograph, thumbnail};

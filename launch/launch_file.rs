@@ -9,6 +9,7 @@
 mod camera;
 mod defaults;
 mod fault;
+mod learn;
 mod parse;
 mod raw;
 #[cfg(test)]
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 pub use camera::{CameraEntry, CameraKind};
 pub use fault::{LaunchError, LaunchFault};
+pub use learn::LearnEntry;
 
 use crate::overrides::Overrides;
 use crate::rules;
@@ -56,6 +58,7 @@ pub struct LaunchFile {
     publish: Publish,
     zenoh: ZenohEntry,
     control: Option<bool>,
+    learn: Option<LearnEntry>,
 }
 
 /// What runs the networks' nodes.
@@ -164,6 +167,14 @@ impl LaunchFile {
         if overrides.allow_control {
             self.control = Some(true);
         }
+        if !overrides.learn.is_empty() {
+            let learn = LearnEntry::of(&overrides.learn);
+            let targets = learn.targets.clone();
+            self.learn.get_or_insert(learn).targets = targets;
+        }
+        if let (Some(folder), Some(learn)) = (&overrides.learn_folder, &mut self.learn) {
+            learn.folder = Some(folder.clone());
+        }
         if overrides.gpu {
             self.providers = Provider::ALL.to_vec();
         }
@@ -237,6 +248,12 @@ impl LaunchFile {
         let mut endpoints = self.zenoh.listen.iter().chain(&self.zenoh.connect);
         let default = || endpoints.all(|endpoint| rules::is_loopback(endpoint));
         self.control.unwrap_or_else(default)
+    }
+
+    /// What is learnt while it is served, if anything.
+    #[must_use]
+    pub fn learn(&self) -> Option<&LearnEntry> {
+        self.learn.as_ref()
     }
 
     /// How the zenoh session meets others.

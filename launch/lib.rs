@@ -6,6 +6,7 @@ pub mod cli;
 mod commands;
 pub mod draw;
 pub mod launch_file;
+mod learn;
 pub mod live;
 pub mod logging;
 pub mod meter;

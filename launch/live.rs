@@ -70,7 +70,9 @@ fn show<W: Write>(
         )
     });
     let cameras = cameras.collect::<Vec<_>>().join("; ");
-    let title = format!("{} on {cameras}; Ctrl-C ends", snapshot.policy);
+    let learning = snapshot.learning.iter();
+    let learning: String = learning.map(|one| format!("\n{}", one.line())).collect();
+    let title = format!("{} on {cameras}; Ctrl-C ends{learning}", snapshot.policy);
     let outputs = snapshot
         .targets
         .iter()

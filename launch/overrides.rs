@@ -1,7 +1,7 @@
 //! What the command line says in place of a launch file.
 
 /// What the command line says in place of a launch file; checked already.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Overrides {
     /// In place of `publish.prefix`.
     pub prefix: Option<String>,
@@ -15,4 +15,8 @@ pub struct Overrides {
     pub allow_control: bool,
     /// Whether `providers` becomes TensorRT, CUDA, processor.
     pub gpu: bool,
+    /// In place of `learn.targets`, unless empty.
+    pub learn: Vec<&'static concert_policies::Task>,
+    /// In place of `learn.folder`.
+    pub learn_folder: Option<String>,
 }

@@ -24,23 +24,47 @@ impl Newest {
     }
 }
 
+/// Which outputs a [`Tap`] counts as subscribed to, whoever else listens.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Ears {
+    /// None.
+    #[default]
+    Closed,
+    /// All.
+    Open,
+    /// Those of these targets, of every camera.
+    For(Vec<&'static str>),
+}
+
+impl Ears {
+    /// Whether the output of this key below the prefix is listened to.
+    fn hear(&self, key: &str) -> bool {
+        let target = key.rsplit('/').next().unwrap_or(key);
+        match self {
+            Ears::Closed => false,
+            Ears::Open => true,
+            Ears::For(targets) => targets.contains(&target),
+        }
+    }
+}
+
 /// A bus whose outputs are also kept for the live table.
 pub struct Tap {
     bus: Option<Box<dyn Bus>>,
     newest: Newest,
-    listens: bool,
+    ears: Ears,
 }
 
 impl Tap {
-    /// A tap on `bus`; without one, outputs go to the table alone. Where it
-    /// `listens`, it counts as a subscriber: everything is computed.
+    /// A tap on `bus`; without one, outputs go to the table alone. What its
+    /// `ears` hear counts as subscribed to, and is computed.
     #[must_use]
-    pub fn new(bus: Option<Box<dyn Bus>>, listens: bool) -> (Self, Newest) {
+    pub fn new(bus: Option<Box<dyn Bus>>, ears: Ears) -> (Self, Newest) {
         let newest = Newest::default();
         let tap = Self {
             bus,
             newest: newest.clone(),
-            listens,
+            ears,
         };
         (tap, newest)
     }
@@ -74,7 +98,7 @@ impl Bus for Tap {
     }
 
     fn has_subscriber(&self, key: &str) -> Option<bool> {
-        if self.listens {
+        if self.ears.hear(key) {
             return Some(true);
         }
         self.bus

@@ -123,6 +123,26 @@ impl Policy {
         self.transfers.iter().find(|t| t.target == target)
     }
 
+    /// The same policy with another variant of the readout to `target`; `None`
+    /// for the one without a variant. Nothing changes where no transfer leads
+    /// to it.
+    ///
+    /// # Errors
+    /// A variant that cannot be part of a file name.
+    pub fn with_variant(
+        &self,
+        target: &Task,
+        variant: Option<&str>,
+    ) -> Result<Policy, PolicyError> {
+        let mut other = self.clone();
+        for transfer in &mut other.transfers {
+            if transfer.target == target {
+                transfer.readout = variant.map(str::to_owned);
+            }
+        }
+        Policy::parse(&other.to_toml(), &self.name)
+    }
+
     /// Names of the encoders to run: the union of all sources, sorted.
     pub fn encoders(&self) -> &[String] {
         &self.encoders

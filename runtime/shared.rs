@@ -10,6 +10,7 @@ use crate::clock::{Clock, lock};
 use crate::consistency::ConsistencySnapshot;
 use crate::failures::Trouble;
 use crate::generation::Generation;
+use crate::learning::LearningSnapshot;
 use crate::mailbox::FrameMailbox;
 use crate::observation::Tap;
 use crate::pipeline::Pipeline;
@@ -44,6 +45,8 @@ pub(crate) struct Shared {
     /// Where the perceive thread takes another shadow, or none, for its own.
     pub(crate) shadow: Rendezvous<Option<Box<Shadow>>, Option<Box<Shadow>>>,
     pub(crate) shadow_stats: Mutex<Option<ShadowStats>>,
+    /// What is learnt beside the frames, as the one who learns last told it.
+    pub(crate) learning: Mutex<Vec<LearningSnapshot>>,
     /// Per camera, how far depth and normals agree.
     pub(crate) consistency: Mutex<Vec<ConsistencySnapshot>>,
     /// Who gets copies of frames and representations.
@@ -76,6 +79,7 @@ impl Shared {
             exchange: Rendezvous::default(),
             shadow: Rendezvous::default(),
             shadow_stats: Mutex::default(),
+            learning: Mutex::default(),
             consistency: Mutex::default(),
             tap: Tap::default(),
             started: clock.monotonic(),
@@ -145,6 +149,7 @@ impl Shared {
             targets: targets.collect(),
             shadow: lock(&self.shadow_stats).as_ref().map(ShadowStats::snapshot),
             consistency: lock(&self.consistency).clone(),
+            learning: lock(&self.learning).clone(),
         }
     }
 

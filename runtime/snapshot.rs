@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::consistency::ConsistencySnapshot;
 use crate::counts::{CameraCounts, OutcomeCounts};
+use crate::learning::LearningSnapshot;
 use crate::shadow::ShadowSnapshot;
 use crate::stats::Percentiles;
 use crate::status::Health;
@@ -33,6 +34,8 @@ pub struct Snapshot {
     /// Per camera that publishes depth and normals with known intrinsics: how
     /// far they agree.
     pub consistency: Vec<ConsistencySnapshot>,
+    /// One entry per target that is learnt while it is served.
+    pub learning: Vec<LearningSnapshot>,
 }
 
 /// One camera.

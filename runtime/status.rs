@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::consistency::ConsistencySnapshot;
 use crate::counts::Outcome;
+use crate::learning::LearningSnapshot;
 use crate::shadow::ShadowSnapshot;
 use crate::snapshot::{CameraSnapshot, Snapshot, TargetSnapshot};
 use crate::time::Timestamp;
@@ -60,6 +61,7 @@ impl Status {
         entries.extend(snapshot.targets.iter().map(target_entry));
         entries.extend(snapshot.shadow.iter().map(shadow_entry));
         entries.extend(snapshot.consistency.iter().map(consistency_entry));
+        entries.extend(snapshot.learning.iter().map(LearningSnapshot::entry));
         Self { stamp, entries }
     }
 }

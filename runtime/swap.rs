@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::bus::BusError;
 use crate::clock::lock;
 use crate::generation::Generation;
+use crate::learning::LearningSnapshot;
 use crate::observation::{ObservationRequest, Observer};
 use crate::pipeline::{Pipeline, Preparer, TakenOver};
 use crate::plan::Plan;
@@ -141,6 +142,12 @@ impl Control {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         self.shared.snapshot()
+    }
+
+    /// Tells how learning goes; it is part of every [`Snapshot`] and status from
+    /// now on.
+    pub fn tell_learning(&self, learning: Vec<LearningSnapshot>) {
+        *lock(&self.shared.learning) = learning;
     }
 
     /// Gets copies of frames and representations from now on, in place of any

@@ -1,6 +1,7 @@
 //! A policy that comes while another one runs.
 
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
 use concert_policies::Policy;
 use concert_runtime::Control;
@@ -17,15 +18,22 @@ pub(crate) struct Swapper {
     pub(crate) folders: Vec<PathBuf>,
     /// Who tells others what runs; `None` where nobody does.
     pub(crate) standing: Option<Standing>,
+    /// The text of the policy that runs.
+    pub(crate) policy: String,
+    /// Policies that ran before it.
+    pub(crate) epoch: u64,
 }
 
-#[cfg_attr(
-    not(feature = "zenoh"),
-    expect(dead_code, reason = "policies come over zenoh alone")
-)]
+/// A swapper for everybody who changes what runs: one swap at a time.
+pub(crate) type SharedSwapper = Arc<Mutex<Swapper>>;
+
 impl Swapper {
     /// Swaps, and says what came of it: an object with `status`, `swapped` or
     /// `refused`.
+    #[cfg_attr(
+        not(feature = "zenoh"),
+        expect(dead_code, reason = "policies come over zenoh alone")
+    )]
     pub(crate) fn swap(&mut self, toml: &str) -> Value {
         self.try_swap(toml).unwrap_or_else(|error| {
             tracing::warn!("a swap was refused: {error:#}");
@@ -37,13 +45,20 @@ impl Swapper {
         })
     }
 
-    fn try_swap(&mut self, toml: &str) -> anyhow::Result<Value> {
+    /// Swaps, or says why not; then what ran goes on.
+    ///
+    /// # Errors
+    /// A policy that is refused, networks that are missing or fail, and what
+    /// [`Control::swap`] fails at.
+    pub(crate) fn try_swap(&mut self, toml: &str) -> anyhow::Result<Value> {
         let policy = Policy::parse(toml, "policy")?;
         let Planned { plan, provenance } = planned(&policy, self.folders.clone())?;
         let report = self.control.swap(plan)?;
         if let Some(standing) = &self.standing {
             standing.tell(toml, provenance);
         }
+        toml.clone_into(&mut self.policy);
+        self.epoch += 1;
         let mut answer = serde_json::to_value(report)?;
         answer["status"] = json!("swapped");
         Ok(answer)

@@ -3,7 +3,7 @@
 use concert_runtime::Bus;
 use serde_json::Value;
 
-use super::{AskedSolver, Swapper};
+use super::{AskedSolver, SharedSwapper};
 use crate::launch_file::{LaunchFile, ZenohEntry};
 use crate::report::Failure;
 
@@ -13,7 +13,7 @@ pub(crate) const NO_ZENOH: &str = "this program was built without zenoh, which c
 
 /// What answers requests to change or choose the policy, as long as it is held.
 #[cfg(feature = "zenoh")]
-pub(crate) type ControlServer = [concert_runtime::io::zenoh::ErrandServer; 2];
+pub(crate) type ControlServer = Vec<concert_runtime::io::zenoh::ErrandServer>;
 /// Nothing answers.
 #[cfg(not(feature = "zenoh"))]
 pub(crate) struct ControlServer;
@@ -116,9 +116,11 @@ impl Meeting {
     pub(crate) fn control(
         &self,
         launch: &LaunchFile,
-        mut swapper: Swapper,
+        swapper: SharedSwapper,
         solver: Option<AskedSolver>,
     ) -> Result<ControlServer, Failure> {
+        use std::sync::PoisonError;
+
         use concert_runtime::io::zenoh::{Errand, ErrandServer, Handler};
 
         let prefix = &launch.publish().prefix;
@@ -126,16 +128,34 @@ impl Meeting {
             true => handler.map_err(str::to_owned),
             false => Err(NO_CONTROL.to_owned()),
         };
-        let swap: Handler = Box::new(move |policy| swapper.swap(policy));
+        let swap: Handler = Box::new(move |policy| {
+            let mut swapper = swapper.lock().unwrap_or_else(PoisonError::into_inner);
+            swapper.swap(policy)
+        });
         let solve = solver.ok_or(NO_TABLE).map(|solver| {
             let handler: Handler = Box::new(move |problem| solver.answer(problem));
             handler
         });
         let open = |errand, handler| ErrandServer::open(&self.session, prefix, errand, handler);
-        Ok([
+        Ok(vec![
             open(Errand::Swap, allowed(Ok(swap)))?,
             open(Errand::Solve, allowed(solve))?,
         ])
+    }
+
+    /// Lets others ask how learning goes, and, where control is allowed, pause
+    /// it: `answer` is told what is asked, and whether it is allowed.
+    pub(crate) fn learn(
+        &self,
+        launch: &LaunchFile,
+        answer: impl Fn(&str, bool) -> Value + Send + 'static,
+    ) -> Result<ControlServer, Failure> {
+        use concert_runtime::io::zenoh::{Errand, ErrandServer};
+
+        let (prefix, allowed) = (&launch.publish().prefix, launch.allows_control());
+        let handler = Box::new(move |ask: &str| answer(ask, allowed));
+        let server = ErrandServer::open(&self.session, prefix, Errand::Learn, Ok(handler))?;
+        Ok(vec![server])
     }
 
     /// Where outputs go, for people.
@@ -178,8 +198,17 @@ impl Meeting {
     pub(crate) fn control(
         &self,
         _launch: &LaunchFile,
-        _swapper: Swapper,
+        _swapper: SharedSwapper,
         _solver: Option<AskedSolver>,
+    ) -> Result<ControlServer, Failure> {
+        Ok(ControlServer)
+    }
+
+    /// Nobody can ask for anything.
+    pub(crate) fn learn(
+        &self,
+        _launch: &LaunchFile,
+        _answer: impl Fn(&str, bool) -> Value + Send + 'static,
     ) -> Result<ControlServer, Failure> {
         Ok(ControlServer)
     }

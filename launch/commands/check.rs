@@ -179,10 +179,15 @@ fn of_launch(path: &Path, global: &Global) -> Result<Finding, Failure> {
     if !zenoh.connect.is_empty() {
         let _ = writeln!(text, "connects to {}", zenoh.connect.join(", "));
     }
+    let learnt = launch.learn().map(|learn| &learn.targets[..]);
+    let learnt: Vec<_> = learnt.into_iter().flatten().map(|task| task.name).collect();
+    if !learnt.is_empty() {
+        let _ = writeln!(text, "learns while it serves: {}", learnt.join(", "));
+    }
     let policy = of_policy(&choice, &launch.models(), global);
     text.push_str(&policy.text);
     let json = json!({
-        "kind": "launch", "policy": policy.json["policy"], "models": policy.json["models"],
+        "kind": "launch", "learn": learnt, "policy": policy.json["policy"], "models": policy.json["models"],
         "cameras": cameras, "providers": providers, "time_limit_millis": limit, "prefix": prefix,
         "listen": zenoh.listen, "connect": zenoh.connect, "shared_memory": zenoh.shared_memory,
     });

@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use anyhow::anyhow;
 use concert_policies::affinity::{Completeness, TransferTable};
@@ -13,14 +13,15 @@ use serde_json::json;
 
 use super::check::kind::Kind;
 use crate::assemble::{self, About, AskedSolver, EngineChoice, Meeting};
-use crate::cli::{Demo, Global, Serve, Session};
+use crate::cli::{Demo, Global, LearnFlags, Serve, Session};
 use crate::launch_file::{CameraKind, LaunchFile};
+use crate::learn;
 use crate::live::watch_runtime;
 use crate::model_folders::model_folders;
 use crate::policy_choice::PolicyChoice;
 use crate::report::{Exit, Failure, Refuse, Report};
 use crate::stop::Stop;
-use crate::tap::Tap;
+use crate::tap::{Ears, Tap};
 use crate::terminal::{Style, table};
 
 /// Runs the shipped policy (or another) in a simulated home (or on
@@ -35,8 +36,7 @@ pub(crate) fn demo(args: &Demo, global: &Global) -> Result<Report, Failure> {
     };
     let beside = Beside {
         everything: true,
-        shadow: None,
-        solver: None,
+        ..Beside::default()
     };
     run(&launch, &args.session, global, beside)
 }
@@ -45,20 +45,24 @@ pub(crate) fn demo(args: &Demo, global: &Global) -> Result<Report, Failure> {
 pub(crate) fn serve(args: &Serve, global: &Global) -> Result<Report, Failure> {
     let beside = Beside {
         everything: false,
-        shadow: args.shadow.as_deref(),
+        shadow: args.shadow.clone(),
         solver: solver(args)?,
+        learning: args.learning.clone(),
     };
     run(&launch_of(&args.file)?, &args.session, global, beside)
 }
 
-/// What is served beside the outputs that somebody subscribes to.
-struct Beside<'a> {
-    /// Whether every output is computed, subscribed to or not.
+/// What is done beside serving what somebody subscribes to.
+#[derive(Default)]
+struct Beside {
+    /// Whether everything is computed, whoever listens.
     everything: bool,
     /// A policy that runs in the shadow.
-    shadow: Option<&'a str>,
+    shadow: Option<String>,
     /// Who answers problems.
     solver: Option<AskedSolver>,
+    /// What is learnt.
+    learning: LearnFlags,
 }
 
 /// Who answers problems, where there is a table of transfers.
@@ -94,23 +98,26 @@ fn run(
     launch: &LaunchFile,
     session: &Session,
     global: &Global,
-    beside: Beside<'_>,
+    beside: Beside,
 ) -> Result<Report, Failure> {
-    let Beside {
-        everything,
-        shadow,
-        solver,
-    } = beside;
     let stop = Stop::on_signals()?;
-    let launch = launch.clone().with(&session.overrides(global));
+    let launch = launch
+        .clone()
+        .with(&beside.learning.overrides(session.overrides(global)));
+    let picture = beside.learning.learn_curve.as_deref();
+    learn::check_place(picture)?;
     let choice = PolicyChoice::of_launch(&launch).or_refuse()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     // First what is refused at once; networks take time to load.
-    let meeting = Meeting::open(launch.zenoh(), !everything)?;
+    let meeting = Meeting::open(launch.zenoh(), !beside.everything)?;
     let cameras = assemble::cameras(&launch, &clock, &meeting)?;
     let folders = model_folders(&global.models, &launch.models(), choice.path.as_deref());
+    let prepared = learn::Prepared::new(&launch, &choice.policy, &folders)?;
+    let folders = prepared.as_ref().map_or(folders, learn::Prepared::folders);
     let planned = assemble::plan(&choice.policy, folders.clone())?;
-    let shadow = shadow
+    let shadow = beside
+        .shadow
+        .as_deref()
         .map(|name| shadow_of(name, &launch, global))
         .transpose()?;
     let about = About {
@@ -134,7 +141,7 @@ fn run(
     )?;
     let placements = pipeline.placements();
     let cameras = cameras.finish()?;
-    let (tap, newest) = Tap::new(bus, everything);
+    let (tap, newest) = Tap::new(bus, ears(beside, prepared.as_ref()));
     let settings = RunSettings {
         max_wait: launch.max_age(),
         frames: session.frames,
@@ -157,16 +164,28 @@ fn run(
         Arc::clone(&clock),
         settings,
     )?;
-    let swapper = assemble::Swapper {
+    let swapper = Arc::new(Mutex::new(assemble::Swapper {
         control: runtime.control(),
         folders,
         standing,
-    };
-    let _control = meeting.control(&launch, swapper, solver)?;
+        policy: choice.policy.to_toml(),
+        epoch: 0,
+    }));
+    let _control = meeting.control(&launch, Arc::clone(&swapper), beside.solver)?;
+    let learning = prepared.map(|prepared| {
+        prepared.start(runtime.control(), Arc::clone(&swapper), Arc::clone(&clock))
+    });
+    let learning = learning.transpose()?;
+    let asked = learning
+        .as_ref()
+        .map(|learning| meeting.learn(&launch, learning.answerer()));
+    let _asked = asked.transpose()?;
     if let Some(plan) = shadow {
         runtime.control().shadow(Some(plan))?;
     }
     watch_runtime(&runtime, &newest, clock.as_ref(), &stop, screen(global));
+    let learnt = learning.map(|learning| learning.finish(picture));
+    let (learnt, drawn) = learnt.unzip();
     let snapshot = runtime.stop();
     let placements: Vec<_> = placements
         .iter()
@@ -182,6 +201,7 @@ fn run(
             "policy": choice.policy.summary(), "engine": description, "networks": placements,
             "provenance": provenance,
             "published": where_to, "figures": snapshot, "outputs": rows,
+            "learning": learnt,
         }),
         format!(
             "{}\n{}{}",
@@ -194,7 +214,21 @@ fn run(
         tracing::error!("counts do not add up: {law}");
         report.exit = Exit::Failed;
     }
+    if let Some(Err(error)) = drawn {
+        tracing::error!("the curve was not written: {error:#}");
+        report.exit = Exit::Failed;
+    }
     Ok(report)
+}
+
+/// Which outputs are computed whoever listens: what is learnt needs encoders
+/// that run.
+fn ears(beside: &Beside, prepared: Option<&learn::Prepared>) -> Ears {
+    match (beside.everything, prepared) {
+        (true, _) => Ears::Open,
+        (false, Some(prepared)) => Ears::For(prepared.targets()),
+        (false, None) => Ears::Closed,
+    }
 }
 
 /// The plan of a policy that runs in the shadow.
@@ -253,6 +287,13 @@ fn beside_text(snapshot: &Snapshot) -> String {
             "{}: normals are {:.1} degrees (median) from those that follow from depth",
             pair.camera, pair.smooth_deg
         )
+    }));
+    lines.extend(snapshot.learning.iter().map(|learning| {
+        let fault = match learning.last_fault.as_str() {
+            "" => String::new(),
+            fault => format!("\n  {fault}"),
+        };
+        format!("{}\n  {}{fault}", learning.line(), learning.verdict)
     }));
     lines.iter().map(|line| format!("\n{line}")).collect()
 }

@@ -4,24 +4,26 @@ use concert_policies::solve::{Axis, Front, FrontPoint};
 
 use super::svg::{Anchor, Svg};
 
-const WIDTH: f64 = 820.0;
-const PANEL: f64 = 250.0;
-const LEFT: f64 = 70.0;
+pub(super) const WIDTH: f64 = 820.0;
+pub(super) const PANEL: f64 = 250.0;
+pub(super) const LEFT: f64 = 70.0;
 const RIGHT: f64 = 150.0;
-const TOP: f64 = 56.0;
-const BETWEEN: f64 = 56.0;
+pub(super) const TOP: f64 = 56.0;
+pub(super) const BETWEEN: f64 = 56.0;
 const GREY: &str = "#666666";
 const EXACT: &str = "#0b6e99";
 const GREEDY: &str = "#d9480f";
 const GAIN: &str = "#2b8a3e";
 const QUALITY: &str = "#862e9c";
 
-/// A line of a panel: its name, colour, whether it is dotted, and its points.
-struct Line<'a> {
-    name: &'a str,
-    colour: &'a str,
-    dotted: bool,
-    points: Vec<[f64; 2]>,
+/// A line of a panel.
+pub(super) struct Line<'a> {
+    pub(super) name: &'a str,
+    pub(super) colour: &'a str,
+    pub(super) dotted: bool,
+    pub(super) points: Vec<[f64; 2]>,
+    /// Places of large dots.
+    pub(super) marks: Vec<[f64; 2]>,
 }
 
 /// Two panels over cost: the objective with what greedy choice reaches dotted,
@@ -43,6 +45,7 @@ pub fn front_picture(front: &Front, title: &str) -> String {
             .iter()
             .filter_map(|p| Some([p.along(front.axis)?, of(p)?]))
             .collect(),
+        marks: Vec::new(),
     };
     let objective = [
         line("exact", EXACT, false, &|point| Some(point.objective)),
@@ -63,7 +66,8 @@ pub fn front_picture(front: &Front, title: &str) -> String {
     svg.finish()
 }
 
-fn panel(svg: &mut Svg, top: f64, name: &str, lines: &[Line<'_>], unit: &str) {
+/// One panel below `top`; the scale of its second axis begins at 0 or below.
+pub(super) fn panel(svg: &mut Svg, top: f64, name: &str, lines: &[Line<'_>], unit: &str) {
     let bottom = top + PANEL;
     svg.text([LEFT, top - 8.0], 13.0, GREY, Anchor::Start, name);
     let all = || lines.iter().flat_map(|line| line.points.iter());
@@ -116,6 +120,9 @@ fn panel(svg: &mut Svg, top: f64, name: &str, lines: &[Line<'_>], unit: &str) {
             for &point in &points {
                 svg.disc(point, 3.0, line.colour);
             }
+        }
+        for &mark in &line.marks {
+            svg.disc(place(mark), 6.0, line.colour);
         }
         let y = top + 14.0 + 18.0 * index as f64;
         svg.lines(

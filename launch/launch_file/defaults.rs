@@ -48,6 +48,7 @@ impl LaunchFile {
                 shared_memory: true,
             },
             control: None,
+            learn: None,
         }
     }
 

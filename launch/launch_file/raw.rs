@@ -51,6 +51,9 @@ pub(super) struct RawLaunch {
     /// Whether others may change what runs.
     #[serde(default)]
     pub(super) control: RawControl,
+    /// What is learnt from the camera's depth while it is served; default:
+    /// nothing.
+    pub(super) learn: Option<RawLearn>,
 }
 
 /// For the schema alone: the parser has its own words for an unknown one.
@@ -187,6 +190,46 @@ pub(super) struct RawControl {
     /// only where every endpoint is of this computer alone (127.0.0.1, ::1,
     /// localhost).
     pub(super) enabled: Option<bool>,
+}
+
+/// What is learnt from the camera's depth while it is served.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Learn")]
+pub(super) struct RawLearn {
+    /// Targets of the policy: `depth_zbuffer`, `normal`, `edge_occlusion`,
+    /// `reshading`, `curvature`.
+    #[schemars(with = "Vec<String>", length(min = 1, max = 5))]
+    pub(super) targets: Texts,
+    /// Folder in which statistics and learnt readouts are kept; default: below
+    /// the user's data folder, one per prefix.
+    #[schemars(with = "Option<String>")]
+    pub(super) folder: Option<Text>,
+    /// Least time between two refits, in milliseconds; default: 20000.
+    #[schemars(with = "Option<u32>", range(min = 100, max = 86_400_000))]
+    pub(super) refit_every_millis: Option<Spanned<i64>>,
+    /// Least time between two frames that are looked at, in milliseconds;
+    /// default: 200.
+    #[schemars(with = "Option<u32>", range(min = 0, max = 60_000))]
+    pub(super) interval_millis: Option<Spanned<i64>>,
+    /// Least time of a block of frames, in milliseconds: of three blocks two
+    /// are learnt from and one is held out; default: 2000.
+    #[schemars(with = "Option<u32>", range(min = 0, max = 600_000))]
+    pub(super) block_millis: Option<Spanned<i64>>,
+    /// Fewest frames of a block; default: 5.
+    #[schemars(with = "Option<u32>", range(min = 1, max = 1000))]
+    pub(super) block_frames: Option<Spanned<i64>>,
+    /// Frames after which what was learnt counts half; default: 3000.
+    #[schemars(with = "Option<u32>", range(min = 10, max = 10_000_000))]
+    pub(super) half_life_frames: Option<Spanned<i64>>,
+    /// By how much the error must fall before a readout is exchanged, in
+    /// percent; default: 3.
+    #[schemars(with = "Option<u32>", range(min = 0, max = 90))]
+    pub(super) margin_percent: Option<Spanned<i64>>,
+    /// Steps of gradient descent from the first readout at every refit, beside
+    /// the closed form; default: 60.
+    #[schemars(with = "Option<u32>", range(min = 0, max = 10_000))]
+    pub(super) descent_steps: Option<Spanned<i64>>,
 }
 
 pub(super) fn json_schema() -> serde_json::Value {

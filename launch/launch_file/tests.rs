@@ -82,7 +82,7 @@ fn an_unknown_key_is_refused_with_the_known_ones() {
         refusal(&format!("{HEAD}time_limit = 40\n{CAMERA}")),
         "front.toml:2:1: unknown field `time_limit`, expected one of `policy`, `models`, \
          `providers`, `threads`, `time_limit_millis`, `max_age_millis`, `hang_limit_millis`, \
-         `camera`, `publish`, `zenoh`, `control`"
+         `camera`, `publish`, `zenoh`, `control`, `learn`"
     );
 }
 
@@ -336,4 +336,37 @@ fn the_schema_knows_every_key_of_a_camera() {
             assert!(camera.get(key).is_some(), "{key} is not in the schema");
         }
     }
+}
+
+#[test]
+fn what_is_to_be_learnt_is_checked_entry_by_entry() {
+    let learn = |lines: &str| format!("{HEAD}{CAMERA}[learn]\n{lines}\n");
+    let good =
+        learn("targets = [\"depth_zbuffer\", \"normal\"]\nmargin_percent = 10\nblock_frames = 7");
+    let good = LaunchFile::parse(&good, Path::new("front.toml")).expect("a launch file");
+    let entry = good.learn().expect("something to learn");
+    assert_eq!(entry.targets.len(), 2);
+    assert_eq!((entry.rules.margin, entry.rules.block_frames), (0.1, 7));
+    let refused = |lines: &str| refusal(&learn(lines));
+    assert!(refused("").contains("missing field `targets`"));
+    let none = refused("targets = []");
+    assert!(
+        none.contains("0 learn targets, but must have from 1"),
+        "{none}"
+    );
+    let other = refused("targets = [\"class_object\"]");
+    assert!(
+        other.contains("target of learn is `class_object`, but must be one of depth_zbuffer"),
+        "{other}"
+    );
+    let twice = refused("targets = [\"normal\", \"normal\"]");
+    assert!(
+        twice.contains("target of learn `normal` stands here twice"),
+        "{twice}"
+    );
+    let wide = refused("targets = [\"normal\"]\nmargin_percent = 91");
+    assert!(
+        wide.contains("margin_percent is 91, but must be from 0 to 90"),
+        "{wide}"
+    );
 }

@@ -72,7 +72,7 @@ impl<W: Write> Screen<W> {
         }
     }
 
-    /// Shows a title, the rows, and pictures below (with their names), in place
+    /// Shows a title (of one line or more), the rows, and pictures below (with their names), in place
     /// of what was shown before; where nothing can be rewritten, one line.
     ///
     /// # Errors
@@ -88,13 +88,11 @@ impl<W: Write> Screen<W> {
             return self.to.flush();
         }
         let (columns, height) = self.style.size;
-        let mut lines = vec![
-            title
-                .chars()
-                .filter(|c| !c.is_control())
-                .take(columns)
-                .collect(),
-        ];
+        let shown = |line: &str| -> String {
+            let letters = line.chars().filter(|c| !c.is_control());
+            letters.take(columns).collect()
+        };
+        let mut lines: Vec<String> = title.lines().map(shown).collect();
         lines.extend(table(rows, columns, self.style.colour));
         let left = height.saturating_sub(lines.len() + 2).min(14);
         if self.style.pictures && left > 3 && columns >= 20 {

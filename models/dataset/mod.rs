@@ -20,6 +20,7 @@
 //! used once.
 
 mod classes;
+mod depth_fault;
 mod derive;
 mod error;
 mod example;
@@ -35,6 +36,7 @@ mod sequence;
 mod survey;
 mod tum;
 
+pub use depth_fault::DepthFault;
 pub use error::{DataSetError, LabelError};
 pub use example::{Example, LabelFiles};
 pub use label::{Label, LabelKind, relative_pose};

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use nalgebra::Isometry3;
 
-use super::error::{DataSetError, MEDIAN_METRES};
+use super::depth_fault::impossible_scale;
+use super::error::DataSetError;
 use super::example::{Example, LabelFiles};
 use super::files::{read_bounded, read_text};
 use super::pose;
@@ -306,40 +307,12 @@ fn scaled(depth: &DepthImage, (width, height): (usize, usize)) -> DepthImage {
 
 /// Refuses a median that no room has: most likely another unit.
 fn check_scale(path: &Path, depth: &DepthImage) -> Result<(), DataSetError> {
-    let mut known: Vec<f32> = depth
-        .metres
-        .iter()
-        .copied()
-        .filter(|z| !z.is_nan())
-        .collect();
-    if known.is_empty() {
-        return Ok(());
+    match impossible_scale(depth) {
+        None => Ok(()),
+        Some((median_metres, hint)) => Err(DataSetError::Scale {
+            path: path.to_owned(),
+            median_metres,
+            hint,
+        }),
     }
-    let middle = known.len() / 2;
-    let (_, median, _) = known.select_nth_unstable_by(middle, f32::total_cmp);
-    let median = *median;
-    let (least, most) = MEDIAN_METRES;
-    if (least..=most).contains(&median) {
-        return Ok(());
-    }
-    let units = [
-        (1000.0, "metres read as millimetres"),
-        (100.0, "metres read as centimetres"),
-        (10.0, "centimetres read as millimetres"),
-        (0.2, "1/5000 m read as millimetres"),
-        (0.1, "1/10 mm read as millimetres"),
-        (0.001, "micrometres read as millimetres"),
-    ];
-    let fits = |(factor, _): &&(f32, &str)| (0.3..=15.0).contains(&(median * factor));
-    let hint = units.iter().find(fits).map(|(factor, meaning)| {
-        format!(
-            ": times {factor} it would be {} m ({meaning}?)",
-            median * factor
-        )
-    });
-    Err(DataSetError::Scale {
-        path: path.to_owned(),
-        median_metres: median,
-        hint: hint.unwrap_or_default(),
-    })
 }

@@ -54,6 +54,14 @@ impl Scaling {
         })
     }
 
+    /// Numbers as they are.
+    pub(crate) fn none(layout: &Layout) -> Self {
+        let of = |view: &View| vec![[0.0, 1.0]; view.channels];
+        Self {
+            channels: layout.views.iter().map(of).collect(),
+        }
+    }
+
     /// Measured on representations, of which there is at least one.
     pub(crate) fn measure<'a>(
         layout: &Layout,

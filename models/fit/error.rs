@@ -46,6 +46,16 @@ pub enum FitError {
         /// Its shape.
         shape: Vec<usize>,
     },
+    /// A level that is not what its encoder's card says.
+    #[error("level {level} has {found} numbers, but its card says {expected}")]
+    OtherLevel {
+        /// Its name.
+        level: String,
+        /// Of its shape.
+        expected: usize,
+        /// That came.
+        found: usize,
+    },
     /// An encoder gave NaN or infinity.
     #[error("an encoder gave a number that is not finite")]
     NotFinite,
@@ -157,6 +167,25 @@ pub enum FitError {
         baseline: &'static str,
         /// Which rule is broken.
         reason: String,
+    },
+    /// A readout whose weights nobody here knows.
+    #[error(
+        "readout {readout} was not fitted by concert, so it cannot be run beside the frames and \
+         compared with what is learnt"
+    )]
+    UnknownReadout {
+        /// The readout.
+        readout: String,
+    },
+    /// A readout of another target.
+    #[error("readout {readout} gives {found}, but {expected} is learnt")]
+    OtherTarget {
+        /// The readout.
+        readout: String,
+        /// What is learnt.
+        expected: &'static str,
+        /// What it gives.
+        found: &'static str,
     },
     /// What was written is not what was fitted.
     #[error("the exported readout is refused: {0}")]

@@ -511,7 +511,7 @@ impl<'a> Fitter<'a> {
             self.blocks(),
             &plain,
         )?;
-        let lambda = ridge::choose_lambda(&blocks)?;
+        let lambda = ridge::choose_lambda(&blocks, &mut || true)?;
         let mut all = blocks[0].clone();
         for block in &blocks[1..] {
             all.merge(block)?;
@@ -645,8 +645,13 @@ impl WarmReadout {
         if kind != FitKind::Convolutional {
             return None;
         }
+        Some(Self::of(card, network))
+    }
+
+    /// The readout of this card and file, whatever was fitted.
+    pub(crate) fn of(card: &ReadoutCard, network: Checked) -> Self {
         let pins = card.encoders.iter();
-        Some(Self {
+        Self {
             name: card.name.clone(),
             sha256: card.origin.sha256.clone(),
             encoders: pins
@@ -654,7 +659,7 @@ impl WarmReadout {
                 .collect(),
             reference_focal_px: card.reference_focal_px(),
             network,
-        })
+        }
     }
 
     /// Its weights, for inputs of this scale.
@@ -665,6 +670,38 @@ impl WarmReadout {
         scaling: &Scaling,
         material: &Material,
     ) -> Result<Vec<f32>, FitError> {
+        let reference = material.reference_focal_px;
+        self.weights_for(layout, net, scaling, (&material.objective, reference))
+    }
+
+    /// The same, for a target whose numbers are written down for this focal
+    /// length.
+    pub(crate) fn weights_for(
+        &self,
+        layout: &Layout,
+        net: &Net,
+        scaling: &Scaling,
+        (objective, reference_focal_px): (&Objective, Option<f64>),
+    ) -> Result<Vec<f32>, FitError> {
+        self.check_encoders(layout)?;
+        let first = net.first_weights(&mut Dice::new(1));
+        let classes = matches!(objective, Objective::Classes { .. });
+        let last = classes.then_some(first.as_slice());
+        let mut weights = export::weights_of(&self.network, &self.name, net, scaling, last)?;
+        // Written down for another focal length, all logarithms move alike.
+        if let (Some(from), Some(to)) = (self.reference_focal_px, reference_focal_px) {
+            let bias = net.blocks().find(|block| block.name == "output.bias");
+            if let Some(bias) = bias.map(super::net::Weights::range) {
+                weights[bias]
+                    .iter_mut()
+                    .for_each(|bias| *bias += (to / from).ln() as f32);
+            }
+        }
+        Ok(weights)
+    }
+
+    /// Refuses encoders that it was not made for.
+    pub(crate) fn check_encoders(&self, layout: &Layout) -> Result<(), FitError> {
         for pin in &layout.pins {
             let known = self.encoders.iter().find(|(name, _)| *name == pin.source);
             let found = known.map_or("none", |(_, sha256)| sha256.as_str());
@@ -677,19 +714,6 @@ impl WarmReadout {
                 });
             }
         }
-        let first = net.first_weights(&mut Dice::new(1));
-        let classes = matches!(material.objective, Objective::Classes { .. });
-        let last = classes.then_some(first.as_slice());
-        let mut weights = export::weights_of(&self.network, &self.name, net, scaling, last)?;
-        // Written down for another focal length, all logarithms move alike.
-        if let (Some(from), Some(to)) = (self.reference_focal_px, material.reference_focal_px) {
-            let bias = net.blocks().find(|block| block.name == "output.bias");
-            if let Some(bias) = bias.map(super::net::Weights::range) {
-                weights[bias]
-                    .iter_mut()
-                    .for_each(|bias| *bias += (to / from).ln() as f32);
-            }
-        }
-        Ok(weights)
+        Ok(())
     }
 }

@@ -22,10 +22,10 @@ use crate::dataset::Label;
 pub struct LinearFit {
     target: &'static Task,
     layout: Layout,
-    scaling: Scaling,
-    objective: Objective,
-    grid: Grid,
-    reference_focal_px: Option<f64>,
+    pub(crate) scaling: Scaling,
+    pub(crate) objective: Objective,
+    pub(crate) grid: Grid,
+    pub(crate) reference_focal_px: Option<f64>,
     classes: Option<Vec<String>>,
     terms: Terms,
     witnesses: Vec<Representation>,
@@ -149,7 +149,9 @@ impl LinearFit {
         }
     }
 
-    fn written(&self, label: &Label, focal_px: Option<f64>) -> Vec<f32> {
+    /// The label as the objective wants it, on the output's grid, for the
+    /// reference focal length.
+    pub(crate) fn written(&self, label: &Label, focal_px: Option<f64>) -> Vec<f32> {
         let share = match (focal_px, self.reference_focal_px) {
             (Some(focal), Some(reference)) => focal / reference,
             _ => 1.0,

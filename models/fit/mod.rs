@@ -6,17 +6,21 @@
 //! on blocks of time that are held out, and fits the better one on all;
 //! [`FittedReadout`] is written as plain ONNX with a card. [`Statistics`] are
 //! what the closed form needs to know of any number of frames; [`LinearFit`]
-//! fills them frame by frame, while a robot drives.
+//! fills them frame by frame, while a robot drives; a [`Learner`] compares what
+//! it makes of them with what serves, on frames that it has not learnt from.
 
 mod adamw;
 mod baselines;
 mod cached;
+mod alone;
 mod convolutional;
 mod dice;
 mod error;
 mod export;
 mod fitting;
 mod kernels;
+mod known;
+mod learner;
 mod linear;
 mod material;
 mod model;
@@ -30,14 +34,17 @@ mod statistics;
 
 pub use baselines::{PIXELS, RANDOM, pixels, untrained};
 pub use cached::{CachedFrame, check_target, fit_cached};
+pub use alone::compute_on_this_thread;
 pub use error::FitError;
 pub use fitting::{
     Effort, FitProgress, FitRequest, FittedReadout, Trial, WarmReadout, fit, spaced_frames, trial,
 };
+pub use known::KnownReadout;
+pub use learner::{CurvePoint, LearnRules, Learner, Refit, Taken, Verdict};
 pub use linear::LinearFit;
 pub use material::{MAX_BYTES, Views, focal_px};
 pub use representations::{Encoders, Layout, Representation};
-pub use save::{FitNotes, SavedReadout};
+pub use save::{FitNotes, SavedReadout, write_whole};
 pub use statistics::{MAX_TERMS, Statistics};
 
 #[cfg(test)]

@@ -197,6 +197,52 @@ impl Layout {
         level
     }
 
+    /// Source and level of each read, in the order that
+    /// [`represent`](Self::represent) wants them in.
+    pub fn levels(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.reads.iter().filter_map(|(read, _)| match &read.from {
+            ReadFrom::Level { source, level, .. } => Some((source.as_str(), level.as_str())),
+            _ => None,
+        })
+    }
+
+    /// Name and SHA-256 of every encoder, sorted by name.
+    pub fn encoders(&self) -> impl Iterator<Item = (&str, &str)> {
+        let pins = self.pins.iter();
+        pins.map(|pin| (pin.source.as_str(), pin.sha256.as_str()))
+    }
+
+    /// What the first encoder wants to see.
+    #[must_use]
+    pub fn contract(&self) -> &InputContract {
+        &self.pins[0].input
+    }
+
+    /// The representation of levels that encoders made elsewhere, one per entry
+    /// of [`levels`](Self::levels), row-major.
+    ///
+    /// # Errors
+    /// [`FitError::OtherLevel`] for a level of another size or none, and
+    /// [`FitError::NotFinite`].
+    pub fn represent(&self, levels: &[&[f32]]) -> Result<Representation, FitError> {
+        let mut values = Vec::with_capacity(self.len());
+        for (at, (read, shape)) in self.reads.iter().enumerate() {
+            let found = levels.get(at).map_or(0, |level| level.len());
+            let expected = shape.iter().product();
+            if found != expected {
+                return Err(FitError::OtherLevel {
+                    level: read.tensor.clone(),
+                    expected,
+                    found,
+                });
+            }
+            for view in self.views.iter().filter(|view| view.read == at) {
+                view.gather(levels[at], &mut values);
+            }
+        }
+        Representation::of(values)
+    }
+
     /// Bytes that one representation takes in memory.
     #[must_use]
     pub fn bytes(&self) -> usize {
@@ -239,6 +285,25 @@ fn arrange(shape: &[usize]) -> Option<Vec<(Arrangement, usize, Grid)>> {
 pub struct Representation(pub(crate) Vec<f16>);
 
 impl Representation {
+    /// The numbers of all views, one after another.
+    fn of(mut values: Vec<f32>) -> Result<Self, FitError> {
+        if !values.iter().all(|value| value.is_finite()) {
+            return Err(FitError::NotFinite);
+        }
+        let mut halves = vec![f16::ZERO; values.len()];
+        // What half precision cannot hold is held as its greatest number.
+        values
+            .iter_mut()
+            .for_each(|value| *value = value.clamp(-65504.0, 65504.0));
+        halves.convert_from_f32_slice(&values);
+        Ok(Self(halves))
+    }
+
+    /// Its numbers as bytes, for a hash.
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        self.0.iter().flat_map(|half| half.to_le_bytes()).collect()
+    }
+
     /// View number `view` in single precision, appended to nothing: `into` is
     /// overwritten.
     pub(crate) fn read(&self, layout: &Layout, view: usize, into: &mut [f32]) {
@@ -325,16 +390,7 @@ impl<'e> Encoders<'e> {
                 read += 1;
             }
         }
-        if !values.iter().all(|value| value.is_finite()) {
-            return Err(FitError::NotFinite);
-        }
-        let mut halves = vec![f16::ZERO; values.len()];
-        // What half precision cannot hold is held as its greatest number.
-        values
-            .iter_mut()
-            .for_each(|value| *value = value.clamp(-65504.0, 65504.0));
-        halves.convert_from_f32_slice(&values);
-        Ok(Representation(halves))
+        Representation::of(values)
     }
 }
 

@@ -61,7 +61,11 @@ pub(crate) fn blocks(
 }
 
 /// The strength of least squared error on the blocks, each held out in turn.
-pub(crate) fn choose_lambda(blocks: &[Statistics]) -> Result<f64, FitError> {
+/// `go_on` ends it by returning false.
+pub(crate) fn choose_lambda(
+    blocks: &[Statistics],
+    go_on: &mut dyn FnMut() -> bool,
+) -> Result<f64, FitError> {
     let known: Vec<&Statistics> = blocks.iter().filter(|block| block.weight() > 0.0).collect();
     let mut all = blocks[0].clone();
     for block in &blocks[1..] {
@@ -81,6 +85,9 @@ pub(crate) fn choose_lambda(blocks: &[Statistics]) -> Result<f64, FitError> {
     let mut best = (f64::INFINITY, LAMBDAS[LAMBDAS.len() - 1]);
     // The error falls to its least and rises again: stop after the rise.
     for lambda in LAMBDAS.into_iter().rev() {
+        if !go_on() {
+            return Err(FitError::Stopped);
+        }
         let found = error(lambda)?;
         if found < best.0 {
             best = (found, lambda);

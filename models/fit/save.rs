@@ -34,6 +34,10 @@ pub struct FitNotes {
     pub data: Vec<FitData>,
     /// Licence of the weights (SPDX); the encoders' is no part of it.
     pub licence: String,
+    /// What fitted it: `concert fit`.
+    pub fitted_by: String,
+    /// How what was measured on held-out frames came about.
+    pub held_out: String,
 }
 
 impl FitNotes {
@@ -46,6 +50,8 @@ impl FitNotes {
             seed,
             data,
             licence: "LicenseRef-user".to_owned(),
+            fitted_by: "concert fit".to_owned(),
+            held_out: "fitted on the rest with a third of the steps".to_owned(),
         }
     }
 }
@@ -178,13 +184,13 @@ impl FittedReadout {
                 sha256: sha256_hex(&self.onnx),
                 size_bytes: self.onnx.len(),
                 provenance: Provenance {
-                    weights: "fitted by `concert fit`".to_owned(),
+                    weights: format!("fitted by `{}`", notes.fitted_by),
                     licence: notes.licence.clone(),
                     licence_file: None,
                     trained_on: format!("{} labelled frames of {data}", self.frames),
-                    export: Some("concert fit".to_owned()),
+                    export: Some(notes.fitted_by.clone()),
                 },
-                quality: self.quality(&data),
+                quality: self.quality(&data, &notes.held_out),
             },
             encoders: self.layout.pins.clone(),
             reads,
@@ -198,7 +204,7 @@ impl FittedReadout {
         }
     }
 
-    fn quality(&self, data: &str) -> Vec<Quality> {
+    fn quality(&self, data: &str, how: &str) -> Vec<Quality> {
         let Some(held_out) = &self.held_out else {
             return Vec::new();
         };
@@ -213,7 +219,7 @@ impl FittedReadout {
             entry(
                 held_out.measure.clone(),
                 held_out.value,
-                ", fitted on the rest with a third of the steps",
+                &format!(", {how}"),
             ),
             entry(constant, held_out.constant, ", the best constant"),
         ]
@@ -306,6 +312,16 @@ fn readable(file: &std::fs::File) -> std::io::Result<()> {
 #[cfg(not(unix))]
 fn readable(_: &std::fs::File) -> std::io::Result<()> {
     Ok(())
+}
+
+/// Writes a file whole or not at all: beside its place first, then into it.
+///
+/// # Errors
+/// [`FitError::Write`]; what stood there before stands there still.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FitError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(write_error(folder))?;
+    Pending::write(folder, path, bytes)?.place()
 }
 
 fn write_error(path: &Path) -> impl FnOnce(std::io::Error) -> FitError + '_ {

@@ -149,6 +149,19 @@ fn the_description_is_kept_and_does_not_change_the_hash() {
 }
 
 #[test]
+fn another_variant_of_a_readout_is_another_policy_and_nothing_else_changes() {
+    let policy = corridor();
+    let depth = Task::find("depth_zbuffer").unwrap();
+    let learnt = policy.with_variant(depth, Some("learnt_3")).unwrap();
+    let readout = learnt.transfer(depth).unwrap().readout_name();
+    assert!(readout.ends_with("@learnt_3"), "{readout}");
+    assert_ne!(learnt.hash(), policy.hash());
+    let before = policy.transfer(depth).unwrap().variant();
+    assert_eq!(learnt.with_variant(depth, before).unwrap(), policy);
+    assert!(policy.with_variant(depth, Some("../x")).is_err());
+}
+
+#[test]
 fn whatever_changes_the_computation_changes_the_hash() {
     let hash = corridor().hash();
     for (from, to) in [

@@ -29,6 +29,9 @@ pub enum Errand {
     /// answer's `status` is that of the solver (`optimal`, `feasible`,
     /// `infeasible`, `unknown`), `refused` or `busy`.
     Solve,
+    /// Say how learning goes, or end or resume it, as the request (JSON) asks.
+    /// The answer's `status` is `ok`, `refused` or `busy`.
+    Learn,
 }
 
 impl Errand {
@@ -38,6 +41,7 @@ impl Errand {
         match self {
             Errand::Swap => "control/swap",
             Errand::Solve => "control/solve",
+            Errand::Learn => "control/learn",
         }
     }
 
@@ -46,6 +50,7 @@ impl Errand {
         match self {
             Errand::Swap => "swap",
             Errand::Solve => "solve",
+            Errand::Learn => "learn",
         }
     }
 
@@ -54,20 +59,21 @@ impl Errand {
         match self {
             Errand::Swap => "policy",
             Errand::Solve => "problem",
+            Errand::Learn => "question",
         }
     }
 
     fn most_bytes(self) -> u64 {
         match self {
             Errand::Swap => MAX_POLICY_BYTES,
-            Errand::Solve => MAX_ASKED_PROBLEM_BYTES,
+            Errand::Solve | Errand::Learn => MAX_ASKED_PROBLEM_BYTES,
         }
     }
 
     /// How long a client waits for the answer: loading networks takes time.
     fn answer_limit(self) -> Duration {
         match self {
-            Errand::Swap => Duration::from_secs(120),
+            Errand::Swap | Errand::Learn => Duration::from_secs(120),
             Errand::Solve => Duration::from_secs(20),
         }
     }

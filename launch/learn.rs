@@ -1,0 +1,213 @@
+//! Learning while serving: one thread of lowest priority looks at frames with
+//! depth, makes readouts of what it saw, and lets the better one take over.
+//!
+//! `desk` is what that thread shares with those who ask (`concert learn`);
+//! `folder` is what is kept on disk; `pupil` is one target; `worker` the
+//! thread. What is computed is in `concert_models::fit`.
+
+mod curve_file;
+mod desk;
+mod folder;
+mod pupil;
+#[cfg(test)]
+mod tests;
+mod worker;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+
+use anyhow::anyhow;
+use concert_models::store::Store;
+use concert_policies::Policy;
+use concert_runtime::io::thread;
+use concert_runtime::{Clock, Control};
+use serde_json::{Value, json};
+
+use self::desk::Desk;
+use self::folder::Folder;
+use self::pupil::{Pupil, Subject};
+use self::worker::Worker;
+use crate::assemble::SharedSwapper;
+use crate::launch_file::{CameraEntry, CameraKind, LaunchFile, LearnEntry};
+use crate::report::{Failure, Refuse};
+
+pub(crate) use curve_file::check_place;
+
+/// Everything that learning needs, checked, before anything runs.
+pub(crate) struct Prepared {
+    entry: LearnEntry,
+    folder: Folder,
+    store: Store,
+    pupils: Vec<Pupil>,
+    cameras: String,
+}
+
+/// Learning that goes on.
+pub(crate) struct Learning {
+    desk: Arc<Desk>,
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
+
+impl Prepared {
+    /// Checks that the launch file's targets can be learnt; `None` where it asks
+    /// for nothing. `folders` are those in which models are looked for.
+    ///
+    /// # Errors
+    /// Refuses where no camera carries depth, the policy has no such target, or
+    /// the readout that serves it was not fitted here.
+    pub(crate) fn new(
+        launch: &LaunchFile,
+        policy: &Policy,
+        folders: &[PathBuf],
+    ) -> Result<Option<Self>, Failure> {
+        let Some(entry) = launch.learn() else {
+            return Ok(None);
+        };
+        let cameras = with_depth(launch)?;
+        let folder = Folder::new(folder_of(launch, entry)?);
+        let mut all = vec![folder.path().to_owned()];
+        all.extend(folders.iter().cloned());
+        let store = Store::new(all);
+        let pupil = |task| {
+            let subject = Subject::of(policy, task)?;
+            Pupil::first(&store, subject, entry.rules)
+        };
+        let pupils = entry.targets.iter().copied().map(pupil);
+        let pupils: anyhow::Result<Vec<Pupil>> = pupils.collect();
+        Ok(Some(Self {
+            entry: entry.clone(),
+            pupils: pupils.or_refuse()?,
+            folder,
+            store,
+            cameras,
+        }))
+    }
+
+    /// Folders in which models are looked for, what is learnt first.
+    pub(crate) fn folders(&self) -> Vec<PathBuf> {
+        self.store.roots().to_vec()
+    }
+
+    /// Targets that are to be computed whoever listens.
+    pub(crate) fn targets(&self) -> Vec<&'static str> {
+        let targets = self.entry.targets.iter();
+        targets.map(|task| task.name).collect()
+    }
+
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// A thread that the system refuses.
+    pub(crate) fn start(
+        self,
+        control: Control,
+        swapper: SharedSwapper,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Learning, Failure> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let subjects = self.pupils.iter().map(Pupil::subject);
+        let desk = Desk::new(control.clone(), swapper, self.folder, subjects);
+        let desk = Arc::new(desk);
+        let worker = Worker::new(
+            (Arc::clone(&desk), control, clock, Arc::clone(&stop)),
+            self.entry,
+            self.store,
+            self.pupils,
+            self.cameras,
+        );
+        let thread = thread::spawn_low("learn", move || worker.run())?;
+        Ok(Learning { desk, stop, thread })
+    }
+}
+
+impl Learning {
+    /// Answers what `concert learn` asks.
+    pub(crate) fn answerer(&self) -> impl Fn(&str, bool) -> Value + Send + 'static {
+        let desk = Arc::clone(&self.desk);
+        move |ask, allowed| desk.answer(ask, allowed)
+    }
+
+    /// Ends learning and keeps what was learnt; what came of it, for `--json`.
+    /// Draws the curve at `picture`.
+    pub(crate) fn finish(self, picture: Option<&Path>) -> (Value, anyhow::Result<()>) {
+        self.stop.store(true, Ordering::SeqCst);
+        if self.thread.join().is_err() {
+            tracing::error!("learning ended with a panic; what was served is not affected");
+        }
+        let drawn = match picture {
+            Some(path) => curve_file::write(path, &self.desk.curves()),
+            None => Ok(()),
+        };
+        let curves = self.desk.curves();
+        let targets: Vec<_> = (curves.iter())
+            .map(|(target, points)| json!({ "target": target, "curve": points }))
+            .collect();
+        let folder = self.desk.folder().path().to_owned();
+        (json!({ "folder": folder, "targets": targets }), drawn)
+    }
+}
+
+/// The cameras that carry depth, for cards.
+fn with_depth(launch: &LaunchFile) -> Result<String, Failure> {
+    let cameras = launch.cameras().iter();
+    let with: Vec<_> = cameras
+        .filter(|camera| carries_depth(launch, camera))
+        .map(CameraEntry::name)
+        .collect();
+    if !with.is_empty() {
+        return Ok(format!("camera {}", with.join(", ")));
+    }
+    let kinds = launch.cameras().iter();
+    let kinds = kinds.map(|camera| format!("{} of kind {}", camera.name(), camera.kind().name()));
+    let kinds = kinds.collect::<Vec<_>>().join(", ");
+    Err(Failure::refused(anyhow!(
+        "{}: learning needs at least 1 camera with depth, but there is 0 among {kinds}: kind \
+         zenoh with depth_key, kind images with NAME.depth.png beside NAME.color.png, or kind \
+         apartment",
+        launch.origin()
+    )))
+}
+
+fn carries_depth(launch: &LaunchFile, camera: &CameraEntry) -> bool {
+    match camera.kind() {
+        CameraKind::Apartment { .. } => true,
+        CameraKind::Zenoh { depth_key, .. } => depth_key.is_some(),
+        CameraKind::Images { paths, .. } => {
+            let mut folders = paths.iter().map(|path| launch.resolve(path));
+            folders.any(|path| has_depth_files(&path))
+        }
+        _ => false,
+    }
+}
+
+/// Whether a folder, or the folder of a file or pattern, has depth images.
+fn has_depth_files(path: &Path) -> bool {
+    let folder = match path.is_dir() {
+        true => path,
+        false => path.parent().unwrap_or(Path::new(".")),
+    };
+    let entries = std::fs::read_dir(folder).into_iter().flatten();
+    let mut names = entries.flatten().map(|entry| entry.file_name());
+    names.any(|name| name.to_string_lossy().ends_with(".depth.png"))
+}
+
+/// Where what is learnt is kept.
+fn folder_of(launch: &LaunchFile, entry: &LearnEntry) -> Result<PathBuf, Failure> {
+    if let Some(folder) = &entry.folder {
+        let folder = launch.resolve(folder);
+        return Ok(std::path::absolute(&folder).unwrap_or(folder));
+    }
+    let models = Store::user_folder();
+    let data = models.as_deref().and_then(Path::parent);
+    // One per prefix: two servers cannot have the same.
+    let name = launch.publish().prefix.replace('/', "--");
+    let folder = data.map(|data| data.join("learnt").join(name));
+    folder.ok_or_else(|| {
+        Failure::refused(anyhow!(
+            "no data folder of the user is known: say where with --learn-folder DIR"
+        ))
+    })
+}

@@ -1,0 +1,82 @@
+//! The curve of errors as files.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::anyhow;
+use concert_models::fit::{CurvePoint, write_whole};
+
+use crate::draw::{Curve, curve_picture};
+use crate::report::Failure;
+
+/// Refuses a place in a folder that is not there: it would be found out at the
+/// end only.
+pub(crate) fn check_place(picture: Option<&Path>) -> Result<(), Failure> {
+    let Some(path) = picture else {
+        return Ok(());
+    };
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let ending = path.extension().is_some_and(|ending| ending == "svg");
+    match (folder.is_dir(), ending) {
+        (true, true) => Ok(()),
+        (false, _) => Err(Failure::refused(anyhow!(
+            "the curve cannot be written to {}: there is no folder {}",
+            path.display(),
+            folder.display()
+        ))),
+        (_, false) => Err(Failure::refused(anyhow!(
+            "the curve is a picture of kind svg, but its file is {}",
+            path.display()
+        ))),
+    }
+}
+
+/// Writes the picture, and the numbers beside it.
+pub(super) fn write(
+    picture: &Path,
+    curves: &[(&'static str, Vec<CurvePoint>)],
+) -> anyhow::Result<()> {
+    let drawn: Vec<_> = curves
+        .iter()
+        .map(|(target, points)| Curve { target, points })
+        .collect();
+    let text = curve_picture(
+        &drawn,
+        "What was learnt while serving (a large dot: it took over)",
+    );
+    write_whole(picture, text.as_bytes())?;
+    write_whole(&picture.with_extension("csv"), table(curves).as_bytes())?;
+    Ok(())
+}
+
+/// One line per refit.
+fn table(curves: &[(&'static str, Vec<CurvePoint>)]) -> String {
+    let mut text = "target,seconds,learnt_frames,judged_frames,measure,kind,learnt,served,first,\
+                    constant,learnt_ahead,served_ahead,exchanged\n"
+        .to_owned();
+    for (target, points) in curves {
+        for point in points {
+            writeln!(
+                text,
+                "{target},{:.2},{},{},{},{},{:.5},{:.5},{:.5},{:.5},{:.5},{:.5},{}",
+                point.seconds,
+                point.learnt,
+                point.judged,
+                point.measure,
+                point.kind,
+                point.candidate,
+                point.served,
+                point.first,
+                point.constant,
+                point.candidate_ahead,
+                point.served_ahead,
+                point.exchanged
+            )
+            .expect("writing to a string cannot fail");
+        }
+    }
+    text
+}

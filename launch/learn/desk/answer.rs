@@ -1,0 +1,88 @@
+//! Answers what `concert learn` asks.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Board, Desk};
+
+/// What is asked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ask {
+    ask: String,
+    target: Option<String>,
+}
+
+impl Desk {
+    /// Answers what `concert learn` asks; changes only what is `allowed`.
+    pub(crate) fn answer(&self, ask: &str, allowed: bool) -> Value {
+        match self.try_answer(ask, allowed) {
+            Ok(answer) => answer,
+            Err(reason) => {
+                tracing::warn!("what learning was asked is refused: {reason}");
+                json!({ "status": "refused", "error": reason })
+            }
+        }
+    }
+
+    fn try_answer(&self, ask: &str, allowed: bool) -> Result<Value, String> {
+        let asked: Ask = serde_json::from_str(ask).map_err(|error| error.to_string())?;
+        let mut board = self.board();
+        let lines: Vec<usize> = (0..board.lines.len())
+            .filter(|at| {
+                let name = board.lines[*at].subject.task.name;
+                asked.target.as_ref().is_none_or(|target| target == name)
+            })
+            .collect();
+        if lines.is_empty() {
+            let learnt: Vec<_> = board.lines.iter().map(|l| l.subject.task.name).collect();
+            let target = asked.target.unwrap_or_default();
+            return Err(format!(
+                "{} is not learnt here; learnt are {}",
+                target.escape_default().take(80).collect::<String>(),
+                learnt.join(", ")
+            ));
+        }
+        if asked.ask != "status" && !allowed {
+            return Err(
+                "control is not allowed on this runtime; it is where the launch file says \
+                 `[control] enabled = true` or the command line `--allow-control`"
+                    .to_owned(),
+            );
+        }
+        let status = match asked.ask.as_str() {
+            "status" => "learning",
+            "restore" => self.restore(&mut board, &lines)?,
+            "resume" => {
+                for at in &lines {
+                    board.lines[*at].figures.paused = false;
+                    self.remember(&mut board.lines[*at]);
+                }
+                "resumed"
+            }
+            _ => return Err("ask is none of status, restore, resume".to_owned()),
+        };
+        self.tell(&board);
+        let told: Vec<_> = lines.iter().map(|at| &board.lines[*at].figures).collect();
+        let folder: PathBuf = self.folder.path().to_owned();
+        Ok(json!({ "status": status, "learning": told, "folder": folder }))
+    }
+
+    fn restore(&self, board: &mut Board, lines: &[usize]) -> Result<&'static str, String> {
+        for at in lines {
+            // Also where the exchange fails: nothing more is learnt.
+            board.lines[*at].figures.paused = true;
+            let first = board.lines[*at].subject.first.clone();
+            if board.lines[*at].serving != first && !self.put(board, *at, first) {
+                let serving = &board.lines[*at].figures.serving;
+                return Err(format!(
+                    "the first readout was not taken, {serving} goes on; learning is paused"
+                ));
+            }
+            self.remember(&mut board.lines[*at]);
+        }
+        Ok("restored")
+    }
+}

@@ -1,0 +1,224 @@
+//! One target that is learnt.
+
+use std::time::Duration;
+
+use anyhow::{anyhow, bail};
+use concert_models::card::Card;
+use concert_models::dataset::{DepthFault, Example, Label, LabelFiles};
+use concert_models::fit::{KnownReadout, Layout, LearnRules, Learner, Taken, focal_px};
+use concert_models::onnx::{CheckLimits, check};
+use concert_models::store::Store;
+use concert_policies::{Policy, Task};
+use concert_runtime::Observation;
+
+use super::folder::Folder;
+
+/// What is learnt from what, and what serves first.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Subject {
+    /// The target.
+    pub(crate) task: &'static Task,
+    /// The sources of its transfer, sorted.
+    pub(crate) sources: Vec<String>,
+    /// The variant that is there first.
+    pub(crate) first: Option<String>,
+}
+
+impl Subject {
+    /// What the policy says of a target.
+    ///
+    /// # Errors
+    /// No transfer to it, or one without sources.
+    pub(crate) fn of(policy: &Policy, task: &'static Task) -> anyhow::Result<Self> {
+        let Some(transfer) = policy.transfer(task) else {
+            let targets: Vec<_> = policy.transfers().iter().map(|t| t.target().name).collect();
+            bail!(
+                "policy {} has no transfer to {}, which is to be learnt; its targets are {}",
+                policy.name(),
+                task.name,
+                targets.join(", ")
+            );
+        };
+        if transfer.sources().is_empty() {
+            bail!(
+                "policy {}: {} reads no source, so there is no representation to learn it from",
+                policy.name(),
+                task.name
+            );
+        }
+        Ok(Self {
+            task,
+            sources: transfer.sources().to_vec(),
+            first: transfer.variant().map(str::to_owned),
+        })
+    }
+
+    /// `TARGET_from_A+B`.
+    pub(crate) fn stem(&self) -> String {
+        format!("{}_from_{}", self.task.name, self.sources.join("+"))
+    }
+
+    /// The name of the readout with this variant.
+    pub(crate) fn readout(&self, variant: Option<&str>) -> String {
+        match variant {
+            Some(variant) => format!("{}@{variant}", self.stem()),
+            None => self.stem(),
+        }
+    }
+}
+
+/// One target that is learnt.
+pub(crate) struct Pupil {
+    subject: Subject,
+    pub(crate) learner: Learner,
+    /// The variant that the learner takes to serve.
+    pub(crate) serving: Option<String>,
+    /// When the next refit is due.
+    pub(crate) due: Duration,
+}
+
+/// What became of a frame that a pupil looked at.
+#[derive(Debug)]
+pub(crate) enum Looked {
+    /// As the learner says.
+    Taken(Taken),
+    /// The frame carries no depth.
+    WithoutDepth,
+    /// The frame cannot be used, and why.
+    Unusable(String),
+}
+
+impl Pupil {
+    /// Begins with the readout that serves first.
+    ///
+    /// # Errors
+    /// Encoders or a readout that are missing or refused, and a readout that
+    /// was not fitted here.
+    pub(crate) fn first(
+        store: &Store,
+        subject: Subject,
+        rules: LearnRules,
+    ) -> anyhow::Result<Self> {
+        let cards = subject.sources.iter();
+        let cards = cards.map(|source| Ok(store.encoder_card(source)?.1));
+        let cards = cards.collect::<anyhow::Result<Vec<_>>>()?;
+        let layout = Layout::of(&cards.iter().collect::<Vec<_>>())?;
+        let first = known(store, &subject.readout(subject.first.as_deref()))?;
+        let learner = Learner::new(subject.task, &layout, first, rules)?;
+        Ok(Self {
+            serving: subject.first.clone(),
+            subject,
+            learner,
+            due: Duration::ZERO,
+        })
+    }
+
+    /// What is learnt.
+    pub(crate) fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
+    /// Goes on from what was kept; says what came of it.
+    pub(crate) fn resume(&mut self, folder: &Folder) {
+        let stem = self.subject.stem();
+        let kept = folder.kept_statistics(&stem, self.learner.most_bytes());
+        let resumed = kept.and_then(|kept| match kept {
+            Some(bytes) => Ok(self.learner.resume(&bytes).map(|()| true)?),
+            None => Ok(false),
+        });
+        match resumed {
+            Ok(true) => tracing::info!(
+                "learning {stem} goes on from {} frames that were learnt before",
+                self.learner.learnt()
+            ),
+            Ok(false) => tracing::info!("learning {stem} begins"),
+            Err(error) => tracing::warn!(
+                "learning {stem} begins anew: what was kept cannot be used: {error:#}"
+            ),
+        }
+    }
+
+    /// Tells the learner which variant serves.
+    pub(crate) fn serve(&mut self, store: &Store, variant: Option<&str>) -> anyhow::Result<()> {
+        let readout = match variant == self.subject.first.as_deref() {
+            true => None,
+            false => Some(known(store, &self.subject.readout(variant))?),
+        };
+        self.learner.serve(readout)?;
+        self.serving = variant.map(str::to_owned);
+        Ok(())
+    }
+
+    /// Looks at a frame.
+    pub(crate) fn look(&mut self, observation: &Observation) -> Looked {
+        match self.label(observation) {
+            Ok(None) => Looked::WithoutDepth,
+            Ok(Some(label)) => match self.learn(observation, &label) {
+                Ok(taken) => Looked::Taken(taken),
+                Err(error) => Looked::Unusable(format!("{error:#}")),
+            },
+            Err(error) => Looked::Unusable(format!("{error:#}")),
+        }
+    }
+
+    fn label(&self, observation: &Observation) -> anyhow::Result<Option<Label>> {
+        let frame = &observation.frame;
+        let Some(depth) = &frame.depth else {
+            return Ok(None);
+        };
+        let size = (frame.image.width(), frame.image.height());
+        if let Some(fault) = DepthFault::of(depth, size) {
+            return Err(fault.into());
+        }
+        let example = Example {
+            name: format!("frame {}", frame.sequence),
+            image: frame.image.clone(),
+            depth: Some(depth.clone()),
+            intrinsics: frame.intrinsics,
+            world_from_optical: None,
+            stamp_seconds: None,
+            class: None,
+            files: LabelFiles::default(),
+        };
+        Ok(Label::of(self.subject.task, &example)?)
+    }
+
+    fn learn(&mut self, observation: &Observation, label: &Label) -> anyhow::Result<Taken> {
+        let layout = self.learner.layout();
+        for (source, sha256) in layout.encoders() {
+            let made = observation
+                .levels
+                .iter()
+                .find(|level| level.source == source);
+            let found = made.map_or("none", |level| level.sha256.as_str());
+            if found != sha256 {
+                bail!("encoder {source} has sha256 {found}, but {sha256} is learnt from");
+            }
+        }
+        let levels = layout.levels().map(|(source, level)| {
+            let mut copies = observation.levels.iter();
+            let copy = copies.find(|copy| copy.source == source && copy.level == level);
+            copy.map_or(&[][..], |copy| copy.values.as_slice())
+        });
+        let levels: Vec<&[f32]> = levels.collect();
+        let representation = layout.represent(&levels)?;
+        let frame = &observation.frame;
+        let (width, height) = (frame.image.width(), frame.image.height());
+        let camera = frame.intrinsics.as_ref();
+        let focal = camera.map(|camera| focal_px(camera, layout.contract(), width, height));
+        let now = frame.arrived;
+        Ok(self.learner.add(representation, label, focal, now)?)
+    }
+}
+
+/// The readout of this name, if it was fitted here.
+fn known(store: &Store, name: &str) -> anyhow::Result<KnownReadout> {
+    if let Card::Geometric(_) = store.readout_card(name)? {
+        return Err(anyhow!(
+            "{name} is geometry: there is nothing in it to learn"
+        ));
+    }
+    let readout = store.readout(name)?;
+    let network = check(&readout.file.bytes, &CheckLimits::default())?;
+    Ok(KnownReadout::new(&readout.card, network)?)
+}

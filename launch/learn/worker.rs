@@ -1,0 +1,298 @@
+//! The thread that learns.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use concert_models::card::FitData;
+use concert_models::fit::{
+    CurvePoint, FitError, FitNotes, Refit, Taken, Verdict, compute_on_this_thread,
+};
+use concert_models::store::Store;
+use concert_runtime::{Clock, Control, Observation, ObservationRequest, Observer};
+
+use super::desk::Desk;
+use super::pupil::{Looked, Pupil};
+use crate::launch_file::LearnEntry;
+
+/// How long a frame is waited for before the end is looked for.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// Least time between two times that statistics are kept; they take some tens
+/// of megabytes.
+const KEEP_EVERY: Duration = Duration::from_secs(60);
+
+/// The thread's own.
+pub(crate) struct Worker {
+    desk: Arc<Desk>,
+    control: Control,
+    clock: Arc<dyn Clock>,
+    stop: Arc<AtomicBool>,
+    entry: LearnEntry,
+    store: Store,
+    pupils: Vec<Pupil>,
+    /// For cards.
+    cameras: String,
+    began: Duration,
+    kept: Duration,
+}
+
+type Means = (Arc<Desk>, Control, Arc<dyn Clock>, Arc<AtomicBool>);
+
+impl Worker {
+    pub(crate) fn new(
+        (desk, control, clock, stop): Means,
+        entry: LearnEntry,
+        store: Store,
+        pupils: Vec<Pupil>,
+        cameras: String,
+    ) -> Self {
+        let began = clock.monotonic();
+        Self {
+            desk,
+            control,
+            clock,
+            stop,
+            entry,
+            store,
+            pupils,
+            cameras,
+            began,
+            kept: began,
+        }
+    }
+
+    /// Learns until it is told to stop, and keeps what was learnt.
+    pub(crate) fn run(mut self) {
+        if let Err(error) = compute_on_this_thread() {
+            tracing::warn!("learning may take time from others: {error}");
+        }
+        for at in 0..self.pupils.len() {
+            self.begin(at);
+        }
+        let observer = self.control.observe(self.request());
+        while !self.stops() {
+            self.follow();
+            self.look(&observer);
+            for at in 0..self.pupils.len() {
+                let pupil = &self.pupils[at];
+                let due = self.clock.monotonic() >= pupil.due && pupil.learner.is_ripe();
+                if due && !self.stops() {
+                    self.refit(at);
+                    self.pupils[at].due = self.clock.monotonic() + self.entry.refit_every;
+                }
+            }
+        }
+        drop(observer);
+        for at in 0..self.pupils.len() {
+            self.keep(at);
+        }
+    }
+
+    fn stops(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
+
+    /// All levels that any target is learnt from.
+    fn request(&self) -> ObservationRequest {
+        let mut levels: Vec<(String, String)> = Vec::new();
+        for pupil in &self.pupils {
+            for (source, level) in pupil.learner.layout().levels() {
+                let level = (source.to_owned(), level.to_owned());
+                if !levels.contains(&level) {
+                    levels.push(level);
+                }
+            }
+        }
+        ObservationRequest {
+            camera: None,
+            levels,
+            // Frames without depth are to be counted.
+            needs_depth: false,
+            least_interval: self.entry.interval,
+        }
+    }
+
+    /// Goes on where the last process ended.
+    fn begin(&mut self, at: usize) {
+        let pupil = &mut self.pupils[at];
+        pupil.resume(self.desk.folder());
+        let (learnt, held_out) = (pupil.learner.learnt(), pupil.learner.held_out());
+        self.desk.note(at, |figures| {
+            figures.learnt = learnt;
+            figures.held_out = held_out;
+        });
+        if let Some(record) = self.desk.remembered(at) {
+            self.desk.take_up(at, &record);
+        }
+        pupil.due = self.began + self.entry.refit_every;
+    }
+
+    /// Begins anew where somebody put another readout first.
+    fn follow(&mut self) {
+        for (at, subject) in self.desk.follow() {
+            match Pupil::first(&self.store, subject, self.entry.rules) {
+                Ok(mut pupil) => {
+                    if let Some(bytes) = self.pupils[at].learner.to_bytes() {
+                        // Its own, of a moment ago.
+                        pupil.learner.resume(&bytes).unwrap_or_else(|error| {
+                            tracing::warn!("learning begins anew: {error}");
+                        });
+                    }
+                    pupil.due = self.pupils[at].due;
+                    self.pupils[at] = pupil;
+                }
+                Err(error) => tracing::warn!("learning goes on against what was first: {error:#}"),
+            }
+        }
+        for at in 0..self.pupils.len() {
+            let (serving, _) = self.desk.state(at);
+            let pupil = &mut self.pupils[at];
+            if pupil.serving != serving
+                && let Err(error) = pupil.serve(&self.store, serving.as_deref())
+            {
+                tracing::warn!("what serves cannot be judged: {error:#}");
+                pupil.serving = serving;
+            }
+        }
+    }
+
+    fn look(&mut self, observer: &Observer) {
+        let Some(observation) = observer.next(LOOK_EVERY) else {
+            return;
+        };
+        for at in 0..self.pupils.len() {
+            if self.desk.state(at).1 {
+                self.look_at(at, &observation);
+            }
+        }
+        observer.recycle(observation);
+    }
+
+    fn look_at(&mut self, at: usize, observation: &Observation) {
+        let pupil = &mut self.pupils[at];
+        let looked = pupil.look(observation);
+        let learner = &pupil.learner;
+        let fault = match &looked {
+            Looked::Unusable(reason) => reason.as_str(),
+            Looked::Taken(Taken::Unlabelled) => "no label of this target is known anywhere in it",
+            _ => "",
+        };
+        self.desk.note_frame_fault(at, fault);
+        self.desk.note(at, |figures| {
+            figures.observed += 1;
+            figures.without_depth += u64::from(matches!(looked, Looked::WithoutDepth));
+            figures.learnt = learner.learnt();
+            figures.held_out = learner.held_out();
+            figures.blocks = learner.blocks();
+        });
+    }
+
+    fn refit(&mut self, at: usize) {
+        self.follow();
+        if !self.desk.state(at).1 {
+            return;
+        }
+        let began = self.clock.monotonic();
+        let stop = Arc::clone(&self.stop);
+        let mut go_on = || !stop.load(Ordering::SeqCst);
+        let learner = &mut self.pupils[at].learner;
+        let now = began.saturating_sub(self.began);
+        let refit = match learner.refit(now, &mut go_on) {
+            Ok(refit) => refit,
+            Err(FitError::Stopped) => return,
+            Err(error) => {
+                tracing::warn!("{} was not refitted: {error}", learner.target().name);
+                return;
+            }
+        };
+        let seconds = (self.clock.monotonic().saturating_sub(began)).as_secs_f64();
+        self.desk.note(at, |figures| figures.refits += 1);
+        self.conclude(at, refit, seconds);
+        if self.clock.monotonic().saturating_sub(self.kept) >= KEEP_EVERY {
+            self.kept = self.clock.monotonic();
+            for at in 0..self.pupils.len() {
+                self.keep(at);
+            }
+        }
+    }
+
+    /// Does what a refit found.
+    fn conclude(&mut self, at: usize, refit: Refit, seconds: f64) {
+        let target = self.pupils[at].learner.target().name;
+        let Some(mut point) = refit.point else {
+            let words = words_of(&refit.verdict, None);
+            self.desk.note(at, |figures| figures.verdict = words);
+            return;
+        };
+        match refit.verdict {
+            Verdict::Better => {
+                if let Some(readout) = &refit.readout
+                    && self.desk.exchange(at, readout, self.notes(at, seconds))
+                {
+                    point.exchanged = true;
+                    self.pupils[at].learner.adopt(readout);
+                    self.pupils[at].serving = self.desk.state(at).0;
+                }
+            }
+            // The learner is told with the next look at the desk.
+            Verdict::FirstIsBetter => point.exchanged = self.desk.return_to_first(at),
+            _ => {}
+        }
+        let words = words_of(&refit.verdict, Some(&point));
+        tracing::info!("{target}, refitted in {seconds:.1} s: {words}");
+        self.desk.note_point(at, point, words);
+    }
+
+    fn notes(&self, at: usize, seconds: f64) -> FitNotes {
+        let learner = &self.pupils[at].learner;
+        let frames = usize::try_from(learner.learnt()).unwrap_or(usize::MAX);
+        let data = FitData::new(self.cameras.clone(), learner.digest(), frames);
+        let seconds = (seconds * 100.0).round() / 100.0;
+        let mut notes = FitNotes::new(None, seconds, 1, vec![data]);
+        notes.fitted_by = "concert serve --learn".to_owned();
+        notes.held_out = "the most recent ones when it took over".to_owned();
+        notes
+    }
+
+    fn keep(&self, at: usize) {
+        if let Some(bytes) = self.pupils[at].learner.to_bytes() {
+            self.desk.keep(at, &bytes);
+        }
+    }
+}
+
+/// A verdict with both quantities.
+fn words_of(verdict: &Verdict, point: Option<&CurvePoint>) -> String {
+    let both = point.map_or(String::new(), |point| {
+        format!(
+            "{} {:.4} ({}) against {:.4} served, {:.4} first, {:.4} constant, on {} frames; on \
+             the newest {:.4} against {:.4}",
+            point.measure,
+            point.candidate,
+            point.kind,
+            point.served,
+            point.first,
+            point.constant,
+            point.judged,
+            point.candidate_ahead,
+            point.served_ahead
+        )
+    });
+    match verdict {
+        Verdict::TooFewFrames {
+            learnt,
+            least_learnt,
+            held_out,
+            least_held_out,
+        } => format!(
+            "too few frames: {learnt} learnt of at least {least_learnt}, {held_out} held out of \
+             at least {least_held_out}"
+        ),
+        Verdict::Better if point.is_some_and(|point| !point.exchanged) => {
+            format!("better, but not exchanged: {both}")
+        }
+        Verdict::Better => format!("better: {both}"),
+        Verdict::FirstIsBetter => format!("the first readout is better than what served: {both}"),
+        _ => format!("not better: {both}"),
+    }
+}

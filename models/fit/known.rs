@@ -1,0 +1,149 @@
+//! A readout that was fitted here, so that it can be run beside the frames
+//! without an engine.
+
+use concert_policies::Task;
+
+use super::FitError;
+use super::convolutional::{Scaling, Shape, dense_net, whole_net};
+use super::export;
+use super::fitting::WarmReadout;
+use super::kernels::Grid;
+use super::material::{objective, reference_focal_px};
+use super::model::Model;
+use super::net::Net;
+use super::objective::Objective;
+use super::representations::Layout;
+use super::ridge;
+use crate::card::{FitKind, ReadoutCard};
+use crate::onnx::Checked;
+
+/// A readout that `concert fit` or learning made: a linear or a small
+/// convolutional one, whose weights are read out of its file.
+#[derive(Debug)]
+pub struct KnownReadout {
+    target: &'static Task,
+    kind: FitKind,
+    readout: WarmReadout,
+}
+
+impl KnownReadout {
+    /// The readout of this card and file.
+    ///
+    /// # Errors
+    /// [`FitError::UnknownReadout`] where it was not fitted here.
+    pub fn new(card: &ReadoutCard, network: Checked) -> Result<Self, FitError> {
+        let Some(record) = &card.fit else {
+            let readout = card.name.clone();
+            return Err(FitError::UnknownReadout { readout });
+        };
+        Ok(Self {
+            target: card.target,
+            kind: record.kind,
+            readout: WarmReadout::of(card, network),
+        })
+    }
+
+    /// Its name, `TARGET_from_A+B[@VARIANT]`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.readout.name
+    }
+
+    /// SHA-256 of its file.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
+        &self.readout.sha256
+    }
+
+    /// What was fitted.
+    #[must_use]
+    pub fn kind(&self) -> FitKind {
+        self.kind
+    }
+
+    /// Refuses what does not read `target` out of these encoders, or is built
+    /// otherwise than readouts are now.
+    ///
+    /// # Errors
+    /// What does not fit, with both sides.
+    pub fn check(
+        &self,
+        target: &'static Task,
+        layout: &Layout,
+        classes: Option<&[String]>,
+    ) -> Result<(), FitError> {
+        let (objective, grid) = objective(target, layout, classes)?;
+        self.model(target, layout, &Scaling::none(layout), (objective, grid))?;
+        Ok(())
+    }
+
+    /// What it computes, for levels of this scale; decoded for a focal length
+    /// of the reference.
+    pub(crate) fn model(
+        &self,
+        target: &'static Task,
+        layout: &Layout,
+        scaling: &Scaling,
+        (objective, grid): (Objective, Grid),
+    ) -> Result<Model, FitError> {
+        if self.target != target {
+            return Err(FitError::OtherTarget {
+                readout: self.readout.name.clone(),
+                expected: target.name,
+                found: self.target.name,
+            });
+        }
+        let reference = reference_focal_px(target, layout);
+        let net = net_of(self.kind, layout, &objective, grid);
+        let weights = match self.kind {
+            FitKind::Convolutional => {
+                (self.readout).weights_for(layout, &net, scaling, (&objective, reference))?
+            }
+            FitKind::Ridge => self.linear_weights(layout, &net, scaling, reference)?,
+        };
+        let decoding = match self.kind {
+            FitKind::Convolutional => objective.decoding(grid),
+            FitKind::Ridge => objective.linear_decoding(grid),
+        };
+        Ok(Model {
+            net,
+            weights,
+            scaling: scaling.clone(),
+            objective,
+            decoding,
+        })
+    }
+
+    fn linear_weights(
+        &self,
+        layout: &Layout,
+        net: &Net,
+        scaling: &Scaling,
+        reference_focal_px: Option<f64>,
+    ) -> Result<Vec<f32>, FitError> {
+        self.readout.check_encoders(layout)?;
+        if self.readout.reference_focal_px != reference_focal_px {
+            return Err(FitError::OtherStructure {
+                readout: self.readout.name.clone(),
+                tensor: "the reference focal length, px,".to_owned(),
+                expected: reference_focal_px
+                    .map(|px| px as usize)
+                    .into_iter()
+                    .collect(),
+                found: format!("{:?}", self.readout.reference_focal_px),
+            });
+        }
+        let (network, name) = (&self.readout.network, &self.readout.name);
+        export::weights_of(network, name, net, scaling, None)
+    }
+}
+
+/// The net of a kind of readout.
+pub(crate) fn net_of(kind: FitKind, layout: &Layout, objective: &Objective, grid: Grid) -> Net {
+    let channels = objective.channels();
+    match kind {
+        FitKind::Ridge => ridge::linear_net(layout, channels, grid),
+        FitKind::Convolutional if grid.cells() == 1 => whole_net(layout, channels),
+        FitKind::Convolutional => dense_net(layout, channels, Shape::default()),
+    }
+}

@@ -1,0 +1,277 @@
+//! `concert serve --learn`: a readout that is wrong where the robot is gives way
+//! to one learnt there, returns on request, and what was learnt outlives the
+//! process. What cannot be kept or learnt costs nothing but that.
+#![cfg(all(feature = "onnxruntime", feature = "zenoh"))]
+
+mod common;
+
+use std::path::Path;
+use std::time::Duration;
+
+use common::program::{Running, free_endpoint, run};
+use common::repository;
+use concert_models::card::{Card, FitData};
+use concert_models::dataset::{Label, LabelKind};
+use concert_models::fit::{FitNotes, Layout, LinearFit, Representation};
+use concert_policies::Task;
+use concert_runtime::io::thread;
+use serde_json::Value;
+
+const PREFIX: &str = "learning/perception";
+const STEM: &str = "depth_zbuffer_from_efficientnet_lite0";
+const SIZE: (u32, u32) = (96, 72);
+
+/// A readout that says 20 m whatever it sees, as the variant `far`.
+fn write_far_readout(root: &Path) {
+    let card = repository().join("models/encoders/efficientnet_lite0.toml");
+    let text = std::fs::read_to_string(card).unwrap();
+    let Ok(Card::Encoder(encoder)) = Card::parse(&text, "card") else {
+        panic!("not an encoder's card");
+    };
+    let layout = Layout::of(&[&encoder]).unwrap();
+    let frame = |seed: usize| -> Representation {
+        let levels = encoder.levels.iter().map(|level| {
+            let count: usize = level.shape.iter().product();
+            let value = |at: usize| ((at * 31 + seed * 17) % 97) as f32 / 97.0;
+            (0..count).map(value).collect::<Vec<f32>>()
+        });
+        let levels: Vec<Vec<f32>> = levels.collect();
+        let levels: Vec<&[f32]> = levels.iter().map(Vec::as_slice).collect();
+        layout.represent(&levels).unwrap()
+    };
+    let frames: Vec<Representation> = (0..2).map(frame).collect();
+    let target = Task::find("depth_zbuffer").unwrap();
+    let mut linear = LinearFit::new(target, &layout, None, &frames).unwrap();
+    let mut statistics = linear.statistics().unwrap();
+    let label = Label {
+        channels: 1,
+        width: 72,
+        height: 56,
+        values: vec![20.0; 72 * 56],
+        kind: LabelKind::Depth,
+    };
+    for frame in &frames {
+        linear.add(&mut statistics, frame, &label, None, 1.0);
+    }
+    let readout = linear.readout(&statistics, 10.0).unwrap();
+    let data = vec![FitData::new("nothing".into(), "0".repeat(64), 2)];
+    let notes = FitNotes::new(Some("far".into()), 1.0, 1, data);
+    readout.save(root, &notes).unwrap();
+}
+
+/// A few frames of a floor and a wall with depth, layout "frames"; one frame
+/// has none.
+fn write_frames(folder: &Path) {
+    std::fs::create_dir_all(folder).unwrap();
+    let (width, height) = SIZE;
+    for number in 0..9u32 {
+        let horizon = 20 + 3 * number;
+        let metres = |x: u32, y: u32| match y < horizon {
+            true => 3.0 + 0.004 * x as f32,
+            false => 3.0 * horizon as f32 / y as f32,
+        };
+        let colour = image::RgbImage::from_fn(width, height, |x, y| {
+            let shade = (60.0 * metres(x, y)) as u8;
+            let tile = 40 * ((x / 12 + y / 12) % 2) as u8;
+            match y < horizon {
+                true => image::Rgb([shade, 90, 60 + tile]),
+                false => image::Rgb([30 + tile, shade, 120]),
+            }
+        });
+        let name = format!("frame-{number:06}");
+        colour
+            .save(folder.join(format!("{name}.color.png")))
+            .unwrap();
+        if number == 4 {
+            continue;
+        }
+        let depth = image::ImageBuffer::<image::Luma<u16>, _>::from_fn(width, height, |x, y| {
+            image::Luma([(1000.0 * metres(x, y)) as u16])
+        });
+        depth
+            .save(folder.join(format!("{name}.depth.png")))
+            .unwrap();
+    }
+    let intrinsics = "80 0 47.5\n0 80 35.5\n0 0 1\n";
+    std::fs::write(folder.join("camera-intrinsics.txt"), intrinsics).unwrap();
+}
+
+/// A policy with the readout that is wrong, and a launch file that learns.
+fn write_launch(root: &Path, state: &str) -> String {
+    write_far_readout(&root.join("models"));
+    write_frames(&root.join("frames"));
+    let policy = "name = \"wrong\"\nsupervision_budget = 1\n[[transfer]]\ntarget = \
+                  \"depth_zbuffer\"\nsources = [\"efficientnet_lite0\"]\nreadout = \"far\"\n";
+    std::fs::write(root.join("wrong.toml"), policy).unwrap();
+    let launch = format!(
+        "policy = \"wrong.toml\"\nmodels = [\"models\"]\n[[camera]]\nname = \"front\"\nkind = \
+         \"images\"\npaths = [\"frames\"]\nrate_hz = 10\nrepeat = true\n[learn]\ntargets = \
+         [\"depth_zbuffer\"]\nfolder = \"{state}\"\nrefit_every_millis = 500\ninterval_millis = \
+         0\nblock_millis = 300\nblock_frames = 6\ndescent_steps = 0\n"
+    );
+    let path = root.join("launch.toml");
+    std::fs::write(&path, launch).unwrap();
+    path.display().to_string()
+}
+
+fn ask(endpoint: &str, word: &str) -> Value {
+    let output = run(&[
+        "learn",
+        word,
+        "--connect",
+        endpoint,
+        "--prefix",
+        PREFIX,
+        "--json",
+    ]);
+    serde_json::from_slice(&output.stdout).unwrap_or_default()
+}
+
+/// Asks for the status until it is as wanted; the server may take its time.
+fn until(endpoint: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    let mut last = Value::Null;
+    for _ in 0..240 {
+        last = ask(endpoint, "status")["learning"]
+            .get(0)
+            .cloned()
+            .unwrap_or_default();
+        if last.is_object() && wanted(&last) {
+            return last;
+        }
+        thread::sleep(Duration::from_millis(250));
+    }
+    panic!("never came to it: {last}");
+}
+
+fn serve(launch: &str, endpoint: &str, more: &[&str]) -> Running {
+    let mut arguments = vec![
+        "serve", launch, "--json", "--listen", endpoint, "--prefix", PREFIX,
+    ];
+    arguments.extend(more);
+    Running::start(&arguments)
+}
+
+fn is_learnt(one: &Value) -> bool {
+    let serving = one["serving"].as_str().unwrap_or_default();
+    serving.starts_with(&format!("{STEM}@learnt_"))
+}
+
+#[test]
+fn a_wrong_readout_gives_way_to_a_learnt_one_returns_on_request_and_learning_goes_on_after_a_restart()
+ {
+    let folder = tempfile::tempdir().unwrap();
+    let launch = write_launch(folder.path(), "state");
+    let picture = folder.path().join("curve.svg");
+    let picture = picture.display().to_string();
+    let endpoint = free_endpoint();
+    let server = serve(&launch, &endpoint, &["--learn-curve", &picture]);
+    let learnt = until(&endpoint, is_learnt);
+    let error = |of: &Value, name: &str| of[name].as_f64().unwrap();
+    assert!(error(&learnt, "first_error") > 3.0, "{learnt}");
+    assert!(error(&learnt, "candidate_error") < 1.0, "{learnt}");
+    assert!(learnt["without_depth"].as_u64() > Some(0), "{learnt}");
+
+    let restored = ask(&endpoint, "restore");
+    assert_eq!(restored["status"], "restored", "{restored}");
+    let one = &restored["learning"][0];
+    assert_eq!(one["serving"], format!("{STEM}@far"), "{restored}");
+    assert_eq!(one["paused"], true, "{restored}");
+    // Nothing takes over while it is paused: a refit would have been due.
+    thread::sleep(Duration::from_secs(2));
+    let paused = until(&endpoint, |_| true);
+    assert_eq!(paused["refits"], one["refits"], "{paused}");
+    assert_eq!(paused["serving"], format!("{STEM}@far"), "{paused}");
+    assert_eq!(ask(&endpoint, "resume")["status"], "resumed");
+    let again = until(&endpoint, is_learnt);
+
+    let (code, stdout, stderr) = server.terminate();
+    assert_eq!(code, Some(0), "{stderr}");
+    let report: Value = serde_json::from_str(&stdout).unwrap();
+    assert!(report["figures"]["swaps"].as_u64() >= Some(3), "{stderr}");
+    let figures = &report["figures"]["learning"][0];
+    assert!(is_learnt(figures), "{figures}");
+    let curve = report["learning"]["targets"][0]["curve"]
+        .as_array()
+        .unwrap();
+    assert!(curve.iter().any(|point| point["exchanged"] == true));
+    let drawn = std::fs::read_to_string(&picture).unwrap();
+    assert!(drawn.contains(">learnt<") && drawn.contains(">served<"));
+    let table = std::fs::read_to_string(picture.replace(".svg", ".csv")).unwrap();
+    assert_eq!(table.lines().count(), curve.len() + 1);
+    let serving = figures["serving"].as_str().unwrap();
+    let card = folder.path().join(format!("state/readouts/{serving}.toml"));
+    let card = std::fs::read_to_string(card).unwrap();
+    assert!(card.contains("concert serve --learn") && card.contains("abs_rel"));
+
+    // Begun again, it serves what was learnt, and has forgotten nothing.
+    let server = serve(&launch, &endpoint, &[]);
+    let begun = until(&endpoint, is_learnt);
+    assert!(
+        begun["learnt"].as_u64() >= again["learnt"].as_u64(),
+        "{begun} after {again}"
+    );
+    let (code, _, stderr) = server.terminate();
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stderr.contains("goes on from"), "{stderr}");
+}
+
+#[test]
+fn what_cannot_be_kept_is_said_once_and_counted_and_the_server_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    // A file stands where the folder should be.
+    std::fs::write(folder.path().join("state"), "").unwrap();
+    let launch = write_launch(folder.path(), "state");
+    let endpoint = free_endpoint();
+    let server = serve(&launch, &endpoint, &[]);
+    let failing = until(&endpoint, |one| one["failed_writes"].as_u64() >= Some(1));
+    assert_eq!(failing["serving"], format!("{STEM}@far"), "{failing}");
+    let fault = failing["last_fault"].as_str().unwrap();
+    assert!(fault.contains("cannot be written"), "{failing}");
+    let later = until(&endpoint, |one| {
+        one["observed"].as_u64() > failing["observed"].as_u64()
+    });
+    assert_eq!(later["exchanges"], 0, "{later}");
+    let (code, stdout, stderr) = server.terminate();
+    assert_eq!(code, Some(0), "{stderr}");
+    let report: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(report["figures"]["swaps"], 0);
+    // At the end statistics could not be kept either.
+    let failed = report["figures"]["learning"][0]["failed_writes"].as_u64();
+    assert!(failed >= Some(2), "{stderr}");
+    let said = stderr.matches("cannot be kept").count();
+    assert_eq!(said, 1, "{stderr}");
+}
+
+#[test]
+fn what_cannot_be_learnt_is_refused_before_anything_runs() {
+    let refused = |arguments: &[&str]| {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let endpoint = free_endpoint();
+    let listen = ["--listen", endpoint.as_str(), "--learn"];
+    let serve = |policy: &str, target: &str| {
+        refused(&[&["serve", policy], &listen[..], &[target]].concat())
+    };
+    let blind = serve("home", "depth_zbuffer");
+    assert!(
+        blind.contains("at least 1 camera with depth") && blind.contains("front of kind pan"),
+        "{blind}"
+    );
+    let foreign = serve("home", "class_object");
+    assert!(foreign.contains("depth alone says nothing"), "{foreign}");
+    let folder = tempfile::tempdir().unwrap();
+    let launch = folder.path().join("apartment.toml");
+    let text = "policy = \"first_light\"\n[[camera]]\nname = \"front\"\nkind = \"apartment\"\n";
+    std::fs::write(&launch, text).unwrap();
+    let launch = launch.display().to_string();
+    let absent = serve(&launch, "depth_zbuffer");
+    assert!(
+        absent.contains("policy first_light has no transfer to depth_zbuffer"),
+        "{absent}"
+    );
+    let nowhere = run(&["learn", "status", "--connect", &free_endpoint()]);
+    let stderr = String::from_utf8_lossy(&nowhere.stderr);
+    assert_eq!(nowhere.status.code(), Some(1), "{stderr}");
+}
