@@ -3,9 +3,9 @@
 mod evaluate;
 mod explain;
 mod fit;
+mod learn;
 mod measure;
 mod profile;
-mod learn;
 mod solve;
 
 use std::num::NonZeroUsize;
@@ -16,9 +16,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use evaluate::{Evaluate, Frames};
 pub use explain::Explain;
 pub use fit::{Fit, KindChoice};
+pub use learn::{Learn, LearnAsk, LearnFlags, LearnTo};
 pub use measure::Measure;
 pub use profile::Profile;
-pub use learn::{Learn, LearnAsk, LearnFlags, LearnTo};
 pub use solve::Solve;
 
 use crate::commands::apartment::Apartment;

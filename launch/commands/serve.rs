@@ -141,7 +141,7 @@ fn run(
     )?;
     let placements = pipeline.placements();
     let cameras = cameras.finish()?;
-    let (tap, newest) = Tap::new(bus, ears(beside, prepared.as_ref()));
+    let (tap, newest) = Tap::new(bus, ears(&beside, prepared.as_ref()));
     let settings = RunSettings {
         max_wait: launch.max_age(),
         frames: session.frames,

@@ -125,7 +125,7 @@ impl Layout {
     /// Every level of a representation as numbers of its own: channels after
     /// channels, each over the frame.
     #[must_use]
-    pub fn levels(&self, representation: &Representation) -> Vec<Vec<f32>> {
+    pub fn values(&self, representation: &Representation) -> Vec<Vec<f32>> {
         let level = |at: usize| {
             let view = &self.views[at];
             let mut values = vec![0.0; view.channels * view.grid.cells()];
@@ -185,7 +185,7 @@ mod tests {
     fn levels_are_the_views_of_the_layout() {
         let layout = small_layout();
         let of = representation(&layout, &mut Dice::new(3));
-        let lengths: Vec<_> = layout.levels(&of).iter().map(Vec::len).collect();
+        let lengths: Vec<_> = layout.values(&of).iter().map(Vec::len).collect();
         assert_eq!(lengths.iter().sum::<usize>(), layout.len());
         // Planes, tokens with a place, the token without, the vector.
         assert_eq!(lengths, [3 * 64, 16 * 5, 5, 2]);

@@ -10,9 +10,9 @@
 //! it makes of them with what serves, on frames that it has not learnt from.
 
 mod adamw;
+mod alone;
 mod baselines;
 mod cached;
-mod alone;
 mod convolutional;
 mod dice;
 mod error;
@@ -32,9 +32,9 @@ mod ridge;
 mod save;
 mod statistics;
 
+pub use alone::compute_on_this_thread;
 pub use baselines::{PIXELS, RANDOM, pixels, untrained};
 pub use cached::{CachedFrame, check_target, fit_cached};
-pub use alone::compute_on_this_thread;
 pub use error::FitError;
 pub use fitting::{
     Effort, FitProgress, FitRequest, FittedReadout, Trial, WarmReadout, fit, spaced_frames, trial,

@@ -302,7 +302,7 @@ impl<'a> Work<'a> {
         let mut levels: Vec<Vec<Vec<f32>>> = Vec::new();
         for frame in frames {
             let seen = present(&source.fit, *frame, &source.layout)?;
-            let of_frame = source.layout.levels(&seen);
+            let of_frame = source.layout.values(&seen);
             levels.resize(of_frame.len(), Vec::new());
             for (all, one) in levels.iter_mut().zip(of_frame) {
                 all.push(one);

@@ -71,14 +71,14 @@ impl Learner {
         let newest = self.held.back().map_or(0, |kept| kept.block);
         let ahead = self.held.iter().filter(|kept| kept.block == newest).count();
         let ahead = &judging[judging.len().saturating_sub(ahead)..];
-        let error = |model: &Model| model.error(&self.layout, judging);
-        let error_ahead = |model: &Model| model.error(&self.layout, ahead);
+        let error = |model: &Model| model.errors(&self.layout, judging).0;
+        let error_ahead = |model: &Model| model.errors(&self.layout, ahead).0;
         let mut best: Option<(Candidate, f64)> = None;
         for candidate in candidates {
             if !go_on() {
                 return Err(FitError::Stopped);
             }
-            let chosen_by = candidate.model.error(&self.layout, choosing);
+            let chosen_by = candidate.model.errors(&self.layout, choosing).0;
             if chosen_by < best.as_ref().map_or(f64::INFINITY, |(_, least)| *least) {
                 best = Some((candidate, chosen_by));
             }
@@ -132,6 +132,7 @@ impl Learner {
             output_shape: export::output_shape(&model),
             lambda: candidate.lambda,
             reference_focal_px: reference,
+            held_out_frames: Vec::new(),
             held_out: Some(HeldOut::new(
                 measure,
                 point.candidate,
