@@ -47,7 +47,7 @@ pub struct Profile {
         conflicts_with = "policies"
     )]
     pub encoders: Vec<String>,
-    /// Measure these readouts and their encoders: TARGET_from_A+B[@VARIANT]
+    /// Measure these readouts and their encoders: TARGET_from_A+B or TARGET_from_A+B@VARIANT
     #[arg(
         long,
         value_name = "NAMES",
