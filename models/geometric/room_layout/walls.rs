@@ -120,45 +120,30 @@ struct Strip {
 impl Seen {
     fn of(surfaces: &[Placed], layer: &Layer, direction: Direction, offsets: &[f64; 6]) -> Self {
         let offset = layer.offset;
-        let width = STRIP.max(STRIP_SHARE * offset);
-        let across = 1 - direction.axis();
-        let strip_of = |metres: f64| {
-            let strip = (metres / width)
-                .round()
-                .clamp(-STRIPS as f64, STRIPS as f64);
-            (strip as i32 + STRIPS) as usize
-        };
-        let empty = Strip {
-            top: f64::NEG_INFINITY,
-            open: 0,
-        };
-        let mut strips = vec![empty; 2 * STRIPS as usize + 1];
-        let (mut heights, mut at_edge) = (Vec::new(), 0);
         let inside = |point: &Vector3<f64>, slack: f64| {
             let others = (0..6).filter(|side| side / 2 != direction.axis());
-            others
-                .map(Direction)
-                .all(|side| side.along(point) < offsets[side.0] + slack)
+            let mut others = others.map(Direction);
+            others.all(|side| side.along(point) < offsets[side.0] + slack)
         };
+        let mut strips = Strips::new(offset, 1 - direction.axis());
+        let (mut heights, mut at_edge) = (Vec::new(), 0);
         for patch in surfaces {
             let near = (direction.along(&patch.point) - offset).abs() < 1.5 * layer.thickness;
             if near && direction.faces_back(patch) && inside(&patch.point, SLACK) {
-                let strip = &mut strips[strip_of(patch.point[across])];
+                let strip = strips.at(&patch.point);
                 strip.top = strip.top.max(patch.point.z);
                 heights.push(patch.point.z);
                 at_edge += usize::from(patch.at_top);
             }
         }
+        let beyond = offset + BEYOND.max(BEYOND_THICKNESSES * layer.thickness);
         let mut above = 0;
         for patch in surfaces {
             let along = direction.along(&patch.point);
-            if along <= offset + BEYOND.max(BEYOND_THICKNESSES * layer.thickness) {
-                continue;
-            }
             // Where the line of sight passes through the layer.
             let passed = patch.point * (offset / along);
-            if inside(&passed, -SLACK) {
-                let strip = &mut strips[strip_of(passed[across])];
+            if along > beyond && inside(&passed, -SLACK) {
+                let strip = strips.at(&passed);
                 if strip.top == f64::NEG_INFINITY {
                     strip.open += 1;
                 } else if passed.z > strip.top + STRIP {
@@ -166,15 +151,49 @@ impl Seen {
                 }
             }
         }
-        let count = |wanted: fn(&Strip) -> bool| strips.iter().filter(|&one| wanted(one)).count();
         Self {
             on: heights.len(),
-            on_width: width * count(|strip| strip.top > f64::NEG_INFINITY) as f64,
-            open_width: width * count(|strip| strip.open >= 2) as f64,
+            on_width: strips.width_of(|strip| strip.top > f64::NEG_INFINITY),
+            open_width: strips.width_of(|strip| strip.open >= 2),
             above,
             top: top_of(&mut heights) + floor_below(offsets),
             cut: at_edge >= 2,
         }
+    }
+}
+
+/// A layer in upright strips.
+struct Strips {
+    /// m.
+    width: f64,
+    /// The axis that they follow each other along.
+    across: usize,
+    all: Vec<Strip>,
+}
+
+impl Strips {
+    fn new(offset: f64, across: usize) -> Self {
+        let empty = Strip {
+            top: f64::NEG_INFINITY,
+            open: 0,
+        };
+        Self {
+            width: STRIP.max(STRIP_SHARE * offset),
+            across,
+            all: vec![empty; 2 * STRIPS as usize + 1],
+        }
+    }
+
+    /// The strip that a point lies on; the last one where it lies further out.
+    fn at(&mut self, point: &Vector3<f64>) -> &mut Strip {
+        let most = f64::from(STRIPS);
+        let strip = (point[self.across] / self.width).round().clamp(-most, most);
+        &mut self.all[(strip as i32 + STRIPS) as usize]
+    }
+
+    /// m of all such strips together.
+    fn width_of(&self, such: fn(&Strip) -> bool) -> f64 {
+        self.width * self.all.iter().filter(|&strip| such(strip)).count() as f64
     }
 }
 
