@@ -15,6 +15,7 @@ pub use canvas::{Canvas, CanvasError};
 pub use colour::{Rgb, label_colour, turbo};
 pub use curve::{Curve, curve_picture};
 pub use front::front_picture;
+pub use geometry::{camera_of, room_edges};
 pub use message::{note_of_message, thumbnail_of_message};
 pub use output::{DrawError, note_of, on_photograph, thumbnail};
 pub use policy_graph::policy_picture;

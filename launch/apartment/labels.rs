@@ -8,6 +8,10 @@ use crate::layout::{RoomLayout, VanishingPoints};
 use crate::pose::Pose;
 use crate::render::{NO_FACE, Visibility, meet};
 
+/// A camera so far before a way out that it looks through stands in it, m: the
+/// thickness of a wall and some.
+const THRESHOLD: f32 = 0.2;
+
 /// Ground truth at pixel centres, row by row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Labels {
@@ -35,7 +39,10 @@ pub struct Labels {
     /// Taskonomy's reshading: a single point light at the camera on a surface of
     /// constant albedo, without falloff: max(0, n · −r) with r the unit ray.
     pub reshading: Vec<f32>,
-    /// The room's box.
+    /// Which room of the plan it shows: the one in which the camera stands, or,
+    /// where it stands in a door and looks out of it, the one it looks into.
+    pub room: usize,
+    /// That room's box.
     pub layout: RoomLayout,
     /// Where the world's axes vanish.
     pub vanishing_points: VanishingPoints,
@@ -52,7 +59,7 @@ impl Labels {
         visibility: &Visibility,
     ) -> Self {
         let count = camera.pixels();
-        let room = home
+        let standing = home
             .plan()
             .room_at(world_from_optical.translation.truncate());
         let mut labels = Self {
@@ -65,7 +72,8 @@ impl Labels {
             occlusion_edges: Vec::new(),
             curvature: Vec::with_capacity(count),
             reshading: Vec::with_capacity(count),
-            layout: RoomLayout::of(&home.plan().rooms[room], world_from_optical),
+            room: standing,
+            layout: RoomLayout::of(&home.plan().rooms[standing], world_from_optical),
             vanishing_points: VanishingPoints::of(camera, world_from_optical),
             world_from_optical,
         };
@@ -76,7 +84,25 @@ impl Labels {
             labels.read_pixel(home, visibility, optical_from_world, pixel, ray);
         }
         labels.occlusion_edges = labels.find_occlusion_edges(camera);
+        labels.room = labels.room_shown(home);
+        labels.layout = RoomLayout::of(&home.plan().rooms[labels.room], world_from_optical);
         labels
+    }
+
+    /// The room a step before the camera, where nothing is in the way; else the
+    /// one around it. Of the room behind a camera in a door, no pixel would show
+    /// anything.
+    fn room_shown(&self, home: &Home) -> usize {
+        let eye = self.world_from_optical.translation;
+        let ahead = self.world_from_optical.direction(Vec3::Z);
+        let level = ahead.truncate().normalize_or_zero() * THRESHOLD;
+        let middle = (self.height / 2 * self.width + self.width / 2) as usize;
+        let free = self
+            .depth
+            .get(middle)
+            .is_some_and(|depth| *depth > 2.0 * THRESHOLD);
+        let step = if free { level } else { glam::Vec2::ZERO };
+        home.plan().room_at(eye.truncate() + step)
     }
 
     fn read_pixel(

@@ -16,7 +16,8 @@ and each output is compared with the truth at the label's full resolution:
   edges      f1 at the best threshold, l1
   odometry   ate_m, rpe_m, rpe_deg as in the TUM tools, over --delta frames;
              nees: squared errors of steps over what covariances say (1: honest)
-  layout     corner_m, plane_m, manhattan_deg
+  layout     corner_m, plane_m, manhattan_deg; seen_plane_m, seen_within_10_cm:
+             sides that the picture shows; unseen_plane_m: those it does not
 Beside each stands the constant predictor's: the best single answer for all
 pixels and frames, chosen on the very frames that are evaluated.
 

@@ -2,6 +2,7 @@
 
 mod classes;
 mod replay;
+mod room;
 mod selection;
 mod sheet;
 mod subject;

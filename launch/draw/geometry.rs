@@ -24,11 +24,26 @@ pub(super) fn room(output: &Output, canvas: &mut Canvas, scale: f64) {
     let Ok(cuboid) = <[f32; ROOM_LAYOUT_LENGTH]>::try_from(output.values.as_slice()) else {
         return;
     };
-    let corners = RoomLayout::corners(&cuboid);
-    let camera = output
-        .intrinsics
-        .unwrap_or_else(|| assumed(output.image_size));
-    let sure = output.remarks.face_percent;
+    let camera = camera_of(output);
+    room_edges(&cuboid, &camera, output.remarks.face_percent, canvas, scale);
+}
+
+/// The output's camera, or the one that geometric readouts assume.
+pub fn camera_of(output: &Output) -> Intrinsics {
+    let known = output.intrinsics;
+    known.unwrap_or_else(|| assumed(output.image_size))
+}
+
+/// Draws the edges of the box that nine numbers stand for; grey where a side of
+/// theirs is not in view. `sure`, as `face_percent` has it, is 0 of those.
+pub fn room_edges(
+    cuboid: &[f32; ROOM_LAYOUT_LENGTH],
+    camera: &Intrinsics,
+    sure: Option<[u8; 6]>,
+    canvas: &mut Canvas,
+    scale: f64,
+) {
+    let corners = RoomLayout::corners(cuboid);
     for (axis, colour) in COLOURS.into_iter().enumerate() {
         let bit = 1 << axis;
         for from in (0..8).filter(|corner| corner & bit == 0) {
@@ -39,8 +54,8 @@ pub(super) fn room(output: &Output, canvas: &mut Canvas, scale: f64) {
             let colour = if seen { colour } else { UNSEEN };
             if let Some([from, to]) = before_camera(corners[from], corners[from | bit]) {
                 canvas.line(
-                    project(&camera, &from).map(|pixel| pixel * scale),
-                    project(&camera, &to).map(|pixel| pixel * scale),
+                    project(camera, &from).map(|pixel| pixel * scale),
+                    project(camera, &to).map(|pixel| pixel * scale),
                     colour,
                 );
             }

@@ -3,13 +3,17 @@
 use concert_policies::Task;
 use nalgebra::Isometry3;
 
-use super::derive::{Surface, edges, shading};
+use super::derive::{Surface, edges, room_in_view, shading};
 use super::error::LabelError;
 use super::example::Example;
 use super::label_file;
 
 /// The true output of a task for one picture: `channels` planes of `height`
 /// rows of `width` values, in the task's unit; NaN where unknown.
+///
+/// That of `room_layout` has the task's nine numbers and, where depth and
+/// intrinsics are known too, six more: the share of the pixels of known depth
+/// that lie on the sides at the low and the high end of the room's x, y and z.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Label {
     /// Planes.
@@ -65,7 +69,13 @@ impl Label {
             "autoencoding" => return Ok(Some(label_file::colours(&example.image))),
             "room_layout" | "vanishing_point" => {
                 return match &files.layout {
-                    Some(path) => Ok(label_file::layout(task, path)?),
+                    Some(path) => Ok(label_file::layout(task, path)?.map(|label| {
+                        let shows = task.name == "room_layout";
+                        let view = shows
+                            .then(|| room_in_view(&label.values, example))
+                            .flatten();
+                        label.and(view)
+                    })),
                     None => Ok(None),
                 };
             }
@@ -85,6 +95,13 @@ impl Label {
             return Ok(Some(label_file::dense(task, image, path, example)?));
         }
         derive(task, example)
+    }
+
+    /// A label of the whole picture with more numbers.
+    fn and(mut self, more: Option<[f32; 6]>) -> Self {
+        self.values.extend(more.into_iter().flatten());
+        self.channels = self.values.len();
+        self
     }
 
     /// Values of one plane.

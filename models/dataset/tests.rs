@@ -267,6 +267,28 @@ fn label_files_come_before_what_depth_would_say() {
 }
 
 #[test]
+fn a_true_room_says_how_much_of_each_side_the_picture_shows() {
+    let folder = tempfile::tempdir().unwrap();
+    save_colour(&folder.path().join("frame-000000.color.png"), 16, 8);
+    // Of the pixels looked at in each row, 2 m, unknown, 2 m and 1 m.
+    let depth = |u: u32, _| [2000, 0, 2000, 1000][u as usize / 4];
+    save_grey16(&folder.path().join("frame-000000.depth.png"), 16, 8, depth);
+    let path = |name: &str| folder.path().join(name);
+    let intrinsics = "16 0 7.5\n0 16 3.5\n0 0 1\n";
+    let cuboid = "[0,0,1,0,0,0,9,9,2]";
+    let layout = format!(r#"{{"layout":{{"cuboid":{cuboid}}}}}"#);
+    fs::write(path("frame-000000.layout.json"), layout).unwrap();
+    let blind = read_first(folder.path()).unwrap();
+    let label = |example: &Example| Label::of(task("room_layout"), example).unwrap().unwrap();
+    assert_eq!(label(&blind).values.len(), 9, "no camera is known");
+    fs::write(path("camera-intrinsics.txt"), intrinsics).unwrap();
+    let label = label(&read_first(folder.path()).unwrap());
+    assert_eq!(label.channels, 15);
+    let third = 2.0 / 3.0;
+    assert_eq!(label.values[9..], [0.0, 0.0, 0.0, 0.0, 0.0, third]);
+}
+
+#[test]
 fn tum_lists_are_joined_by_stamp() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();

@@ -60,7 +60,8 @@ impl ConstantFit {
             }
             LabelKind::Whole => {
                 if self.layouts.len() < MOST_LAYOUTS {
-                    self.layouts.push(truth.values.clone());
+                    let numbers = truth.values.iter().take(layout::LAYOUT_NUMBERS);
+                    self.layouts.push(numbers.copied().collect());
                 }
             }
             _ => {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::classes::{Segmentation, Top1};
 use super::depth::Depth;
 use super::edges::Edges;
-use super::layout::{Layouts, Vanishing};
+use super::layout::{LAYOUT_NUMBERS, Layouts, Vanishing};
 use super::normals::Normals;
 use super::values::Values;
 use crate::dataset::Label;
@@ -123,7 +123,10 @@ impl Quality {
     /// A prediction of another size.
     pub fn add(&mut self, truth: &Label, predicted: &[f32]) -> Result<Measures, QualityError> {
         let task = self.task.name;
-        let (found, expected) = (predicted.len(), truth.values.len());
+        let (found, expected) = match &self.kind {
+            Kind::Layouts(_) => (predicted.len(), LAYOUT_NUMBERS),
+            _ => (predicted.len(), truth.values.len()),
+        };
         if found != expected && !matches!(self.kind, Kind::Top1(_)) {
             return Err(QualityError::Size {
                 task,

@@ -9,7 +9,7 @@
 //! | edges | `f1` at the best threshold for the whole set, hits within 0.75 % of the diagonal; `l1` | Martin, Fowlkes, Malik, PAMI 2004 |
 //! | others with a value per pixel | `l1`: mean absolute difference | Taskonomy, CVPR 2018 |
 //! | odometry | `ate_m`, `rpe_m`, `rpe_deg`: see [`trajectory`] | Sturm et al., IROS 2012 |
-//! | room layout | `corner_m`, `plane_m`, `manhattan_deg`: see [`layout`] | |
+//! | room layout | `corner_m`, `plane_m`, `manhattan_deg`, and sides in view apart from the rest: `seen_plane_m`, `seen_within_10_cm`, `unseen_plane_m`: see [`layout`] | |
 //!
 //! Depth's measures are means over frames of each frame's own (as the public
 //! code of Eigen's successors has it); the others count every pixel alike.

@@ -227,6 +227,37 @@ fn a_room_is_the_same_whichever_axis_comes_first() {
 }
 
 #[test]
+fn sides_of_a_room_in_view_are_measured_apart_from_those_that_are_guessed() {
+    let numbers = [0., 0., 3., 0., 0., 0., 4., 2.5, 6.];
+    // Low and high x, y, z: only the high ends of x and z are in view.
+    let view = [0., 0.2, 0.009, 0., 0., 0.5];
+    let truth = [numbers.as_slice(), &view].concat();
+    let truth = label(LabelKind::Whole, 15, 1, &truth);
+    let mut all = quality("room_layout");
+    // High x off by 0.5, low x by 0.1, low y by 1.
+    let said = [0.2, 0.5, 3., 0., 0., 0., 4.6, 1.5, 6.];
+    let measures = all.add(&truth, &said).unwrap();
+    let get = |name: &str| measures.get(name).unwrap();
+    assert!((get("seen_plane_m") - 0.25).abs() < 1e-6);
+    assert!((get("seen_within_10_cm") - 0.5).abs() < 1e-6);
+    assert!((get("unseen_plane_m") - 1.1 / 4.0).abs() < 1e-6);
+    assert!((get("plane_m") - 1.6 / 6.0).abs() < 1e-6);
+    // A truth that does not say what is in view counts for neither.
+    let plain = label(LabelKind::Whole, 9, 1, &numbers);
+    let blind = quality("room_layout").add(&plain, &said).unwrap();
+    assert!(blind.get("seen_plane_m").unwrap().is_nan());
+    assert!(!blind.get("plane_m").unwrap().is_nan());
+    assert!(
+        all.add(&truth, &truth.values).is_err(),
+        "an output has nine"
+    );
+    // The best constant is an output too.
+    let mut fit = ConstantFit::new(Task::find("room_layout").unwrap());
+    fit.add(&truth);
+    assert_eq!(fit.prediction(&truth, 0).unwrap(), numbers);
+}
+
+#[test]
 fn a_ramp_over_an_edge_is_smeared_and_a_step_is_sharp() {
     let step = |u: usize| if u < 50 { 1.0 } else { 3.0 };
     let truth: Vec<f32> = (0..100 * 40).map(|p| step(p % 100)).collect();

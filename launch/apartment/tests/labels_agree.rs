@@ -1,9 +1,9 @@
 //! The labels of one picture hold against each other and against the home.
 
 use concert_apartment::{
-    Class, Home, Intrinsics, LightQuality, Randomisation, Renderer, RoomLayout,
+    Class, Home, Intrinsics, LightQuality, Pose, Randomisation, Renderer, RoomLayout,
 };
-use glam::Vec3;
+use glam::{Vec2, Vec3};
 
 fn home(seed: u64) -> Home {
     Home::generate(seed, &Randomisation::default(), LightQuality::Flat).unwrap()
@@ -92,6 +92,41 @@ fn ego_motion_carries_points_from_one_picture_to_the_next() {
         agree += usize::from((first.depth[j] - before.z).abs() < 0.03 * before.z);
     }
     assert!(all > 10_000 && agree * 100 > all * 90, "{agree} of {all}");
+}
+
+#[test]
+fn a_camera_in_a_door_shows_the_room_that_it_looks_into() {
+    let camera = camera();
+    let mut renderer = Renderer::new();
+    let home = home(3);
+    let mut looked = 0;
+    for door in &home.plan().doors {
+        let [a, b] = door.rooms;
+        if a == b {
+            continue;
+        }
+        for into in [a, b] {
+            let middle = home.plan().rooms[into].middle() - door.centre;
+            let ahead = match door.along_x {
+                true => Vec2::new(0.0, middle.y.signum()),
+                false => Vec2::new(middle.x.signum(), 0.0),
+            };
+            let yaw = ahead.y.atan2(ahead.x);
+            // Still within the other room's edge, on the way out of it.
+            let eye = door.centre - ahead * (door.depth / 2.0 + 0.03);
+            assert_ne!(home.plan().room_at(eye), into);
+            let pose = Pose::looking(eye.extend(1.3), yaw, 0.0);
+            let labels = renderer.labels(&home, &camera, pose).unwrap();
+            let at = (labels.height / 2 * labels.width + labels.width / 2) as usize;
+            if labels.depth[at] < 1.0 {
+                continue;
+            }
+            looked += 1;
+            assert_eq!(labels.room, into);
+            assert!(labels.layout.corners.iter().any(|corner| corner.z > 1.0));
+        }
+    }
+    assert!(looked >= 4, "{looked} doors could be looked through");
 }
 
 #[test]

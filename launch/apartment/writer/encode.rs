@@ -136,9 +136,7 @@ pub(super) fn frame(
         &reshading,
         ExtendedColorType::L8,
     )?;
-    let room = home
-        .plan()
-        .room_at(labels.world_from_optical.translation.truncate());
+    let room = labels.room;
     let layout = LayoutFile {
         seed: home.seed(),
         room,

@@ -90,8 +90,10 @@ impl Replay {
         for (target, tally) in tallies.iter_mut().enumerate() {
             let output = keep.delivered[target].as_ref();
             let compared = tally.add(example, outcomes[target], output)?;
-            if let (true, Some(sheet), Some(one)) = (shown, &mut self.sheet, &compared) {
-                sheet.add(&example.name, tally.task, &example.image, one);
+            if let (true, Some(sheet), Some(one), Some(output)) =
+                (shown, &mut self.sheet, &compared, output)
+            {
+                sheet.add(&example.name, &example.image, one, output);
             }
             if matches!(tally.truth, Truth::Labels(_)) {
                 row.push((tally.task, compared.map(|one| one.measures)));
@@ -108,7 +110,9 @@ impl Replay {
         if let (Some(sheet), Some(path)) = (&self.sheet, &args.sheet)
             && !writing(sheet.write(path), "sheet")?
         {
-            tracing::warn!("no sheet is written: no target with a value per pixel was compared");
+            tracing::warn!(
+                "no sheet is written: no room and no target with a value per pixel was compared"
+            );
         }
         Ok(())
     }

@@ -4,8 +4,10 @@ use std::path::Path;
 
 use concert_models::Image;
 use concert_models::dataset::{Label, LabelKind};
-use concert_policies::Task;
+use concert_policies::OutputKind;
+use concert_runtime::Output;
 
+use super::room;
 use super::tally::Compared;
 use crate::draw::{Canvas, CanvasError, Rgb, label_colour, turbo};
 
@@ -17,7 +19,7 @@ const HEAD: usize = 14;
 const FRAMES: usize = 8;
 /// Error that is shown in the brightest colour: share of the true depth, and
 /// degrees for normals.
-const DEPTH_ERROR: f32 = 0.5;
+pub(super) const DEPTH_ERROR: f32 = 0.5;
 const NORMAL_ERROR_DEG: f32 = 60.0;
 
 /// Rows of pictures.
@@ -43,22 +45,31 @@ impl Sheet {
         (self.seen - 1).is_multiple_of(self.every)
     }
 
-    /// Adds a row for one target of a frame; what has no value per pixel is
-    /// left out.
-    pub(super) fn add(&mut self, frame: &str, task: &Task, image: &Image, one: &Compared) {
-        if matches!(one.truth.kind, LabelKind::Whole) || one.truth.width < 2 {
+    /// Adds a row for one target of a frame; what has no value per pixel and is
+    /// no room is left out.
+    pub(super) fn add(&mut self, frame: &str, image: &Image, one: &Compared, output: &Output) {
+        let task = output.origin.task;
+        let [truth, said, off] = if task.output == OutputKind::RoomLayout {
+            let Some(pictures) = room::pictures(image, &one.truth.values, output) else {
+                return;
+            };
+            pictures
+        } else if matches!(one.truth.kind, LabelKind::Whole) || one.truth.width < 2 {
             return;
-        }
-        let range = range(&one.truth);
-        let same = |values: &[f32]| Label {
-            values: values.to_vec(),
-            ..one.truth.clone()
+        } else {
+            let range = range(&one.truth);
+            let said = Label {
+                values: one.predicted.clone(),
+                ..one.truth.clone()
+            };
+            let off = error(&one.truth, &one.predicted, range);
+            [map(&one.truth, range), map(&said, range), off]
         };
         let pictures = [
             ("input", Canvas::of(image)),
-            ("truth", map(&one.truth, range)),
-            ("output", map(&same(&one.predicted), range)),
-            ("error", error(&one.truth, &one.predicted, range)),
+            ("truth", truth),
+            ("output", said),
+            ("error", off),
         ];
         let measure = one.measures.values.first();
         let measure = measure.map(|(name, value)| format!("{name} {value:.3}"));

@@ -1,14 +1,37 @@
 //! The room as a box: its directions from the normals of the surfaces in view,
 //! its floor, walls and ceiling from where these lie.
+//!
+//! 1. `surface`: a thin cloud of points with normals. `manhattan`: the three
+//!    directions that they are built along.
+//! 2. `layers`: flat layers of surface across each direction, as thick as the
+//!    depth is noisy.
+//! 3. `walls`: which layer is the room's own wall. Not simply the outermost: many
+//!    views pass through a door into the next room. Not simply the
+//!    nearest: cupboards have fronts.
+//! 4. `sides`: the box. A side that nothing shows gets the likeliest place, and
+//!    a confidence of 0.
+//!
+//! What comes out of a frame: Taskonomy's nine numbers ([`RoomLayout::cuboid`]) in
+//! the optical frame (x right, y down, z forward), published as the one box of a
+//! `vision_msgs/msg/BoundingBox3DArray`, whose pose is `optical_from_room`. Their
+//! room's x is ahead (the horizontal axis nearest to straight ahead), y left, z
+//! up. How sure each side is stands in [`Remarks::face_percent`], which travels in
+//! the output's attachment; what of a side was seen, in [`Face::extent`], only
+//! within this process. `vanishing_point` is the columns of `optical_from_room`.
 
+mod layers;
 mod manhattan;
+mod sides;
 mod surface;
+mod walls;
 
 use nalgebra::{Matrix3, Point3, Rotation3, Vector3};
 use serde::Deserialize;
 
-use self::manhattan::{Axes, axes};
-use self::surface::{Patch, patches};
+use self::layers::Blur;
+use self::manhattan::axes;
+use self::sides::faces;
+use self::surface::{patches, placed};
 use super::scene::{Geometric, Remarks, Scene, Unable};
 
 /// What can be set about room layouts, in the card's `[parameters]`.
@@ -20,10 +43,16 @@ pub struct RoomLayoutParameters {
     /// m² of surface that make a floor, wall or ceiling.
     pub least_area: f64,
     /// Share of the largest surface's area, in one direction, from which on the
-    /// outermost one counts as the room's end.
+    /// outermost one counts as the room's end, where none is known to be a wall.
     pub outermost: f64,
+    /// m of openings, all together, through which a wall may be seen through.
+    pub widest_opening: f64,
     /// Height of a room whose floor or ceiling is not in view, m.
     pub usual_height: f64,
+    /// Length of a room whose end behind the camera is not in view, m.
+    pub usual_length: f64,
+    /// How far a side that is not in view lies beyond what is seen of the room, m.
+    pub usual_margin: f64,
 }
 
 impl Default for RoomLayoutParameters {
@@ -32,7 +61,10 @@ impl Default for RoomLayoutParameters {
             least_aligned: 0.35,
             least_area: 0.2,
             outermost: 0.35,
+            widest_opening: 2.4,
             usual_height: 2.5,
+            usual_length: 3.7,
+            usual_margin: 0.6,
         }
     }
 }
@@ -54,9 +86,24 @@ impl RoomLayoutParameters {
             ),
             ((0.0..=1.0).contains(&self.outermost), "outermost", "0 to 1"),
             (
+                (0.0..=100.0).contains(&self.widest_opening),
+                "widest_opening",
+                "0 to 100",
+            ),
+            (
                 (1.0..=100.0).contains(&self.usual_height),
                 "usual_height",
                 "1 to 100",
+            ),
+            (
+                (1.0..=100.0).contains(&self.usual_length),
+                "usual_length",
+                "1 to 100",
+            ),
+            (
+                (0.0..=100.0).contains(&self.usual_margin),
+                "usual_margin",
+                "0 to 100",
             ),
         ];
         let (_, name, rule) = rules.into_iter().find(|(holds, ..)| !holds)?;
@@ -153,7 +200,11 @@ impl RoomLayout {
             )));
         };
         Ok(Self {
-            faces: faces(&patches, &axes, parameters),
+            faces: faces(
+                &placed(&patches, &axes.optical_from_room),
+                Blur::of(scene.dense("depth", 1)?.relative_error),
+                parameters,
+            ),
             optical_from_room: Rotation3::from_matrix_unchecked(axes.optical_from_room),
             aligned: axes.share,
         })
@@ -161,136 +212,6 @@ impl RoomLayout {
 }
 
 const LEAST_PATCHES: usize = 100;
-/// Angle within which a surface may be part of a side, rad.
-const FACING: f64 = 0.45;
-/// Thickness of a side, m and share of its distance.
-const THICKNESS: f64 = 0.04;
-const THICKNESS_SHARE: f64 = 0.02;
-/// A camera is at least so far from every side of its room, m.
-const LEAST_OFFSET: f64 = 0.05;
-/// Area whose being seen makes a side fairly sure, m².
-const SURE_AREA: f64 = 1.0;
-
-/// Ahead, behind, left, right, up, down.
-fn faces(patches: &[Patch], axes: &Axes, parameters: &RoomLayoutParameters) -> [Face; 6] {
-    let room_from_optical = axes.optical_from_room.transpose();
-    let placed: Vec<(Vector3<f64>, Vector3<f64>, f64)> = (patches.iter())
-        .map(|patch| {
-            let point = room_from_optical * patch.point.coords;
-            (point, room_from_optical * patch.normal, patch.area)
-        })
-        .collect();
-    let mut faces: [Face; 6] = std::array::from_fn(|face| {
-        let (axis, sign) = (face / 2, if face % 2 == 0 { 1.0 } else { -1.0 });
-        let mut side = Side::default();
-        for (point, normal, area) in &placed {
-            if -sign * normal[axis] > FACING.cos() && sign * point[axis] > LEAST_OFFSET {
-                side.points.push((sign * point[axis], *point, *area));
-            }
-        }
-        side.face(axis, parameters)
-            .unwrap_or_else(|| unseen(&placed, axis, sign))
-    });
-    // What is seen of one of the two tells most about the other.
-    for (this, other) in [(4, 5), (5, 4)] {
-        if faces[this].confidence == 0.0 && faces[other].confidence > 0.0 {
-            let usual = parameters.usual_height - faces[other].offset;
-            faces[this].offset = faces[this].offset.max(usual);
-        }
-    }
-    faces
-}
-
-/// What of the surfaces looks the right way to be one side.
-#[derive(Default)]
-struct Side {
-    /// Offset along the outward direction, point, area.
-    points: Vec<(f64, Vector3<f64>, f64)>,
-}
-
-impl Side {
-    /// The outermost layer of enough area.
-    fn face(&mut self, axis: usize, parameters: &RoomLayoutParameters) -> Option<Face> {
-        self.points.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-        let layers = self.layers();
-        let largest = layers.iter().map(|layer| layer.2).fold(0.0, f64::max);
-        if largest < parameters.least_area {
-            return None;
-        }
-        let enough = (parameters.outermost * largest).max(parameters.least_area);
-        let outermost = layers.iter().rposition(|layer| layer.2 >= enough)?;
-        // Of the windows around it, the one that holds most.
-        let reach = layers[outermost].0 - 2.0 * thickness(layers[outermost].0);
-        let near = layers[..=outermost].iter().filter(|layer| layer.0 >= reach);
-        let (_, range, area) = near.max_by(|a, b| a.2.total_cmp(&b.2))?;
-        let members = &self.points[range.0..range.1];
-        let total: f64 = self.points[range.0..].iter().map(|point| point.2).sum();
-        let confidence = (1.0 - (-area / SURE_AREA).exp()) * (area / total).min(1.0);
-        Some(Face {
-            offset: weighted_median(members),
-            confidence,
-            area: *area,
-            extent: extent(members, axis),
-        })
-    }
-
-    /// For every point, the layer that ends with it: offset, members, area.
-    fn layers(&self) -> Vec<(f64, (usize, usize), f64)> {
-        let (mut first, mut area) = (0, 0.0);
-        let mut layers = Vec::with_capacity(self.points.len());
-        for (last, point) in self.points.iter().enumerate() {
-            area += point.2;
-            while point.0 - self.points[first].0 > 2.0 * thickness(point.0) {
-                area -= self.points[first].2;
-                first += 1;
-            }
-            layers.push((point.0, (first, last + 1), area));
-        }
-        layers
-    }
-}
-
-fn thickness(offset: f64) -> f64 {
-    THICKNESS.max(THICKNESS_SHARE * offset)
-}
-
-/// Of points sorted by offset.
-fn weighted_median(points: &[(f64, Vector3<f64>, f64)]) -> f64 {
-    let half = 0.5 * points.iter().map(|point| point.2).sum::<f64>();
-    let mut sum = 0.0;
-    let middle = points.iter().find(|point| {
-        sum += point.2;
-        sum >= half
-    });
-    middle.map_or(LEAST_OFFSET, |point| point.0)
-}
-
-/// All but the outermost twentieths, along the two other axes.
-fn extent(members: &[(f64, Vector3<f64>, f64)], axis: usize) -> [[f64; 2]; 2] {
-    let others = [[1, 2], [0, 2], [0, 1]][axis];
-    others.map(|other| {
-        let mut along: Vec<f64> = members.iter().map(|point| point.1[other]).collect();
-        along.sort_unstable_by(f64::total_cmp);
-        let at = |share: f64| along[(share * (along.len() - 1) as f64) as usize];
-        [at(0.05), at(0.95)]
-    })
-}
-
-/// A side that is not in view: the box holds what is, and the camera.
-fn unseen(placed: &[(Vector3<f64>, Vector3<f64>, f64)], axis: usize, sign: f64) -> Face {
-    let mut along: Vec<f64> = placed
-        .iter()
-        .map(|(point, ..)| sign * point[axis])
-        .collect();
-    along.sort_unstable_by(f64::total_cmp);
-    let reach = along[(0.98 * (along.len() - 1) as f64) as usize];
-    Face {
-        offset: reach.max(LEAST_OFFSET),
-        confidence: 0.0,
-        area: 0.0,
-        extent: [[0.0; 2]; 2],
-    }
-}
 
 /// The room of every frame by itself.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! Visible surfaces as a thin cloud of points with normals.
 
-use nalgebra::{Point3, Vector3};
+use nalgebra::{Matrix3, Point3, Vector3};
 
 use crate::geometric::scene::{Dense, Scene, Unable};
 use crate::geometry::Intrinsics;
@@ -12,6 +12,8 @@ const ONE_SURFACE: f64 = 0.1;
 /// Depths of a room, m.
 const LEAST_DEPTH: f64 = 0.1;
 const MOST_DEPTH: f64 = 20.0;
+/// Rows of points that count as the upper edge of the picture.
+const TOP_ROWS: usize = 2;
 
 /// One point of a surface, in the optical frame.
 #[derive(Debug, Clone, Copy)]
@@ -22,6 +24,32 @@ pub(super) struct Patch {
     pub(super) normal: Vector3<f64>,
     /// m² of the surface that it stands for.
     pub(super) area: f64,
+    /// Whether it lies at the upper edge of the picture.
+    pub(super) at_top: bool,
+}
+
+/// A patch in the frame of the room: ahead, left, up from the camera.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Placed {
+    /// m.
+    pub(super) point: Vector3<f64>,
+    /// Unit vector towards the side that the camera sees.
+    pub(super) normal: Vector3<f64>,
+    /// m².
+    pub(super) area: f64,
+    /// Whether it lies at the upper edge of the picture.
+    pub(super) at_top: bool,
+}
+
+/// Patches turned into the frame of a room.
+pub(super) fn placed(patches: &[Patch], optical_from_room: &Matrix3<f64>) -> Vec<Placed> {
+    let place = |patch: &Patch| Placed {
+        point: optical_from_room.tr_mul(&patch.point.coords),
+        normal: optical_from_room.tr_mul(&patch.normal),
+        area: patch.area,
+        at_top: patch.at_top,
+    };
+    patches.iter().map(place).collect()
 }
 
 /// The surfaces in `depth`, with normals of `normal` where it is there and of
@@ -46,7 +74,7 @@ pub(super) fn patches(scene: &Scene<'_>) -> Result<Vec<Patch>, Unable> {
                 .as_ref()
                 .and_then(|normal| grid.normal_told(normal, x, y));
             if let Some(normal) = told.or_else(|| grid.normal_of_depth(x, y)) {
-                patches.push(grid.patch(point, normal));
+                patches.push(grid.patch(point, normal, y < TOP_ROWS));
             }
         }
     }
@@ -136,7 +164,7 @@ impl<'a> Grid<'a> {
         along(1, 0)?.cross(&along(0, 1)?).try_normalize(1e-12)
     }
 
-    fn patch(&self, point: Point3<f64>, normal: Vector3<f64>) -> Patch {
+    fn patch(&self, point: Point3<f64>, normal: Vector3<f64>, at_top: bool) -> Patch {
         let ray = point.coords.normalize();
         let facing = normal.dot(&ray);
         let normal = if facing > 0.0 { -normal } else { normal };
@@ -146,6 +174,7 @@ impl<'a> Grid<'a> {
             point,
             normal,
             area,
+            at_top,
         }
     }
 }

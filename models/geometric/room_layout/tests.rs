@@ -31,6 +31,56 @@ fn inside_a_box(half: Vector3<f64>, box_from_optical: &Isometry3<f64>) -> (Vec<f
     (depth, normal)
 }
 
+/// What stands in or around the box of [`inside_a_box`], in its frame, m.
+enum Thing {
+    /// A way through the wall ahead into a room behind it that is `deep`: from
+    /// and to along y, up to a height.
+    Door { y: [f64; 2], top: f64, deep: f64 },
+    /// A solid thing: from and to along x, y and z.
+    Cupboard([[f64; 2]; 3]),
+}
+
+/// Depth inside a box with things.
+fn furnished(half: Vector3<f64>, box_from_optical: &Isometry3<f64>, things: &[Thing]) -> Vec<f32> {
+    let (mut depth, _) = inside_a_box(half, box_from_optical);
+    let from = box_from_optical.translation.vector;
+    for (index, metres) in depth.iter_mut().enumerate() {
+        let (u, v) = ((index % SIZE.0) as f64, (index / SIZE.0) as f64);
+        let ray = Vector3::new((u - 79.5) / FOCAL, (v - 59.5) / FOCAL, 1.0);
+        let along = box_from_optical.rotation * ray;
+        for thing in things {
+            match thing {
+                Thing::Door { y, top, deep } => {
+                    let end = from + along * f64::from(*metres);
+                    let through = (end.x - half.x).abs() < 1e-5
+                        && (y[0]..y[1]).contains(&end.y)
+                        && end.z < *top;
+                    if through {
+                        // The room behind is wider; its floor and ceiling go on.
+                        let ends = [half.x + deep, 2.0 * half.y, half.z];
+                        let reach = [0, 1, 2].map(|axis| {
+                            (ends[axis] * along[axis].signum() - from[axis]) / along[axis]
+                        });
+                        *metres = reach.into_iter().fold(f64::INFINITY, f64::min) as f32;
+                    }
+                }
+                Thing::Cupboard(sides) => {
+                    let (mut enter, mut leave) = (0.0f64, f64::INFINITY);
+                    for (axis, side) in sides.iter().enumerate() {
+                        let ends = side.map(|end| (end - from[axis]) / along[axis]);
+                        enter = enter.max(ends[0].min(ends[1]));
+                        leave = leave.min(ends[0].max(ends[1]));
+                    }
+                    if enter < leave && enter > 0.0 {
+                        *metres = metres.min(enter as f32);
+                    }
+                }
+            }
+        }
+    }
+    depth
+}
+
 fn estimate(depth: &[f32], normal: Option<&[f32]>) -> Result<RoomLayout, Unable> {
     let shapes = [[1, 1, SIZE.1, SIZE.0], [1, 3, SIZE.1, SIZE.0]];
     let mut views = vec![View {
@@ -106,6 +156,61 @@ fn the_sides_of_a_box_are_found_where_they_are_in_view() {
         assert!(layout.faces[5].confidence > 0.3, "the floor is in view");
         assert_eq!(layout.faces[1].confidence, 0.0, "nothing is seen behind");
     }
+}
+
+#[test]
+fn a_room_ends_at_the_wall_around_an_open_door_and_not_in_the_next_room() {
+    let half = Vector3::new(2.5, 1.8, 1.25);
+    let door = Thing::Door {
+        y: [-0.6, 0.3],
+        top: 0.8,
+        deep: 4.0,
+    };
+    for place in [[-1.5, 0.2, 0.1], [0.4, -0.3, 0.0]] {
+        let box_from_optical = camera(place, 7.0, 3.0);
+        let depth = furnished(half, &box_from_optical, std::slice::from_ref(&door));
+        let (shut, _) = inside_a_box(half, &box_from_optical);
+        let open = depth.iter().zip(&shut).filter(|(a, b)| *a > *b).count();
+        assert!(open > 1500, "the door shows {open} points of the next room");
+        let layout = estimate(&depth, None).expect("a room");
+        let ahead = &layout.faces[0];
+        assert!(
+            (ahead.offset - (half.x - place[0])).abs() < 0.06 && ahead.confidence > 0.5,
+            "from {place:?}: {ahead:?}"
+        );
+    }
+}
+
+#[test]
+fn a_cupboard_is_not_the_end_of_a_room() {
+    let half = Vector3::new(2.5, 1.8, 1.25);
+    let box_from_optical = camera([-1.5, 0.2, 0.1], 5.0, 0.0);
+    let cupboard = Thing::Cupboard([[1.9, 2.5], [-1.8, 0.6], [-1.25, 0.75]]);
+    let depth = furnished(half, &box_from_optical, &[cupboard]);
+    let layout = estimate(&depth, None).expect("a room");
+    let ahead = &layout.faces[0];
+    assert!((ahead.offset - 4.0).abs() < 0.06, "{ahead:?}");
+}
+
+#[test]
+fn sides_that_are_not_in_view_lie_beyond_what_is_and_are_never_sure() {
+    // Close to a wall, with nothing of the others in view but the floor.
+    let half = Vector3::new(2.0, 3.0, 1.25);
+    let box_from_optical = camera([0.5, 0.0, 0.0], 0.0, 18.0);
+    let (depth, _) = inside_a_box(half, &box_from_optical);
+    let layout = estimate(&depth, None).expect("a room");
+    let [ahead, behind, left, right, ceiling, floor] = layout.faces;
+    assert!((ahead.offset - 1.5).abs() < 0.05 && ahead.confidence > 0.3);
+    assert!((floor.offset - 1.25).abs() < 0.05 && floor.confidence > 0.3);
+    for unseen in [behind, left, right, ceiling] {
+        assert_eq!(unseen.confidence, 0.0, "{unseen:?}");
+        assert_eq!(unseen.area, 0.0);
+    }
+    // Half of the picture is 1 m wide there.
+    assert!(left.offset > 1.1 && right.offset > 1.1);
+    assert!(behind.offset >= 0.8);
+    let height = ceiling.offset + floor.offset;
+    assert!((2.4..2.8).contains(&height), "{height}");
 }
 
 #[test]
