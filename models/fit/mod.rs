@@ -13,6 +13,7 @@ mod adamw;
 mod alone;
 mod baselines;
 mod cached;
+mod cholesky;
 mod convolutional;
 mod dice;
 mod error;
