@@ -249,6 +249,8 @@ impl Worker {
             Verdict::FirstIsBetter => point.exchanged = self.desk.return_to_first(at),
             _ => {}
         }
+        self.desk
+            .note(at, |figures| figures.refit_seconds = Some(seconds));
         let words = words_of(&refit.verdict, Some(&point));
         tracing::info!("{target}, refitted in {seconds:.1} s: {words}");
         self.desk.note_point(at, point, words);

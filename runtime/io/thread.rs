@@ -106,3 +106,30 @@ pub fn park(longest: Duration) {
 pub fn sleep(duration: Duration) {
     std::thread::sleep(duration);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_becomes_the_last_that_is_served_and_is_told_where_it_stays_so() {
+        let thread = spawn("idle", || {
+            be(Urgency::Idle).expect("anyone may be idle");
+            // As the limits of this process have it.
+            be(Urgency::Low).map_err(|error| error.to_string())
+        });
+        if let Err(reason) = thread.expect("a thread").join().expect("no panic") {
+            assert!(!reason.is_empty());
+        }
+    }
+
+    #[test]
+    fn processor_time_passes_while_a_thread_computes() {
+        let before = processor_time();
+        let mut number = 1u64;
+        while cfg!(target_os = "linux") && processor_time() == before {
+            number = std::hint::black_box(number.wrapping_mul(3));
+        }
+        assert!(processor_time() >= before && number > 0);
+    }
+}

@@ -12,7 +12,7 @@ use zenoh::pubsub::Subscriber;
 use zenoh::sample::{Sample, SampleKind};
 use zenoh::{Session, Wait};
 
-use super::depth::{DepthQueue, Found, MOST_APART, PATIENCE, depth_image};
+use super::depth::{DepthQueue, Found, MOST_APART, depth_image};
 use super::message_type;
 use super::session::ZenohError;
 use crate::camera::{Camera, Capture, FrameFault};
@@ -310,17 +310,20 @@ impl Slot {
     /// The depth image of this stamp; waits a little for one that may come.
     fn depth(&self, stamp: Timestamp) -> Option<ZBytes> {
         let mut payload = None;
-        let waited = self
-            .changed
-            .wait_timeout_while(lock(&self.newest), PATIENCE, |newest| {
-                match newest.depths.take(stamp) {
-                    Found::Depth(found) => payload = Some(found),
-                    Found::NotYet => return true,
-                    Found::Never => {}
-                }
-                false
-            });
-        drop(waited);
+        let newest = lock(&self.newest);
+        let patience = newest.depths.patience();
+        let waited = self.changed.wait_timeout_while(newest, patience, |newest| {
+            match newest.depths.take(stamp) {
+                Found::Depth(found) => payload = Some(found),
+                Found::NotYet => return true,
+                Found::Never => {}
+            }
+            false
+        });
+        let (mut newest, timeout) = waited.unwrap_or_else(std::sync::PoisonError::into_inner);
+        if timeout.timed_out() {
+            newest.depths.note_silence();
+        }
         payload
     }
 }
