@@ -204,6 +204,10 @@ pub struct Serve {
     /// The table leaves out rows on purpose
     #[arg(long, requires = "transfers")]
     pub partial: bool,
+    /// What networks cost here, as `profile` measures it: for problems that
+    /// limit what they take of the device
+    #[arg(long, value_name = "FILE", requires = "transfers")]
+    pub profile: Option<PathBuf>,
     /// Learning while serving
     #[command(flatten)]
     pub learning: LearnFlags,

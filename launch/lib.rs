@@ -20,6 +20,7 @@ pub mod simulated_robot;
 pub mod stop;
 pub mod tap;
 pub mod terminal;
+mod transfers;
 
 use std::io;
 use std::process::ExitCode;

@@ -150,7 +150,11 @@ pub fn explain(
         Some(table) => notes.extend(missing(policy, table)),
     }
     let why = match (evidence.table, evidence.problem) {
-        (Some(table), Some(problem)) => Some(why::why(policy, table, problem, limit, elapsed)?),
+        (Some(table), Some(problem)) => {
+            let total = costs.as_ref().map(Costs::total);
+            let known = (evidence, total);
+            Some(why::why(policy, (table, problem), known, limit, elapsed)?)
+        }
         _ => {
             notes.push("why it was chosen is said with a table and a problem".to_owned());
             None

@@ -31,7 +31,7 @@ mod search;
 mod solver;
 
 pub use answer::{Answer, AnswerTransfer, Status, Unservable};
-pub use device::{DEFAULT_CAMERA_HZ, Device, Usage};
+pub use device::{DEFAULT_CAMERA_HZ, Device, DeviceBudgets, Usage};
 pub use fault::{ProblemError, ProblemFault};
 pub use front::{Axis, Front, FrontPoint, MAX_FRONT_POINTS, front};
 pub use problem::{Convention, MAX_PROBLEM_BYTES, MAX_PROBLEM_TASKS, Problem, Transform, Value};

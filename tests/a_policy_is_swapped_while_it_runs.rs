@@ -4,14 +4,14 @@
 
 mod common;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Output;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use common::first_light;
-use common::program::{Running, free_endpoint, run};
+use common::program::{Running, free_endpoint, parsed, run, until_answered, written};
 use concert_models::image_file::{DecodeLimits, decode};
 use concert_policies::Policy;
 use concert_runtime::io::clock::SystemClock;
@@ -33,12 +33,6 @@ target = "keypoints2d"
 sources = ["xfeat"]
 "#;
 
-fn written(folder: &Path, name: &str, text: &str) -> String {
-    let path = folder.join(name);
-    std::fs::write(&path, text).unwrap();
-    path.display().to_string()
-}
-
 fn swap(endpoint: &str, prefix: &str, policy: &str) -> (Output, Value) {
     let output = run(&[
         "swap",
@@ -49,22 +43,13 @@ fn swap(endpoint: &str, prefix: &str, policy: &str) -> (Output, Value) {
         prefix,
         "--json",
     ]);
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    let answer = serde_json::from_str(stdout.trim());
-    let answer = answer.unwrap_or_else(|error| panic!("{error}: {stdout:?}, {output:?}"));
+    let answer = parsed(&output);
     (output, answer)
 }
 
 /// Swaps as soon as the server stands.
 fn first_swap(endpoint: &str, prefix: &str, policy: &str) -> (Output, Value) {
-    for _ in 0..120 {
-        let (output, answer) = swap(endpoint, prefix, policy);
-        if answer["status"].is_string() {
-            return (output, answer);
-        }
-        thread::sleep(Duration::from_millis(500));
-    }
-    panic!("the server never answered");
+    until_answered(|| swap(endpoint, prefix, policy))
 }
 
 #[test]

@@ -160,6 +160,38 @@ fn labels_that_follow_from_depth_are_fitted_also_from_two_sources() {
 }
 
 #[test]
+fn what_frames_lack_is_said() {
+    let root = tempfile::tempdir().expect("a folder");
+    let root = root.path();
+    let Some(train) = frames(&root.join("train"), (0..30).step_by(5)) else {
+        return;
+    };
+    fs::remove_file(train.join("frame-000005.depth.png")).expect("a link");
+    let halved = train.join("frame-000010.color.jpg");
+    let picture = image::open(&halved).expect("a picture");
+    fs::remove_file(&halved).expect("a link");
+    let small = picture.thumbnail(picture.width() / 2, picture.height() / 2);
+    small.save(&halved).expect("a picture");
+    let data = text(&train);
+    let mut arguments = vec!["fit", "--data", data, "--target", "depth_zbuffer"];
+    arguments.extend(["--sources", "efficientnet_lite0", "--kind", "ridge"]);
+    arguments.extend(["--out", text(root)]);
+    let said = program::run(&arguments);
+    let said = String::from_utf8_lossy(&said.stdout);
+    for line in [
+        "1 of 6 frames have no label, or no known value in it: they teach nothing",
+        "1 of 5 frames have depth of another size than their picture",
+    ] {
+        assert!(said.contains(line), "{said}");
+    }
+    arguments.push("--json");
+    let fitted = json(&arguments);
+    assert_eq!(fitted["unlabelled_frames"], 1);
+    assert_eq!(fitted["rescaled_frames"], 1);
+    assert_eq!(fitted["uncalibrated_frames"], 0);
+}
+
+#[test]
 fn a_full_disk_and_an_unknown_source_are_refused_and_leave_nothing() {
     let root = tempfile::tempdir().expect("a folder");
     let root = root.path();

@@ -4,12 +4,9 @@
 
 mod common;
 
-use std::path::Path;
 use std::process::{Command, Output};
-use std::time::Duration;
 
-use common::program::{Running, free_endpoint, run};
-use concert_runtime::io::thread;
+use common::program::{Running, free_endpoint, parsed, run, until_answered, written};
 use serde_json::Value;
 
 const TABLE: &str = "\
@@ -26,36 +23,18 @@ const PROBLEM: &str = r#"{
   "budget": 1
 }"#;
 
-fn written(folder: &Path, name: &str, text: &str) -> String {
-    let path = folder.join(name);
-    std::fs::write(&path, text).unwrap();
-    path.display().to_string()
-}
-
-fn parsed(output: &Output) -> Value {
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(stdout.trim().lines().count(), 1, "{output:?}");
-    serde_json::from_str(stdout.trim()).unwrap()
-}
-
-fn ask((endpoint, prefix): (&str, &str), problem: &str, more: &[&str]) -> (Option<i32>, Value) {
+fn ask((endpoint, prefix): (&str, &str), problem: &str, more: &[&str]) -> (Output, Value) {
     let mut args = vec!["solve", "--live", "--json", "--problem", problem];
     args.extend(["--connect", endpoint, "--prefix", prefix]);
     args.extend(more);
     let output = run(&args);
-    (output.status.code(), parsed(&output))
+    let answer = parsed(&output);
+    (output, answer)
 }
 
 /// Asks as soon as the server stands.
-fn first_answer(server: (&str, &str), problem: &str) -> (Option<i32>, Value) {
-    for _ in 0..120 {
-        let (code, answer) = ask(server, problem, &[]);
-        if answer["status"].is_string() {
-            return (code, answer);
-        }
-        thread::sleep(Duration::from_millis(500));
-    }
-    panic!("the server never answered");
+fn first_answer(server: (&str, &str), problem: &str) -> (Output, Value) {
+    until_answered(|| ask(server, problem, &[]))
 }
 
 #[test]
@@ -76,8 +55,8 @@ fn a_problem_is_answered_and_the_answer_is_run() {
         "--prefix",
         prefix,
     ]);
-    let (code, answer) = first_answer(server, &problem);
-    assert_eq!(code, Some(0), "{answer}");
+    let (output, answer) = first_answer(server, &problem);
+    assert_eq!(output.status.code(), Some(0), "{answer}");
     assert_eq!(answer["status"], "optimal");
     assert_eq!(answer["sources_used"], serde_json::json!(["xfeat"]));
     assert_eq!(answer["gain"], 0.9);
@@ -104,9 +83,9 @@ fn a_problem_is_answered_and_the_answer_is_run() {
 
     let infeasible = PROBLEM.replace("\"budget\": 1", "\"budget\": 0.5");
     let infeasible = written(folder.path(), "infeasible.json", &infeasible);
-    let (code, poor) = ask(server, &infeasible, &[]);
+    let (output, poor) = ask(server, &infeasible, &[]);
     assert_eq!(
-        (code, &poor["status"]),
+        (output.status.code(), &poor["status"]),
         (Some(1), &Value::from("infeasible"))
     );
     assert_eq!(poor["smallest_budget"], 1.0);
@@ -115,9 +94,9 @@ fn a_problem_is_answered_and_the_answer_is_run() {
         "unknown.json",
         &PROBLEM.replace("keypoints2d", "smell"),
     );
-    let (code, unknown) = ask(server, &unknown, &[]);
+    let (output, unknown) = ask(server, &unknown, &[]);
     assert_eq!(
-        (code, &unknown["status"]),
+        (output.status.code(), &unknown["status"]),
         (Some(1), &Value::from("refused"))
     );
     assert!(
@@ -125,22 +104,22 @@ fn a_problem_is_answered_and_the_answer_is_run() {
         "{unknown}"
     );
     let broken = written(folder.path(), "broken.toml", "budget = 1\nspeed = 2\n");
-    assert_eq!(ask(server, &broken, &[]).0, Some(2));
+    assert_eq!(ask(server, &broken, &[]).0.status.code(), Some(2));
     let comment = "#".repeat(65_537);
     let long = written(
         folder.path(),
         "long.toml",
         &format!("targets = ['normal']\nbudget = 1\n{comment}"),
     );
-    let (code, long) = ask(server, &long, &[]);
-    assert_eq!(code, Some(2));
+    let (output, long) = ask(server, &long, &[]);
+    assert_eq!(output.status.code(), Some(2));
     assert!(long["error"].as_str().unwrap().contains("65536"), "{long}");
 
     a_python_client_may_ask_as_well(server, &problem, &answer);
 
     let out = folder.path().join("chosen.toml").display().to_string();
-    let (code, swapped) = ask(server, &problem, &["--swap", "--out", &out]);
-    assert_eq!(code, Some(0), "{swapped}");
+    let (output, swapped) = ask(server, &problem, &["--swap", "--out", &out]);
+    assert_eq!(output.status.code(), Some(0), "{swapped}");
     assert_eq!(swapped["swap"]["status"], "swapped");
     assert_eq!(swapped["swap"]["new_hash"], swapped["policy"]["hash"]);
     concert_policies::Policy::read(&out).unwrap();
@@ -150,6 +129,65 @@ fn a_problem_is_answered_and_the_answer_is_run() {
     let figures: Value = serde_json::from_str(&stdout).unwrap();
     assert_eq!(figures["figures"]["swaps"], 1);
     assert_eq!(figures["figures"]["policy"], "asked");
+}
+
+/// Both encoders, one of them dear.
+const PROFILE: &str = "\
+device = 'a board'
+[typical_readout]
+millis = 1
+[[encoder]]
+source = 'xfeat'
+millis = 20
+[[encoder]]
+source = 'efficientnet_lite0'
+millis = 5
+";
+
+#[test]
+fn a_problem_may_limit_what_networks_take_of_the_servers_device() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = written(folder.path(), "table.csv", TABLE);
+    let profile = written(folder.path(), "here.toml", PROFILE);
+    let (endpoint, prefix) = (free_endpoint(), "limited/perception");
+    let server = (endpoint.as_str(), prefix);
+    let running = Running::start(&[
+        "serve",
+        "first_light",
+        "--json",
+        "--transfers",
+        &table,
+        "--profile",
+        &profile,
+        "--listen",
+        &endpoint,
+        "--prefix",
+        prefix,
+    ]);
+    let free = written(folder.path(), "free.json", PROBLEM);
+    let (_, answer) = first_answer(server, &free);
+    assert_eq!(answer["sources_used"], serde_json::json!(["xfeat"]));
+    let limited = |millis: u32| {
+        let limited = PROBLEM.replace(
+            "1\n}",
+            &format!("1, \"device\": {{\"frame_millis\": {millis}}}\n}}"),
+        );
+        ask(
+            server,
+            &written(folder.path(), "limited.json", &limited),
+            &[],
+        )
+        .1
+    };
+    let answer = limited(10);
+    assert_eq!(
+        answer["sources_used"],
+        serde_json::json!(["efficientnet_lite0"]),
+        "{answer}"
+    );
+    assert_eq!(answer["usage"]["frame_millis"], 6.0, "{answer}");
+    assert_eq!(limited(5)["status"], "infeasible");
+    assert_eq!(running.terminate().0, Some(0));
 }
 
 fn a_python_client_may_ask_as_well(server: (&str, &str), problem: &str, expected: &Value) {
@@ -182,9 +220,9 @@ fn a_server_without_a_table_says_what_it_lacks() {
         "--prefix",
         prefix,
     ]);
-    let (code, answer) = first_answer((&endpoint, prefix), &problem);
+    let (output, answer) = first_answer((&endpoint, prefix), &problem);
     assert_eq!(
-        (code, &answer["status"]),
+        (output.status.code(), &answer["status"]),
         (Some(1), &Value::from("refused"))
     );
     let error = answer["error"].as_str().unwrap();

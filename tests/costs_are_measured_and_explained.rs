@@ -3,25 +3,10 @@
 
 mod common;
 
-use std::path::Path;
-use std::process::Output;
-
-use common::program::run;
+use common::program::{parsed, run, written};
 use concert_policies::Policy;
 use concert_policies::profile::Profile;
 use serde_json::Value;
-
-fn parsed(output: &Output) -> Value {
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(stdout.trim().lines().count(), 1, "{output:?}");
-    serde_json::from_str(stdout.trim()).unwrap()
-}
-
-fn written(folder: &Path, name: &str, text: &str) -> String {
-    let path = folder.join(name);
-    std::fs::write(&path, text).unwrap();
-    path.display().to_string()
-}
 
 const TABLE: &str = "\
 target,order,sources,affinity,win_vs_task,win_vs_pixels

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use concert_policies::affinity::TransferTable;
-use concert_policies::solve::{Problem, Status, solve};
+use concert_policies::profile::Profile;
+use concert_policies::solve::{Device, DeviceBudgets, Problem, Status, solve_on};
 use concert_runtime::Clock;
 use concert_runtime::io::clock::SystemClock;
 use serde_json::{Value, json};
@@ -13,8 +14,9 @@ const LIMIT: Duration = Duration::from_millis(500);
 
 /// Answers problems from the table of transfers that the server was given.
 pub(crate) struct AskedSolver {
-    /// The table.
-    pub(crate) table: TransferTable,
+    table: TransferTable,
+    /// What networks cost here, if that was given.
+    device: Option<Device>,
 }
 
 #[cfg_attr(
@@ -22,6 +24,16 @@ pub(crate) struct AskedSolver {
     expect(dead_code, reason = "problems come over zenoh alone")
 )]
 impl AskedSolver {
+    /// A solver for this table, on the device of this profile: a problem's own
+    /// budgets limit what may be taken of it.
+    pub(crate) fn new(table: TransferTable, profile: Option<Profile>) -> AskedSolver {
+        let device = profile.map(|profile| Device {
+            profile,
+            budgets: DeviceBudgets::default(),
+        });
+        AskedSolver { table, device }
+    }
+
     /// The answer of `concert solve --json`, with the `policy` that it makes
     /// (`toml`, `hash`; null where there is none), or `refused`, with the reason.
     pub(crate) fn answer(&self, text: &str) -> Value {
@@ -33,7 +45,10 @@ impl AskedSolver {
         let clock = SystemClock::start();
         let begin = clock.monotonic();
         let elapsed = || clock.monotonic().saturating_sub(begin);
-        let mut answer = match solve(&problem, &self.table, LIMIT, &elapsed) {
+        // A problem that limits nothing of the device is solved without it.
+        let limited = !problem.device_budgets().is_empty();
+        let device = self.device.as_ref().filter(|_| limited);
+        let mut answer = match solve_on(&problem, &self.table, device, LIMIT, &elapsed) {
             Ok(answer) => answer,
             Err(error) => return refused(error.to_string()),
         };
@@ -71,7 +86,7 @@ mod tests {
             table.push(&row, None).expect("a row");
         }
         let table = table.finish(Completeness::Whole).expect("a table");
-        AskedSolver { table }
+        AskedSolver::new(table, None)
     }
 
     #[test]
@@ -112,6 +127,11 @@ mod tests {
             let error = answer["error"].as_str().expect("a reason");
             assert!(error.contains(reason), "{error}");
         }
+        let limited = "target_only = [\"keypoints2d\"]\nsource_only = [\"xfeat\"]\nbudget = 1\n[device]\nframe_millis = 20";
+        let answer = solver().answer(limited);
+        assert_eq!(answer["status"], "refused", "{answer}");
+        let error = answer["error"].as_str().expect("a reason");
+        assert!(error.contains("no profile"), "{error}");
         let poor = "target_only = [\"keypoints2d\"]\nsource_only = [\"xfeat\"]\nbudget = 0.5";
         let answer = solver().answer(poor);
         assert_eq!(answer["status"], "infeasible");

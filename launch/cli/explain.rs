@@ -15,7 +15,8 @@ it costs, and why the policy is as it is.
                             output reads its result
   next                      what another output from the same sources would add
   why                       with --transfers and --problem: the best policy, its
-                            runner-up, and what one more source would buy
+                            runner-up, and what one more source would buy; where
+                            the problem has budgets of a [device], with --profile
 
 Costs are means per camera frame, from --profile, or measured now with --measure.
 

@@ -35,9 +35,11 @@ PROBLEM is a TOML file (or JSON of the same keys); all keys, with their defaults
   [importance]             of a target, by task [1]
   [rate_hz]                outputs per second, by target [one per frame]
   camera_hz = 30           frames per second
-The last two count with --profile only: an encoder runs as often as the most
-frequent target that reads it. The time of a readout that the profile does not
-name is its typical_readout.
+  [device]                 what networks may take of it; flags go first
+  frame_millis = 33        [no limit]; so are memory_bytes, frame_millijoules
+The last three count with --profile only (with --live: the server's): an encoder
+runs as often as the most frequent target that reads it. The time of a readout
+that the profile does not name is its typical_readout.
 
 \"runner_up_objective\" is the best with another set of used sources; \"unique\"
 says that none of them reaches the objective within 1e-9.

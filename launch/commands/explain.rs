@@ -6,7 +6,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use concert_policies::affinity::{Completeness, TransferTable};
 use concert_policies::explain::{Evidence, explain};
 use concert_policies::profile::Profile;
 use concert_policies::solve::Problem;
@@ -20,6 +19,7 @@ use crate::draw::policy_picture;
 use crate::policy_choice::PolicyChoice;
 use crate::report::{Failure, Refuse, Report};
 use crate::stop::Stop;
+use crate::transfers::read_transfers;
 
 /// Most time for the optimum and for what one more source would buy, together.
 const SOLVE_LIMIT: Duration = Duration::from_secs(60);
@@ -32,7 +32,9 @@ pub(crate) fn run(args: &Explain, global: &Global) -> Result<Report, Failure> {
         refuse_other_pictures(picture).or_refuse()?;
         refuse_unwritable(picture).or_refuse()?;
     }
-    let table = table(args)?;
+    let is_given = !args.transfers.is_empty();
+    let table = is_given.then(|| read_transfers(&args.transfers, args.partial));
+    let table = table.transpose()?;
     let problem = args.problem.as_ref().map(Problem::read);
     let problem = problem.transpose().or_refuse()?;
     let profile = profile(args, global)?;
@@ -72,18 +74,6 @@ fn refuse_other_pictures(path: &Path) -> anyhow::Result<()> {
             path.display()
         )),
     }
-}
-
-fn table(args: &Explain) -> Result<Option<TransferTable>, Failure> {
-    if args.transfers.is_empty() {
-        return Ok(None);
-    }
-    let completeness = match args.partial {
-        true => Completeness::Partial,
-        false => Completeness::Whole,
-    };
-    let table = TransferTable::read(&args.transfers, completeness).or_refuse()?;
-    Ok(Some(table))
 }
 
 fn profile(args: &Explain, global: &Global) -> Result<Option<Profile>, Failure> {

@@ -198,18 +198,13 @@ fn report(
             "metric for a focal length of {focal:.1} px, scaled to the camera's"
         ));
     }
-    if fitted.uncalibrated > 0 {
-        lines.push(format!(
-            "{} of {} frames have no intrinsics: the reference focal length was assumed for \
-             them, so metres hold for this camera alone",
-            fitted.uncalibrated, fitted.frames
-        ));
-    }
+    lines.extend(lacking(fitted));
     lines.push(format!("readout: {}", saved.network.display()));
     lines.push(format!("card: {}", saved.card.display()));
     let tried: serde_json::Map<_, _> = (fitted.tried.iter())
         .map(|(what, value)| ((*what).to_owned(), json!(value)))
         .collect();
+    let lacks = fitted.shortcomings;
     let json = json!({
         "seconds": seconds,
         "readout": saved.network,
@@ -220,10 +215,40 @@ fn report(
         "lambda": fitted.lambda,
         "warm_start": fitted.warm_start.as_ref().map(|warm| &warm.readout),
         "reference_focal_px": fitted.reference_focal_px,
-        "uncalibrated_frames": fitted.uncalibrated,
+        "unlabelled_frames": lacks.unlabelled,
+        "uncalibrated_frames": lacks.uncalibrated,
+        "rescaled_frames": lacks.rescaled,
         "tried": tried,
         "quality": quality,
         "gain": gain,
     });
     Report::done(json, lines.join("\n"))
+}
+
+/// What frames lacked, and what follows from it.
+fn lacking(fitted: &FittedReadout) -> Vec<String> {
+    let (lacks, frames) = (fitted.shortcomings, fitted.frames);
+    let mut lines = Vec::new();
+    if lacks.unlabelled > 0 {
+        let all = frames + lacks.unlabelled;
+        lines.push(format!(
+            "{} of {all} frames have no label, or no known value in it: they teach nothing",
+            lacks.unlabelled
+        ));
+    }
+    if lacks.rescaled > 0 {
+        lines.push(format!(
+            "{} of {frames} frames have depth of another size than their picture: the nearest \
+             pixel was taken, and the camera's intrinsics were scaled to the picture",
+            lacks.rescaled
+        ));
+    }
+    if lacks.uncalibrated > 0 {
+        lines.push(format!(
+            "{} of {frames} frames have no intrinsics: the reference focal length was assumed for \
+             them, so metres hold for this camera alone",
+            lacks.uncalibrated
+        ));
+    }
+    lines
 }

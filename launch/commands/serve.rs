@@ -1,16 +1,18 @@
 //! `concert serve` and `concert demo`: run a policy until told to stop.
 
+mod served;
+
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use anyhow::anyhow;
-use concert_policies::affinity::{Completeness, TransferTable};
+use concert_policies::profile::Profile;
 use concert_runtime::io::clock::SystemClock;
 use concert_runtime::io::watchdog::Watchdog;
-use concert_runtime::{Clock, Plan, RunSettings, Runtime, Snapshot};
-use serde_json::json;
+use concert_runtime::{Clock, Plan, RunSettings, Runtime};
 
+use self::served::Served;
 use super::check::kind::Kind;
 use crate::assemble::{self, About, AskedSolver, EngineChoice, Meeting};
 use crate::cli::{Demo, Global, LearnFlags, Serve, Session};
@@ -22,7 +24,8 @@ use crate::policy_choice::PolicyChoice;
 use crate::report::{Exit, Failure, Refuse, Report};
 use crate::stop::Stop;
 use crate::tap::{Ears, Tap};
-use crate::terminal::{Style, table};
+use crate::terminal::Style;
+use crate::transfers::read_transfers;
 
 /// Runs the shipped policy (or another) in a simulated home (or on
 /// photographs, or other images); the table counts as a subscriber, so that
@@ -70,12 +73,10 @@ fn solver(args: &Serve) -> Result<Option<AskedSolver>, Failure> {
     if args.transfers.is_empty() {
         return Ok(None);
     }
-    let completeness = match args.partial {
-        true => Completeness::Partial,
-        false => Completeness::Whole,
-    };
-    let table = TransferTable::read(&args.transfers, completeness).or_refuse()?;
-    Ok(Some(AskedSolver { table }))
+    let table = read_transfers(&args.transfers, args.partial)?;
+    let profile = args.profile.as_ref().map(Profile::read);
+    let profile = profile.transpose().or_refuse()?;
+    Ok(Some(AskedSolver::new(table, profile)))
 }
 
 fn launch_of(file: &str) -> Result<LaunchFile, Failure> {
@@ -142,15 +143,7 @@ fn run(
     let placements = pipeline.placements();
     let cameras = cameras.finish()?;
     let (tap, newest) = Tap::new(bus, ears(&beside, prepared.as_ref()));
-    let settings = RunSettings {
-        max_wait: launch.max_age(),
-        frames: session.frames,
-        lossless: launch
-            .cameras()
-            .iter()
-            .all(|camera| is_a_list(camera.kind())),
-        ..RunSettings::default()
-    };
+    let settings = settings(&launch, session);
     let where_to = meeting.describe(&launch);
     tracing::info!(
         "{} runs on {}; {where_to}",
@@ -187,38 +180,38 @@ fn run(
     let learnt = learning.map(|learning| learning.finish(picture));
     let (learnt, drawn) = learnt.unzip();
     let snapshot = runtime.stop();
-    let placements: Vec<_> = placements
-        .iter()
-        .map(|(network, placement)| json!({ "network": network, "placement": placement }))
-        .collect();
-    let rows: Vec<_> = snapshot
-        .targets
-        .iter()
+    let rows = snapshot.targets.iter();
+    let rows: Vec<_> = rows
         .map(|target| crate::live::row(target, &newest, clock.as_ref()))
         .collect();
-    let mut report = Report::done(
-        json!({
-            "policy": choice.policy.summary(), "engine": description, "networks": placements,
-            "provenance": provenance,
-            "published": where_to, "figures": snapshot, "outputs": rows,
-            "learning": learnt,
-        }),
-        format!(
-            "{}\n{}{}",
-            cameras_text(&snapshot),
-            table(&rows, 160, false).join("\n"),
-            beside_text(&snapshot)
-        ),
-    );
-    if let Err(law) = snapshot.check_conservation() {
-        tracing::error!("counts do not add up: {law}");
-        report.exit = Exit::Failed;
-    }
+    let served = Served {
+        policy: &choice.policy,
+        engine: &description,
+        placements: &placements,
+        provenance: &provenance,
+        published: &where_to,
+        snapshot: &snapshot,
+        rows: &rows,
+        learnt,
+    };
+    let mut report = served.report();
     if let Some(Err(error)) = drawn {
         tracing::error!("the curve was not written: {error:#}");
         report.exit = Exit::Failed;
     }
     Ok(report)
+}
+
+fn settings(launch: &LaunchFile, session: &Session) -> RunSettings {
+    RunSettings {
+        max_wait: launch.max_age(),
+        frames: session.frames,
+        lossless: launch
+            .cameras()
+            .iter()
+            .all(|camera| is_a_list(camera.kind())),
+        ..RunSettings::default()
+    }
 }
 
 /// Which outputs are computed whoever listens: what is learnt needs encoders
@@ -250,50 +243,4 @@ pub(crate) fn screen(global: &Global) -> Option<(Box<dyn Write>, Style)> {
         (false, true) => Some((Box::new(io::stderr()), Style::plain())),
         (false, false) => Some((Box::new(io::stdout()), Style::of_stdout())),
     }
-}
-
-fn cameras_text(snapshot: &Snapshot) -> String {
-    let each = snapshot.cameras.iter().map(|camera| {
-        let counts = &camera.counts;
-        format!(
-            "camera {}: {} frames in {:.1} s, {} processed, {} dropped ({} for a newer one, {} refused, {} too old, {} twice)",
-            camera.camera, counts.arrived, snapshot.seconds, counts.processed, counts.dropped(),
-            counts.superseded, counts.refused, counts.too_old, counts.duplicate,
-        )
-    });
-    each.collect::<Vec<_>>().join("\n")
-}
-
-/// What the shadow and the comparison of outputs among themselves came to.
-fn beside_text(snapshot: &Snapshot) -> String {
-    let mut lines = Vec::new();
-    if let Some(shadow) = &snapshot.shadow {
-        lines.push(format!(
-            "shadow {}: ran on {} frames, {} left it no time, step p99 {:.1} ms",
-            shadow.policy, shadow.runs, shadow.skipped, shadow.step.p99_millis
-        ));
-        lines.extend(shadow.targets.iter().map(|target| {
-            format!(
-                "  {}: {} {:.4} over {} frames",
-                target.key,
-                target.measure.name(),
-                target.mean,
-                target.compared
-            )
-        }));
-    }
-    lines.extend(snapshot.consistency.iter().map(|pair| {
-        format!(
-            "{}: normals are {:.1} degrees (median) from those that follow from depth",
-            pair.camera, pair.smooth_deg
-        )
-    }));
-    lines.extend(snapshot.learning.iter().map(|learning| {
-        let fault = match learning.last_fault.as_str() {
-            "" => String::new(),
-            fault => format!("\n  {fault}"),
-        };
-        format!("{}\n  {}{fault}", learning.line(), learning.verdict)
-    }));
-    lines.iter().map(|line| format!("\n{line}")).collect()
 }

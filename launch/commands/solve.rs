@@ -7,9 +7,10 @@ mod text;
 use std::path::Path;
 
 use anyhow::Context;
-use concert_policies::affinity::{Completeness, TransferTable};
 use concert_policies::profile::Profile;
-use concert_policies::solve::{Answer, Device, Front, Problem, Status, front, solve_on};
+use concert_policies::solve::{
+    Answer, Device, DeviceBudgets, Front, Problem, Status, front, solve_on,
+};
 use concert_runtime::Clock;
 use concert_runtime::io::clock::SystemClock;
 use serde_json::json;
@@ -17,17 +18,14 @@ use serde_json::json;
 use crate::cli::Solve;
 use crate::draw::front_picture;
 use crate::report::{Exit, Failure, Refuse, Report};
+use crate::transfers::read_transfers;
 
 pub(crate) fn run(args: &Solve) -> Result<Report, Failure> {
     if args.live {
         return live(args);
     }
-    let completeness = match args.partial {
-        true => Completeness::Partial,
-        false => Completeness::Whole,
-    };
     let problem = Problem::read(&args.problem).or_refuse()?;
-    let table = TransferTable::read(&args.transfers, completeness).or_refuse()?;
+    let table = read_transfers(&args.transfers, args.partial)?;
     let device = device(args)?;
     let clock = SystemClock::start();
     let begin = clock.monotonic();
@@ -69,9 +67,11 @@ fn device(args: &Solve) -> Result<Option<Device>, Failure> {
     };
     Ok(Some(Device {
         profile: Profile::read(path).or_refuse()?,
-        frame_time: args.frame_budget,
-        memory_bytes: args.memory_budget,
-        frame_millijoules: args.energy_budget,
+        budgets: DeviceBudgets {
+            frame_millis: args.frame_budget.map(|time| time.as_secs_f64() * 1e3),
+            memory_bytes: args.memory_budget.map(|bytes| bytes as f64),
+            frame_millijoules: args.energy_budget,
+        },
     }))
 }
 

@@ -174,6 +174,7 @@ impl Pupil {
             name: format!("frame {}", frame.sequence),
             image: frame.image.clone(),
             depth: Some(depth.clone()),
+            depth_scaled_from: None,
             intrinsics: frame.intrinsics,
             world_from_optical: None,
             stamp_seconds: None,

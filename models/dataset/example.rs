@@ -17,6 +17,8 @@ pub struct Example {
     pub image: Image,
     /// Depth at every pixel of the picture, where the data set has it.
     pub depth: Option<Arc<DepthImage>>,
+    /// Size at which depth was measured, px, where it was scaled to the picture.
+    pub depth_scaled_from: Option<(usize, usize)>,
     /// The camera, for this very picture's size.
     pub intrinsics: Option<Intrinsics>,
     /// The camera's pose in a world that one sequence shares.

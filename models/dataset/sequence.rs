@@ -136,10 +136,9 @@ impl Sequence {
             })?;
         let path = self.folder.join(&*entry.image);
         let image = read_picture(&path, image_file::decode)?;
-        let depth = match &entry.depth {
-            None => None,
-            Some(name) => Some(Arc::new(self.read_depth(name, &path, &image)?)),
-        };
+        let depth = entry.depth.as_ref();
+        let depth = depth.map(|name| self.read_depth(name, &path, &image));
+        let (depth, depth_scaled_from) = depth.transpose()?.unzip();
         let world_from_optical = match &entry.pose {
             EntryPose::Unknown => None,
             EntryPose::Known(pose) => Some(**pose),
@@ -149,7 +148,8 @@ impl Sequence {
             name: format!("{}/{}", self.name, entry.name),
             intrinsics: self.intrinsics_for(&path, &image)?,
             image,
-            depth,
+            depth: depth.map(Arc::new),
+            depth_scaled_from: depth_scaled_from.flatten(),
             world_from_optical,
             stamp_seconds: entry.stamp_seconds,
             class: entry.class.map(|class| class as usize),
@@ -186,12 +186,13 @@ impl Sequence {
         Ok(Some(known.through(&Affine2::stretch(from, to), to.0, to.1)))
     }
 
+    /// Depth at every pixel of the image, and the size that it was scaled from.
     fn read_depth(
         &self,
         name: &str,
         image_path: &Path,
         image: &Image,
-    ) -> Result<DepthImage, DataSetError> {
+    ) -> Result<(DepthImage, Option<(usize, usize)>), DataSetError> {
         let path = self.folder.join(name);
         let mut depth = read_picture(&path, image_file::decode_depth_png)?;
         let (from, to) = ((depth.width, depth.height), (image.width(), image.height()));
@@ -210,10 +211,9 @@ impl Sequence {
             depth.metres.iter_mut().for_each(|metres| *metres *= unit);
         }
         check_scale(&path, &depth)?;
-        Ok(if from == to {
-            depth
-        } else {
-            scaled(&depth, to)
+        Ok(match from == to {
+            true => (depth, None),
+            false => (scaled(&depth, to), Some(from)),
         })
     }
 

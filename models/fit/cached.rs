@@ -6,7 +6,7 @@ use half::f16;
 
 use super::FitError;
 use super::fitting::{FitProgress, FitRequest, FittedReadout, Fitter};
-use super::material::{self, Entry, Material};
+use super::material::{self, Entry, Material, Shortcomings};
 use super::objective::Objective;
 use super::representations::{Layout, Representation};
 use crate::dataset::{DataSet, Label, Survey};
@@ -46,7 +46,7 @@ pub fn fit_cached(
         entries: Vec::new(),
         frames: frames.len(),
         reference_focal_px: material::reference_focal_px(request.target, layout),
-        uncalibrated: 0,
+        shortcomings: Shortcomings::default(),
         classes: classes.map(<[String]>::to_vec),
     };
     let mut survey = Survey::new(request.target);
@@ -96,7 +96,7 @@ fn entry(
             super::focal_px(&camera, contract, frame.size.0, frame.size.1) / reference
         }
         (Some(_), None) => {
-            material.uncalibrated += 1;
+            material.shortcomings.uncalibrated += 1;
             1.0
         }
         _ => 1.0,

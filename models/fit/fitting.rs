@@ -10,7 +10,7 @@ use super::adamw::Pace;
 use super::convolutional::{Descent, Sample, Scaling, Training, dense_net, whole_net};
 use super::dice::Dice;
 use super::export;
-use super::material::{Entry, Material, Views, Wanted};
+use super::material::{Entry, Material, Shortcomings, Views, Wanted};
 use super::model::Model;
 use super::net::Net;
 use super::objective::Objective;
@@ -159,9 +159,8 @@ pub struct FittedReadout {
     pub warm_start: Option<WarmStart>,
     /// Labelled frames.
     pub frames: usize,
-    /// Frames of a metric target whose camera is unknown: for them, the
-    /// reference focal length was assumed.
-    pub uncalibrated: usize,
+    /// What some of the frames lacked.
+    pub shortcomings: Shortcomings,
     /// Names of the classes.
     pub classes: Option<Vec<String>>,
     pub(crate) layout: Layout,
@@ -603,7 +602,7 @@ impl<'a> Fitter<'a> {
             tried,
             warm_start: warm.map(|warm| WarmStart::new(warm.name.clone(), warm.sha256.clone())),
             frames: material.frames,
-            uncalibrated: material.uncalibrated,
+            shortcomings: material.shortcomings,
             classes: material.classes.clone(),
             layout: self.layout.clone(),
             witnesses: plain.map(|entry| entry.representation.clone()).collect(),

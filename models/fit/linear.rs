@@ -8,7 +8,7 @@ use super::convolutional::Scaling;
 use super::export;
 use super::fitting::FittedReadout;
 use super::kernels::Grid;
-use super::material::{objective, reference_focal_px, written};
+use super::material::{Shortcomings, objective, reference_focal_px, written};
 use super::objective::Objective;
 use super::representations::{Layout, Representation};
 use super::ridge;
@@ -180,7 +180,7 @@ impl LinearFit {
             tried: Vec::new(),
             warm_start: None,
             frames: usize::try_from(statistics.frames()).unwrap_or(usize::MAX),
-            uncalibrated: 0,
+            shortcomings: Shortcomings::default(),
             classes: self.classes.clone(),
             layout: self.layout.clone(),
             model,

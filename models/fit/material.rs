@@ -42,9 +42,20 @@ pub(crate) struct Material {
     /// Frames with a label, in the order of time.
     pub(crate) frames: usize,
     pub(crate) reference_focal_px: Option<f64>,
-    /// Frames whose camera is unknown, of a metric target.
-    pub(crate) uncalibrated: usize,
+    pub(crate) shortcomings: Shortcomings,
     pub(crate) classes: Option<Vec<String>>,
+}
+
+/// What some of the frames lack.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Shortcomings {
+    /// Frames without any known label: they teach nothing.
+    pub unlabelled: usize,
+    /// Frames of a metric target whose camera is unknown: for them, the
+    /// reference focal length is assumed.
+    pub uncalibrated: usize,
+    /// Frames whose depth was scaled to another size, their picture's.
+    pub rescaled: usize,
 }
 
 /// How frames are seen besides as they are.
@@ -99,7 +110,7 @@ impl Wanted<'_> {
             entries: Vec::new(),
             frames: 0,
             reference_focal_px: reference,
-            uncalibrated: 0,
+            shortcomings: Shortcomings::default(),
             classes: classes.map(<[String]>::to_vec),
         };
         for (at, (sequence, index)) in self.frames.iter().enumerate() {
@@ -107,9 +118,10 @@ impl Wanted<'_> {
             let label = Label::of(self.target, &example)?;
             survey.add(label.as_ref());
             if let Some(label) = label.filter(|label| label.known() > 0.0) {
-                if reference.is_some() && example.intrinsics.is_none() {
-                    material.uncalibrated += 1;
-                }
+                let lacks = &mut material.shortcomings;
+                let unknown = reference.is_some() && example.intrinsics.is_none();
+                lacks.uncalibrated += usize::from(unknown);
+                lacks.rescaled += usize::from(example.depth_scaled_from.is_some());
                 let seen = Seen {
                     example: &example,
                     label: &label,
@@ -121,6 +133,8 @@ impl Wanted<'_> {
                     material.entries.push(entry);
                 }
                 material.frames += 1;
+            } else {
+                material.shortcomings.unlabelled += 1;
             }
             if !report(at + 1) {
                 return Err(FitError::Stopped);

@@ -43,7 +43,7 @@ pub use fitting::{
 pub use known::KnownReadout;
 pub use learner::{CurvePoint, LearnRules, Learner, Refit, Taken, Verdict};
 pub use linear::LinearFit;
-pub use material::{MAX_BYTES, Views, focal_px};
+pub use material::{MAX_BYTES, Shortcomings, Views, focal_px};
 pub use representations::{Encoders, Layout, Representation};
 pub use save::{FitNotes, SavedReadout, write_whole};
 pub use statistics::{MAX_TERMS, Statistics};

@@ -34,7 +34,7 @@ pub struct FitNotes {
     pub data: Vec<FitData>,
     /// Licence of the weights (SPDX); the encoders' is no part of it.
     pub licence: String,
-    /// What fitted it: `concert fit`.
+    /// The command that fitted it.
     pub fitted_by: String,
     /// How what was measured on held-out frames came about.
     pub held_out: String,

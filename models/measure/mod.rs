@@ -26,6 +26,7 @@ mod files;
 mod frames;
 mod labels;
 mod merge;
+mod preparation;
 mod record;
 mod request;
 mod settings;

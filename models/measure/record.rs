@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::MeasureError;
 use super::files;
+use crate::store::Encoder;
 
 /// An encoder, as a transfer used it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -16,6 +17,15 @@ pub struct SourceRecord {
     pub name: String,
     /// SHA-256 of its file.
     pub sha256: String,
+}
+
+impl SourceRecord {
+    pub(crate) fn of(encoder: &Encoder) -> Self {
+        Self {
+            name: encoder.card.name.clone(),
+            sha256: encoder.card.origin.sha256.clone(),
+        }
+    }
 }
 
 /// What was measured of one transfer.

@@ -10,9 +10,10 @@ use super::dissimilarity::Dissimilarities;
 use super::error::MeasureError;
 use super::frames::{Frames, spaced_split};
 use super::labels::{self, FitLabels, HeldOut};
+use super::preparation::{check, settings, with_baselines};
 use super::record::{SourceRecord, TransferRecord, transfer_name};
 use super::request::{MeasureProgress, MeasureRequest};
-use super::settings::{FramesRecord, Settings, VERSION};
+use super::settings::{FramesRecord, Settings};
 use super::table::{ranked, standing};
 use crate::card::{EncoderCard, FitData};
 use crate::contract::InputContract;
@@ -21,7 +22,7 @@ use crate::digest::sha256_hex;
 use crate::engine::Engine;
 use crate::fit::{
     CachedFrame, Effort, Encoders, FitError, FitNotes, FitRequest, FittedReadout, Layout,
-    MAX_BYTES, PIXELS, RANDOM, Representation, Views, fit_cached, pixels, untrained,
+    MAX_BYTES, PIXELS, RANDOM, Representation, Views, fit_cached,
 };
 use crate::store::Encoder;
 
@@ -463,7 +464,10 @@ impl<'a> Work<'a> {
     fn save(&self, fitted: &FittedReadout, seconds: f64) -> Result<String, MeasureError> {
         let fit = &self.settings.fit;
         let data = FitData::new(fit.data.clone(), fit.sha256.clone(), fitted.frames);
-        let notes = FitNotes::new(None, seconds, self.request.seed, vec![data]);
+        let notes = FitNotes {
+            fitted_by: "concert measure".to_owned(),
+            ..FitNotes::new(None, seconds, self.request.seed, vec![data])
+        };
         fitted.save(&self.request.out.join("models"), &notes)?;
         Ok(sha256_hex(&fitted.onnx))
     }
@@ -488,7 +492,7 @@ impl<'a> Work<'a> {
 
 impl Source {
     fn record(&self) -> SourceRecord {
-        record(&self.encoder)
+        SourceRecord::of(&self.encoder)
     }
 }
 
@@ -496,13 +500,6 @@ impl Target {
     fn estimate(&self, set: &[usize]) -> Option<f64> {
         let sources: Vec<_> = set.iter().map(|at| &self.sources[*at]).collect();
         Dissimilarities::mean(&sources).similarity(&self.likeness)
-    }
-}
-
-fn record(encoder: &Encoder) -> SourceRecord {
-    SourceRecord {
-        name: encoder.card.name.clone(),
-        sha256: encoder.card.origin.sha256.clone(),
     }
 }
 
@@ -516,107 +513,5 @@ fn present(cache: &Cache, frame: usize, layout: &Layout) -> Result<Representatio
             path: format!("representation {frame}"),
             reason: "it was taken away while it was needed".to_owned(),
         })
-    })
-}
-
-/// The sources of a request, an untrained one and the pixels after them.
-fn with_baselines(request: &MeasureRequest<'_>) -> Result<Vec<Encoder>, MeasureError> {
-    let mut reason = "no source was given".to_owned();
-    for encoder in request.encoders {
-        let pair = untrained(encoder, 1).and_then(|random| Ok([random, pixels(encoder)?]));
-        match pair {
-            Ok(pair) => {
-                let mut all = request.encoders.to_vec();
-                all.sort_by(|a, b| a.card.name.cmp(&b.card.name));
-                all.extend(pair);
-                return Ok(all);
-            }
-            Err(error) => reason = error.to_string(),
-        }
-    }
-    Err(MeasureError::NoBaseline { reason })
-}
-
-/// What can be refused before anything runs.
-fn check(
-    request: &MeasureRequest<'_>,
-    fit: &Frames,
-    held_out: &Frames,
-) -> Result<(), MeasureError> {
-    let held_data = request.held_out.unwrap_or(request.data);
-    if let Some(shard) = request.shard
-        && (shard.number == 0 || shard.number > shard.of || shard.of > request.targets.len())
-    {
-        return Err(MeasureError::Shard {
-            number: shard.number,
-            of: shard.of,
-            targets: request.targets.len(),
-        });
-    }
-    let cards: Vec<&EncoderCard> = request.encoders.iter().map(|one| &one.card).collect();
-    for (at, card) in cards.iter().enumerate() {
-        if cards[..at].iter().any(|one| one.name == card.name) {
-            let source_name = card.name.clone();
-            return Err(FitError::TwiceTheSource { source_name }.into());
-        }
-    }
-    let layout = Layout::of(&cards[..cards.len().min(1)])?;
-    for (at, task) in request.targets.iter().enumerate() {
-        if request.targets[..at]
-            .iter()
-            .any(|one| one.name == task.name)
-        {
-            let target = task.name.to_owned();
-            return Err(MeasureError::Twice { target });
-        }
-        crate::fit::check_target(task, &layout, request.data.0)?;
-        labels::check(task, request.data, fit)?;
-        labels::check(task, held_data, held_out)?;
-        let (expected, found) = (
-            labels::classes(task, request.data.0),
-            labels::classes(task, held_data.0),
-        );
-        if expected != found {
-            let joined = |names: Option<&[String]>| names.unwrap_or(&[]).join(", ");
-            return Err(MeasureError::Classes {
-                target: task.name,
-                found: joined(found),
-                expected: joined(expected),
-            });
-        }
-    }
-    Ok(())
-}
-
-fn settings(
-    request: &MeasureRequest<'_>,
-    encoders: &[Encoder],
-    fit: &Frames,
-    held_out: &Frames,
-) -> Result<Settings, MeasureError> {
-    let frames = |(data, name): (&DataSet, &str), frames: &Frames| {
-        let names = frames.iter().map(|(sequence, index)| {
-            let sequence = &data.sequences()[*sequence];
-            let frame = sequence.frame_name(*index).unwrap_or_default();
-            format!("{}/{frame}", sequence.name())
-        });
-        Ok::<_, MeasureError>(FramesRecord {
-            data: name.to_owned(),
-            sha256: data.hash_of(frames.iter().copied())?,
-            names: names.collect(),
-        })
-    };
-    Ok(Settings {
-        version: VERSION,
-        fit: frames(request.data, fit)?,
-        held_out: frames(request.held_out.unwrap_or(request.data), held_out)?,
-        kind: request.kind.map_or("auto", |kind| kind.name()).to_owned(),
-        steps: request.steps,
-        seed: request.seed,
-        max_order: request.max_order,
-        targets: (request.targets.iter())
-            .map(|task| task.name.to_owned())
-            .collect(),
-        sources: encoders.iter().map(record).collect(),
     })
 }

@@ -4,10 +4,13 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::row_of;
+use super::{Cost, Evidence, row_of};
 use crate::affinity::{Row, TransferTable};
 use crate::policy::Policy;
-use crate::solve::{Answer, Convention, Problem, ProblemError, Status, Transform, Value, solve};
+use crate::solve::{
+    Answer, Convention, Device, DeviceBudgets, Problem, ProblemError, Status, Transform, Value,
+    solve_on,
+};
 
 /// Within this, two objectives are the same.
 const EQUAL: f64 = 1e-9;
@@ -36,7 +39,11 @@ pub struct Why {
     pub runner_up_sources: Option<Vec<String>>,
     /// Whether no other set of sources is worth the same.
     pub unique: Option<bool>,
-    /// What a budget of one more would buy; `None` where nothing is feasible.
+    /// What the problem lets networks take of the device; empty where it says
+    /// nothing.
+    pub device_budgets: DeviceBudgets,
+    /// What a budget of one more would buy, the device's budgets staying; `None`
+    /// where nothing is feasible.
     pub one_more: Option<OneMore>,
 }
 
@@ -59,19 +66,26 @@ pub struct OneMore {
 
 pub(super) fn why(
     policy: &Policy,
-    table: &TransferTable,
-    problem: &Problem,
+    (table, problem): (&TransferTable, &Problem),
+    (evidence, cost): (&Evidence<'_>, Option<Cost>),
     limit: Duration,
     elapsed: &dyn Fn() -> Duration,
 ) -> Result<Why, ProblemError> {
-    let best = solve(problem, table, limit, elapsed)?;
+    let device_budgets = problem.device_budgets();
+    // Without budgets of its own, the device did not take part in the choice.
+    let profile = evidence.profile.filter(|_| !device_budgets.is_empty());
+    let device = profile.map(|profile| Device {
+        profile: profile.clone(),
+        budgets: device_budgets,
+    });
+    let best = solve_on(problem, table, device.as_ref(), limit, elapsed)?;
     let more = problem.with_budget(problem.budget() + 1.0)?;
-    let more = solve(&more, table, limit, elapsed)?;
+    let more = solve_on(&more, table, device.as_ref(), limit, elapsed)?;
     let differences = differences(policy, table, problem, &best);
     let policy_objective = objective(policy, table, problem);
     let is_optimal = match (best.status, best.objective, policy_objective) {
         (Status::Optimal, Some(best), Some(own)) => {
-            Some(own >= best - EQUAL && is_within(policy, problem))
+            Some(own >= best - EQUAL && is_within(policy, problem, cost))
         }
         (Status::Optimal, Some(_), None) if differences.is_empty() => Some(true),
         _ => None,
@@ -81,6 +95,7 @@ pub(super) fn why(
         objective: best.objective,
         policy_objective,
         is_optimal,
+        device_budgets,
         one_more: one_more(&best, &more),
         sources_used: best.sources_used,
         differences,
@@ -90,9 +105,18 @@ pub(super) fn why(
     })
 }
 
-/// Whether the policy has no more encoders than a budget of unit costs allows.
-fn is_within(policy: &Policy, problem: &Problem) -> bool {
-    !problem.cost.is_empty() || policy.encoders().len() as f64 <= problem.budget() + EQUAL
+/// Whether the policy has no more encoders than a budget of unit costs allows,
+/// and takes no more of the device than the problem does.
+fn is_within(policy: &Policy, problem: &Problem, cost: Option<Cost>) -> bool {
+    let counts =
+        !problem.cost.is_empty() || policy.encoders().len() as f64 <= problem.budget() + EQUAL;
+    let budgets = problem.device_budgets();
+    let fits = |taken: f64, budget: Option<f64>| budget.is_none_or(|most| taken <= most + 1e-6);
+    let device = cost.is_none_or(|cost| {
+        fits(cost.frame_millis, budgets.frame_millis)
+            && fits(cost.memory_bytes as f64, budgets.memory_bytes)
+    });
+    counts && device
 }
 
 fn one_more(best: &Answer, more: &Answer) -> Option<OneMore> {

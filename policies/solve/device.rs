@@ -7,8 +7,8 @@
 //! readout that costs more than the cheapest of its target is one, too.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::profile::{Load, Profile};
@@ -24,12 +24,57 @@ pub const DEFAULT_CAMERA_HZ: f64 = 30.0;
 pub struct Device {
     /// What networks cost on it.
     pub profile: Profile,
-    /// Most time per camera frame that all networks may take on average.
-    pub frame_time: Option<Duration>,
-    /// Most memory that all loaded networks may hold, in bytes.
-    pub memory_bytes: Option<u64>,
+    /// What they may take; where nothing is said here, the problem's own
+    /// [`device_budgets`](crate::solve::Problem::device_budgets) hold.
+    pub budgets: DeviceBudgets,
+}
+
+/// What all networks together may take of a device.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DeviceBudgets {
+    /// Most time per camera frame on average, ms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub frame_millis: Option<f64>,
+    /// Most memory, in bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
+    pub memory_bytes: Option<f64>,
     /// Most energy per camera frame on average, mJ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("exclusiveMinimum" = 0))]
     pub frame_millijoules: Option<f64>,
+}
+
+impl DeviceBudgets {
+    /// These budgets, and `others` where these say nothing.
+    #[must_use]
+    pub fn or(self, others: DeviceBudgets) -> DeviceBudgets {
+        DeviceBudgets {
+            frame_millis: self.frame_millis.or(others.frame_millis),
+            memory_bytes: self.memory_bytes.or(others.memory_bytes),
+            frame_millijoules: self.frame_millijoules.or(others.frame_millijoules),
+        }
+    }
+
+    /// Whether nothing is limited.
+    pub fn is_empty(&self) -> bool {
+        *self == DeviceBudgets::default()
+    }
+
+    /// The first budget that is no finite number above 0, by its name.
+    pub(crate) fn not_positive(&self) -> Option<(&'static str, f64)> {
+        let budgets = [
+            ("frame_millis", self.frame_millis),
+            ("memory_bytes", self.memory_bytes),
+            ("frame_millijoules", self.frame_millijoules),
+        ];
+        let mut given = budgets
+            .into_iter()
+            .filter_map(|(name, budget)| Some((name, budget?)));
+        given.find(|(_, budget)| !(budget.is_finite() && *budget > 0.0))
+    }
 }
 
 /// What a policy takes of a device.
@@ -73,11 +118,11 @@ impl Resource {
         }
     }
 
-    fn budget(self, device: &Device) -> Option<f64> {
+    fn budget(self, budgets: &DeviceBudgets) -> Option<f64> {
         match self {
-            Resource::Time => device.frame_time.map(|time| time.as_secs_f64() * 1e3),
-            Resource::Memory => device.memory_bytes.map(|bytes| bytes as f64),
-            Resource::Energy => device.frame_millijoules,
+            Resource::Time => budgets.frame_millis,
+            Resource::Memory => budgets.memory_bytes,
+            Resource::Energy => budgets.frame_millijoules,
         }
     }
 
@@ -186,6 +231,7 @@ impl Model<'_> {
             self.notes
                 .push(format!("not in the profile, so not available: {missing}"));
         }
+        let budgets = device.budgets.or(self.problem.device);
         let taken = RESOURCES.map(|resource| {
             let cost = |(load, share): (&Option<Load>, &f64)| {
                 load.as_ref().map_or(0.0, |load| resource.of(load, *share))
@@ -194,7 +240,7 @@ impl Model<'_> {
                 resource,
                 costs: loads.iter().zip(&base).map(cost).collect(),
                 transfers: 0.0,
-                budget: resource.budget(device),
+                budget: resource.budget(&budgets),
             }
         });
         Ok(Expansion {

@@ -120,6 +120,10 @@ pub enum ProblemFault {
     ForbiddenAndRequired { name: String },
     #[error("source `{name}` is required, but the profile has no encoder of that name")]
     NotProfiled { name: String },
+    #[error(
+        "`[device]` limits what networks take of a device, but no profile says what they cost: measure it with `concert profile`"
+    )]
+    NoProfile,
     #[error("{key} is {value}, but must be a finite number above 0")]
     NotPositive { key: String, value: f64 },
     #[error("value is `{value}`, but the table of transfers {table} has no {value} at all")]

@@ -145,11 +145,11 @@ pub fn front(
         });
         match (&mut device, usage) {
             (Some(device), Some(usage)) => {
-                let millis = usage.frame_millis - LESS;
-                let Ok(less) = Duration::try_from_secs_f64(millis / 1e3) else {
+                let less = usage.frame_millis - LESS;
+                if less <= 0.0 {
                     break;
-                };
-                device.frame_time = Some(less);
+                }
+                device.budgets.frame_millis = Some(less);
             }
             _ => match problem.with_budget(cost - LESS) {
                 Ok(next) => problem = next,

@@ -159,15 +159,21 @@ impl<'a> Model<'a> {
     /// The same, on a device where one is given.
     ///
     /// # Errors
-    /// As [`Model::new`], and a required source that its profile does not know.
+    /// As [`Model::new`], a required source that its profile does not know, and
+    /// budgets of a device where none is given.
     pub(crate) fn on(
         problem: &'a Problem,
         table: &'a TransferTable,
         device: Option<&Device>,
     ) -> Result<Model<'a>, ProblemError> {
         let mut model = Model::new(problem, table)?;
-        if let Some(device) = device {
-            model.put_on(device)?;
+        match device {
+            Some(device) => model.put_on(device)?,
+            None if problem.device.is_empty() => {}
+            None => {
+                let fault = ProblemFault::NoProfile;
+                return Err(ProblemError::new(problem.origin(), None, fault));
+            }
         }
         Ok(model)
     }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use crate::fault::{Position, shown};
+use crate::solve::device::DeviceBudgets;
 use crate::solve::fault::{ProblemError, ProblemFault};
 
 /// Greatest size of a problem file, in bytes (256 KiB).
@@ -119,6 +120,9 @@ struct RawProblem {
     /// Frames per second of the camera; default 30. Counts only with `rate_hz`.
     #[schemars(with = "Option<f64>", extend("exclusiveMinimum" = 0))]
     camera_hz: Option<Spanned<f64>>,
+    /// What networks may take of the device; counts only with its profile.
+    #[schemars(with = "Option<DeviceBudgets>")]
+    device: Option<Spanned<DeviceBudgets>>,
     /// Sources that must not be roots.
     #[serde(default)]
     #[schemars(with = "Vec<String>")]
@@ -156,6 +160,7 @@ pub struct Problem {
     pub(crate) importance: Vec<(Name, f64)>,
     pub(crate) rate_hz: Vec<(Name, f64)>,
     pub(crate) camera_hz: Option<f64>,
+    pub(crate) device: DeviceBudgets,
     pub(crate) forbidden: Vec<Name>,
     pub(crate) required: Vec<Name>,
 }
@@ -232,6 +237,16 @@ impl Problem {
     /// Most sources of one transfer, if that is limited.
     pub fn max_order(&self) -> Option<usize> {
         self.max_order
+    }
+
+    /// What networks may take of the device that the policy is for.
+    pub fn device_budgets(&self) -> DeviceBudgets {
+        self.device
+    }
+
+    /// Frames per second of the camera, where the problem says them.
+    pub fn camera_hz(&self) -> Option<f64> {
+        self.camera_hz
     }
 
     /// Which number of a transfer is summed.
@@ -321,6 +336,13 @@ fn check(text: &str, origin: &str, raw: RawProblem) -> Result<Problem, ProblemEr
         let at = position(&hz.span());
         return fail(Some(at), ProblemFault::NotPositive { key, value });
     }
+    if let Some(device) = &raw.device
+        && let Some((name, value)) = device.get_ref().not_positive()
+    {
+        let key = format!("device.{name}");
+        let at = position(&device.span());
+        return fail(Some(at), ProblemFault::NotPositive { key, value });
+    }
     let problem = Problem {
         origin: origin.to_owned(),
         targets: names(&raw.targets),
@@ -336,6 +358,7 @@ fn check(text: &str, origin: &str, raw: RawProblem) -> Result<Problem, ProblemEr
         importance: numbers("importance", &raw.importance)?,
         rate_hz: numbers("rate_hz", &raw.rate_hz)?,
         camera_hz: raw.camera_hz.as_ref().map(|hz| *hz.get_ref()),
+        device: raw.device.map(Spanned::into_inner).unwrap_or_default(),
         forbidden: names(&raw.forbidden),
         required: names(&raw.required),
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use concert_policies::affinity::{Completeness, TransferTable};
 use concert_policies::profile::{EncoderLoad, Load, Profile, ReadoutLoad};
-use concert_policies::solve::{Answer, Device, Problem, Status, solve_on};
+use concert_policies::solve::{Answer, Device, DeviceBudgets, Problem, Status, solve_on};
 use proptest::prelude::*;
 
 const TARGETS: [&str; 3] = ["normal", "edge_texture", "curvature"];
@@ -117,9 +117,11 @@ impl Case {
         let device = Device {
             profile: Profile::new("here", None, encoders.collect(), readouts.collect())
                 .expect("a profile"),
-            frame_time: Some(Duration::from_secs_f64(self.frame_millis / 1e3)),
-            memory_bytes: Some(self.memory_bytes),
-            frame_millijoules: None,
+            budgets: DeviceBudgets {
+                frame_millis: Some(self.frame_millis),
+                memory_bytes: Some(self.memory_bytes as f64),
+                frame_millijoules: None,
+            },
         };
         solve_on(&problem, &table, Some(&device), Duration::MAX, &|| {
             Duration::ZERO
@@ -232,9 +234,10 @@ fn a_source_that_the_profile_does_not_know_is_not_available_and_said_so() {
     );
     let mut device = Device {
         profile: Profile::parse(&profile, "profile").expect("a profile"),
-        frame_time: Some(Duration::from_millis(6)),
-        memory_bytes: None,
-        frame_millijoules: None,
+        budgets: DeviceBudgets {
+            frame_millis: Some(6.0),
+            ..DeviceBudgets::default()
+        },
     };
     let solve = |problem: &Problem, device: &Device| {
         solve_on(problem, &table, Some(device), Duration::MAX, &|| {
@@ -248,7 +251,7 @@ fn a_source_that_the_profile_does_not_know_is_not_available_and_said_so() {
         ["not in the profile, so not available: xfeat"]
     );
     assert_eq!(answer.usage.map(|usage| usage.frame_millis), Some(6.0));
-    device.frame_time = Some(Duration::from_millis(5));
+    device.budgets.frame_millis = Some(5.0);
     let answer = solve(&problem, &device).expect("an answer");
     assert_eq!(answer.status, Status::Infeasible);
     assert_eq!(

@@ -231,3 +231,54 @@ fn a_policy_over_the_budget_is_never_called_the_best() {
     assert!(why.policy_objective > why.objective);
     assert_eq!(why.is_optimal, Some(false));
 }
+
+#[test]
+fn the_best_is_the_best_within_what_the_problem_takes_of_the_device() {
+    let mut table = TableBuilder::new("table");
+    for (source, affinity) in [("efficientnet_lite0", 0.3), ("xfeat", 0.7)] {
+        let row = TransferRow {
+            target: "normal".to_owned(),
+            sources: vec![source.to_owned()],
+            affinity: Some(affinity),
+            win_vs_task: None,
+            win_vs_pixels: None,
+        };
+        table.push(&row, None).expect("a row");
+    }
+    let table = table.finish(Completeness::Whole).expect("a table");
+    let profile = Profile::parse(PROFILE, "profile").expect("a profile");
+    let policy = |source: &str| {
+        let text = format!(
+            "name = 'p'\nsupervision_budget = 1\n[[transfer]]\ntarget = 'normal'\nsources = ['{source}']\n"
+        );
+        Policy::parse(&text, "p").expect("a policy")
+    };
+    let why = |source: &str, device: &str| {
+        let problem = format!(
+            "target_only = ['normal']\nsource_only = ['xfeat', 'efficientnet_lite0']\nbudget = 1\n{device}"
+        );
+        let problem = Problem::parse(&problem, "problem").expect("a problem");
+        let evidence = Evidence {
+            table: Some(&table),
+            problem: Some(&problem),
+            profile: Some(&profile),
+            ..Evidence::default()
+        };
+        explained(&policy(source), &evidence).why.expect("reasons")
+    };
+    assert_eq!(why("xfeat", "").is_optimal, Some(true));
+    // xfeat takes 30 ms, and the readout 2.5.
+    for limited in [
+        "frame_millis = 25",
+        "frame_millijoules = 1\nframe_millis = 25",
+    ] {
+        let device = format!("[device]\n{limited}\n");
+        let why_xfeat = why("xfeat", &device);
+        assert_eq!(why_xfeat.is_optimal, Some(false));
+        assert_eq!(why_xfeat.sources_used, ["efficientnet_lite0"]);
+        assert_eq!(why("efficientnet_lite0", &device).is_optimal, Some(true));
+        let small = why("xfeat", "[device]\nmemory_bytes = 6e6\n");
+        assert_eq!(small.is_optimal, Some(true));
+        assert_eq!(small.one_more.map(|more| more.rise), Some(0.0));
+    }
+}

@@ -51,6 +51,14 @@ fn each_broken_rule_has_its_own_text() {
             "p.toml:3:13: max_order is 0, but must be at least 1",
         ),
         (
+            "targets = ['normal']\nbudget = 1\n[device]\nmemory_bytes = 0",
+            "p.toml:3:1: device.memory_bytes is 0, but must be a finite number above 0",
+        ),
+        (
+            "targets = ['normal']\nbudget = 1\n[device]\nframe_millis = 5",
+            "p.toml: `[device]` limits what networks take of a device, but no profile says what they cost: measure it with `concert profile`",
+        ),
+        (
             "targets = ['normal']\nbudget = 1\n[cost]\nedge2d = -1",
             "p.toml:4:1: cost of `edge2d` is -1, but must be a finite number of at least 0",
         ),

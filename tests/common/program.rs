@@ -2,8 +2,12 @@
 
 use std::io::Read;
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
+
+use concert_runtime::io::thread;
+use serde_json::Value;
 
 /// `concert` with arguments, in the repository's folder, models from there.
 pub fn concert(arguments: &[&str]) -> Command {
@@ -18,6 +22,33 @@ pub fn concert(arguments: &[&str]) -> Command {
 /// Runs to the end.
 pub fn run(arguments: &[&str]) -> Output {
     concert(arguments).output().expect("concert runs")
+}
+
+/// The one JSON object that a command with `--json` printed on one line.
+pub fn parsed(output: &Output) -> Value {
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(stdout.trim().lines().count(), 1, "{output:?}");
+    let parsed = serde_json::from_str(stdout.trim());
+    parsed.unwrap_or_else(|error| panic!("{error}: {output:?}"))
+}
+
+/// Asks a server that is starting until its answer has a `status`.
+pub fn until_answered(mut ask: impl FnMut() -> (Output, Value)) -> (Output, Value) {
+    for _ in 0..120 {
+        let (output, answer) = ask();
+        if answer["status"].is_string() {
+            return (output, answer);
+        }
+        thread::sleep(Duration::from_millis(500));
+    }
+    panic!("the server never answered");
+}
+
+/// Writes a file of this text; its path, as an argument.
+pub fn written(folder: &Path, name: &str, text: &str) -> String {
+    let path = folder.join(name);
+    std::fs::write(&path, text).expect("a file can be written");
+    path.display().to_string()
 }
 
 /// An address of this machine that was free a moment ago.
@@ -57,7 +88,7 @@ impl Running {
                 code = Some(status.code());
                 break;
             }
-            concert_runtime::io::thread::sleep(Duration::from_millis(20));
+            thread::sleep(Duration::from_millis(20));
         }
         let code = code.expect("concert did not end within 30 s of SIGTERM");
         let mut text = [String::new(), String::new()];

@@ -153,6 +153,25 @@ fn reasons(why: &Why) -> Vec<String> {
             sources.join(", ")
         ));
     }
+    let budgets = why.device_budgets;
+    let limits = [
+        budgets
+            .frame_millis
+            .map(|most| format!("{most} ms per frame")),
+        budgets
+            .memory_bytes
+            .map(|most| format!("{:.1} MB", most / 1e6)),
+        budgets
+            .frame_millijoules
+            .map(|most| format!("{most} mJ per frame")),
+    ];
+    let limits: Vec<_> = limits.into_iter().flatten().collect();
+    if !limits.is_empty() {
+        lines.push(format!(
+            "within what the problem takes of the device: {}",
+            limits.join(", ")
+        ));
+    }
     if let Some(more) = &why.one_more {
         let or_nothing = |names: &[String]| match names.is_empty() {
             true => "nothing".to_owned(),

@@ -9,6 +9,7 @@ use super::super::export;
 use super::super::fitting::FittedReadout;
 use super::super::kernels::Grid;
 use super::super::linear::LinearFit;
+use super::super::material::Shortcomings;
 use super::super::model::Model;
 use super::super::representations::Layout;
 use super::super::ridge;
@@ -142,7 +143,7 @@ impl Learner {
             tried: Vec::new(),
             warm_start: walked.then(warm),
             frames: usize::try_from(self.learnt).unwrap_or(usize::MAX),
-            uncalibrated: 0,
+            shortcomings: Shortcomings::default(),
             classes: None,
             layout: self.layout.clone(),
             witnesses: (self.reservoir.iter().take(3))

@@ -1,0 +1,101 @@
+//! What serving came to, for programs and for people.
+
+use concert_models::Placement;
+use concert_policies::Policy;
+use concert_runtime::Snapshot;
+use serde_json::{Value, json};
+
+use crate::meter::Row;
+use crate::report::{Exit, Report};
+use crate::terminal::table;
+
+/// A policy that was served until it was told to stop.
+pub(super) struct Served<'a> {
+    pub(super) policy: &'a Policy,
+    /// The engine, in words.
+    pub(super) engine: &'a str,
+    /// Where each network ran.
+    pub(super) placements: &'a [(String, Placement)],
+    /// Where each network comes from.
+    pub(super) provenance: &'a Value,
+    /// Where the outputs went, in words.
+    pub(super) published: &'a str,
+    pub(super) snapshot: &'a Snapshot,
+    /// The last state of the live table.
+    pub(super) rows: &'a [Row],
+    /// What was learnt, if anything was to be.
+    pub(super) learnt: Option<Value>,
+}
+
+impl Served<'_> {
+    /// The report; counts that do not add up are a failure.
+    pub(super) fn report(self) -> Report {
+        let placements: Vec<_> = (self.placements.iter())
+            .map(|(network, placement)| json!({ "network": network, "placement": placement }))
+            .collect();
+        let mut report = Report::done(
+            json!({
+                "policy": self.policy.summary(), "engine": self.engine, "networks": placements,
+                "provenance": self.provenance, "published": self.published,
+                "figures": self.snapshot, "outputs": self.rows, "learning": self.learnt,
+            }),
+            format!(
+                "{}\n{}{}",
+                cameras_text(self.snapshot),
+                table(self.rows, 160, false).join("\n"),
+                beside_text(self.snapshot)
+            ),
+        );
+        if let Err(law) = self.snapshot.check_conservation() {
+            tracing::error!("counts do not add up: {law}");
+            report.exit = Exit::Failed;
+        }
+        report
+    }
+}
+
+fn cameras_text(snapshot: &Snapshot) -> String {
+    let each = snapshot.cameras.iter().map(|camera| {
+        let counts = &camera.counts;
+        format!(
+            "camera {}: {} frames in {:.1} s, {} processed, {} dropped ({} for a newer one, {} refused, {} too old, {} twice)",
+            camera.camera, counts.arrived, snapshot.seconds, counts.processed, counts.dropped(),
+            counts.superseded, counts.refused, counts.too_old, counts.duplicate,
+        )
+    });
+    each.collect::<Vec<_>>().join("\n")
+}
+
+/// What the shadow and the comparison of outputs among themselves came to.
+fn beside_text(snapshot: &Snapshot) -> String {
+    let mut lines = Vec::new();
+    if let Some(shadow) = &snapshot.shadow {
+        lines.push(format!(
+            "shadow {}: ran on {} frames, {} left it no time, step p99 {:.1} ms",
+            shadow.policy, shadow.runs, shadow.skipped, shadow.step.p99_millis
+        ));
+        lines.extend(shadow.targets.iter().map(|target| {
+            format!(
+                "  {}: {} {:.4} over {} frames",
+                target.key,
+                target.measure.name(),
+                target.mean,
+                target.compared
+            )
+        }));
+    }
+    lines.extend(snapshot.consistency.iter().map(|pair| {
+        format!(
+            "{}: normals are {:.1} degrees (median) from those that follow from depth",
+            pair.camera, pair.smooth_deg
+        )
+    }));
+    lines.extend(snapshot.learning.iter().map(|learning| {
+        let fault = match learning.last_fault.as_str() {
+            "" => String::new(),
+            fault => format!("\n  {fault}"),
+        };
+        format!("{}\n  {}{fault}", learning.line(), learning.verdict)
+    }));
+    lines.iter().map(|line| format!("\n{line}")).collect()
+}
