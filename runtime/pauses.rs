@@ -16,7 +16,7 @@ use std::time::Duration;
 /// Share of a processor that such work gets however busy the steps are.
 const LEAST_SHARE: f64 = 0.05;
 /// Share that it takes where other programs want the processor too.
-const CROWDED_SHARE: f64 = 0.15;
+const CROWDED_SHARE: f64 = 0.25;
 /// Share of its time that it waited for a processor, from which on others want
 /// it too.
 const CROWDED: f64 = 0.25;
@@ -255,8 +255,8 @@ mod tests {
     #[test]
     fn where_others_want_the_processor_it_takes_less_of_the_pauses() {
         let (ran, beside) = second(30, 2);
-        assert!(ran > Duration::from_millis(50), "{ran:?}");
-        assert!(ran < Duration::from_millis(150), "{ran:?}");
+        assert!(ran > Duration::from_millis(100), "{ran:?}");
+        assert!(ran < Duration::from_millis(270), "{ran:?}");
         assert!(beside < Duration::from_millis(10), "{beside:?}");
     }
 

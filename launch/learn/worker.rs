@@ -91,8 +91,7 @@ impl Worker {
             for at in 0..self.pupils.len() {
                 let pupil = &self.pupils[at];
                 let due = self.clock.monotonic() >= pupil.due && pupil.learner.is_ripe();
-                if due && !self.stops() {
-                    self.refit(at);
+                if due && !self.stops() && self.refit(at) {
                     self.pupils[at].due = self.clock.monotonic() + self.entry.refit_every;
                 }
             }
@@ -198,10 +197,11 @@ impl Worker {
         });
     }
 
-    fn refit(&mut self, at: usize) {
+    /// Refits a target; whether anything could be judged.
+    fn refit(&mut self, at: usize) -> bool {
         self.follow();
         if !self.desk.state(at).1 {
-            return;
+            return true;
         }
         let began = self.clock.monotonic();
         let stop = Arc::clone(&self.stop);
@@ -210,14 +210,16 @@ impl Worker {
         let now = began.saturating_sub(self.began);
         let refit = match learner.refit(now, &mut go_on) {
             Ok(refit) => refit,
-            Err(FitError::Stopped) => return,
+            Err(FitError::Stopped) => return true,
             Err(error) => {
                 tracing::warn!("{} was not refitted: {error}", learner.target().name);
-                return;
+                return true;
             }
         };
         let seconds = (self.clock.monotonic().saturating_sub(began)).as_secs_f64();
-        self.desk.note(at, |figures| figures.refits += 1);
+        let judged = refit.point.is_some();
+        self.desk
+            .note(at, |figures| figures.refits += u64::from(judged));
         self.conclude(at, refit, seconds);
         if self.clock.monotonic().saturating_sub(self.kept) >= KEEP_EVERY {
             self.kept = self.clock.monotonic();
@@ -225,6 +227,7 @@ impl Worker {
                 self.keep(at);
             }
         }
+        judged
     }
 
     /// Does what a refit found.

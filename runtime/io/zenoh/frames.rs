@@ -72,11 +72,20 @@ pub struct ZenohCamera {
     clock: Arc<dyn Clock>,
     slot: Arc<Slot>,
     frame_ids: HashMap<String, Arc<str>>,
-    /// Whether the last frame's depth image could not be used.
-    depth_fails: bool,
+    /// What the last frame's depth image lacked.
+    depth_fault: Option<DepthFault>,
     _subscribers: Vec<Subscriber<()>>,
     /// A session closes when nobody holds it.
     _session: Session,
+}
+
+/// Why a frame goes without depth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum DepthFault {
+    /// None came.
+    Absent,
+    /// What came cannot be used.
+    Unusable,
 }
 
 /// Where zenoh's thread leaves the newest image.
@@ -146,7 +155,7 @@ impl ZenohCamera {
             clock,
             slot,
             frame_ids: HashMap::new(),
-            depth_fails: false,
+            depth_fault: None,
             _subscribers: subscribers,
             _session: session.clone(),
         })
@@ -178,23 +187,25 @@ impl ZenohCamera {
     }
 
     /// The depth image of the same exposure. A frame whose depth does not come
-    /// or cannot be used goes without; the first of a row is logged, and
-    /// whoever needs it counts every one.
+    /// or cannot be used goes without; the first of a row of its kind is logged,
+    /// and whoever needs it counts every one.
     fn depth(&mut self, stamp: Timestamp, image: &Image) -> Option<Arc<DepthImage>> {
         let key = self.options.depth_key.as_ref()?;
         let found = match self.slot.depth(stamp) {
-            Some(payload) => depth_image(&payload, (image.width(), image.height())),
-            None => Err(format!(
-                "no depth came within {MOST_APART:?} of the image's stamp"
+            Some(payload) => depth_image(&payload, (image.width(), image.height()))
+                .map_err(|reason| (DepthFault::Unusable, reason)),
+            None => Err((
+                DepthFault::Absent,
+                format!("no depth came within {MOST_APART:?} of the image's stamp"),
             )),
         };
         match found {
             Ok(depth) => {
-                self.depth_fails = false;
+                self.depth_fault = None;
                 Some(Arc::new(depth))
             }
-            Err(reason) => {
-                if !std::mem::replace(&mut self.depth_fails, true) {
+            Err((fault, reason)) => {
+                if self.depth_fault.replace(fault) != Some(fault) {
                     tracing::warn!("{key}: depth left out: {reason}");
                 }
                 None
