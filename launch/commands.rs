@@ -15,6 +15,8 @@ mod schema;
 mod serve;
 mod solve;
 mod swap;
+#[cfg(feature = "zenoh")]
+mod visit;
 mod watch;
 
 use crate::cli::{Cli, Command};

@@ -118,7 +118,7 @@ impl Prepared {
             self.pupils,
             self.cameras,
         );
-        let thread = thread::spawn_low("learn", move || worker.run())?;
+        let thread = thread::spawn("learn", move || worker.run())?;
         Ok(Learning { desk, stop, thread })
     }
 }

@@ -2,11 +2,21 @@
 
 use sha2::{Digest, Sha256};
 
+use crate::give_way::give_way;
+
+/// Bytes from one time that the thread may give way to the next.
+const PIECE: usize = 128 << 10;
+
 /// SHA-256 of `bytes`, as 64 lowercase hexadecimal digits.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     let mut text = String::with_capacity(64);
-    for byte in Sha256::digest(bytes) {
+    let mut digest = Sha256::new();
+    for piece in bytes.chunks(PIECE) {
+        digest.update(piece);
+        give_way();
+    }
+    for byte in digest.finalize() {
         // Writing to a string cannot fail.
         let _ = write!(text, "{byte:02x}");
     }

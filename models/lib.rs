@@ -12,6 +12,7 @@ pub mod fake;
 pub mod fit;
 pub mod geometric;
 pub mod geometry;
+mod give_way;
 pub mod image;
 pub mod image_file;
 pub mod measure;

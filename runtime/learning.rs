@@ -31,6 +31,8 @@ pub struct LearningSnapshot {
     pub blocks: u64,
     /// Times that a readout was made of what was learnt.
     pub refits: u64,
+    /// How long the last one took that judged something, s.
+    pub refit_seconds: Option<f64>,
     /// Times that a readout was exchanged because of that.
     pub exchanges: u64,
     /// Exchanges that were refused.

@@ -71,6 +71,7 @@ struct Perceiver<'a> {
 impl Perceiver<'_> {
     fn one_frame(&mut self, camera: usize, frame: &Frame) {
         let shared = self.shared;
+        let _step = shared.pauses.step();
         let last = self.last[camera].replace((frame.stamp, frame.sequence));
         if last.is_some_and(|(stamp, _)| frame.stamp < stamp) {
             // Time ran backward: what the rings hold is not the past.
@@ -89,7 +90,12 @@ impl Perceiver<'_> {
             camera,
         };
         let report = self.pipeline.step(camera, frame, interval, &mut listeners);
-        lock(&shared.stats).note_step(&self.generation, camera, report);
+        let worked = shared.pauses.take_worked();
+        {
+            let mut stats = lock(&shared.stats);
+            stats.steps.note(report.total, worked);
+            stats.note_step(&self.generation, camera, report);
+        }
         shared.frames_left.fetch_sub(1, Ordering::AcqRel);
         let troubles = self.pipeline.troubles(camera);
         let mut known = lock(&shared.troubles);

@@ -13,6 +13,7 @@ use crate::generation::Generation;
 use crate::learning::LearningSnapshot;
 use crate::mailbox::FrameMailbox;
 use crate::observation::Tap;
+use crate::pauses::Pauses;
 use crate::pipeline::Pipeline;
 use crate::rendezvous::Rendezvous;
 use crate::shadow::{Shadow, ShadowStats};
@@ -51,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) consistency: Mutex<Vec<ConsistencySnapshot>>,
     /// Who gets copies of frames and representations.
     pub(crate) tap: Tap,
+    /// When the perceive thread rests.
+    pub(crate) pauses: Pauses,
     started: Duration,
 }
 
@@ -82,6 +85,7 @@ impl Shared {
             learning: Mutex::default(),
             consistency: Mutex::default(),
             tap: Tap::default(),
+            pauses: Pauses::default(),
             started: clock.monotonic(),
             cameras,
             clock,
@@ -101,6 +105,9 @@ impl Shared {
 
     pub(crate) fn snapshot(&self) -> Snapshot {
         let now = self.clock.monotonic();
+        // Before the others: who learns has a low priority, and none of them
+        // may wait for it.
+        let learning = lock(&self.learning).clone();
         let generations = lock(&self.generations);
         let generation = generations.back().expect("there is always one that runs");
         let stats = lock(&self.stats);
@@ -149,7 +156,8 @@ impl Shared {
             targets: targets.collect(),
             shadow: lock(&self.shadow_stats).as_ref().map(ShadowStats::snapshot),
             consistency: lock(&self.consistency).clone(),
-            learning: lock(&self.learning).clone(),
+            learning,
+            steps: stats.steps.snapshot(),
         }
     }
 

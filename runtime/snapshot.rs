@@ -6,7 +6,7 @@ use crate::consistency::ConsistencySnapshot;
 use crate::counts::{CameraCounts, OutcomeCounts};
 use crate::learning::LearningSnapshot;
 use crate::shadow::ShadowSnapshot;
-use crate::stats::Percentiles;
+use crate::stats::{Percentiles, StepsSnapshot};
 use crate::status::Health;
 
 /// Everything countable about a runtime at one moment.
@@ -36,6 +36,9 @@ pub struct Snapshot {
     pub consistency: Vec<ConsistencySnapshot>,
     /// One entry per target that is learnt while it is served.
     pub learning: Vec<LearningSnapshot>,
+    /// How long steps took with and without learning beside them; `None` where
+    /// nothing is learnt.
+    pub steps: Option<StepsSnapshot>,
 }
 
 /// One camera.

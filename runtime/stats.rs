@@ -30,6 +30,12 @@ impl DurationHistogram {
         self.0.saturating_record(micros.max(1));
     }
 
+    /// Whether nothing was counted.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The figures.
     #[must_use]
     pub fn summary(&self) -> Percentiles {
@@ -163,6 +169,40 @@ pub(crate) struct EncoderStats {
     pub(crate) run: DurationHistogram,
 }
 
+/// Steps of all cameras, by whether a piece of work was done beside them: while
+/// the step ran, or in the pause before it. Counted from the first such work on.
+#[derive(Debug, Default)]
+pub(crate) struct StepsBeside {
+    alone: DurationHistogram,
+    beside: DurationHistogram,
+}
+
+/// How long steps took with and without work beside them.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct StepsSnapshot {
+    /// Steps during which, and in the pause before which, no work was done.
+    pub alone: Percentiles,
+    /// The others.
+    pub beside: Percentiles,
+}
+
+impl StepsBeside {
+    pub(crate) fn note(&mut self, total: Duration, worked: bool) {
+        if worked {
+            self.beside.record(total);
+        } else if !self.beside.is_empty() {
+            self.alone.record(total);
+        }
+    }
+
+    pub(crate) fn snapshot(&self) -> Option<StepsSnapshot> {
+        (!self.beside.is_empty()).then(|| StepsSnapshot {
+            alone: self.alone.summary(),
+            beside: self.beside.summary(),
+        })
+    }
+}
+
 /// All figures; one lock around it, taken a few times per frame.
 #[derive(Debug, Default)]
 pub(crate) struct Stats {
@@ -171,6 +211,7 @@ pub(crate) struct Stats {
     pub(crate) targets: Vec<TargetStats>,
     pub(crate) encoders: Vec<EncoderStats>,
     pub(crate) preprocess: DurationHistogram,
+    pub(crate) steps: StepsBeside,
     /// Exchanges of the pipeline since the start.
     pub(crate) swaps: u64,
 }

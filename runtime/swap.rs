@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::bus::BusError;
 use crate::clock::lock;
 use crate::generation::Generation;
+use crate::io::give_way::GiveWay;
 use crate::learning::LearningSnapshot;
 use crate::observation::{ObservationRequest, Observer};
 use crate::pipeline::{Pipeline, Preparer, TakenOver};
@@ -155,6 +156,13 @@ impl Control {
     #[must_use]
     pub fn observe(&self, request: ObservationRequest) -> Observer {
         Observer::new(Arc::clone(&self.shared), request)
+    }
+
+    /// Lets the calling thread work in the pauses between steps from now on, as
+    /// the last that gets a processor.
+    #[must_use]
+    pub fn give_way(&self) -> GiveWay {
+        GiveWay::new(Arc::clone(&self.shared))
     }
 
     /// Prepares `plan` beside the running pipeline, on this thread, and puts it

@@ -8,13 +8,18 @@ mod common;
 use std::path::Path;
 use std::time::Duration;
 
-use common::program::{Running, free_endpoint, run};
+use common::program::{Running, free_endpoint, run, written};
 use common::repository;
 use concert_models::card::{Card, FitData};
 use concert_models::dataset::{Label, LabelKind};
 use concert_models::fit::{FitNotes, Layout, LinearFit, Representation};
 use concert_policies::Task;
+use concert_runtime::Clock;
+use concert_runtime::io::clock::SystemClock;
 use concert_runtime::io::thread;
+use concert_runtime::io::zenoh::{MessageOptions, MessagePublisher, SessionOptions, open_session};
+use concert_runtime::wire::common::Header;
+use concert_runtime::wire::sensor_msgs::Image;
 use serde_json::Value;
 
 const PREFIX: &str = "learning/perception";
@@ -156,6 +161,11 @@ fn is_learnt(one: &Value) -> bool {
     serving.starts_with(&format!("{STEM}@learnt_"))
 }
 
+/// What was judged is told a moment after the exchange.
+fn is_learnt_and_told(one: &Value) -> bool {
+    is_learnt(one) && one["candidate_error"].is_number()
+}
+
 #[test]
 fn a_wrong_readout_gives_way_to_a_learnt_one_returns_on_request_and_learning_goes_on_after_a_restart()
  {
@@ -165,7 +175,7 @@ fn a_wrong_readout_gives_way_to_a_learnt_one_returns_on_request_and_learning_goe
     let picture = picture.display().to_string();
     let endpoint = free_endpoint();
     let server = serve(&launch, &endpoint, &["--learn-curve", &picture]);
-    let learnt = until(&endpoint, is_learnt);
+    let learnt = until(&endpoint, is_learnt_and_told);
     let error = |of: &Value, name: &str| of[name].as_f64().unwrap();
     assert!(error(&learnt, "first_error") > 3.0, "{learnt}");
     assert!(error(&learnt, "candidate_error") < 1.0, "{learnt}");
@@ -213,6 +223,124 @@ fn a_wrong_readout_gives_way_to_a_learnt_one_returns_on_request_and_learning_goe
     let (code, _, stderr) = server.terminate();
     assert_eq!(code, Some(0), "{stderr}");
     assert!(stderr.contains("goes on from"), "{stderr}");
+}
+
+/// A launch file that learns from a robot on the bus, and the policy that is
+/// wrong for it.
+fn write_driven(root: &Path, robot: &str) -> String {
+    write_far_readout(&root.join("models"));
+    let policy = "name = \"wrong\"\nsupervision_budget = 1\n[[transfer]]\ntarget = \
+                  \"depth_zbuffer\"\nsources = [\"efficientnet_lite0\"]\nreadout = \"far\"\n";
+    std::fs::write(root.join("wrong.toml"), policy).unwrap();
+    let launch = format!(
+        "policy = \"wrong.toml\"\nmodels = [\"models\"]\n[[camera]]\nname = \"front\"\nkind = \
+         \"zenoh\"\nkey = \"driven/front/image\"\ndepth_key = \"driven/front/depth\"\n\
+         camera_info_key = \"driven/front/camera_info\"\n[zenoh]\nconnect = [\"{robot}\"]\n\
+         [learn]\ntargets = [\"depth_zbuffer\"]\nfolder = \"state\"\nrefit_every_millis = 500\n\
+         interval_millis = 0\nblock_millis = 300\nblock_frames = 6\ndescent_steps = 0\n"
+    );
+    written(root, "driven.toml", &launch)
+}
+
+/// An image or a depth image of this size, of now.
+fn picture(encoding: &'static str, (width, height): (u32, u32)) -> Image<'static> {
+    let step = width * if encoding == "rgb8" { 3 } else { 4 };
+    let metres = 2.0f32.to_le_bytes();
+    let bytes = metres.into_iter().cycle().take((step * height) as usize);
+    Image {
+        header: Header {
+            stamp: SystemClock::start().now(),
+            frame_id: "front_optical".to_owned(),
+        },
+        height,
+        width,
+        encoding: encoding.into(),
+        is_bigendian: false,
+        step,
+        data: bytes.collect::<Vec<u8>>().into(),
+    }
+}
+
+#[test]
+fn a_robot_on_the_bus_is_learnt_from_its_depth_and_frames_without_are_served_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (robot_at, endpoint) = (free_endpoint(), free_endpoint());
+    let robot = [
+        "apartment",
+        "--drive",
+        "--seed",
+        "7",
+        "--light",
+        "flat",
+        "--size",
+        "96x72",
+        "--rate",
+        "10",
+        "--json",
+        "--listen",
+        &robot_at,
+        "--prefix",
+        "driven",
+    ];
+    let robot = Running::start(&robot);
+    let launch = write_driven(folder.path(), &robot_at);
+    let server = serve(&launch, &endpoint, &[]);
+    let learnt = until(&endpoint, is_learnt_and_told);
+    let error = |name: &str| learnt[name].as_f64().unwrap();
+    assert!(
+        error("candidate_error") < 0.5 * error("first_error"),
+        "{learnt}"
+    );
+    let restored = ask(&endpoint, "restore");
+    assert_eq!(restored["status"], "restored", "{restored}");
+    let one = &restored["learning"][0];
+    assert_eq!(one["serving"], format!("{STEM}@far"), "{restored}");
+    assert_eq!(ask(&endpoint, "resume")["status"], "resumed");
+    until(&endpoint, is_learnt);
+    let (code, _, stderr) = robot.terminate();
+    assert_eq!(code, Some(0), "{stderr}");
+
+    // In the robot's place: images without depth, then with depth of another
+    // size. They are served and counted, and nothing is learnt of them.
+    let session = open_session(&SessionOptions::client(&endpoint, Duration::from_secs(20)));
+    let options = MessageOptions {
+        prefix: "driven/front".to_owned(),
+        keys: vec!["image".to_owned(), "depth".to_owned()],
+        shared_memory_bytes: 0,
+        claim: None,
+    };
+    let session = session.unwrap();
+    let mut publisher = MessagePublisher::open(&session, &options).unwrap();
+    let mut learnt = Vec::new();
+    for depth in [None, Some((48, 36))] {
+        let count = |one: &Value| one["without_depth"].as_u64().unwrap();
+        let then = count(&until(&endpoint, |_| true));
+        let mut left = 200;
+        while count(&until(&endpoint, |_| true)) < then + 2 {
+            left -= 1;
+            assert!(left > 0, "frames with depth {depth:?} were not counted");
+            for _ in 0..3 {
+                let image = picture("rgb8", SIZE);
+                if let Some(size) = depth {
+                    let mut depth = picture("32FC1", size);
+                    depth.header.stamp = image.header.stamp;
+                    publisher.publish("depth", &depth).unwrap();
+                }
+                publisher.publish("image", &image).unwrap();
+                thread::sleep(Duration::from_millis(60));
+            }
+        }
+        // The robot's last frames were looked at before these.
+        learnt.push(until(&endpoint, |_| true)["learnt"].clone());
+    }
+    assert_eq!(learnt[0], learnt[1]);
+    let (code, stdout, stderr) = server.terminate();
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stderr.contains("no depth came"), "{stderr}");
+    assert!(stderr.contains("depth must be registered"), "{stderr}");
+    let report: Value = serde_json::from_str(&stdout).unwrap();
+    let steps = &report["figures"]["steps"]["beside"];
+    assert!(steps["count"].as_u64() > Some(0), "{steps}");
 }
 
 #[test]

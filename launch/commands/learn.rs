@@ -14,36 +14,21 @@ pub(crate) use ask::run;
 
 #[cfg(feature = "zenoh")]
 mod ask {
-    use std::time::Duration;
-
     use anyhow::Context as _;
-    use concert_runtime::io::zenoh::{
-        Errand, SessionOptions, close_session, open_session, request,
-    };
+    use concert_runtime::io::zenoh::{Errand, request};
     use serde_json::{Value, json};
 
     use super::{Failure, Learn, Report};
+    use crate::commands::visit::{reason, to_ask, visit};
     use crate::report::Exit;
-
-    /// How long the server may take to answer at the start.
-    const ANSWER: Duration = Duration::from_secs(5);
-    /// How long the farewell may take.
-    const FAREWELL: Duration = Duration::from_secs(1);
 
     pub(crate) fn run(args: &Learn) -> Result<Report, Failure> {
         let (word, to) = args.ask.parts();
         let ask = json!({ "ask": word, "target": to.target.map(|task| task.name) });
-        let options = SessionOptions {
-            listen: Vec::new(),
-            connect: to.connect.clone(),
-            must_connect: Some(ANSWER),
-            shared_memory: false,
-            config: None,
-        };
-        let session = open_session(&options)?;
-        let answer = request(&session, &to.prefix, Errand::Learn, &ask.to_string());
-        close_session(session, FAREWELL);
-        let answer = answer.context("does the server learn (`serve --learn TARGET`)?")?;
+        let answer = visit(&to_ask(&to.connect), |session| {
+            let answer = request(session, &to.prefix, Errand::Learn, &ask.to_string());
+            Ok(answer.context("does the server learn (`serve --learn TARGET`)?")?)
+        })?;
         Ok(report(answer))
     }
 
@@ -52,10 +37,7 @@ mod ask {
         let done = ["learning", "restored", "resumed"].contains(&status);
         let text = match done {
             true => lines(&answer),
-            false => {
-                let error = answer["error"].as_str().unwrap_or("no reason given");
-                format!("{status}: {error}")
-            }
+            false => reason(&answer),
         };
         Report {
             exit: if done { Exit::Done } else { Exit::Failed },

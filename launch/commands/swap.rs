@@ -14,38 +14,22 @@ pub(crate) use ask::{report, run};
 #[cfg(feature = "zenoh")]
 mod ask {
     use std::path::Path;
-    use std::time::Duration;
 
-    use concert_runtime::io::zenoh::{
-        Errand, SessionOptions, close_session, open_session, request,
-    };
+    use concert_runtime::io::zenoh::Errand;
     use serde_json::Value;
 
     use super::{Failure, Report, Swap};
     use crate::assemble;
+    use crate::commands::visit::{ask, reason};
     use crate::policy_choice::PolicyChoice;
     use crate::report::{Exit, Refuse};
-
-    /// How long the server may take to answer at the start.
-    const ANSWER: Duration = Duration::from_secs(5);
-    /// How long the farewell may take.
-    const FAREWELL: Duration = Duration::from_secs(1);
 
     pub(crate) fn run(args: &Swap) -> Result<Report, Failure> {
         // What is refused here need not be sent.
         let choice = PolicyChoice::of(&args.policy, Path::new(&args.policy)).or_refuse()?;
         let toml = assemble::policy_text(choice.policy.name(), choice.path.as_deref());
-        let options = SessionOptions {
-            listen: Vec::new(),
-            connect: args.connect.clone(),
-            must_connect: Some(ANSWER),
-            shared_memory: false,
-            config: None,
-        };
-        let session = open_session(&options)?;
-        let answer = request(&session, &args.prefix, Errand::Swap, &toml);
-        close_session(session, FAREWELL);
-        Ok(report(&args.prefix, answer?))
+        let answer = ask(&args.connect, &args.prefix, Errand::Swap, &toml)?;
+        Ok(report(&args.prefix, answer))
     }
 
     pub(crate) fn report(prefix: &str, answer: Value) -> Report {
@@ -53,9 +37,7 @@ mod ask {
         let text = if swapped {
             swapped_text(prefix, &answer)
         } else {
-            let status = answer["status"].as_str().unwrap_or_default();
-            let error = answer["error"].as_str().unwrap_or("no reason given");
-            format!("{status}: {error}\nthe policy that ran goes on")
+            format!("{}\nthe policy that ran goes on", reason(&answer))
         };
         Report {
             json: answer,

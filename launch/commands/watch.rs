@@ -18,26 +18,21 @@ mod listen {
     use std::time::Duration;
 
     use concert_runtime::io::clock::SystemClock;
-    use concert_runtime::io::zenoh::{
-        Received, SessionOptions, Watcher, close_session, open_session,
-    };
+    use concert_runtime::io::zenoh::{Received, Session, SessionOptions, Watcher};
     use concert_runtime::{Clock, Timestamp};
     use serde_json::json;
 
     use super::{Failure, Global, Report, Watch};
     use crate::commands::serve::screen;
+    use crate::commands::visit::{ANSWER, visit};
     use crate::draw::{Canvas, note_of_message, thumbnail_of_message};
     use crate::meter::{Meter, Observation, Row};
     use crate::report::Exit;
     use crate::stop::Stop;
     use crate::terminal::{Screen, table};
 
-    /// How long a publisher may take to answer at the start.
-    const ANSWER: Duration = Duration::from_secs(5);
     /// How long one look for messages lasts at most.
     const LOOK: Duration = Duration::from_millis(100);
-    /// How long the farewell may take.
-    const FAREWELL: Duration = Duration::from_secs(1);
 
     /// What is known of one key.
     struct Seen {
@@ -56,8 +51,19 @@ mod listen {
             shared_memory: true,
             config: None,
         };
-        let session = open_session(&options)?;
-        let watcher = Watcher::open(&session, &args.prefix)?;
+        visit(&options, |session| {
+            listen((args, global), session, &stop, &clock)
+        })
+    }
+
+    /// Shows what comes until it is enough.
+    fn listen(
+        (args, global): (&Watch, &Global),
+        session: &Session,
+        stop: &Stop,
+        clock: &SystemClock,
+    ) -> Result<Report, Failure> {
+        let watcher = Watcher::open(session, &args.prefix)?;
         let mut seen = BTreeMap::new();
         let mut to = screen(global);
         let style = to.as_ref().map(|(_, style)| *style);
@@ -69,24 +75,22 @@ mod listen {
         let mut screen = to.take().map(|(to, style)| Screen::new(to, style));
         let mut shown = clock.monotonic();
         let end = args.seconds.map(Duration::from_secs);
-        while !stop.is_raised() && !is_enough(args, &watcher, end, &clock) {
+        while !stop.is_raised() && !is_enough(args, &watcher, end, clock) {
             for message in watcher.take(LOOK) {
-                observe(&mut seen, &message, &clock, pictures);
+                observe(&mut seen, &message, clock, pictures);
             }
             if clock.monotonic().saturating_sub(shown) < every {
                 continue;
             }
             shown = clock.monotonic();
-            let rows = rows(&seen, &watcher, &clock);
+            let rows = rows(&seen, &watcher, clock);
             if let Some(open) = &mut screen
                 && show(open, &args.prefix, &rows, &seen).is_err()
             {
                 break;
             }
         }
-        let rows = rows(&seen, &watcher, &clock);
-        drop(watcher);
-        close_session(session, FAREWELL);
+        let rows = rows(&seen, &watcher, clock);
         Ok(report(args, &rows))
     }
 

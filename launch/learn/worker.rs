@@ -1,5 +1,7 @@
 //! The thread that learns.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,7 +11,7 @@ use concert_models::fit::{
     CurvePoint, FitError, FitNotes, Refit, Taken, Verdict, compute_on_this_thread,
 };
 use concert_models::store::Store;
-use concert_runtime::{Clock, Control, Observation, ObservationRequest, Observer};
+use concert_runtime::{Clock, Control, Observation, ObservationRequest};
 
 use super::desk::Desk;
 use super::pupil::{Looked, Pupil};
@@ -63,7 +65,15 @@ impl Worker {
 
     /// Learns until it is told to stop, and keeps what was learnt.
     pub(crate) fn run(mut self) {
-        if let Err(error) = compute_on_this_thread() {
+        let way = Rc::new(RefCell::new(self.control.give_way()));
+        let (between, stop) = (Rc::clone(&way), Arc::clone(&self.stop));
+        let give_way = move || {
+            // What is kept at the end is waited for.
+            if !stop.load(Ordering::SeqCst) {
+                between.borrow_mut().between();
+            }
+        };
+        if let Err(error) = compute_on_this_thread(give_way) {
             tracing::warn!("learning may take time from others: {error}");
         }
         for at in 0..self.pupils.len() {
@@ -72,12 +82,16 @@ impl Worker {
         let observer = self.control.observe(self.request());
         while !self.stops() {
             self.follow();
-            self.look(&observer);
+            let observation = observer.next(LOOK_EVERY);
+            way.borrow_mut().begin();
+            if let Some(observation) = observation {
+                self.look(&observation);
+                observer.recycle(observation);
+            }
             for at in 0..self.pupils.len() {
                 let pupil = &self.pupils[at];
                 let due = self.clock.monotonic() >= pupil.due && pupil.learner.is_ripe();
-                if due && !self.stops() {
-                    self.refit(at);
+                if due && !self.stops() && self.refit(at) {
                     self.pupils[at].due = self.clock.monotonic() + self.entry.refit_every;
                 }
             }
@@ -156,16 +170,12 @@ impl Worker {
         }
     }
 
-    fn look(&mut self, observer: &Observer) {
-        let Some(observation) = observer.next(LOOK_EVERY) else {
-            return;
-        };
+    fn look(&mut self, observation: &Observation) {
         for at in 0..self.pupils.len() {
             if self.desk.state(at).1 {
-                self.look_at(at, &observation);
+                self.look_at(at, observation);
             }
         }
-        observer.recycle(observation);
     }
 
     fn look_at(&mut self, at: usize, observation: &Observation) {
@@ -187,10 +197,11 @@ impl Worker {
         });
     }
 
-    fn refit(&mut self, at: usize) {
+    /// Refits a target; whether anything could be judged.
+    fn refit(&mut self, at: usize) -> bool {
         self.follow();
         if !self.desk.state(at).1 {
-            return;
+            return true;
         }
         let began = self.clock.monotonic();
         let stop = Arc::clone(&self.stop);
@@ -199,14 +210,16 @@ impl Worker {
         let now = began.saturating_sub(self.began);
         let refit = match learner.refit(now, &mut go_on) {
             Ok(refit) => refit,
-            Err(FitError::Stopped) => return,
+            Err(FitError::Stopped) => return true,
             Err(error) => {
                 tracing::warn!("{} was not refitted: {error}", learner.target().name);
-                return;
+                return true;
             }
         };
         let seconds = (self.clock.monotonic().saturating_sub(began)).as_secs_f64();
-        self.desk.note(at, |figures| figures.refits += 1);
+        let judged = refit.point.is_some();
+        self.desk
+            .note(at, |figures| figures.refits += u64::from(judged));
         self.conclude(at, refit, seconds);
         if self.clock.monotonic().saturating_sub(self.kept) >= KEEP_EVERY {
             self.kept = self.clock.monotonic();
@@ -214,6 +227,7 @@ impl Worker {
                 self.keep(at);
             }
         }
+        judged
     }
 
     /// Does what a refit found.
@@ -238,6 +252,8 @@ impl Worker {
             Verdict::FirstIsBetter => point.exchanged = self.desk.return_to_first(at),
             _ => {}
         }
+        self.desk
+            .note(at, |figures| figures.refit_seconds = Some(seconds));
         let words = words_of(&refit.verdict, Some(&point));
         tracing::info!("{target}, refitted in {seconds:.1} s: {words}");
         self.desk.note_point(at, point, words);

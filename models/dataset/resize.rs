@@ -1,6 +1,7 @@
 //! Labels at the resolution of an output.
 
 use super::label::{Label, LabelKind};
+use crate::give_way::give_way;
 
 /// Least share of known pixels that makes a cell known.
 const LEAST_KNOWN: f32 = 0.125;
@@ -30,6 +31,7 @@ impl Label {
         };
         let mut cell = vec![Vec::new(); self.channels];
         for (v, (top, bottom)) in rows.iter().enumerate() {
+            give_way();
             for (u, (left, right)) in columns.iter().enumerate() {
                 let all = (bottom - top) * (right - left);
                 cell.iter_mut().for_each(Vec::clear);

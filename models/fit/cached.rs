@@ -5,10 +5,11 @@ use concert_policies::Task;
 use half::f16;
 
 use super::FitError;
-use super::fitting::{FitProgress, FitRequest, FittedReadout, Fitter};
+use super::fitting::{FittedReadout, Fitter};
 use super::material::{self, Entry, Material, Shortcomings};
 use super::objective::Objective;
 use super::representations::{Layout, Representation};
+use super::request::{FitProgress, FitRequest};
 use crate::dataset::{DataSet, Label, Survey};
 use crate::geometry::Intrinsics;
 

@@ -12,6 +12,7 @@ use super::kernels::Grid;
 use super::net::{Net, NodeId, Workspace};
 use super::objective::Objective;
 use super::representations::{Layout, Representation, View};
+use crate::give_way::give_way;
 
 /// Parts into which a batch is split; fixed, so that sums do not depend on the
 /// number of threads.
@@ -278,6 +279,7 @@ pub(crate) fn fill(
     mut dropout: Option<(&mut Dice, f32)>,
 ) {
     for (at, view) in layout.views.iter().enumerate() {
+        give_way();
         let values = space.input(net, at);
         representation.read(layout, at, values);
         let planes = values.chunks_exact_mut(view.grid.cells());
@@ -340,6 +342,7 @@ impl Descent<'_> {
                 let both = slope.iter_mut().zip(&lane.slope);
                 both.for_each(|(sum, slope)| *sum += slope * share);
                 loss += lane.loss * share;
+                give_way();
             }
             optimiser.step(&mut weights, &slope);
             if !report(step, loss) {

@@ -1,8 +1,6 @@
 //! From labelled frames to a readout: gather, choose by blocks of time, fit on
 //! all, write down.
 
-use std::cmp::Ordering;
-
 use concert_policies::Task;
 
 use super::FitError;
@@ -13,12 +11,10 @@ use super::export;
 use super::material::{Entry, Material, Shortcomings, Views, Wanted};
 use super::model::Model;
 use super::net::Net;
-use super::objective::Objective;
 use super::representations::{Encoders, Layout};
+use super::request::{FitProgress, FitRequest};
 use super::ridge;
-use crate::card::{FitKind, HeldOut, ReadoutCard, WarmStart};
-use crate::dataset::DataSet;
-use crate::onnx::Checked;
+use crate::card::{FitKind, HeldOut, WarmStart};
 
 /// Blocks of time; each is held out once where that is cheap.
 const BLOCKS: usize = 5;
@@ -31,107 +27,6 @@ const SHARES: [f32; 5] = [0.0, 0.25, 0.5, 0.75, 1.0];
 const PAID: f64 = 1.04;
 /// Blocks that are held out when networks are compared.
 const HELD_OUT: [usize; 2] = [1, 3];
-
-/// What is to be fitted.
-#[derive(Clone, Copy)]
-pub struct FitRequest<'a> {
-    /// What is read out.
-    pub target: &'static Task,
-    /// Where the labels come from.
-    pub data: &'a DataSet,
-    /// Sequence and frame in it, in the order of time; see [`spaced_frames`].
-    pub frames: &'a [(usize, usize)],
-    /// Which kind; the better one of all where it is `None`.
-    pub kind: Option<FitKind>,
-    /// A readout of the same target and encoders to begin with.
-    pub warm_start: Option<&'a WarmReadout>,
-    /// How frames are seen besides as they are.
-    pub views: Views,
-    /// How long networks are fitted.
-    pub effort: Effort,
-    /// The seed of whatever is drawn by lot.
-    pub seed: u32,
-}
-
-/// How long a convolutional readout is fitted.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Effort {
-    /// Steps of the final fit; a third of them to choose.
-    pub steps: usize,
-    /// Frames in one step.
-    pub batch: usize,
-    /// Greatest step of a weight from first weights.
-    pub rate: f32,
-    /// Greatest step of a weight from those of a readout.
-    pub warm_rate: f32,
-    /// Share of the channels that are left out of a step.
-    pub dropout: f32,
-}
-
-impl Default for Effort {
-    fn default() -> Self {
-        Self {
-            steps: 800,
-            batch: 8,
-            rate: 2e-3,
-            warm_rate: 1e-3,
-            dropout: 0.2,
-        }
-    }
-}
-
-impl Effort {
-    /// Steps of a fit that only shows what a kind is worth.
-    fn trial_steps(self) -> usize {
-        (self.steps / 3).max(1)
-    }
-}
-
-/// A readout whose weights a fit may begin with.
-#[derive(Debug)]
-pub struct WarmReadout {
-    /// Its name.
-    pub name: String,
-    /// SHA-256 of its file.
-    pub sha256: String,
-    /// SHA-256 of every encoder that it was made for, by name.
-    pub encoders: Vec<(String, String)>,
-    /// The focal length that its output is metric for.
-    pub reference_focal_px: Option<f64>,
-    /// The file.
-    pub network: Checked,
-}
-
-/// What is being done; for people who wait.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[non_exhaustive]
-pub enum FitProgress {
-    /// Frames that were read and encoded, of so many.
-    Encoded {
-        /// Done.
-        done: usize,
-        /// In all.
-        of: usize,
-    },
-    /// A kind is tried on held-out blocks.
-    Comparing {
-        /// Its name.
-        what: &'static str,
-        /// Steps done.
-        done: usize,
-        /// Steps in all.
-        of: usize,
-    },
-    /// The chosen kind is fitted on all frames.
-    Fitting {
-        /// Steps done.
-        done: usize,
-        /// Steps in all.
-        of: usize,
-        /// Of the last step.
-        loss: f32,
-    },
-}
 
 /// A fitted readout, ready to be written.
 #[derive(Debug, Clone)]
@@ -169,19 +64,6 @@ pub struct FittedReadout {
     pub(crate) witnesses: Vec<super::Representation>,
 }
 
-/// The frames of a data set that a fit of `count` frames takes: evenly spaced
-/// over all sequences, in the order of time; all of them for `None`.
-#[must_use]
-pub fn spaced_frames(data: &DataSet, count: Option<usize>) -> Vec<(usize, usize)> {
-    let all = data.sequences().iter().enumerate();
-    let all: Vec<_> = all
-        .flat_map(|(sequence, frames)| (0..frames.len()).map(move |index| (sequence, index)))
-        .collect();
-    let count = count.unwrap_or(all.len()).clamp(1, all.len().max(1));
-    let at = |k: usize| (2 * k + 1) * all.len() / (2 * count);
-    (0..count).filter_map(|k| all.get(at(k)).copied()).collect()
-}
-
 /// Fits a readout. `report` is told what happens and ends it by returning
 /// false.
 ///
@@ -201,7 +83,7 @@ pub fn fit(
 }
 
 /// Everything that a request learns from, and how it lies.
-fn gathered(
+pub(super) fn gathered(
     encoders: &mut Encoders<'_>,
     request: &FitRequest<'_>,
     report: &mut dyn FnMut(FitProgress) -> bool,
@@ -228,74 +110,16 @@ fn gathered(
     Ok((encoders.layout().clone(), material))
 }
 
-/// What a small convolutional readout reaches on the blocks of time that
-/// [`fit()`] holds out, fitted on the others from first weights: for encoders
-/// that another is held against.
-///
-/// # Errors
-/// As [`fit()`].
-pub fn trial(
-    encoders: &mut Encoders<'_>,
-    request: &FitRequest<'_>,
-    report: &mut dyn FnMut(FitProgress) -> bool,
-) -> Result<Trial, FitError> {
-    let (layout, material) = gathered(encoders, request, report)?;
-    let request = FitRequest {
-        warm_start: None,
-        ..*request
-    };
-    let fitter = Fitter::new(&layout, &material, &request)?;
-    let (kept, held) = fitter.split();
-    let steps = request.effort.trial_steps();
-    let what = Candidate::Convolutional.name();
-    let (model, _) = fitter.candidate(
-        Candidate::Convolutional,
-        &kept,
-        steps,
-        &mut |done, of, _| report(FitProgress::Comparing { what, done, of }),
-    )?;
-    let (error, frames) = model.errors(&layout, &held);
-    Ok(Trial { error, frames })
-}
-
-/// What [`trial`] measured.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Trial {
-    /// Over all held-out frames, in the fit's own measure; less is better.
-    pub error: f64,
-    /// The same for each held-out frame, in the order of time.
-    pub frames: Vec<f64>,
-}
-
-impl Trial {
-    /// The share of held-out frames on which `errors` are less than these, a tie
-    /// counted half: against training from pixels, Taskonomy's *Gain* (Zamir et
-    /// al., CVPR 2018, section 3.3). `None` where no frame can be compared.
-    #[must_use]
-    pub fn gain_of(&self, errors: &[f64]) -> Option<f64> {
-        let both = errors.iter().zip(&self.frames);
-        let wins = both.filter_map(|(ours, theirs)| {
-            ours.partial_cmp(theirs).map(|order| match order {
-                Ordering::Less => 1.0,
-                Ordering::Equal => 0.5,
-                Ordering::Greater => 0.0,
-            })
-        });
-        let (sum, count) = wins.fold((0.0, 0), |(sum, count), win| (sum + win, count + 1));
-        (count > 0).then(|| sum / f64::from(count))
-    }
-}
-
 /// The kinds that compete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Candidate {
+pub(super) enum Candidate {
     Ridge,
     Convolutional,
     Warm,
 }
 
 impl Candidate {
-    fn name(self) -> &'static str {
+    pub(super) fn name(self) -> &'static str {
         match self {
             Candidate::Ridge => "ridge",
             Candidate::Convolutional => "convolutional",
@@ -450,7 +274,7 @@ impl<'a> Fitter<'a> {
     }
 
     /// Entries to fit on, and those of the held-out blocks as they are.
-    fn split(&self) -> (Vec<&'a Entry>, Vec<Sample<'a>>) {
+    pub(super) fn split(&self) -> (Vec<&'a Entry>, Vec<Sample<'a>>) {
         let entries = &self.material.entries;
         let kept = (entries.iter()).filter(|entry| !self.is_held_out(entry.frame));
         let held = (entries.iter()).filter(|entry| self.is_held_out(entry.frame));
@@ -467,7 +291,7 @@ impl<'a> Fitter<'a> {
     }
 
     /// Fits one kind on entries.
-    fn candidate(
+    pub(super) fn candidate(
         &self,
         candidate: Candidate,
         entries: &[&Entry],
@@ -615,104 +439,5 @@ fn sample(entry: &Entry) -> Sample<'_> {
     Sample {
         representation: &entry.representation,
         label: &entry.label,
-    }
-}
-
-impl<'a> FitRequest<'a> {
-    /// A request with the usual views and effort; the best kind is chosen.
-    #[must_use]
-    pub fn new(target: &'static Task, data: &'a DataSet, frames: &'a [(usize, usize)]) -> Self {
-        Self {
-            target,
-            data,
-            frames,
-            kind: None,
-            warm_start: None,
-            views: Views::default(),
-            effort: Effort::default(),
-            seed: 1,
-        }
-    }
-}
-
-impl WarmReadout {
-    /// The readout of this card and file; `None` where it was not fitted as a
-    /// small network, so that there are no weights to begin with.
-    #[must_use]
-    pub fn new(card: &ReadoutCard, network: Checked) -> Option<Self> {
-        let kind = card.fit.as_ref()?.kind;
-        if kind != FitKind::Convolutional {
-            return None;
-        }
-        Some(Self::of(card, network))
-    }
-
-    /// The readout of this card and file, whatever was fitted.
-    pub(crate) fn of(card: &ReadoutCard, network: Checked) -> Self {
-        let pins = card.encoders.iter();
-        Self {
-            name: card.name.clone(),
-            sha256: card.origin.sha256.clone(),
-            encoders: pins
-                .map(|pin| (pin.source.clone(), pin.sha256.clone()))
-                .collect(),
-            reference_focal_px: card.reference_focal_px(),
-            network,
-        }
-    }
-
-    /// Its weights, for inputs of this scale.
-    fn weights(
-        &self,
-        layout: &Layout,
-        net: &Net,
-        scaling: &Scaling,
-        material: &Material,
-    ) -> Result<Vec<f32>, FitError> {
-        let reference = material.reference_focal_px;
-        self.weights_for(layout, net, scaling, (&material.objective, reference))
-    }
-
-    /// The same, for a target whose numbers are written down for this focal
-    /// length.
-    pub(crate) fn weights_for(
-        &self,
-        layout: &Layout,
-        net: &Net,
-        scaling: &Scaling,
-        (objective, reference_focal_px): (&Objective, Option<f64>),
-    ) -> Result<Vec<f32>, FitError> {
-        self.check_encoders(layout)?;
-        let first = net.first_weights(&mut Dice::new(1));
-        let classes = matches!(objective, Objective::Classes { .. });
-        let last = classes.then_some(first.as_slice());
-        let mut weights = export::weights_of(&self.network, &self.name, net, scaling, last)?;
-        // Written down for another focal length, all logarithms move alike.
-        if let (Some(from), Some(to)) = (self.reference_focal_px, reference_focal_px) {
-            let bias = net.blocks().find(|block| block.name == "output.bias");
-            if let Some(bias) = bias.map(super::net::Weights::range) {
-                weights[bias]
-                    .iter_mut()
-                    .for_each(|bias| *bias += (to / from).ln() as f32);
-            }
-        }
-        Ok(weights)
-    }
-
-    /// Refuses encoders that it was not made for.
-    pub(crate) fn check_encoders(&self, layout: &Layout) -> Result<(), FitError> {
-        for pin in &layout.pins {
-            let known = self.encoders.iter().find(|(name, _)| *name == pin.source);
-            let found = known.map_or("none", |(_, sha256)| sha256.as_str());
-            if found != pin.sha256 {
-                return Err(FitError::OtherEncoder {
-                    readout: self.name.clone(),
-                    source_name: pin.source.clone(),
-                    expected: found.to_owned(),
-                    found: pin.sha256.clone(),
-                });
-            }
-        }
-        Ok(())
     }
 }

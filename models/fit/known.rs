@@ -6,7 +6,6 @@ use concert_policies::Task;
 use super::FitError;
 use super::convolutional::{Scaling, Shape, dense_net, whole_net};
 use super::export;
-use super::fitting::WarmReadout;
 use super::kernels::Grid;
 use super::material::{objective, reference_focal_px};
 use super::model::Model;
@@ -14,6 +13,7 @@ use super::net::Net;
 use super::objective::Objective;
 use super::representations::Layout;
 use super::ridge;
+use super::warm::WarmReadout;
 use crate::card::{FitKind, ReadoutCard};
 use crate::onnx::Checked;
 

@@ -13,11 +13,13 @@ mod adamw;
 mod alone;
 mod baselines;
 mod cached;
+mod cholesky;
 mod convolutional;
 mod dice;
 mod error;
 mod export;
 mod fitting;
+mod gain;
 mod kernels;
 mod known;
 mod learner;
@@ -28,24 +30,27 @@ mod net;
 mod objective;
 mod product;
 mod representations;
+mod request;
 mod ridge;
 mod save;
 mod statistics;
+mod warm;
 
 pub use alone::compute_on_this_thread;
 pub use baselines::{PIXELS, RANDOM, pixels, untrained};
 pub use cached::{CachedFrame, check_target, fit_cached};
 pub use error::FitError;
-pub use fitting::{
-    Effort, FitProgress, FitRequest, FittedReadout, Trial, WarmReadout, fit, spaced_frames, trial,
-};
+pub use fitting::{FittedReadout, fit};
+pub use gain::{Trial, trial};
 pub use known::KnownReadout;
 pub use learner::{CurvePoint, LearnRules, Learner, Refit, Taken, Verdict};
 pub use linear::LinearFit;
 pub use material::{MAX_BYTES, Shortcomings, Views, focal_px};
 pub use representations::{Encoders, Layout, Representation};
+pub use request::{Effort, FitProgress, FitRequest, spaced_frames};
 pub use save::{FitNotes, SavedReadout, write_whole};
 pub use statistics::{MAX_TERMS, Statistics};
+pub use warm::WarmReadout;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -7,6 +7,7 @@
 
 use super::dice::Dice;
 use super::kernels::{self, Grid, Resampling};
+use crate::give_way::give_way;
 
 /// Basis functions of the position in the frame: u, v, u², v², uv, with u and v
 /// from -1 to 1.
@@ -259,6 +260,7 @@ impl Workspace {
             }
         }
         for (index, operator) in net.operators.iter().enumerate() {
+            give_way();
             match operator {
                 Operator::Convolution {
                     from,
@@ -313,6 +315,7 @@ impl Workspace {
             }
         }
         for (index, operator) in net.operators.iter().enumerate().rev() {
+            give_way();
             match operator {
                 Operator::Convolution {
                     from,

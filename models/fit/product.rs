@@ -7,6 +7,13 @@ use faer::linalg::matmul::matmul;
 use faer::traits::ComplexField;
 use faer::{Accum, MatMut, MatRef, Par};
 
+use crate::give_way::give_way;
+
+/// Multiplications in one piece; the thread may give way between two.
+const PIECE: usize = 2 << 20;
+/// Fewest rows or columns of a piece: thinner ones are slow.
+const THINNEST: usize = 32;
+
 /// A matrix to read.
 pub(crate) type Matrix<'a, T> = MatRef<'a, T>;
 /// A matrix to add to.
@@ -38,11 +45,38 @@ pub(crate) fn spaced_mut<T>(
 }
 
 /// out += a · b, on this thread alone: the sums do not depend on how many there
-/// are.
+/// are. Gives way between pieces.
 pub(crate) fn add_product<T: ComplexField>(
     out: MatrixMut<'_, T>,
     a: Matrix<'_, T>,
     b: Matrix<'_, T>,
 ) {
-    matmul(out, Accum::Add, a, b, T::one_impl(), Par::Seq);
+    add_scaled_product(out, a, b, &T::one_impl());
+}
+
+/// out += factor · a · b, as [`add_product`].
+pub(crate) fn add_scaled_product<T: ComplexField>(
+    out: MatrixMut<'_, T>,
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    factor: &T,
+) {
+    let (rows, columns, terms) = (out.nrows(), out.ncols(), a.ncols());
+    if rows * columns * terms <= PIECE || rows.max(columns) < 2 * THINNEST {
+        matmul(out, Accum::Add, a, b, factor.clone(), Par::Seq);
+        return give_way();
+    }
+    if rows >= columns {
+        let half = rows / 2;
+        let (top, bottom) = out.split_at_row_mut(half);
+        let (above, below) = a.split_at_row(half);
+        add_scaled_product(top, above, b, factor);
+        add_scaled_product(bottom, below, b, factor);
+    } else {
+        let half = columns / 2;
+        let (left, right) = out.split_at_col_mut(half);
+        let (before, after) = b.split_at_col(half);
+        add_scaled_product(left, a, before, factor);
+        add_scaled_product(right, a, after, factor);
+    }
 }

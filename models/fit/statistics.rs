@@ -5,17 +5,18 @@
 //! of another), can be taken away again (a block of time that is held out), and
 //! fade (what was long ago counts less).
 
-use faer::Side;
-use faer::linalg::solvers::Solve;
+use faer::Mat;
 use ndarray::Array2;
 
 use super::FitError;
+use super::cholesky;
 use super::convolutional::Scaling;
 use super::kernels::{Grid, Resampling};
 use super::net::{POSITIONS, position_basis};
 use super::product;
 use super::representations::{Layout, Representation};
 use crate::digest::sha256_hex;
+use crate::give_way::give_way;
 
 /// What a file of statistics begins with; the number is the version.
 const MAGIC: &[u8; 8] = b"CNCRTST1";
@@ -27,7 +28,7 @@ pub const MAX_TERMS: usize = 8192;
 
 /// Sums over labelled cells: weights wᵢ, terms xᵢ (scaled levels, position, 1)
 /// and labels yᵢ as Σ w x xᵀ, Σ w x yᵀ and Σ w y².
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, PartialEq)]
 pub struct Statistics {
     /// Says what the sums are about; only equal ones go together.
     subject: Subject,
@@ -39,6 +40,30 @@ pub struct Statistics {
     xy: Array2<f64>,
     /// Per label.
     yy: Vec<f64>,
+}
+
+impl Clone for Statistics {
+    fn clone(&self) -> Self {
+        let mut xx = Array2::zeros(self.xx.dim());
+        by_row(&mut xx, &self.xx, |sum, other| *sum = *other);
+        Self {
+            subject: self.subject.clone(),
+            frames: self.frames,
+            weight: self.weight,
+            xx,
+            xy: self.xy.clone(),
+            yy: self.yy.clone(),
+        }
+    }
+}
+
+/// Changes every number of a matrix with that of another of the same size, and
+/// gives way after each row.
+fn by_row(into: &mut Array2<f64>, from: &Array2<f64>, change: impl Fn(&mut f64, &f64)) {
+    for (mut into, from) in into.outer_iter_mut().zip(from.outer_iter()) {
+        into.zip_mut_with(&from, &change);
+        give_way();
+    }
 }
 
 /// What statistics are about.
@@ -134,7 +159,10 @@ impl Statistics {
     pub fn fade(&mut self, share: f64) {
         let share = share.clamp(0.0, 1.0);
         self.weight *= share;
-        self.xx *= share;
+        for mut row in self.xx.outer_iter_mut() {
+            row *= share;
+            give_way();
+        }
         self.xy *= share;
         self.yy.iter_mut().for_each(|sum| *sum *= share);
     }
@@ -147,7 +175,7 @@ impl Statistics {
             });
         }
         self.weight += sign * other.weight;
-        self.xx.scaled_add(sign, &other.xx);
+        by_row(&mut self.xx, &other.xx, |sum, other| *sum += sign * other);
         self.xy.scaled_add(sign, &other.xy);
         for (sum, other) in self.yy.iter_mut().zip(&other.yy) {
             *sum += sign * other;
@@ -161,17 +189,21 @@ impl Statistics {
     /// lambda too small for rounding).
     pub(crate) fn solve(&self, lambda: f64) -> Option<Array2<f64>> {
         let terms = self.subject.terms;
-        let sums = self.xx.as_slice().expect("sums lie row by row");
-        let mut system = product::rows(sums, terms, terms).to_owned();
+        let mut system = Mat::zeros(terms, terms);
+        for (column, row) in self.xx.outer_iter().enumerate() {
+            // Symmetric: a row is a column.
+            let into = system.col_as_slice_mut(column).iter_mut();
+            into.zip(row).for_each(|(into, sum)| *into = *sum);
+            give_way();
+        }
         let ridge = lambda * self.weight;
         for at in 0..terms - 1 {
             system[(at, at)] += ridge;
         }
         system[(terms - 1, terms - 1)] += 1e-9 * self.weight;
-        let factor = system.llt(Side::Lower).ok()?;
         let labels = self.subject.labels;
         let sums = self.xy.as_slice().expect("sums lie row by row");
-        let weights = factor.solve(product::rows(sums, terms, labels));
+        let weights = cholesky::solve(system, product::rows(sums, terms, labels))?;
         let solved = Array2::from_shape_fn((terms, labels), |at| weights[at]);
         solved
             .iter()
@@ -207,8 +239,12 @@ impl Statistics {
         let triangle = self.xx.outer_iter().enumerate();
         let triangle = triangle.flat_map(|(at, row)| row.to_vec().into_iter().take(at + 1));
         let sums = sums.chain(triangle).chain(self.xy.iter().copied());
-        for number in sums.chain(self.yy.iter().copied()) {
+        let numbers = sums.chain(self.yy.iter().copied());
+        for (at, number) in numbers.enumerate() {
             bytes.extend(number.to_le_bytes());
+            if at % 4096 == 0 {
+                give_way();
+            }
         }
         let digest = sha256_hex(&bytes);
         bytes.extend(digest.as_bytes());
@@ -356,8 +392,10 @@ impl Terms {
             let sums = &mut sums[..height * width];
             sums.fill(0.0);
             product::add_product(product::rows_mut(sums, height, width), x, by);
-            for (sum, new) in into.iter_mut().zip(sums) {
-                *sum += weight * f64::from(*new);
+            for (mut into, sums) in into.outer_iter_mut().zip(sums.chunks_exact(width)) {
+                let both = into.iter_mut().zip(sums);
+                both.for_each(|(sum, new)| *sum += weight * f64::from(*new));
+                give_way();
             }
         };
         add(&mut statistics.xx, x.transpose());
@@ -401,6 +439,7 @@ impl Terms {
             let resampling = &self.resamplings[at];
             let planes = self.view.chunks_exact(view.grid.cells());
             for (plane, [mean, scale]) in planes.zip(&scaling.channels[at]) {
+                give_way();
                 for (row, cell) in cells.iter().enumerate() {
                     let value = resampling.at(plane, *cell);
                     rows[row * terms + column] = (value - mean) * scale;

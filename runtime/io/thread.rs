@@ -4,6 +4,8 @@ use std::io;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+pub use crate::pauses::Urgency;
+
 /// Starts a named thread; the name stands in logs, profilers and `top -H`.
 ///
 /// # Errors
@@ -21,6 +23,44 @@ pub fn spawn<T: Send + 'static>(
         .spawn(body)
 }
 
+/// Changes how much this thread wants a processor; nothing where the system
+/// does not know of it.
+///
+/// # Errors
+/// Where the system refuses: on Linux, a program may leave [`Urgency::Idle`]
+/// only with a limit of niceness that allows for it (`ulimit -e 10`,
+/// `LimitNICE=10`).
+#[cfg_attr(
+    not(target_os = "linux"),
+    expect(clippy::unnecessary_wraps, reason = "Linux may refuse")
+)]
+pub fn be(urgency: Urgency) -> io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use thread_priority::{
+            NormalThreadSchedulePolicy, ThreadPriority, ThreadSchedulePolicy,
+            set_thread_priority_and_policy, thread_native_id, thread_schedule_policy,
+        };
+        let policy = ThreadSchedulePolicy::Normal(match urgency {
+            Urgency::Idle => NormalThreadSchedulePolicy::Idle,
+            Urgency::Low => NormalThreadSchedulePolicy::Other,
+        });
+        // It also sets the niceness, to another, which may be refused.
+        let set = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy);
+        rustix::process::setpriority_process(None, LOW)?;
+        if thread_schedule_policy().is_ok_and(|found| found != policy) {
+            let reason = set.err().map(|error| format!("{error:?}"));
+            return Err(io::Error::other(reason.unwrap_or_default()));
+        }
+    }
+    let _ = urgency;
+    Ok(())
+}
+
+/// Niceness of threads that prepare or learn.
+#[cfg(target_os = "linux")]
+const LOW: i32 = 10;
+
 /// As [`spawn`], with the lowest priority of ordinary threads but one that
 /// still gets its turn (nice 10): for what prepares or learns beside the frames.
 ///
@@ -33,11 +73,29 @@ pub fn spawn_low<T: Send + 'static>(
     spawn(name, move || {
         // On Linux this is the thread's own; where it fails, nothing is lost.
         #[cfg(target_os = "linux")]
-        if let Err(error) = rustix::process::setpriority_process(None, 10) {
+        if let Err(error) = rustix::process::setpriority_process(None, LOW) {
             tracing::debug!("cannot lower a thread's priority: {error}");
         }
         body()
     })
+}
+
+/// How long this thread has had a processor, since it began; zero where the
+/// system does not tell.
+#[must_use]
+pub fn processor_time() -> Duration {
+    #[cfg(target_os = "linux")]
+    {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Duration::try_from(time).unwrap_or_default()
+    }
+    #[cfg(not(target_os = "linux"))]
+    Duration::ZERO
+}
+
+/// Sleeps until another thread unparks this one, or for so long.
+pub fn park(longest: Duration) {
+    std::thread::park_timeout(longest);
 }
 
 /// Sleeps.
@@ -47,4 +105,31 @@ pub fn spawn_low<T: Send + 'static>(
 )]
 pub fn sleep(duration: Duration) {
     std::thread::sleep(duration);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_thread_becomes_the_last_that_is_served_and_is_told_where_it_stays_so() {
+        let thread = spawn("idle", || {
+            be(Urgency::Idle).expect("anyone may be idle");
+            // As the limits of this process have it.
+            be(Urgency::Low).map_err(|error| error.to_string())
+        });
+        if let Err(reason) = thread.expect("a thread").join().expect("no panic") {
+            assert!(!reason.is_empty());
+        }
+    }
+
+    #[test]
+    fn processor_time_passes_while_a_thread_computes() {
+        let before = processor_time();
+        let mut number = 1u64;
+        while cfg!(target_os = "linux") && processor_time() == before {
+            number = std::hint::black_box(number.wrapping_mul(3));
+        }
+        assert!(processor_time() >= before && number > 0);
+    }
 }

@@ -1,23 +1,15 @@
 //! `concert solve --live`: the same question, answered by a running server.
 
-use std::time::Duration;
-
 use anyhow::{Context, anyhow};
 use concert_policies::solve::{Answer, Problem};
-use concert_runtime::io::zenoh::{
-    Errand, MAX_ASKED_PROBLEM_BYTES, Session, SessionOptions, close_session, open_session, request,
-};
+use concert_runtime::io::zenoh::{Errand, MAX_ASKED_PROBLEM_BYTES, Session, request};
 use serde_json::{Value, json};
 
 use super::{exit_of, text, write_policy};
 use crate::cli::Solve;
 use crate::commands::swap::report as swap_report;
+use crate::commands::visit::{reason, to_ask, visit};
 use crate::report::{Exit, Failure, Refuse, Report};
-
-/// How long the server may take to be there.
-const CONNECT: Duration = Duration::from_secs(5);
-/// How long the farewell may take.
-const FAREWELL: Duration = Duration::from_secs(1);
 
 pub(super) fn live(args: &Solve) -> Result<Report, Failure> {
     // What is refused here need not be sent.
@@ -31,28 +23,17 @@ pub(super) fn live(args: &Solve) -> Result<Report, Failure> {
             args.problem.display()
         )));
     }
-    let options = SessionOptions {
-        listen: Vec::new(),
-        connect: args.connect.clone(),
-        must_connect: Some(CONNECT),
-        shared_memory: false,
-        config: None,
-    };
-    let session = open_session(&options)?;
-    let report = ask(&session, args, &problem, &text);
-    close_session(session, FAREWELL);
-    report
+    visit(&to_ask(&args.connect), |session| {
+        ask(session, args, &problem, &text)
+    })
 }
 
 fn ask(session: &Session, args: &Solve, problem: &Problem, text: &str) -> Result<Report, Failure> {
     let mut json = request(session, &args.prefix, Errand::Solve, text)?;
-    let status = json["status"].as_str().unwrap_or_default().to_owned();
-    if matches!(status.as_str(), "refused" | "busy") {
-        let reason = json["error"].as_str().unwrap_or("no reason given");
-        let text = format!("{status}: {reason}");
+    if matches!(json["status"].as_str(), Some("refused" | "busy")) {
         return Ok(Report {
+            text: reason(&json),
             json,
-            text,
             exit: Exit::Failed,
         });
     }

@@ -2,6 +2,7 @@
 
 use super::rays::{Rays, dot};
 use super::surface::Surface;
+use crate::give_way::give_way;
 use crate::image_file::DepthImage;
 
 /// Least step in depth that hides something, m and share of the depth.
@@ -22,6 +23,9 @@ const MAX_GAP: f32 = 0.04;
 pub(in crate::dataset) fn edges(depth: &DepthImage, rays: &Rays, surface: &Surface) -> Vec<f32> {
     let gap = ((rays.width() as f32 * MAX_GAP) as isize).max(1);
     let edge = |pixel: usize| {
+        if pixel.is_multiple_of(depth.width) {
+            give_way();
+        }
         if depth.metres[pixel].is_nan() {
             return f32::NAN;
         }

@@ -1,5 +1,6 @@
 //! Inverse depth at several resolutions, without mixing surfaces.
 
+use crate::give_way::give_way;
 use crate::image_file::DepthImage;
 
 /// Inverse depth, 1/m; NaN where unknown.
@@ -38,6 +39,9 @@ fn halved(level: &Level) -> Level {
     let (width, height) = (level.width.div_ceil(2), level.height.div_ceil(2));
     let mut inverse = Vec::with_capacity(width * height);
     for v in 0..height {
+        if v % 16 == 0 {
+            give_way();
+        }
         for u in 0..width {
             let (u0, v0) = (2 * u, 2 * v);
             let (u1, v1) = (

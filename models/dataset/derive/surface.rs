@@ -3,7 +3,11 @@
 use super::fit::{Cells, noise_of};
 use super::pyramid::{LEVELS, pyramid};
 use super::rays::{Rays, dot, unit};
+use crate::give_way::give_way;
 use crate::image_file::DepthImage;
+
+/// Pixels from one time that the thread may give way to the next.
+const PIECE: usize = 256;
 
 /// Error of a normal that noise may cause, rad; windows grow until it is below.
 const WANTED_ERROR: f32 = 0.03;
@@ -43,6 +47,9 @@ impl Surface {
             width: depth.width,
         };
         for (pixel, z) in depth.metres.iter().enumerate() {
+            if pixel % PIECE == 0 {
+                give_way();
+            }
             if *z > 0.0 {
                 surface.fit_pixel(rays, &mut cells, pixel, 1.0 / z);
             }
@@ -100,6 +107,9 @@ impl Surface {
         let count = self.normals.len();
         let mut values = vec![f32::NAN; 2 * count];
         for pixel in 0..count {
+            if pixel % PIECE == 0 {
+                give_way();
+            }
             if let Some([k1, k2]) = self.principal(rays, pixel) {
                 values[pixel] = k1;
                 values[count + pixel] = k2;

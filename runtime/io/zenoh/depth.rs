@@ -16,11 +16,16 @@ pub(super) const MOST_KEPT: usize = 4;
 pub(super) const MOST_APART: Duration = Duration::from_millis(20);
 /// How long a colour image waits for its depth image.
 pub(super) const PATIENCE: Duration = Duration::from_millis(40);
+/// Colour images that wait in vain before a depth camera counts as silent. Many,
+/// because depth may come less often than colour.
+const MOST_IN_VAIN: u32 = 30;
 
 /// The newest depth images, undecoded but for their stamps.
 #[derive(Default)]
 pub(super) struct DepthQueue {
     kept: VecDeque<(Timestamp, ZBytes)>,
+    /// Colour images that waited in vain since the last one came.
+    in_vain: u32,
 }
 
 /// What the queue has for one colour image.
@@ -46,6 +51,21 @@ impl DepthQueue {
             self.kept.pop_front();
         }
         self.kept.push_back((stamp, payload));
+        self.in_vain = 0;
+    }
+
+    /// How long a colour image waits: not at all for a depth camera that is
+    /// silent.
+    pub(super) fn patience(&self) -> Duration {
+        match self.in_vain {
+            MOST_IN_VAIN.. => Duration::ZERO,
+            _ => PATIENCE,
+        }
+    }
+
+    /// A colour image waited in vain.
+    pub(super) fn note_silence(&mut self) {
+        self.in_vain = self.in_vain.saturating_add(1);
     }
 
     /// The depth image whose stamp lies nearest to `stamp`. Those from before
@@ -144,5 +164,55 @@ fn metres(bytes: &[u8], is_bigendian: bool) -> f32 {
             }
         }
         _ => f32::NAN,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::common::Header;
+
+    fn depth_at(millis: i64) -> ZBytes {
+        let header = Header {
+            stamp: Timestamp::from_nanos(millis * 1_000_000),
+            frame_id: String::new(),
+        };
+        let message = ImageMessage {
+            header,
+            height: 1,
+            width: 1,
+            encoding: "32FC1".into(),
+            is_bigendian: false,
+            step: 4,
+            data: 1.5f32.to_le_bytes().to_vec().into(),
+        };
+        let mut bytes = Vec::new();
+        message.encode(&mut bytes);
+        bytes.into()
+    }
+
+    #[test]
+    fn a_silent_depth_camera_costs_no_time_until_it_is_heard_again() {
+        let mut queue = DepthQueue::default();
+        for _ in 0..MOST_IN_VAIN {
+            assert_eq!(queue.patience(), PATIENCE);
+            queue.note_silence();
+        }
+        assert_eq!(queue.patience(), Duration::ZERO);
+        queue.put(depth_at(100));
+        assert_eq!(queue.patience(), PATIENCE);
+    }
+
+    #[test]
+    fn depth_is_paired_by_stamp_whichever_comes_first() {
+        let stamp = |millis: i64| Timestamp::from_nanos(millis * 1_000_000);
+        let mut queue = DepthQueue::default();
+        assert!(matches!(queue.take(stamp(100)), Found::NotYet));
+        queue.put(depth_at(115));
+        assert!(matches!(queue.take(stamp(100)), Found::Depth(_)));
+        queue.put(depth_at(300));
+        assert!(matches!(queue.take(stamp(200)), Found::Never));
+        assert!(matches!(queue.take(stamp(310)), Found::Depth(_)));
+        assert!(matches!(queue.take(stamp(320)), Found::NotYet));
     }
 }

@@ -12,7 +12,7 @@ use zenoh::pubsub::Subscriber;
 use zenoh::sample::{Sample, SampleKind};
 use zenoh::{Session, Wait};
 
-use super::depth::{DepthQueue, Found, MOST_APART, PATIENCE, depth_image};
+use super::depth::{DepthQueue, Found, MOST_APART, depth_image};
 use super::message_type;
 use super::session::ZenohError;
 use crate::camera::{Camera, Capture, FrameFault};
@@ -72,11 +72,20 @@ pub struct ZenohCamera {
     clock: Arc<dyn Clock>,
     slot: Arc<Slot>,
     frame_ids: HashMap<String, Arc<str>>,
-    /// Whether the last frame's depth image could not be used.
-    depth_fails: bool,
+    /// What the last frame's depth image lacked.
+    depth_fault: Option<DepthFault>,
     _subscribers: Vec<Subscriber<()>>,
     /// A session closes when nobody holds it.
     _session: Session,
+}
+
+/// Why a frame goes without depth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum DepthFault {
+    /// None came.
+    Absent,
+    /// What came cannot be used.
+    Unusable,
 }
 
 /// Where zenoh's thread leaves the newest image.
@@ -146,7 +155,7 @@ impl ZenohCamera {
             clock,
             slot,
             frame_ids: HashMap::new(),
-            depth_fails: false,
+            depth_fault: None,
             _subscribers: subscribers,
             _session: session.clone(),
         })
@@ -178,23 +187,25 @@ impl ZenohCamera {
     }
 
     /// The depth image of the same exposure. A frame whose depth does not come
-    /// or cannot be used goes without; the first of a row is logged, and
-    /// whoever needs it counts every one.
+    /// or cannot be used goes without; the first of a row of its kind is logged,
+    /// and whoever needs it counts every one.
     fn depth(&mut self, stamp: Timestamp, image: &Image) -> Option<Arc<DepthImage>> {
         let key = self.options.depth_key.as_ref()?;
         let found = match self.slot.depth(stamp) {
-            Some(payload) => depth_image(&payload, (image.width(), image.height())),
-            None => Err(format!(
-                "no depth came within {MOST_APART:?} of the image's stamp"
+            Some(payload) => depth_image(&payload, (image.width(), image.height()))
+                .map_err(|reason| (DepthFault::Unusable, reason)),
+            None => Err((
+                DepthFault::Absent,
+                format!("no depth came within {MOST_APART:?} of the image's stamp"),
             )),
         };
         match found {
             Ok(depth) => {
-                self.depth_fails = false;
+                self.depth_fault = None;
                 Some(Arc::new(depth))
             }
-            Err(reason) => {
-                if !std::mem::replace(&mut self.depth_fails, true) {
+            Err((fault, reason)) => {
+                if self.depth_fault.replace(fault) != Some(fault) {
                     tracing::warn!("{key}: depth left out: {reason}");
                 }
                 None
@@ -310,17 +321,20 @@ impl Slot {
     /// The depth image of this stamp; waits a little for one that may come.
     fn depth(&self, stamp: Timestamp) -> Option<ZBytes> {
         let mut payload = None;
-        let waited = self
-            .changed
-            .wait_timeout_while(lock(&self.newest), PATIENCE, |newest| {
-                match newest.depths.take(stamp) {
-                    Found::Depth(found) => payload = Some(found),
-                    Found::NotYet => return true,
-                    Found::Never => {}
-                }
-                false
-            });
-        drop(waited);
+        let newest = lock(&self.newest);
+        let patience = newest.depths.patience();
+        let waited = self.changed.wait_timeout_while(newest, patience, |newest| {
+            match newest.depths.take(stamp) {
+                Found::Depth(found) => payload = Some(found),
+                Found::NotYet => return true,
+                Found::Never => {}
+            }
+            false
+        });
+        let (mut newest, timeout) = waited.unwrap_or_else(std::sync::PoisonError::into_inner);
+        if timeout.timed_out() {
+            newest.depths.note_silence();
+        }
         payload
     }
 }

@@ -1,0 +1,62 @@
+//! A session with a server for as long as a command needs it.
+
+use std::time::Duration;
+
+use concert_runtime::io::zenoh::{
+    Errand, Session, SessionOptions, close_session, open_session, request,
+};
+use serde_json::Value;
+
+use crate::report::Failure;
+
+/// How long a server may take to answer at the start.
+pub(super) const ANSWER: Duration = Duration::from_secs(5);
+/// How long the farewell may take.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// Does something with a session, and closes it whatever came of that.
+///
+/// # Errors
+/// Where nobody is there to connect to, and what `body` fails at.
+pub(super) fn visit<T>(
+    options: &SessionOptions,
+    body: impl FnOnce(&Session) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let session = open_session(options)?;
+    let done = body(&session);
+    close_session(session, FAREWELL);
+    done
+}
+
+/// What a session needs that only asks something of the server at `connect`.
+pub(super) fn to_ask(connect: &[String]) -> SessionOptions {
+    SessionOptions {
+        listen: Vec::new(),
+        connect: connect.to_vec(),
+        must_connect: Some(ANSWER),
+        shared_memory: false,
+        config: None,
+    }
+}
+
+/// Asks one thing of the server at `connect` that publishes below `prefix`.
+///
+/// # Errors
+/// As [`visit`], and where it does not answer.
+pub(super) fn ask(
+    connect: &[String],
+    prefix: &str,
+    errand: Errand,
+    payload: &str,
+) -> Result<Value, Failure> {
+    visit(&to_ask(connect), |session| {
+        Ok(request(session, prefix, errand, payload)?)
+    })
+}
+
+/// Why a server did not do what it was asked, for people.
+pub(super) fn reason(answer: &Value) -> String {
+    let status = answer["status"].as_str().unwrap_or_default();
+    let error = answer["error"].as_str().unwrap_or("no reason given");
+    format!("{status}: {error}")
+}

@@ -1,0 +1,82 @@
+//! Work in the pauses of the perceive thread.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::thread::{self, Urgency};
+use crate::pauses::Patience;
+use crate::shared::Shared;
+
+/// Least time of a piece of work that is looked at: telling the time takes some.
+const PIECE: Duration = Duration::from_micros(200);
+
+/// Lets one thread work beside the frames without disturbing them: it calls
+/// [`between`](Self::between) between pieces of its work, which waits while the
+/// perceive thread is at a step; but never so long that less than a twentieth
+/// of the time is left to it. Made by `Control::give_way`; the perceive thread
+/// never waits for it.
+pub struct GiveWay {
+    shared: Arc<Shared>,
+    patience: Patience,
+    /// Whether the system did not let it be more urgent.
+    refused: bool,
+}
+
+impl GiveWay {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        shared.pauses.worker_is(std::thread::current());
+        let mut way = Self {
+            shared,
+            patience: Patience::default(),
+            refused: false,
+        };
+        way.be(Urgency::Idle);
+        way.begin();
+        way
+    }
+
+    /// Work begins, after the thread waited for something else.
+    pub fn begin(&mut self) {
+        let now = self.shared.clock.monotonic();
+        self.patience.start(now, thread::processor_time());
+    }
+
+    fn be(&mut self, urgency: Urgency) {
+        tracing::debug!(?urgency, "work beside the frames");
+        let Err(error) = thread::be(urgency) else {
+            return;
+        };
+        if !std::mem::replace(&mut self.refused, true) {
+            tracing::warn!(
+                "learning gets less than a fiftieth of a processor here, and the system does \
+                 not let it ask for more: allow niceness 10 (ulimit -e 10, LimitNICE=10): {error}"
+            );
+        }
+    }
+
+    /// Between two pieces of work; may sleep, up to a quarter of a second.
+    pub fn between(&mut self) {
+        let now = self.shared.clock.monotonic();
+        if self.patience.lasts(now) < PIECE && !self.shared.pauses.is_stepping() {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        shared.pauses.note_work();
+        let ran = thread::processor_time();
+        self.patience.end(now, ran);
+        if let Some(urgency) = self.patience.change(now, ran) {
+            self.be(urgency);
+        }
+        shared.pauses.wait(true);
+        while let Some(wait) =
+            (self.patience).wait(shared.clock.monotonic(), shared.pauses.is_stepping())
+        {
+            // Awake all the time, it would stand in the way of the step.
+            thread::park(wait);
+        }
+        shared.pauses.wait(false);
+        shared.pauses.note_work();
+        let now = shared.clock.monotonic();
+        self.patience.begin(now, thread::processor_time());
+    }
+}
