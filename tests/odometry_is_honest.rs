@@ -1,5 +1,6 @@
-//! Odometry's covariances are of the size of its errors: on a tour of a simulated
-//! home, whose poses are exact, with depth from the camera and from a readout.
+//! Odometry's covariances are of the size of its errors: on tours of simulated
+//! homes, whose poses are exact, with depth from the camera, from a readout, and
+//! without.
 #![cfg(feature = "onnxruntime")]
 
 mod common;
@@ -16,12 +17,38 @@ target = "depth_zbuffer"
 sources = ["efficientnet_lite0"]
 "#;
 
-/// What `evaluate` says of odometry with depth from `input`.
-fn measures(folder: &Path, input: &str, more: &str) -> Value {
-    let policy = folder.join(format!("{input}.toml"));
+/// Writes a sharp tour of a home into `folder/tour`.
+fn write_tour(folder: &Path, seed: &str, frames: &str) {
+    let tour = folder.join("tour");
+    let tour = tour.to_str().expect("UTF-8");
+    let written = program::run(&[
+        "apartment",
+        "--write",
+        tour,
+        "--views",
+        "tour",
+        "--seeds",
+        seed,
+        "--frames",
+        frames,
+        "--size",
+        "320x240",
+        "--shutter",
+        "0",
+        "--light",
+        "draft",
+    ]);
+    let errors = String::from_utf8_lossy(&written.stderr);
+    assert!(written.status.success(), "{errors}");
+}
+
+/// What `evaluate` says of odometry with depth from `input`, if from anywhere.
+fn measures(folder: &Path, input: Option<&str>, more: &str) -> Value {
+    let policy = folder.join(format!("{}.toml", input.unwrap_or("alone")));
+    let inputs = input.map_or(String::new(), |input| format!("inputs = [\"{input}\"]"));
     let text = format!(
         "name = \"honest\"\nsupervision_budget = 2\n[[transfer]]\ntarget = \"odometry\"\n\
-         sources = [\"xfeat\"]\ninputs = [\"{input}\"]\n{more}"
+         sources = [\"xfeat\"]\n{inputs}\n{more}"
     );
     fs::write(&policy, text).expect("a policy");
     let data = folder.join("tour");
@@ -41,34 +68,14 @@ fn measures(folder: &Path, input: &str, more: &str) -> Value {
 #[test]
 fn errors_on_a_simulated_tour_are_of_the_size_that_covariances_say() {
     let folder = tempfile::tempdir().expect("a folder");
-    let tour = folder.path().join("tour");
-    let tour = tour.to_str().expect("UTF-8");
-    let written = program::run(&[
-        "apartment",
-        "--write",
-        tour,
-        "--views",
-        "tour",
-        "--seeds",
-        "11",
-        "--frames",
-        "40",
-        "--size",
-        "320x240",
-        "--shutter",
-        "0",
-        "--light",
-        "draft",
-    ]);
-    let errors = String::from_utf8_lossy(&written.stderr);
-    assert!(written.status.success(), "{errors}");
+    write_tour(folder.path(), "11", "40");
     // A covariance ten times too large or too small is outside.
     let of_each = [
         ("camera.depth", "", 0.3..=5.0),
         ("depth_zbuffer", READ_OUT, 0.1..=3.0),
     ];
     for (input, more, honest) in of_each {
-        let told = measures(folder.path(), input, more);
+        let told = measures(folder.path(), Some(input), more);
         let value = |name: &str| told[name].as_f64().expect(name);
         let (nees, tracked) = (value("nees_median"), value("tracked"));
         println!(
@@ -78,5 +85,28 @@ fn errors_on_a_simulated_tour_are_of_the_size_that_covariances_say() {
         );
         assert!(honest.contains(&nees), "{input}: median nees {nees}");
         assert!(tracked > 0.7, "{input}: tracked {tracked}");
+    }
+}
+
+/// A wrong motion of the first frames used to be learnt as depths, which then
+/// confirmed it: steps were wrong by four degrees, and said to be good to a third
+/// of one.
+#[test]
+fn without_depth_no_step_is_told_that_is_wrong_by_more_than_three_degrees() {
+    for seed in ["33", "36"] {
+        let folder = tempfile::tempdir().expect("a folder");
+        write_tour(folder.path(), seed, "50");
+        let told = measures(folder.path(), None, "");
+        let value = |name: &str| told[name].as_f64().expect(name);
+        let (worst, tracked) = (value("rpe_deg_worst"), value("tracked"));
+        let (median, most) = (value("nees_turn_median"), value("nees_turn_p99"));
+        println!(
+            "seed {seed}: worst step off by {worst:.2} degrees; nees of turns {median:.2} in the \
+             median, {most:.1} at most; tracked {tracked:.2}"
+        );
+        assert!(worst < 3.0, "seed {seed}: a step is off by {worst} degrees");
+        assert!((0.1..2.5).contains(&median), "seed {seed}: nees {median}");
+        assert!(most < 30.0, "seed {seed}: nees up to {most}");
+        assert!(tracked > 0.6, "seed {seed}: tracked {tracked}");
     }
 }

@@ -91,7 +91,7 @@ impl Renderer {
     }
 
     /// A picture blurred by the motion through `poses` during the exposure;
-    /// its labels are those of the last pose, the end of the exposure.
+    /// its labels are those of the middle one, where the blur's own middle lies.
     ///
     /// # Errors
     /// As [`Renderer::picture`]; no pose at all.
@@ -104,7 +104,8 @@ impl Renderer {
         noise_seed: u64,
     ) -> Result<Capture, ApartmentError> {
         development.check()?;
-        let Some(&last) = poses.last() else {
+        let half = poses.len() / 2;
+        let Some(&middle) = poses.get(half) else {
             return Err(ApartmentError::Camera {
                 name: "poses",
                 value: 0.0,
@@ -112,7 +113,12 @@ impl Renderer {
             });
         };
         let mut sum = vec![Vec3::ZERO; camera.pixels()];
-        for &pose in poses {
+        // The middle is drawn last: labels are read from what was drawn.
+        for &pose in poses[..half]
+            .iter()
+            .chain(&poses[half + 1..])
+            .chain([&middle])
+        {
             self.draw(home, camera, pose, development.antialias)?;
             let light = expose(
                 &home.scene,
@@ -131,7 +137,7 @@ impl Renderer {
             rgb: develop(&sum, camera, development, noise_seed),
             depth: self.depth(home, camera),
         };
-        let labels = Labels::read(home, camera, last, &self.visibility);
+        let labels = Labels::read(home, camera, middle, &self.visibility);
         Ok(Capture { picture, labels })
     }
 

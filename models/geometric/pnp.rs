@@ -8,7 +8,7 @@ use nalgebra::{
     UnitQuaternion, Vector2, Vector3,
 };
 
-use super::dice::{Dice, samples_needed};
+use super::dice::{Dice, sampled_among, samples_needed};
 use super::polynomial::{MAX_DEGREE, real_roots};
 
 const MOST_SAMPLES: usize = 200;
@@ -23,7 +23,8 @@ pub(super) struct Sighting {
 }
 
 /// Estimates the pose. `tolerance` is the greatest reprojection error of an
-/// inlier on the plane z = 1; `guesses` are tried first. `None` where fewer
+/// inlier on the plane z = 1; `guesses` are tried first, and
+/// sightings that are likelier to be right should come first. `None` where fewer
 /// than `least` sightings agree.
 pub(super) fn pnp(
     sightings: &[Sighting],
@@ -54,7 +55,7 @@ pub(super) fn pnp(
     let mut tried = 0;
     while tried < needed {
         let sample = dice
-            .sample::<3>(sightings.len())
+            .sample::<3>(sampled_among(tried, sightings.len()))
             .map(|index| sightings[index]);
         for pose in three_point_poses(&sample) {
             if let Some(inliers) = offer(&pose) {

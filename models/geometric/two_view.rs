@@ -9,7 +9,7 @@ use nalgebra::{
     Vector2, Vector3,
 };
 
-use super::dice::{Dice, samples_needed};
+use super::dice::{Dice, sampled_among, samples_needed};
 use super::five_point::{Match, essential_matrices};
 
 /// Most samples of five.
@@ -35,7 +35,8 @@ pub(super) fn essential_of(two_from_one: &Isometry3<f64>) -> Matrix3<f64> {
 
 /// Estimates the pose of view two seen from view one. `tolerance` is the
 /// greatest distance of an inlier from its epipolar line on the plane z = 1;
-/// `guess` is tried first. `None` where fewer than `least` matches agree.
+/// `guess` is tried first. Matches that are likelier to be right should come
+/// first. `None` where fewer than `least` matches agree.
 pub(super) fn two_view(
     matches: &[Match],
     guess: &Isometry3<f64>,
@@ -55,7 +56,8 @@ pub(super) fn two_view(
     let mut needed = MOST_SAMPLES;
     let mut tried = 0;
     while tried < needed {
-        let sample = dice.sample::<5>(matches.len()).map(|index| matches[index]);
+        let among = sampled_among(tried, matches.len());
+        let sample = dice.sample::<5>(among).map(|index| matches[index]);
         for essential in essential_matrices(&sample) {
             if best.offer(matches, &essential, tolerance) {
                 needed = samples_needed(best.inliers, matches.len(), 5, MOST_SAMPLES);

@@ -25,7 +25,8 @@ fn scene(
         }
         matches.push((x, y));
     }
-    matches
+    // Their order tells nothing of which are right.
+    (0..count).map(|i| matches[i * 7 % count]).collect()
 }
 
 fn in_a_box(uniform: &mut dyn FnMut() -> f64) -> Point3<f64> {

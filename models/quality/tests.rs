@@ -170,15 +170,27 @@ fn an_error_as_large_as_the_covariance_says_has_a_normalised_error_of_one() {
     (0..3).for_each(|axis| motion[axis] += turned_back[axis]);
     motion[5] += 0.1;
     let covariance = SMatrix::<f64, 6, 6>::identity() * 0.02_f64.powi(2);
-    let step = StepEstimate { motion, covariance };
+    let step = StepEstimate {
+        motion,
+        covariance,
+        is_metric: true,
+    };
     all.explain_step(&step);
     let too_sure = StepEstimate {
         covariance: covariance * 0.1,
         ..step
     };
     all.explain_step(&too_sure);
+    let without_metres = StepEstimate {
+        is_metric: false,
+        ..too_sure.clone()
+    };
+    all.explain_step(&without_metres);
     let measures = all.measures(1);
     assert_near(measures.get("nees").unwrap(), 5.5);
+    assert_near(measures.get("nees_turn").unwrap(), 7.0);
+    assert_near(measures.get("nees_turn_median").unwrap(), 10.0);
+    assert_near(measures.get("nees_turn_p99").unwrap(), 10.0);
 }
 
 #[test]

@@ -18,6 +18,9 @@
 //!   5.4.2): 1 where covariances are honest, above it where they are too small.
 //!   `nees_median`: the median, 0.89 for an honest normal distribution. Only steps
 //!   whose covariance was given and whose unit is the metre count.
+//! * `nees_turn`, `nees_turn_median`, `nees_turn_p99`: the same of the rotation
+//!   alone, over three; an honest normal distribution has 1, 0.79 and 3.8. Steps
+//!   without metres count too.
 //!
 //! Alignment is done for each sequence on its own; errors are pooled.
 
@@ -35,6 +38,8 @@ pub struct Trajectories {
     sequences: Vec<Vec<Pair>>,
     /// Normalised squared errors of single steps, per degree of freedom.
     normalised: Vec<f64>,
+    /// Of their rotations alone.
+    normalised_turns: Vec<f64>,
 }
 
 /// The motion since the frame before, as it was published.
@@ -45,22 +50,41 @@ pub struct StepEstimate {
     pub motion: SVector<f64, 6>,
     /// Of these six numbers, along the same axes.
     pub covariance: SMatrix<f64, 6, 6>,
+    /// Whether the unit of the translation is known to be the metre.
+    pub is_metric: bool,
 }
 
 impl StepEstimate {
-    /// eᵀ C⁻¹ e / 6 against a true motion `before_from_now`; `None` where the
-    /// covariance has no inverse.
+    /// eᵀ C⁻¹ e / 6 against a true motion `before_from_now`; `None` without metres,
+    /// or where the covariance has no inverse.
     #[must_use]
     pub fn normalised_error(&self, before_from_now: &Isometry3<f64>) -> Option<f64> {
-        let turn = before_from_now.rotation;
-        let moved = turn.inverse() * before_from_now.translation.vector;
-        let mut error = self.motion;
-        let mut linear = error.fixed_rows_mut::<3>(0);
-        linear -= moved;
-        let mut angular = error.fixed_rows_mut::<3>(3);
-        angular -= turn.scaled_axis();
+        if !self.is_metric {
+            return None;
+        }
+        let error = self.error(before_from_now);
         let solved = self.covariance.cholesky()?.solve(&error);
         Some(error.dot(&solved) / 6.0)
+    }
+
+    /// eᵀ C⁻¹ e / 3 of the rotation alone; `None` where its covariance has no
+    /// inverse.
+    #[must_use]
+    pub fn normalised_turn_error(&self, before_from_now: &Isometry3<f64>) -> Option<f64> {
+        let error = self.error(before_from_now).fixed_rows::<3>(3).into_owned();
+        let covariance = self.covariance.fixed_view::<3, 3>(3, 3).into_owned();
+        let solved = covariance.cholesky()?.solve(&error);
+        Some(error.dot(&solved) / 3.0)
+    }
+
+    fn error(&self, before_from_now: &Isometry3<f64>) -> SVector<f64, 6> {
+        let turn = before_from_now.rotation;
+        let mut error = self.motion;
+        let mut linear = error.fixed_rows_mut::<3>(0);
+        linear -= turn.inverse() * before_from_now.translation.vector;
+        let mut angular = error.fixed_rows_mut::<3>(3);
+        angular -= turn.scaled_axis();
+        error
     }
 }
 
@@ -89,14 +113,17 @@ impl Trajectories {
         let Some([.., (before, _), (now, _)]) = self.sequences.last().map(Vec::as_slice) else {
             return;
         };
-        self.normalised
-            .extend(step.normalised_error(&(before.inverse() * now)));
+        let truth = before.inverse() * now;
+        self.normalised.extend(step.normalised_error(&truth));
+        self.normalised_turns
+            .extend(step.normalised_turn_error(&truth));
     }
 
     /// Adds the sequences of another.
     pub fn merge(&mut self, other: &Self) {
         self.sequences.extend(other.sequences.iter().cloned());
         self.normalised.extend(&other.normalised);
+        self.normalised_turns.extend(&other.normalised_turns);
     }
 
     /// Frames added.
@@ -115,6 +142,7 @@ impl Trajectories {
                 .map(|all| all.iter().map(still).collect())
                 .collect(),
             normalised: Vec::new(),
+            normalised_turns: Vec::new(),
         }
     }
 
@@ -163,6 +191,12 @@ impl Trajectories {
                 ("rpe_deg_worst", worst(&steps_deg)),
                 ("nees", mean(&self.normalised)),
                 ("nees_median", median(&mut self.normalised.clone())),
+                ("nees_turn", mean(&self.normalised_turns)),
+                (
+                    "nees_turn_median",
+                    median(&mut self.normalised_turns.clone()),
+                ),
+                ("nees_turn_p99", percentile_99(&self.normalised_turns)),
             ],
             median_scaled: Vec::new(),
         }
@@ -181,6 +215,15 @@ fn worst(errors: &[f64]) -> f64 {
 /// NaN of none.
 fn mean(values: &[f64]) -> f64 {
     values.iter().sum::<f64>() / values.len() as f64
+}
+
+/// The least value that at most a hundredth exceeds; NaN of none.
+fn percentile_99(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let above = values.len() / 100;
+    let place = values.len().checked_sub(1 + above);
+    place.map_or(f64::NAN, |place| sorted[place])
 }
 
 /// As numpy's: the mean of the middle two of an even number.

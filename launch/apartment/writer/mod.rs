@@ -401,7 +401,7 @@ struct Begun {
     development: Development,
 }
 
-/// The camera's poses during each frame's exposure, the last at its stamp.
+/// The camera's poses during each frame's exposure, the middle one at its stamp.
 /// Made one after the other, so that a stop need not wait for all.
 fn poses<'a>(
     options: &'a DataSetOptions,
@@ -439,27 +439,25 @@ fn touring(
     spacing: f32,
     shutter: f32,
 ) -> impl Iterator<Item = Vec<Pose>> + use<> {
-    /// Headings averaged on either side, and m between them.
-    const AROUND: i32 = 6;
-    const APART: f32 = 0.07;
+    /// The camera looks along the chord from so far behind to as far ahead, m:
+    /// a heading averaged over pieces of the path would jump at each corner of it.
+    const AROUND: f32 = 0.45;
     let tour = Tour::plan(home);
     let (height, tilt) = options.randomisation.mount(home.seed());
     let at = move |distance: f32| {
-        // The heading is averaged, so that the camera turns smoothly.
-        let mean: glam::Vec2 = (-AROUND..=AROUND)
-            .map(|i| glam::Vec2::from_angle(tour.place(distance + i as f32 * APART).1))
-            .sum();
+        let chord = tour.place(distance + AROUND).0 - tour.place(distance - AROUND).0;
         let pan = 0.45 * (distance * 0.9).sin();
         let eye = tour.place(distance).0.extend(height);
-        Pose::looking(eye, mean.to_angle() + pan, tilt)
+        Pose::looking(eye, chord.to_angle() + pan, tilt)
     };
     let count = if shutter > 0.0 { BLUR_POSES } else { 1 };
     // Nothing before the tour's own start is looked at.
-    let start = shutter * spacing + AROUND as f32 * APART;
+    let start = shutter * spacing + AROUND;
     (0u64..).map(move |frame| {
-        let end = start + frame as f32 * spacing;
+        let middle = start + frame as f32 * spacing;
+        let off = |i: usize| (i as f32 - (count / 2) as f32) / count as f32;
         (0..count)
-            .map(|i| at(end - shutter * spacing * (count - 1 - i) as f32 / count as f32))
+            .map(|i| at(middle + shutter * spacing * off(i)))
             .collect()
     })
 }

@@ -308,11 +308,10 @@ fn pose_of(output: &Output) -> Option<Isometry3<f64>> {
 }
 
 /// The motion since the frame before, of stamp `before`, as the published
-/// velocity and its covariance say; `None` without metres, or where tracking
-/// had been lost.
+/// velocity and its covariance say; `None` where tracking had been lost.
 fn step_of(output: &Output, before: Timestamp) -> Option<StepEstimate> {
     let estimate = OdometryEstimate::read(&output.values)?;
-    if output.remarks.scale_unknown || output.remarks.after_gap {
+    if output.remarks.after_gap {
         return None;
     }
     let seconds = (output.stamp.nanos() - before.nanos()) as f64 * 1e-9;
@@ -329,5 +328,6 @@ fn step_of(output: &Output, before: Timestamp) -> Option<StepEstimate> {
     Some(StepEstimate {
         motion,
         covariance: both * covariance * both.transpose(),
+        is_metric: !output.remarks.scale_unknown,
     })
 }

@@ -4,16 +4,18 @@
 //! With depth, the pose is that from which the keyframe's points are seen as
 //! they are; without, that of the essential matrix, and lengths have the
 //! median distance of the points at the start as their unit. A frame that
-//! neither the keyframe nor the frame before leads to is lost, and says so.
+//! neither the keyframe nor the frame before leads to is lost, and says so. The
+//! next may still be told from it: odometry starts anew from the lost one then,
+//! and says that the motion up to it is unknown.
 
 mod inverse_depth;
+mod parameters;
 mod pose;
 mod refine;
 mod relative;
 mod snapshot;
 
 use nalgebra::{Isometry3, Translation3, UnitQuaternion, Vector3};
-use serde::Deserialize;
 
 use self::pose::{Covariance, composed, in_body, inverted, published, turned};
 use self::relative::{Relative, Tracker};
@@ -21,6 +23,7 @@ use self::snapshot::Snapshot;
 use super::keypoints::Detector;
 use super::scene::{Geometric, Remarks, Scene, Unable};
 
+pub use self::parameters::OdometryParameters;
 pub use self::pose::{ODOMETRY_LENGTH, OdometryEstimate, body_from_optical};
 
 /// Variance of what is not known at all: a kilometre, squared.
@@ -28,99 +31,6 @@ const UNKNOWN_METRES: f64 = 1e6;
 /// Speed that is possible while nobody looks, m/s, and rate of turning, rad/s.
 const UNSEEN_SPEED: f64 = 1.0;
 const UNSEEN_TURNING: f64 = 1.0;
-
-/// What can be set about odometry, in the card's `[parameters]`.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct OdometryParameters {
-    /// Most keypoints of a frame.
-    pub most_points: usize,
-    /// Least cosine of the angle between descriptors that match.
-    pub least_similarity: f32,
-    /// Greatest error of a match that fits the motion, px of the network's
-    /// input.
-    pub inlier_px: f64,
-    /// Fewer matches that agree are a loss.
-    pub least_inliers: usize,
-    /// A frame becomes the keyframe when fewer than this share of the matches
-    /// that the keyframe had at first are left.
-    pub keyframe_overlap: f64,
-    /// Frames lost in a row after which odometry starts anew from the next.
-    pub restart_after: usize,
-    /// What a depth camera's depths are off by, all alike, as a share: its
-    /// calibration. Depth of a readout has the error that its card states.
-    pub depth_error: f64,
-    /// Standard deviation of a depth camera's depth over the square of the
-    /// depth, 1/m.
-    pub depth_noise: f64,
-}
-
-impl Default for OdometryParameters {
-    fn default() -> Self {
-        Self {
-            most_points: 512,
-            least_similarity: 0.82,
-            inlier_px: 1.5,
-            least_inliers: 15,
-            keyframe_overlap: 0.7,
-            restart_after: 3,
-            depth_error: 0.01,
-            depth_noise: 0.003,
-        }
-    }
-}
-
-impl OdometryParameters {
-    /// What is wrong with the numbers, if anything.
-    #[must_use]
-    pub fn fault(&self) -> Option<String> {
-        let share = |value: f64| value > 0.0 && value < 1.0;
-        let rules = [
-            (
-                (64..=2048).contains(&self.most_points),
-                "most_points",
-                "64 to 2048",
-            ),
-            (
-                share(f64::from(self.least_similarity)),
-                "least_similarity",
-                "above 0 and below 1",
-            ),
-            (
-                (0.1..=10.0).contains(&self.inlier_px),
-                "inlier_px",
-                "0.1 to 10",
-            ),
-            (
-                (8..=200).contains(&self.least_inliers),
-                "least_inliers",
-                "8 to 200",
-            ),
-            (
-                share(self.keyframe_overlap),
-                "keyframe_overlap",
-                "above 0 and below 1",
-            ),
-            (
-                (1..=1000).contains(&self.restart_after),
-                "restart_after",
-                "1 to 1000",
-            ),
-            (
-                (0.0..=1.0).contains(&self.depth_error),
-                "depth_error",
-                "0 to 1",
-            ),
-            (
-                (0.0..=0.1).contains(&self.depth_noise),
-                "depth_noise",
-                "0 to 0.1",
-            ),
-        ];
-        let (_, name, rule) = rules.into_iter().find(|(holds, ..)| !holds)?;
-        Some(format!("{name} must be {rule}"))
-    }
-}
 
 /// Odometry of one camera.
 #[derive(Debug)]
@@ -133,6 +43,8 @@ pub struct Odometry {
     keyframe: Snapshot,
     /// The frame that was tracked last.
     last: Snapshot,
+    /// The frame before, where it was lost: the next may be told from it.
+    lost: Snapshot,
     /// The motion of the frame tracked last, per nanosecond it took.
     motion: Option<(Isometry3<f64>, i64)>,
     /// Matches that the keyframe had with the first frame after it.
@@ -162,6 +74,7 @@ impl Odometry {
             now: Snapshot::default(),
             keyframe: Snapshot::default(),
             last: Snapshot::default(),
+            lost: Snapshot::default(),
             motion: None,
             first_inliers: 0,
             state: State::Empty,
@@ -179,31 +92,38 @@ impl Odometry {
                 _ => Unable::Lost(text),
             };
         }
-        let was_empty = self.state == State::Empty;
-        if was_empty {
+        if self.state == State::Empty {
             self.now.odom_from_this = Isometry3::identity();
             self.now.covariance = Covariance::zeros();
             self.now.scaled = Vector3::zeros();
+            self.motion = None;
+            self.first_inliers = 0;
             self.state = State::Tracking;
-        } else {
-            self.now.odom_from_this = self.last.odom_from_this;
-            self.now.covariance = self.last.covariance + self.unseen();
-            self.now.scaled = self.last.scaled;
-            self.state = State::Restarted;
+            std::mem::swap(&mut self.keyframe, &mut self.now);
+            self.last.clone_from(&self.keyframe);
+            return Unable::Warming("first frame".to_owned());
         }
-        self.motion = None;
-        self.first_inliers = 0;
-        std::mem::swap(&mut self.keyframe, &mut self.now);
-        self.last.clone_from(&self.keyframe);
-        match was_empty {
-            true => Unable::Warming("first frame".to_owned()),
-            false => Unable::Lost("starts anew from this frame".to_owned()),
-        }
+        std::mem::swap(&mut self.lost, &mut self.now);
+        self.restart();
+        Unable::Lost("starts anew from this frame".to_owned())
     }
 
-    /// What may have happened since the frame tracked last.
+    /// Takes the frame that was lost as the keyframe, somewhere near the frame
+    /// tracked last.
+    fn restart(&mut self) {
+        self.lost.odom_from_this = self.last.odom_from_this;
+        self.lost.covariance = self.last.covariance + self.unseen();
+        self.lost.scaled = self.last.scaled;
+        self.motion = None;
+        self.first_inliers = 0;
+        self.state = State::Restarted;
+        std::mem::swap(&mut self.keyframe, &mut self.lost);
+        self.last.clone_from(&self.keyframe);
+    }
+
+    /// What may have happened from the frame tracked last to the one lost.
     fn unseen(&self) -> Covariance {
-        let seconds = seconds(self.now.stamp_nanos - self.last.stamp_nanos).abs();
+        let seconds = seconds(self.lost.stamp_nanos - self.last.stamp_nanos).abs();
         let turning = (UNSEEN_TURNING * seconds).min(std::f64::consts::PI).powi(2);
         let moving = (UNSEEN_SPEED * seconds).powi(2).min(UNKNOWN_METRES);
         let mut covariance = Covariance::zeros();
@@ -246,6 +166,18 @@ impl Odometry {
             self.first_inliers = 0;
         }
         again
+    }
+
+    /// Compares with the frame before, where it was lost, and starts anew from it.
+    fn resume(&mut self) -> Option<Relative> {
+        let State::Lost(_) = self.state else {
+            return None;
+        };
+        let nothing = [Isometry3::identity(); 2];
+        let found = (self.tracker).track(&mut self.lost, &self.now, &nothing, &self.parameters);
+        let found = found.ok()?;
+        self.restart();
+        Some(found)
     }
 
     /// Takes over what was found, and tells it.
@@ -350,7 +282,8 @@ impl Geometric for Odometry {
         if self.state == State::Empty {
             return Err(self.begin());
         }
-        match self.track() {
+        let tracked = self.track();
+        match tracked.or_else(|reason| self.resume().ok_or(reason)) {
             Ok(relative) => {
                 let metric = self.keyframe.is_metric;
                 let after_gap = matches!(self.state, State::Lost(_) | State::Restarted);
@@ -370,6 +303,7 @@ impl Geometric for Odometry {
                 if lost >= self.parameters.restart_after {
                     return Err(self.begin());
                 }
+                std::mem::swap(&mut self.lost, &mut self.now);
                 Err(Unable::Lost(reason))
             }
         }

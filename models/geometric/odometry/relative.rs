@@ -17,12 +17,13 @@ use crate::geometric::two_view::{triangulate, two_view};
 const LEAST_KNOWN: usize = 20;
 /// Least way, in units of the median distance, that depths are learnt from.
 const LEAST_PARALLAX: f64 = 0.04;
-/// Share of the matches that must agree where depths are known, and where the
+/// Share of the matches that must agree where depths are given, and where the
 /// only rule is that rays meet, which chance fulfils more easily.
 const LEAST_SHARE: (usize, usize) = (20, 35);
-/// Greatest standard deviation of a turn that is still told, degrees, where depths
-/// are known, and where not.
-const MOST_TURN_DEGREES: (f64, f64) = (2.0, 1.2);
+/// Greatest standard deviation of a turn that is still told, degrees.
+const MOST_TURN_DEGREES: f64 = 1.8;
+/// How often the matches are halved at random to see how sure a motion is.
+const SPLITS: usize = 4;
 /// Parts of a frame whose depths are wrong independently of each other where a
 /// readout made them.
 const INDEPENDENT_DEPTHS: f64 = 12.0;
@@ -48,7 +49,8 @@ pub(super) struct Tracker {
     sights: Vec<Sight>,
     /// As many as pairs: which fit the motion found last.
     fitting: Vec<bool>,
-    /// Every other sight.
+    /// Sights in random order, and a half of them in their own.
+    shuffled: Vec<usize>,
     half: Vec<Sight>,
 }
 
@@ -62,6 +64,7 @@ impl Tracker {
             sightings: Vec::new(),
             sights: Vec::new(),
             fitting: Vec::new(),
+            shuffled: Vec::new(),
             half: Vec::new(),
         }
     }
@@ -90,23 +93,24 @@ impl Tracker {
         if total < least {
             return Err(format!("{total} points match, but {least} must agree"));
         }
+        self.pairs.sort_by(|a, b| b.2.total_cmp(&a.2));
         self.sight(then, now);
         let tolerance = parameters.inlier_px * now.pixel;
         let from_depths = self.by_depths(then, guesses, tolerance, least);
-        // A sensor's depths that do not agree are a loss; others may be wrong.
+        // A sensor's depths that do not agree are a loss. Others may be wrong:
+        // those learnt from a wrong motion agree on the next one.
         let is_sensed = then.is_measured && !then.is_read_out;
-        let from_rays = match (&from_depths, is_sensed, then.is_read_out) {
-            (_, true, _) | (Some(_), _, false) => None,
-            _ => self.by_rays(then, guesses, tolerance, least),
+        let from_rays = match is_sensed {
+            true => None,
+            false => self.by_rays(then, guesses, tolerance, least),
         };
-        let by_depths = from_depths.is_some();
         let found = [from_depths, from_rays].into_iter().flatten();
         let found = found.min_by(|a, b| a.cost.total_cmp(&b.cost));
         let mut found = found.ok_or_else(|| {
             format!("of {total} matches too few agree on a motion, at least {least} must")
         })?;
         self.settle(&found, tolerance);
-        self.doubt(&mut found, tolerance, least, by_depths)?;
+        self.doubt(&mut found, tolerance, least, then.is_measured)?;
         if then.is_read_out {
             let alike = self.agreeing() as f64 / INDEPENDENT_DEPTHS;
             found.covariance *= alike.max(1.0);
@@ -213,8 +217,11 @@ impl Tracker {
         self.fitting.iter().filter(|fits| **fits).count()
     }
 
-    /// Makes what was found as unsure as two halves of the matches, which have
-    /// none in common, differ about it.
+    /// Makes what was found as unsure as halves of the matches, drawn at random,
+    /// differ from it. An estimate from half of the data differs from that of
+    /// all by as much as that of all is off (the delete-half jackknife: Shao, Wu,
+    /// "A General Theory for Jackknife Variance Estimation", Annals of Statistics
+    /// 17(3), 1989).
     ///
     /// # Errors
     /// Why it is not to be told at all: too few agree in the end, or the turn is
@@ -224,12 +231,13 @@ impl Tracker {
         found: &mut Refined,
         tolerance: f64,
         least: usize,
-        by_depths: bool,
+        has_depths: bool,
     ) -> Result<(), String> {
         let (agreeing, total) = (self.agreeing(), self.pairs.len());
-        let (share, most_turn) = match by_depths {
-            true => (LEAST_SHARE.0, MOST_TURN_DEGREES.0),
-            false => (LEAST_SHARE.1, MOST_TURN_DEGREES.1),
+        let share = if has_depths {
+            LEAST_SHARE.0
+        } else {
+            LEAST_SHARE.1
         };
         let wanted = least.max(total * share / 100);
         if agreeing < wanted {
@@ -238,35 +246,54 @@ impl Tracker {
             ));
         }
         let motion = found.now_from_then;
-        let [one, two] = [0, 1].map(|first| self.by_half(first, &motion, tolerance, by_depths));
-        // The mean of two is off by half of what they differ by.
-        let off = difference(&one, &two) * 0.5;
-        found.covariance += off * off.transpose();
+        for _ in 0..SPLITS {
+            self.shuffle();
+            for first in [true, false] {
+                let half = self.by_half(first, &motion, tolerance, has_depths);
+                let off = difference(&half, &motion);
+                found.covariance += off * off.transpose() / (2 * SPLITS) as f64;
+            }
+        }
         let turn = found.covariance.fixed_view::<3, 3>(0, 0).trace().sqrt();
         let turn = turn.to_degrees();
-        if turn.is_nan() || turn > most_turn {
+        if turn.is_nan() || turn > MOST_TURN_DEGREES {
             return Err(format!(
                 "{agreeing} of {total} matches tell the turn to {turn:.1} degrees, but \
-                 {most_turn} at most are wanted"
+                 {MOST_TURN_DEGREES} at most are wanted"
             ));
         }
         Ok(())
     }
 
-    /// The motion as every other match alone tells it, found from nothing: where
-    /// one plane or too little parallax allows several, halves come to different
-    /// ones. Where half of them is too few, `found` is refined on them.
+    /// Fisher and Yates.
+    fn shuffle(&mut self) {
+        self.shuffled.clear();
+        self.shuffled.extend(0..self.sights.len());
+        for place in (1..self.shuffled.len()).rev() {
+            let other = self.dice.next() % (place as u64 + 1);
+            self.shuffled.swap(place, other as usize);
+        }
+    }
+
+    /// The motion as half of the matches alone tells it. Where no depth was given
+    /// it is found from nothing: where one plane or too little parallax allows
+    /// several, halves come to different ones, which depths learnt from one of
+    /// them would hide. Where half of them is too few, `found` is refined on them.
     fn by_half(
         &mut self,
-        first: usize,
+        first: bool,
         found: &Isometry3<f64>,
         tolerance: f64,
-        by_depths: bool,
+        has_depths: bool,
     ) -> Isometry3<f64> {
+        let (one, two) = self.shuffled.split_at_mut(self.sights.len() / 2);
+        let chosen = if first { one } else { two };
+        // The best come first.
+        chosen.sort_unstable();
         self.half.clear();
-        let half = self.sights.iter().skip(first).step_by(2);
+        let half = chosen.iter().map(|&index| self.sights[index]);
         self.half.extend(half);
-        let start = match by_depths {
+        let start = match has_depths {
             true => None,
             false => {
                 self.matches.clear();
