@@ -23,6 +23,13 @@ const PROBLEM: &str = r#"{
   "budget": 1
 }"#;
 
+fn serve((endpoint, prefix): (&str, &str), more: &[&str]) -> Running {
+    let mut args = vec!["serve", "first_light", "--json"];
+    args.extend(["--listen", endpoint, "--prefix", prefix]);
+    args.extend(more);
+    Running::start(&args)
+}
+
 fn ask((endpoint, prefix): (&str, &str), problem: &str, more: &[&str]) -> (Output, Value) {
     let mut args = vec!["solve", "--live", "--json", "--problem", problem];
     args.extend(["--connect", endpoint, "--prefix", prefix]);
@@ -44,17 +51,7 @@ fn a_problem_is_answered_and_the_answer_is_run() {
     let problem = written(folder.path(), "problem.json", PROBLEM);
     let (endpoint, prefix) = (free_endpoint(), "asked/perception");
     let server = (endpoint.as_str(), prefix);
-    let running = Running::start(&[
-        "serve",
-        "first_light",
-        "--json",
-        "--transfers",
-        &table,
-        "--listen",
-        &endpoint,
-        "--prefix",
-        prefix,
-    ]);
+    let running = serve((&endpoint, prefix), &["--transfers", &table]);
     let (output, answer) = first_answer(server, &problem);
     assert_eq!(output.status.code(), Some(0), "{answer}");
     assert_eq!(answer["status"], "optimal");
@@ -151,19 +148,10 @@ fn a_problem_may_limit_what_networks_take_of_the_servers_device() {
     let profile = written(folder.path(), "here.toml", PROFILE);
     let (endpoint, prefix) = (free_endpoint(), "limited/perception");
     let server = (endpoint.as_str(), prefix);
-    let running = Running::start(&[
-        "serve",
-        "first_light",
-        "--json",
-        "--transfers",
-        &table,
-        "--profile",
-        &profile,
-        "--listen",
-        &endpoint,
-        "--prefix",
-        prefix,
-    ]);
+    let running = serve(
+        (&endpoint, prefix),
+        &["--transfers", &table, "--profile", &profile],
+    );
     let free = written(folder.path(), "free.json", PROBLEM);
     let (_, answer) = first_answer(server, &free);
     assert_eq!(answer["sources_used"], serde_json::json!(["xfeat"]));
@@ -211,15 +199,7 @@ fn a_server_without_a_table_says_what_it_lacks() {
     let folder = tempfile::tempdir().unwrap();
     let problem = written(folder.path(), "problem.json", PROBLEM);
     let (endpoint, prefix) = (free_endpoint(), "tableless/perception");
-    let running = Running::start(&[
-        "serve",
-        "first_light",
-        "--json",
-        "--listen",
-        &endpoint,
-        "--prefix",
-        prefix,
-    ]);
+    let running = serve((&endpoint, prefix), &[]);
     let (output, answer) = first_answer((&endpoint, prefix), &problem);
     assert_eq!(
         (output.status.code(), &answer["status"]),
