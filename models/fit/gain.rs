@@ -9,11 +9,11 @@ use super::representations::Encoders;
 use super::request::{FitProgress, FitRequest};
 
 /// What a small convolutional readout reaches on the blocks of time that
-/// [`fit()`] holds out, fitted on the others from first weights: for encoders
+/// [`fit`](super::fit()) holds out, fitted on the others from first weights: for encoders
 /// that another is held against.
 ///
 /// # Errors
-/// As [`fit()`].
+/// As [`fit`](super::fit()).
 pub fn trial(
     encoders: &mut Encoders<'_>,
     request: &FitRequest<'_>,
