@@ -28,14 +28,29 @@ fn frames(folder: &Path, numbers: impl Iterator<Item = usize>) -> Option<PathBuf
 
 fn json(arguments: &[&str]) -> Value {
     let output = program::run(arguments);
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success(),
-        "{arguments:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    assert_eq!(stdout.lines().count(), 1, "one object on one line");
-    serde_json::from_str(&stdout).expect("JSON")
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    program::parsed(&output)
+}
+
+/// Arguments that fit a target.
+fn fit<'a>(
+    (data, out): (&'a Path, &'a Path),
+    (target, sources): (&'a str, &'a str),
+    more: &[&'a str],
+) -> Vec<&'a str> {
+    let mut arguments = vec!["fit", "--data", text(data), "--out", text(out)];
+    arguments.extend(["--target", target, "--sources", sources]);
+    arguments.extend(more);
+    arguments
+}
+
+/// What `evaluate` says of a readout or a policy, with models from here, too.
+fn evaluated(data: &Path, what: [&str; 2], models: &Path) -> Value {
+    let mut arguments = vec!["evaluate", "--json", "--data", text(data)];
+    arguments.extend(what);
+    arguments.extend(["--models", text(models), "--models", "models"]);
+    json(&arguments)
 }
 
 fn text(path: &Path) -> &str {
@@ -51,25 +66,11 @@ fn fourteen_frames_beat_the_constant_the_pixels_and_an_untrained_encoder() {
     };
     let later = frames(&root.join("later"), (75..110).step_by(5)).expect("as above");
     let out = root.join("models");
-    let fitted = json(&[
-        "fit",
-        "--data",
-        text(&train),
-        "--target",
-        "depth_zbuffer",
-        "--sources",
-        "efficientnet_lite0",
-        "--variant",
-        "few",
-        "--out",
-        text(&out),
-        "--steps",
-        "120",
-        "--views",
-        "3",
-        "--gain",
-        "--json",
-    ]);
+    let task = ("depth_zbuffer", "efficientnet_lite0");
+    let few = ["--variant", "few", "--steps", "120", "--views", "3"];
+    let mut arguments = fit((&train, &out), task, &few);
+    arguments.extend(["--gain", "--json"]);
+    let fitted = json(&arguments);
     let number = |at: &str| fitted.pointer(at).and_then(Value::as_f64).expect(at);
     assert!(number("/seconds") > 0.0);
     assert!(number("/quality/abs_rel") < number("/quality/constant"));
@@ -81,17 +82,7 @@ fn fourteen_frames_beat_the_constant_the_pixels_and_an_untrained_encoder() {
     }
     let readout = PathBuf::from(fitted["readout"].as_str().expect("a path"));
     assert!(readout.is_file() && Path::new(fitted["card"].as_str().expect("a path")).is_file());
-    let models = ["--models", text(&out), "--models", "models"];
-
-    let alone = [
-        "evaluate",
-        "--data",
-        text(&later),
-        "--readout",
-        text(&readout),
-        "--json",
-    ];
-    let alone = json(&[&alone[..], &models].concat());
+    let alone = evaluated(&later, ["--readout", text(&readout)], &out);
     let (error, constant) = (&alone["abs_rel"], &alone["constant"]["abs_rel"]);
     let (error, constant) = (
         error.as_f64().expect("a number"),
@@ -108,15 +99,7 @@ fn fourteen_frames_beat_the_constant_the_pixels_and_an_untrained_encoder() {
                   target = \"depth_zbuffer\"\nsources = [\"efficientnet_lite0\"]\n\
                   readout = \"few\"\n";
     fs::write(&policy, served).expect("a file");
-    let whole = [
-        "evaluate",
-        "--data",
-        text(&later),
-        "--policy",
-        text(&policy),
-        "--json",
-    ];
-    let whole = json(&[&whole[..], &models].concat());
+    let whole = evaluated(&later, ["--policy", text(&policy)], &out);
     let through = whole["abs_rel"].as_f64().expect("a number");
     assert!((through - error).abs() < 1e-6, "{through} but {error}");
 }
@@ -136,20 +119,8 @@ fn labels_that_follow_from_depth_are_fitted_also_from_two_sources() {
         ("curvature", "efficientnet_lite0"),
     ];
     for (target, sources) in fits {
-        let fitted = json(&[
-            "fit",
-            "--data",
-            text(&train),
-            "--target",
-            target,
-            "--sources",
-            sources,
-            "--kind",
-            "ridge",
-            "--out",
-            text(&out),
-            "--json",
-        ]);
+        let closed_form = ["--kind", "ridge", "--json"];
+        let fitted = json(&fit((&train, &out), (target, sources), &closed_form));
         let name = format!("{target}_from_{}", sources.replace(',', "+"));
         assert_eq!(fitted["name"], name.as_str());
         assert!(fitted["lambda"].as_f64().expect("a strength") > 0.0);
@@ -172,10 +143,8 @@ fn what_frames_lack_is_said() {
     fs::remove_file(&halved).expect("a link");
     let small = picture.thumbnail(picture.width() / 2, picture.height() / 2);
     small.save(&halved).expect("a picture");
-    let data = text(&train);
-    let mut arguments = vec!["fit", "--data", data, "--target", "depth_zbuffer"];
-    arguments.extend(["--sources", "efficientnet_lite0", "--kind", "ridge"]);
-    arguments.extend(["--out", text(root)]);
+    let task = ("depth_zbuffer", "efficientnet_lite0");
+    let mut arguments = fit((&train, root), task, &["--kind", "ridge"]);
     let said = program::run(&arguments);
     let said = String::from_utf8_lossy(&said.stdout);
     for line in [
@@ -201,31 +170,20 @@ fn a_full_disk_and_an_unknown_source_are_refused_and_leave_nothing() {
     // A file where a folder must be made stands for what cannot be written.
     let blocked = root.join("blocked");
     fs::write(&blocked, "a file").expect("a file");
-    let fit = |sources: &str, out: &Path| {
-        let output = program::run(&[
-            "fit",
-            "--data",
-            text(&train),
-            "--target",
-            "depth_zbuffer",
-            "--sources",
-            sources,
-            "--kind",
-            "ridge",
-            "--out",
-            text(out),
-            "--quiet",
-        ]);
+    let refused = |sources: &str, out: &Path| {
+        let closed_form = ["--kind", "ridge", "--quiet"];
+        let arguments = fit((&train, out), ("depth_zbuffer", sources), &closed_form);
+        let output = program::run(&arguments);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         (output.status.code(), said)
     };
-    let (code, said) = fit("efficientnet_lite0", &blocked);
+    let (code, said) = refused("efficientnet_lite0", &blocked);
     assert!(
         matches!(code, Some(1 | 2)) && said.contains("blocked"),
         "{code:?}: {said}"
     );
     let out = root.join("models");
-    let (code, said) = fit("efficientnet_lite", &out);
+    let (code, said) = refused("efficientnet_lite", &out);
     assert_eq!(code, Some(2), "{said}");
     assert!(said.contains("did you mean efficientnet_lite0"), "{said}");
     assert!(!out.exists());

@@ -8,7 +8,7 @@ mod common;
 use std::path::Path;
 use std::time::Duration;
 
-use common::program::{Running, free_endpoint, run, written};
+use common::program::{Running, driven_robot, free_endpoint, run, written};
 use common::repository;
 use concert_models::card::{Card, FitData};
 use concert_models::dataset::{Label, LabelKind};
@@ -101,22 +101,26 @@ fn write_frames(folder: &Path) {
     std::fs::write(folder.join("camera-intrinsics.txt"), intrinsics).unwrap();
 }
 
-/// A policy with the readout that is wrong, and a launch file that learns.
-fn write_launch(root: &Path, state: &str) -> String {
+/// A policy with the readout that is wrong, and a launch file that learns from
+/// this camera and keeps what it learnt in `state`.
+fn write_learning(root: &Path, camera: &str, state: &str) -> String {
     write_far_readout(&root.join("models"));
-    write_frames(&root.join("frames"));
     let policy = "name = \"wrong\"\nsupervision_budget = 1\n[[transfer]]\ntarget = \
                   \"depth_zbuffer\"\nsources = [\"efficientnet_lite0\"]\nreadout = \"far\"\n";
-    std::fs::write(root.join("wrong.toml"), policy).unwrap();
+    written(root, "wrong.toml", policy);
     let launch = format!(
-        "policy = \"wrong.toml\"\nmodels = [\"models\"]\n[[camera]]\nname = \"front\"\nkind = \
-         \"images\"\npaths = [\"frames\"]\nrate_hz = 10\nrepeat = true\n[learn]\ntargets = \
-         [\"depth_zbuffer\"]\nfolder = \"{state}\"\nrefit_every_millis = 500\ninterval_millis = \
-         0\nblock_millis = 300\nblock_frames = 6\ndescent_steps = 0\n"
+        "policy = \"wrong.toml\"\nmodels = [\"models\"]\n[[camera]]\nname = \"front\"\n{camera}\n\
+         [learn]\ntargets = [\"depth_zbuffer\"]\nfolder = \"{state}\"\nrefit_every_millis = 500\n\
+         interval_millis = 0\nblock_millis = 300\nblock_frames = 6\ndescent_steps = 0\n"
     );
-    let path = root.join("launch.toml");
-    std::fs::write(&path, launch).unwrap();
-    path.display().to_string()
+    written(root, "launch.toml", &launch)
+}
+
+/// The same from a folder of frames.
+fn write_launch(root: &Path, state: &str) -> String {
+    write_frames(&root.join("frames"));
+    let camera = "kind = \"images\"\npaths = [\"frames\"]\nrate_hz = 10\nrepeat = true";
+    write_learning(root, camera, state)
 }
 
 fn ask(endpoint: &str, word: &str) -> Value {
@@ -225,21 +229,13 @@ fn a_wrong_readout_gives_way_to_a_learnt_one_returns_on_request_and_learning_goe
     assert!(stderr.contains("goes on from"), "{stderr}");
 }
 
-/// A launch file that learns from a robot on the bus, and the policy that is
-/// wrong for it.
+/// The same from a robot on the bus.
 fn write_driven(root: &Path, robot: &str) -> String {
-    write_far_readout(&root.join("models"));
-    let policy = "name = \"wrong\"\nsupervision_budget = 1\n[[transfer]]\ntarget = \
-                  \"depth_zbuffer\"\nsources = [\"efficientnet_lite0\"]\nreadout = \"far\"\n";
-    std::fs::write(root.join("wrong.toml"), policy).unwrap();
-    let launch = format!(
-        "policy = \"wrong.toml\"\nmodels = [\"models\"]\n[[camera]]\nname = \"front\"\nkind = \
-         \"zenoh\"\nkey = \"driven/front/image\"\ndepth_key = \"driven/front/depth\"\n\
-         camera_info_key = \"driven/front/camera_info\"\n[zenoh]\nconnect = [\"{robot}\"]\n\
-         [learn]\ntargets = [\"depth_zbuffer\"]\nfolder = \"state\"\nrefit_every_millis = 500\n\
-         interval_millis = 0\nblock_millis = 300\nblock_frames = 6\ndescent_steps = 0\n"
+    let camera = format!(
+        "kind = \"zenoh\"\nkey = \"driven/front/image\"\ndepth_key = \"driven/front/depth\"\n\
+         camera_info_key = \"driven/front/camera_info\"\n[zenoh]\nconnect = [\"{robot}\"]"
     );
-    written(root, "driven.toml", &launch)
+    write_learning(root, &camera, "state")
 }
 
 /// An image or a depth image of this size, of now.
@@ -265,24 +261,8 @@ fn picture(encoding: &'static str, (width, height): (u32, u32)) -> Image<'static
 fn a_robot_on_the_bus_is_learnt_from_its_depth_and_frames_without_are_served_alone() {
     let folder = tempfile::tempdir().unwrap();
     let (robot_at, endpoint) = (free_endpoint(), free_endpoint());
-    let robot = [
-        "apartment",
-        "--drive",
-        "--seed",
-        "7",
-        "--light",
-        "flat",
-        "--size",
-        "96x72",
-        "--rate",
-        "10",
-        "--json",
-        "--listen",
-        &robot_at,
-        "--prefix",
-        "driven",
-    ];
-    let robot = Running::start(&robot);
+    let small = ["--size", "96x72", "--rate", "10"];
+    let robot = driven_robot(&robot_at, "driven", &small);
     let launch = write_driven(folder.path(), &robot_at);
     let server = serve(&launch, &endpoint, &[]);
     let learnt = until(&endpoint, is_learnt_and_told);

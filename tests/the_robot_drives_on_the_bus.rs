@@ -7,7 +7,7 @@ mod common;
 
 use std::time::Duration;
 
-use common::program::{Running, free_endpoint, run};
+use common::program::{Running, driven_robot, free_endpoint, run};
 use concert_runtime::Clock;
 use concert_runtime::io::clock::SystemClock;
 use concert_runtime::io::thread;
@@ -21,25 +21,9 @@ use serde_json::Value;
 
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// A robot on the bus, in a home that is made quickly.
+/// A robot with a camera that is quick to draw.
 fn robot(endpoint: &str, prefix: &str, more: &[&str]) -> Running {
-    let mut arguments = vec![
-        "apartment",
-        "--drive",
-        "--seed",
-        "7",
-        "--light",
-        "flat",
-        "--size",
-        "64x48",
-        "--json",
-        "--listen",
-        endpoint,
-        "--prefix",
-        prefix,
-    ];
-    arguments.extend(more);
-    Running::start(&arguments)
+    driven_robot(endpoint, prefix, &[&["--size", "64x48"], more].concat())
 }
 
 fn connect(endpoint: &str) -> Session {

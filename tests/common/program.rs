@@ -115,3 +115,11 @@ impl Drop for Running {
         let _ = self.0.wait();
     }
 }
+
+/// A robot on the bus, in a home that is made quickly.
+pub fn driven_robot(endpoint: &str, prefix: &str, more: &[&str]) -> Running {
+    let mut arguments = vec!["apartment", "--drive", "--seed", "7", "--light", "flat"];
+    arguments.extend(["--json", "--listen", endpoint, "--prefix", prefix]);
+    arguments.extend(more);
+    Running::start(&arguments)
+}
