@@ -118,8 +118,23 @@ impl Prepared {
             self.pupils,
             self.cameras,
         );
-        let thread = thread::spawn("learn", move || worker.run())?;
+        let fall = Fall(Arc::clone(&desk));
+        let thread = thread::spawn("learn", move || {
+            let _fall = fall;
+            worker.run();
+        })?;
         Ok(Learning { desk, stop, thread })
+    }
+}
+
+/// Tells of a panic of the thread that learns, which nobody waits for.
+struct Fall(Arc<Desk>);
+
+impl Drop for Fall {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.note_fall();
+        }
     }
 }
 
@@ -202,7 +217,7 @@ fn folder_of(launch: &LaunchFile, entry: &LearnEntry) -> Result<PathBuf, Failure
     }
     let models = Store::user_folder();
     let data = models.as_deref().and_then(Path::parent);
-    // One per prefix: two servers cannot have the same.
+    // One per prefix: servers beside each other have prefixes of their own.
     let name = launch.publish().prefix.replace('/', "--");
     let folder = data.map(|data| data.join("learnt").join(name));
     folder.ok_or_else(|| {

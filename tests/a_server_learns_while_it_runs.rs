@@ -190,11 +190,17 @@ fn a_wrong_readout_gives_way_to_a_learnt_one_returns_on_request_and_learning_goe
     let one = &restored["learning"][0];
     assert_eq!(one["serving"], format!("{STEM}@far"), "{restored}");
     assert_eq!(one["paused"], true, "{restored}");
-    // Nothing takes over while it is paused: a refit would have been due.
-    thread::sleep(Duration::from_secs(2));
+    // Nothing takes over while it is paused, though two refits would be due: one
+    // that was under way may still end.
     let paused = until(&endpoint, |_| true);
-    assert_eq!(paused["refits"], one["refits"], "{paused}");
-    assert_eq!(paused["serving"], format!("{STEM}@far"), "{paused}");
+    thread::sleep(Duration::from_secs(2));
+    let later = until(&endpoint, |_| true);
+    let refits = |of: &Value| of["refits"].as_u64().unwrap();
+    assert!(
+        refits(&later) <= refits(&paused) + 1,
+        "{later} after {paused}"
+    );
+    assert_eq!(later["serving"], format!("{STEM}@far"), "{later}");
     assert_eq!(ask(&endpoint, "resume")["status"], "resumed");
     let again = until(&endpoint, is_learnt);
 
@@ -292,7 +298,8 @@ fn a_robot_on_the_bus_is_learnt_from_its_depth_and_frames_without_are_served_alo
     let session = session.unwrap();
     let mut publisher = MessagePublisher::open(&session, &options).unwrap();
     let mut learnt = Vec::new();
-    for depth in [None, Some((48, 36))] {
+    // After the first round, the robot's last frames were looked at.
+    for depth in [None, None, Some((48, 36))] {
         let count = |one: &Value| one["without_depth"].as_u64().unwrap();
         let then = count(&until(&endpoint, |_| true));
         let mut left = 200;
@@ -310,10 +317,10 @@ fn a_robot_on_the_bus_is_learnt_from_its_depth_and_frames_without_are_served_alo
                 thread::sleep(Duration::from_millis(60));
             }
         }
-        // The robot's last frames were looked at before these.
         learnt.push(until(&endpoint, |_| true)["learnt"].clone());
     }
     assert_eq!(learnt[0], learnt[1]);
+    assert_eq!(learnt[1], learnt[2]);
     let (code, stdout, stderr) = server.terminate();
     assert_eq!(code, Some(0), "{stderr}");
     assert!(stderr.contains("no depth came"), "{stderr}");

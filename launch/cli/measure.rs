@@ -98,7 +98,7 @@ pub struct Measure {
     pub shard: Option<Shard>,
     /// Put the folder of a shard into --out, then make the table; may be repeated
     #[arg(long, value_name = "DIR", conflicts_with_all = ["data", "test_data", "sources", "targets",
-        "frames", "test_frames", "steps"])]
+        "frames", "test_frames", "steps", "kind", "seed", "max_order"])]
     pub merge: Vec<PathBuf>,
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use concert_models::fit::write_whole;
 use concert_policies::explain::{Evidence, explain};
 use concert_policies::profile::Profile;
 use concert_policies::solve::Problem;
@@ -13,7 +14,7 @@ use concert_runtime::Clock;
 use concert_runtime::io::clock::SystemClock;
 use serde_json::json;
 
-use super::profile::{measure, refuse_unwritable, write_whole};
+use super::profile::{measure, refuse_unwritable};
 use crate::cli::{Explain, Global, Profile as ProfileArgs};
 use crate::draw::policy_picture;
 use crate::policy_choice::PolicyChoice;
@@ -55,8 +56,11 @@ pub(crate) fn run(args: &Explain, global: &Global) -> Result<Report, Failure> {
     json["device"] = json!(profile.as_ref().map(Profile::device));
     let mut lines = text::lines(&choice.policy, &explanation, profile.as_ref());
     if let Some(path) = &args.picture {
-        write_whole(path, &policy_picture(&choice.policy, &explanation))
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        write_whole(
+            path,
+            policy_picture(&choice.policy, &explanation).as_bytes(),
+        )
+        .with_context(|| format!("cannot write {}", path.display()))?;
         json["picture"] = json!(path);
         lines.push(format!("wrote {}", path.display()));
     }

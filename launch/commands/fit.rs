@@ -12,7 +12,7 @@ use concert_models::fit::{
     WarmReadout, fit, pixels, spaced_frames, trial, untrained,
 };
 use concert_models::onnx::{CheckLimits, check};
-use concert_models::store::Store;
+use concert_models::store::{Encoder, Store};
 use concert_runtime::Clock;
 use concert_runtime::io::clock::SystemClock;
 use serde_json::json;
@@ -63,6 +63,7 @@ pub(crate) fn run(args: &Fit, global: &Global) -> Result<Report, Failure> {
         seed: args.seed,
         ..FitRequest::new(args.target, &data, &frames)
     };
+    let baselines = baselines(args, &encoders)?;
     let mut bars = Bars::new(global);
     let mut loaded = Encoders::load(&mut *engine, &encoders).or_refuse()?;
     let fitted = fit(&mut loaded, &request, &mut |progress| {
@@ -72,21 +73,6 @@ pub(crate) fn run(args: &Fit, global: &Global) -> Result<Report, Failure> {
     drop(loaded);
     let fitted = fitted.map_err(failure)?;
     let seconds = (clock.monotonic().saturating_sub(begin)).as_secs_f64();
-    let mut gains = Vec::new();
-    if args.gain {
-        let baselines = [pixels(&encoders[0]), untrained(&encoders[0], args.seed)];
-        for baseline in baselines {
-            let baseline = baseline.or_refuse()?;
-            let name = baseline.card.name.clone();
-            let mut loaded = Encoders::load(&mut *engine, &[baseline]).or_refuse()?;
-            let trial = trial(&mut loaded, &request, &mut |progress| {
-                bars.show(progress);
-                !stop.is_raised()
-            });
-            gains.push((name, trial.map_err(failure)?));
-        }
-    }
-    bars.finish();
     fitted.verify(&mut *engine)?;
     let data_entry = FitData::new(
         name_of(&args.data),
@@ -96,7 +82,29 @@ pub(crate) fn run(args: &Fit, global: &Global) -> Result<Report, Failure> {
     let seconds = (seconds * 100.0).round() / 100.0;
     let notes = FitNotes::new(args.variant.clone(), seconds, args.seed, vec![data_entry]);
     let saved = fitted.save(&out, &notes)?;
-    Ok(report(&fitted, &saved, seconds, &gains))
+    // Of the encoders themselves first: like is held against like.
+    let mut trials = Vec::new();
+    for tried in baselines {
+        let mut loaded = Encoders::load(&mut *engine, &tried).or_refuse()?;
+        let trial = trial(&mut loaded, &request, &mut |progress| {
+            bars.show(progress);
+            !stop.is_raised()
+        });
+        trials.push((tried[0].card.name.clone(), trial.map_err(failure)?));
+    }
+    bars.finish();
+    Ok(report(&fitted, &saved, seconds, &trials))
+}
+
+/// The encoders, and what they are held against to see what they are worth;
+/// nothing where that is not asked.
+fn baselines(args: &Fit, encoders: &[Encoder]) -> Result<Vec<Vec<Encoder>>, Failure> {
+    if !args.gain {
+        return Ok(Vec::new());
+    }
+    let pixels = pixels(&encoders[0]).or_refuse()?;
+    let random = untrained(&encoders[0], args.seed).or_refuse()?;
+    Ok(vec![encoders.to_vec(), vec![pixels], vec![random]])
 }
 
 /// What the data and labels are to blame for is refused; the rest failed.
@@ -152,7 +160,7 @@ fn report(
     fitted: &FittedReadout,
     saved: &SavedReadout,
     seconds: f64,
-    gains: &[(String, Trial)],
+    trials: &[(String, Trial)],
 ) -> Report {
     let mut lines = vec![format!(
         "{} fitted on {} frames in {seconds:.1} s",
@@ -178,13 +186,18 @@ fn report(
         });
     }
     let mut gain = json!({});
-    for (baseline, trial) in gains {
-        let share = trial.gain_of(&fitted.held_out_frames);
-        let shown = share.map_or("no frame to compare".to_owned(), |share| {
-            format!("lost to on {:.0} % of frames", 100.0 * (1.0 - share))
-        });
-        lines.push(format!("from {baseline:<23} {:.4}  {shown}", trial.error));
-        gain[baseline] = json!({ "error": trial.error, "gain": share });
+    if let Some(((_, own), baselines)) = trials.split_first() {
+        lines.push("a small network from first weights on the same frames, from:".to_owned());
+        lines.push(format!("  {:<26} {:.4}", "these encoders", own.error));
+        gain["error"] = json!(own.error);
+        for (baseline, trial) in baselines {
+            let share = trial.gain_of(&own.frames);
+            let shown = share.map_or("no frame to compare".to_owned(), |share| {
+                format!("gain {share:.2}: worse on so many of the frames")
+            });
+            lines.push(format!("  {baseline:<26} {:.4}  {shown}", trial.error));
+            gain[baseline] = json!({ "error": trial.error, "gain": share });
+        }
     }
     lines.push(format!("kind: {}", fitted.kind.name()));
     if let Some(lambda) = fitted.lambda {

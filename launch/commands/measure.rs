@@ -5,11 +5,11 @@ mod progress;
 mod selection;
 mod text;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::Context;
 use concert_models::dataset::DataSet;
-use concert_models::fit::{Effort, FitError, PIXELS, RANDOM};
+use concert_models::fit::{Effort, FitError, PIXELS, RANDOM, write_whole};
 use concert_models::measure::{MeasureError, MeasureRequest, measure, merge, tables};
 use concert_models::store::{Encoder, Store};
 use concert_runtime::Clock;
@@ -140,7 +140,8 @@ fn report(out: &Path, clock: &SystemClock, begin: std::time::Duration) -> Result
     Ok(Report::done(json, lines.join("\n")))
 }
 
-fn write(path: &PathBuf, text: &str) -> Result<(), Failure> {
-    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+fn write(path: &Path, text: &str) -> Result<(), Failure> {
+    write_whole(path, text.as_bytes())
+        .with_context(|| format!("cannot write {}", path.display()))?;
     Ok(())
 }

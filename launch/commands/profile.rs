@@ -13,6 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use concert_apartment::{Home, LightQuality, Randomisation};
 use concert_models::Engine;
+use concert_models::fit::write_whole;
 use concert_policies::profile::Profile;
 use concert_runtime::io::board::{PowerMeter, processor};
 use concert_runtime::io::clock::SystemClock;
@@ -54,7 +55,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<Report, Failure> {
     let stop = Stop::on_signals()?;
     let measured = measure(args, global, &stop)?;
     if let Some(path) = &args.out {
-        write_whole(path, &measured.profile.to_toml())
+        write_whole(path, measured.profile.to_toml().as_bytes())
             .with_context(|| format!("cannot write {}", path.display()))?;
     }
     Ok(report(&measured, args))
@@ -224,17 +225,6 @@ pub(super) fn refuse_unwritable(path: &Path) -> anyhow::Result<()> {
             folder.display()
         )),
     }
-}
-
-/// Writes a file so that there is the whole of it or nothing new.
-pub(super) fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut part = path.as_os_str().to_owned();
-    part.push(".part");
-    let written = std::fs::write(&part, text).and_then(|()| std::fs::rename(&part, path));
-    if written.is_err() {
-        let _ = std::fs::remove_file(&part);
-    }
-    written
 }
 
 fn report(measured: &Measured, args: &Args) -> Report {

@@ -141,6 +141,16 @@ impl Desk {
         (line.serving.clone(), learns)
     }
 
+    /// Says that the thread that learns is gone: what serves goes on.
+    pub(crate) fn note_fall(&self) {
+        let mut board = self.board();
+        for line in &mut board.lines {
+            line.rest("learning ended with a fault of its own".to_owned());
+            line.figures.last_fault.clone_from(&line.figures.verdict);
+        }
+        self.tell(&board);
+    }
+
     /// Changes the figures of a target, and tells them.
     pub(crate) fn note(&self, at: usize, change: impl FnOnce(&mut LearningSnapshot)) {
         let mut board = self.board();
@@ -203,17 +213,20 @@ impl Desk {
 
     /// Lets a learnt readout take over; whether it did.
     pub(crate) fn exchange(&self, at: usize, readout: &FittedReadout, mut notes: FitNotes) -> bool {
-        let mut board = self.board();
-        let line = &mut board.lines[at];
-        if line.figures.paused || line.rests.is_some() {
+        if !self.state(at).1 {
             return false;
         }
-        let variant = Folder::variant(line.next);
+        // Only this thread takes numbers.
+        let variant = Folder::variant(self.board().lines[at].next);
         notes.variant = Some(variant.clone());
+        // Not under the lock: the disk may be slow.
         let saved = readout.save(self.folder.path(), &notes);
+        let mut board = self.board();
+        let line = &mut board.lines[at];
         let written = saved.is_ok();
         line.note_written(saved.map(|_| ()).map_err(Into::into));
-        let done = written && self.put(&mut board, at, Some(variant));
+        let learns = !line.figures.paused && line.rests.is_none();
+        let done = written && learns && self.put(&mut board, at, Some(variant));
         if done {
             let line = &mut board.lines[at];
             line.next += 1;

@@ -73,6 +73,8 @@ pub(crate) struct Pupil {
     pub(crate) learner: Learner,
     /// The variant that the learner takes to serve.
     pub(crate) serving: Option<String>,
+    /// Whether it was said that a camera's intrinsics are unknown.
+    uncalibrated: bool,
     /// When the next refit is due.
     pub(crate) due: Duration,
 }
@@ -109,6 +111,7 @@ impl Pupil {
             serving: subject.first.clone(),
             subject,
             learner,
+            uncalibrated: false,
             due: Duration::ZERO,
         })
     }
@@ -207,6 +210,14 @@ impl Pupil {
         let (width, height) = (frame.image.width(), frame.image.height());
         let camera = frame.intrinsics.as_ref();
         let focal = camera.map(|camera| focal_px(camera, layout.contract(), width, height));
+        let is_metric = self.subject.task.name == "depth_zbuffer";
+        if is_metric && focal.is_none() && !std::mem::replace(&mut self.uncalibrated, true) {
+            tracing::warn!(
+                "{}: the camera's intrinsics are not known, so the reference focal length is \
+                 assumed: metres that are learnt hold for this camera alone",
+                self.subject.stem()
+            );
+        }
         let now = frame.arrived;
         Ok(self.learner.add(representation, label, focal, now)?)
     }

@@ -97,6 +97,8 @@ impl Worker {
             }
         }
         drop(observer);
+        // Somebody waits for what is kept at the end.
+        way.borrow_mut().hurry();
         for at in 0..self.pupils.len() {
             self.keep(at);
         }
@@ -197,7 +199,7 @@ impl Worker {
         });
     }
 
-    /// Refits a target; whether anything could be judged.
+    /// Refits a target; whether there were frames enough.
     fn refit(&mut self, at: usize) -> bool {
         self.follow();
         if !self.desk.state(at).1 {
@@ -218,6 +220,7 @@ impl Worker {
         };
         let seconds = (self.clock.monotonic().saturating_sub(began)).as_secs_f64();
         let judged = refit.point.is_some();
+        let enough = !matches!(refit.verdict, Verdict::TooFewFrames { .. });
         self.desk
             .note(at, |figures| figures.refits += u64::from(judged));
         self.conclude(at, refit, seconds);
@@ -227,7 +230,7 @@ impl Worker {
                 self.keep(at);
             }
         }
-        judged
+        enough
     }
 
     /// Does what a refit found.
@@ -309,6 +312,7 @@ fn words_of(verdict: &Verdict, point: Option<&CurvePoint>) -> String {
         }
         Verdict::Better => format!("better: {both}"),
         Verdict::FirstIsBetter => format!("the first readout is better than what served: {both}"),
+        Verdict::NoCandidate => "no readout could be made of what was learnt".to_owned(),
         _ => format!("not better: {both}"),
     }
 }

@@ -39,6 +39,9 @@ const FOLDS: usize = 2;
 /// Blocks after which their order begins anew: one per fold, then one that is
 /// held out.
 const CYCLE: u64 = FOLDS as u64 + 1;
+/// Most frames that are kept with their whole labels until the scale of the levels
+/// is measured on them.
+const MOST_GATHERED: usize = 64;
 /// Fewest frames learnt before a readout is made of them.
 const LEAST_LEARNT: u64 = 10;
 /// Fewest frames held out before anything is judged; half of them choose
@@ -47,7 +50,8 @@ const LEAST_HELD_OUT: usize = 6;
 
 /// Learns one target from representations while it is served.
 ///
-/// Takes memory for two matrices of (channels of all levels)² at 8 bytes, for
+/// Until the scale of the levels is known, it keeps at most 64 frames with their
+/// labels. Then it takes memory for two matrices of (channels of all levels)² at 8 bytes, for
 /// [`LearnRules::held_out`] + [`LearnRules::reservoir`] representations, and
 /// while it refits for three matrices more.
 pub struct Learner {
@@ -228,6 +232,9 @@ impl Learner {
         }
         self.learnt += 1;
         self.block.frames += 1;
+        if matches!(&self.stage, Stage::Gathering(gathered) if gathered.len() >= MOST_GATHERED) {
+            self.begin()?;
+        }
         Ok(Taken::Learnt)
     }
 
@@ -295,7 +302,7 @@ impl Learner {
     /// What is learnt goes into the digest.
     fn note(&mut self, frame: &Representation, label: &Label) {
         let mut bytes = std::mem::take(&mut self.digest).into_bytes();
-        bytes.extend(frame.bytes());
+        bytes.extend(frame.to_bytes());
         let values: &[u8] = bytemuck::cast_slice(&label.values);
         bytes.extend(values);
         self.digest = sha256_hex(&bytes);

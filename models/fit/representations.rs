@@ -299,11 +299,6 @@ impl Representation {
         Ok(Self(halves))
     }
 
-    /// Its numbers as bytes, for a hash.
-    pub(crate) fn bytes(&self) -> Vec<u8> {
-        self.0.iter().flat_map(|half| half.to_le_bytes()).collect()
-    }
-
     /// View number `view` in single precision, appended to nothing: `into` is
     /// overwritten.
     pub(crate) fn read(&self, layout: &Layout, view: usize, into: &mut [f32]) {

@@ -14,8 +14,9 @@ pub struct View<'a> {
     /// Maps a cell of the tensor's last two axes (of the network's input, for
     /// points) to a pixel of the camera image.
     pub image_from_pixel: Affine2,
-    /// Of depth that a readout makes: its mean relative error, as measured on
-    /// data that it was not fitted on. `None` of what a sensor measures.
+    /// Of what a readout makes: the mean relative error that its card states,
+    /// measured on data that it was not fitted on, or 0.3 where the card states
+    /// none; it means something for depth alone. `None` of what a sensor measures.
     pub relative_error: Option<f64>,
 }
 

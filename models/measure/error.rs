@@ -22,6 +22,8 @@ pub enum MeasureError {
         frames: usize,
         data: String,
     },
+    #[error("the {frames} frames to compare on are those that are fitted on, but must be others")]
+    SameFrames { frames: usize },
     #[error("{target} is given twice, but must be unique")]
     Twice { target: String },
     #[error("{target} has classes [{found}] in the held-out data, but [{expected}] in the other")]

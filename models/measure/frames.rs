@@ -14,8 +14,8 @@ const HELD_OUT: [usize; 2] = [1, 3];
 pub(super) type Frames = Vec<(usize, usize)>;
 
 /// Frames to fit on, and frames held out: of one data set two of five blocks of
-/// time, so that no held-out frame lies between two that are fitted on; of two
-/// data sets, the one and the other. Of each, at most so many, evenly spaced.
+/// time, so that only at the ends of a block a held-out frame has a neighbour
+/// that is fitted on; of two data sets, the one and the other. Of each, at most so many, evenly spaced.
 ///
 /// # Errors
 /// Fewer than four frames to divide, or fewer than two of either kind.

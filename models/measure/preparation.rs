@@ -1,5 +1,6 @@
 //! What is refused or settled before anything runs.
 
+use super::beam::higher_order;
 use super::error::MeasureError;
 use super::frames::Frames;
 use super::labels;
@@ -8,18 +9,20 @@ use super::request::MeasureRequest;
 use super::settings::{FramesRecord, Settings, VERSION};
 use crate::card::EncoderCard;
 use crate::dataset::DataSet;
-use crate::fit::{FitError, Layout, pixels, untrained};
+use crate::fit::{FitError, Layout, MAX_BYTES, pixels, untrained};
 use crate::store::Encoder;
 
 /// The sources of a request, an untrained one and the pixels after them.
 pub(super) fn with_baselines(request: &MeasureRequest<'_>) -> Result<Vec<Encoder>, MeasureError> {
     let mut reason = "no source was given".to_owned();
-    for encoder in request.encoders {
-        let pair = untrained(encoder, 1).and_then(|random| Ok([random, pixels(encoder)?]));
+    let mut all = request.encoders.to_vec();
+    // Whatever order they were given in, the baselines are the same.
+    all.sort_by(|a, b| a.card.name.cmp(&b.card.name));
+    for encoder in &all {
+        let pair =
+            untrained(encoder, request.seed).and_then(|random| Ok([random, pixels(encoder)?]));
         match pair {
             Ok(pair) => {
-                let mut all = request.encoders.to_vec();
-                all.sort_by(|a, b| a.card.name.cmp(&b.card.name));
                 all.extend(pair);
                 return Ok(all);
             }
@@ -53,6 +56,7 @@ pub(super) fn check(
         }
     }
     let layout = Layout::of(&cards[..cards.len().min(1)])?;
+    check_sets(request, &cards, fit.len())?;
     for (at, task) in request.targets.iter().enumerate() {
         if request.targets[..at]
             .iter()
@@ -80,6 +84,29 @@ pub(super) fn check(
     Ok(())
 }
 
+/// That every set of sources that may be tried together can be, and that its
+/// representations find room; the largest sets hold all others.
+fn check_sets(
+    request: &MeasureRequest<'_>,
+    cards: &[&EncoderCard],
+    frames: usize,
+) -> Result<(), MeasureError> {
+    let all: Vec<usize> = (0..cards.len()).collect();
+    let singles = all.iter().map(|at| vec![*at]);
+    for set in singles.chain(higher_order(&all, request.max_order)) {
+        let cards: Vec<&EncoderCard> = set.iter().map(|at| cards[*at]).collect();
+        let bytes = Layout::of(&cards)?.bytes() * frames;
+        if bytes > MAX_BYTES {
+            return Err(MeasureError::Fit(FitError::TooMuchMemory {
+                frames,
+                bytes: bytes as u64,
+                limit: MAX_BYTES as u64,
+            }));
+        }
+    }
+    Ok(())
+}
+
 pub(super) fn settings(
     request: &MeasureRequest<'_>,
     encoders: &[Encoder],
@@ -98,10 +125,17 @@ pub(super) fn settings(
             names: names.collect(),
         })
     };
+    let fit = frames(request.data, fit)?;
+    let held_out = frames(request.held_out.unwrap_or(request.data), held_out)?;
+    if fit.sha256 == held_out.sha256 {
+        return Err(MeasureError::SameFrames {
+            frames: fit.names.len(),
+        });
+    }
     Ok(Settings {
         version: VERSION,
-        fit: frames(request.data, fit)?,
-        held_out: frames(request.held_out.unwrap_or(request.data), held_out)?,
+        fit,
+        held_out,
         kind: request.kind.map_or("auto", |kind| kind.name()).to_owned(),
         steps: request.steps,
         seed: request.seed,

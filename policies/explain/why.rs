@@ -85,7 +85,9 @@ pub(super) fn why(
     let policy_objective = objective(policy, table, problem);
     let is_optimal = match (best.status, best.objective, policy_objective) {
         (Status::Optimal, Some(best), Some(own)) => {
-            Some(own >= best - EQUAL && is_within(policy, problem, cost))
+            let is_best = own >= best - EQUAL;
+            let within = is_within(policy, problem, cost);
+            if is_best { within } else { Some(false) }
         }
         (Status::Optimal, Some(_), None) if differences.is_empty() => Some(true),
         _ => None,
@@ -106,8 +108,9 @@ pub(super) fn why(
 }
 
 /// Whether the policy has no more encoders than a budget of unit costs allows,
-/// and takes no more of the device than the problem does.
-fn is_within(policy: &Policy, problem: &Problem, cost: Option<Cost>) -> bool {
+/// and takes no more of the device than the problem does; `None` where it limits
+/// energy, which is not known of a policy.
+fn is_within(policy: &Policy, problem: &Problem, cost: Option<Cost>) -> Option<bool> {
     let counts =
         !problem.cost.is_empty() || policy.encoders().len() as f64 <= problem.budget() + EQUAL;
     let budgets = problem.device_budgets();
@@ -116,7 +119,9 @@ fn is_within(policy: &Policy, problem: &Problem, cost: Option<Cost>) -> bool {
         fits(cost.frame_millis, budgets.frame_millis)
             && fits(cost.memory_bytes as f64, budgets.memory_bytes)
     });
-    counts && device
+    let is_within = counts && device;
+    let is_known = !is_within || budgets.frame_millijoules.is_none();
+    is_known.then_some(is_within)
 }
 
 fn one_more(best: &Answer, more: &Answer) -> Option<OneMore> {

@@ -268,17 +268,16 @@ fn the_best_is_the_best_within_what_the_problem_takes_of_the_device() {
     };
     assert_eq!(why("xfeat", "").is_optimal, Some(true));
     // xfeat takes 30 ms, and the readout 2.5.
-    for limited in [
-        "frame_millis = 25",
-        "frame_millijoules = 1\nframe_millis = 25",
-    ] {
-        let device = format!("[device]\n{limited}\n");
-        let why_xfeat = why("xfeat", &device);
-        assert_eq!(why_xfeat.is_optimal, Some(false));
-        assert_eq!(why_xfeat.sources_used, ["efficientnet_lite0"]);
-        assert_eq!(why("efficientnet_lite0", &device).is_optimal, Some(true));
-        let small = why("xfeat", "[device]\nmemory_bytes = 6e6\n");
-        assert_eq!(small.is_optimal, Some(true));
-        assert_eq!(small.one_more.map(|more| more.rise), Some(0.0));
-    }
+    let device = "[device]\nframe_millis = 25\n";
+    let why_xfeat = why("xfeat", device);
+    assert_eq!(why_xfeat.is_optimal, Some(false));
+    assert_eq!(why_xfeat.sources_used, ["efficientnet_lite0"]);
+    assert_eq!(why("efficientnet_lite0", device).is_optimal, Some(true));
+    let small = why("xfeat", "[device]\nmemory_bytes = 6e6\n");
+    assert_eq!(small.is_optimal, Some(true));
+    assert_eq!(small.one_more.map(|more| more.rise), Some(0.0));
+    // What a policy takes of energy is not known, so it is not called the best.
+    let energy = "[device]\nframe_millijoules = 1\nframe_millis = 25\n";
+    assert_eq!(why("efficientnet_lite0", energy).is_optimal, None);
+    assert_eq!(why("xfeat", energy).is_optimal, Some(false));
 }

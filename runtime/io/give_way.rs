@@ -38,7 +38,13 @@ impl GiveWay {
     /// Work begins, after the thread waited for something else.
     pub fn begin(&mut self) {
         let now = self.shared.clock.monotonic();
-        self.patience.start(now, thread::processor_time());
+        self.patience.start(now, processor_time(now));
+    }
+
+    /// Gives way no longer as the last of all, where the system allows that: what
+    /// comes now is waited for.
+    pub fn hurry(&mut self) {
+        self.be(Urgency::Low);
     }
 
     fn be(&mut self, urgency: Urgency) {
@@ -62,7 +68,7 @@ impl GiveWay {
         }
         let shared = Arc::clone(&self.shared);
         shared.pauses.note_work();
-        let ran = thread::processor_time();
+        let ran = processor_time(now);
         self.patience.end(now, ran);
         if let Some(urgency) = self.patience.change(now, ran) {
             self.be(urgency);
@@ -77,6 +83,11 @@ impl GiveWay {
         shared.pauses.wait(false);
         shared.pauses.note_work();
         let now = shared.clock.monotonic();
-        self.patience.begin(now, thread::processor_time());
+        self.patience.begin(now, processor_time(now));
     }
+}
+
+/// Where the system does not tell it, as if nobody else wanted a processor.
+fn processor_time(now: Duration) -> Duration {
+    thread::processor_time().unwrap_or(now)
 }

@@ -80,17 +80,17 @@ pub fn spawn_low<T: Send + 'static>(
     })
 }
 
-/// How long this thread has had a processor, since it began; zero where the
+/// How long this thread has had a processor, since it began; `None` where the
 /// system does not tell.
 #[must_use]
-pub fn processor_time() -> Duration {
+pub fn processor_time() -> Option<Duration> {
     #[cfg(target_os = "linux")]
     {
         let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-        Duration::try_from(time).unwrap_or_default()
+        Duration::try_from(time).ok()
     }
     #[cfg(not(target_os = "linux"))]
-    Duration::ZERO
+    None
 }
 
 /// Sleeps until another thread unparks this one, or for so long.

@@ -153,6 +153,9 @@ impl Tally {
                     {
                         poses.explain_step(&step);
                     }
+                } else {
+                    // The next step begins where nothing is known to compare with.
+                    self.told_before = None;
                 }
                 Ok(None)
             }

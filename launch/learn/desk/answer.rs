@@ -71,18 +71,28 @@ impl Desk {
     }
 
     fn restore(&self, board: &mut Board, lines: &[usize]) -> Result<&'static str, String> {
+        // Also where an exchange fails: nothing more is learnt.
         for at in lines {
-            // Also where the exchange fails: nothing more is learnt.
             board.lines[*at].figures.paused = true;
-            let first = board.lines[*at].subject.first.clone();
-            if board.lines[*at].serving != first && !self.put(board, *at, first) {
-                let serving = &board.lines[*at].figures.serving;
-                return Err(format!(
-                    "the first readout was not taken, {serving} goes on; learning is paused"
-                ));
+        }
+        let mut goes_on = Vec::new();
+        for at in lines {
+            let line = &board.lines[*at];
+            let first = line.subject.first.clone();
+            // A policy that reads the target otherwise is somebody else's.
+            let is_due = line.rests.is_none() && line.serving != first;
+            if is_due && !self.put(board, *at, first) {
+                goes_on.push(board.lines[*at].figures.serving.clone());
             }
             self.remember(&mut board.lines[*at]);
         }
-        Ok("restored")
+        if goes_on.is_empty() {
+            return Ok("restored");
+        }
+        self.tell(board);
+        Err(format!(
+            "the first readout was not taken, {} goes on; learning is paused",
+            goes_on.join(", ")
+        ))
     }
 }

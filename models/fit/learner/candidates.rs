@@ -85,7 +85,11 @@ impl Learner {
             }
         }
         let Some((candidate, _)) = best else {
-            return Ok(too_few(learnt, held_out));
+            return Ok(Refit {
+                verdict: Verdict::NoCandidate,
+                point: None,
+                readout: None,
+            });
         };
         let first = error(&learning.first);
         let serving = if learning.first_serves {

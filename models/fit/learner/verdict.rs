@@ -19,6 +19,9 @@ pub enum Verdict {
         /// Of at least these.
         least_held_out: usize,
     },
+    /// Of what was learnt no readout could be made: the system has no solution,
+    /// or its errors are no numbers.
+    NoCandidate,
     /// What serves stays.
     NotBetter,
     /// What was learnt is better than what serves, by the margin, and no worse

@@ -43,7 +43,7 @@ pub struct Odometry {
     keyframe: Snapshot,
     /// The frame that was tracked last.
     last: Snapshot,
-    /// The frame before, where it was lost: the next may be told from it.
+    /// The last frame with keypoints that was lost: the next may be told from it.
     lost: Snapshot,
     /// The motion of the frame tracked last, per nanosecond it took.
     motion: Option<(Isometry3<f64>, i64)>,

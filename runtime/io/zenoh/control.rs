@@ -29,8 +29,9 @@ pub enum Errand {
     /// answer's `status` is that of the solver (`optimal`, `feasible`,
     /// `infeasible`, `unknown`), `refused` or `busy`.
     Solve,
-    /// Say how learning goes, or end or resume it, as the request (JSON) asks.
-    /// The answer's `status` is `ok`, `refused` or `busy`.
+    /// Say how learning goes (`status`), let the first readout serve again and
+    /// pause (`restore`), or go on (`resume`), as the request (JSON) asks. The
+    /// answer's `status` is `learning`, `restored`, `resumed`, `refused` or `busy`.
     Learn,
 }
 

@@ -24,8 +24,10 @@ const MOST_IN_VAIN: u32 = 30;
 #[derive(Default)]
 pub(super) struct DepthQueue {
     kept: VecDeque<(Timestamp, ZBytes)>,
-    /// Colour images that waited in vain since the last one came.
+    /// Colour images that waited in vain since one came that was not too old.
     in_vain: u32,
+    /// Stamp of the colour image that waits, or waited last.
+    awaited: Option<Timestamp>,
 }
 
 /// What the queue has for one colour image.
@@ -51,7 +53,12 @@ impl DepthQueue {
             self.kept.pop_front();
         }
         self.kept.push_back((stamp, payload));
-        self.in_vain = 0;
+        // A camera whose depth is always older than what waits is of no more use
+        // than a silent one.
+        let is_old = |awaited: Timestamp| stamp < awaited && apart(stamp, awaited) > MOST_APART;
+        if !self.awaited.is_some_and(is_old) {
+            self.in_vain = 0;
+        }
     }
 
     /// How long a colour image waits: not at all for a depth camera that is
@@ -71,11 +78,11 @@ impl DepthQueue {
     /// The depth image whose stamp lies nearest to `stamp`. Those from before
     /// it are forgotten: colour images do not go back.
     pub(super) fn take(&mut self, stamp: Timestamp) -> Found {
-        let apart = |kept: Timestamp| kept.nanos().abs_diff(stamp.nanos());
-        let nearest = (0..self.kept.len()).min_by_key(|&index| apart(self.kept[index].0));
-        let most = u64::try_from(MOST_APART.as_nanos()).unwrap_or(u64::MAX);
+        self.awaited = Some(stamp);
+        let apart_from = |index: &usize| apart(self.kept[*index].0, stamp);
+        let nearest = (0..self.kept.len()).min_by_key(apart_from);
         match nearest {
-            Some(index) if apart(self.kept[index].0) <= most => {
+            Some(index) if apart_from(&index) <= MOST_APART => {
                 self.kept.drain(..index);
                 self.kept
                     .pop_front()
@@ -85,6 +92,10 @@ impl DepthQueue {
             _ => Found::NotYet,
         }
     }
+}
+
+fn apart(one: Timestamp, other: Timestamp) -> Duration {
+    Duration::from_nanos(one.nanos().abs_diff(other.nanos()))
 }
 
 /// Metres from a `32FC1` (m) or `16UC1` (mm) image of `needed` (width,
@@ -200,6 +211,21 @@ mod tests {
         }
         assert_eq!(queue.patience(), Duration::ZERO);
         queue.put(depth_at(100));
+        assert_eq!(queue.patience(), PATIENCE);
+    }
+
+    #[test]
+    fn depth_that_is_always_too_old_costs_no_time_in_the_end() {
+        let mut queue = DepthQueue::default();
+        for frame in 0..i64::from(MOST_IN_VAIN) {
+            let stamp = Timestamp::from_nanos((1000 + 33 * frame) * 1_000_000);
+            assert!(matches!(queue.take(stamp), Found::NotYet));
+            assert_eq!(queue.patience(), PATIENCE);
+            queue.put(depth_at(1000 + 33 * frame - 30));
+            queue.note_silence();
+        }
+        assert_eq!(queue.patience(), Duration::ZERO);
+        queue.put(depth_at(10_000));
         assert_eq!(queue.patience(), PATIENCE);
     }
 
