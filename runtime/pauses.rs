@@ -55,12 +55,12 @@ pub(crate) struct Pauses {
 }
 
 /// A step, until it is dropped.
-pub(crate) struct Step<'a>(&'a Pauses);
+pub(crate) struct StepUnderWay<'a>(&'a Pauses);
 
 impl Pauses {
-    pub(crate) fn step(&self) -> Step<'_> {
+    pub(crate) fn step(&self) -> StepUnderWay<'_> {
         self.stepping.store(true, Ordering::SeqCst);
-        Step(self)
+        StepUnderWay(self)
     }
 
     pub(crate) fn is_stepping(&self) -> bool {
@@ -89,7 +89,7 @@ impl Pauses {
     }
 }
 
-impl Drop for Step<'_> {
+impl Drop for StepUnderWay<'_> {
     fn drop(&mut self) {
         self.0.stepping.store(false, Ordering::SeqCst);
         if self.0.waits.load(Ordering::SeqCst)

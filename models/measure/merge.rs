@@ -58,6 +58,12 @@ fn transfer(shard: &Path, out: &Path, name: &str) -> Result<(), MeasureError> {
             second: shard.display().to_string(),
         });
     }
+    if !record.has_readout(shard) {
+        return Err(MeasureError::Damaged {
+            path: format!("{}: readout {name}", shard.display()),
+            reason: "it is missing, or was changed after it was measured".to_owned(),
+        });
+    }
     if record.readout.is_some() {
         let place = Path::new("models").join("readouts");
         for ending in ["onnx", "labels.txt", "toml"] {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::MeasureError;
 use super::files;
+use crate::digest::sha256_hex;
 use crate::store::Encoder;
 
 /// An encoder, as a transfer used it.
@@ -59,6 +60,20 @@ pub struct TransferRecord {
 }
 
 impl TransferRecord {
+    /// Whether the readout that this speaks of, if of any, stands whole in a folder
+    /// of measurements.
+    pub(crate) fn has_readout(&self, folder: &Path) -> bool {
+        let Some(sha256) = &self.readout else {
+            return true;
+        };
+        let file = |ending: &str| {
+            let readouts = folder.join("models").join("readouts");
+            readouts.join(format!("{}.{ending}", self.name()))
+        };
+        let network = std::fs::read(file("onnx"));
+        network.is_ok_and(|bytes| sha256_hex(&bytes) == *sha256) && file("toml").is_file()
+    }
+
     /// `TARGET_from_A+B`.
     #[must_use]
     pub fn name(&self) -> String {

@@ -256,18 +256,12 @@ impl<'a> Work<'a> {
             }
             record => record?,
         };
-        Ok(record.filter(|record| match &record.readout {
-            None => true,
-            Some(sha256) => {
-                let readouts = self.request.out.join("models").join("readouts");
-                let network = std::fs::read(readouts.join(format!("{name}.onnx")));
-                let whole = network.is_ok_and(|bytes| sha256_hex(&bytes) == *sha256)
-                    && readouts.join(format!("{name}.toml")).is_file();
-                if !whole {
-                    tracing::warn!("readout {name} is missing or was changed: it is fitted anew");
-                }
-                whole
+        Ok(record.filter(|record| {
+            let whole = record.has_readout(self.request.out);
+            if !whole {
+                tracing::warn!("readout {name} is missing or was changed: it is fitted anew");
             }
+            whole
         }))
     }
 

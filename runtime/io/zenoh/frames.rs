@@ -73,7 +73,7 @@ pub struct ZenohCamera {
     slot: Arc<Slot>,
     frame_ids: HashMap<String, Arc<str>>,
     /// What the last frame's depth image lacked.
-    depth_fault: Option<DepthFault>,
+    depth_fault: Option<DepthLack>,
     _subscribers: Vec<Subscriber<()>>,
     /// A session closes when nobody holds it.
     _session: Session,
@@ -81,7 +81,7 @@ pub struct ZenohCamera {
 
 /// Why a frame goes without depth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum DepthFault {
+enum DepthLack {
     /// None came.
     Absent,
     /// What came cannot be used.
@@ -193,9 +193,9 @@ impl ZenohCamera {
         let key = self.options.depth_key.as_ref()?;
         let found = match self.slot.depth(stamp) {
             Some(payload) => depth_image(&payload, (image.width(), image.height()))
-                .map_err(|reason| (DepthFault::Unusable, reason)),
+                .map_err(|reason| (DepthLack::Unusable, reason)),
             None => Err((
-                DepthFault::Absent,
+                DepthLack::Absent,
                 format!("no depth came within {MOST_APART:?} of the image's stamp"),
             )),
         };
