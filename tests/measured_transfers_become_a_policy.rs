@@ -231,6 +231,15 @@ fn shards_make_the_same_table(folder: &Path, data: &Path, out: &Path) {
         ],
         &["seed 7, but 1 is wanted", "same settings"],
     );
+    let readouts = fs::read_dir(parts[0].join("models/readouts")).expect("a folder");
+    let mut networks = readouts.map(|entry| entry.expect("one").path());
+    let network = networks.find(|path| path.extension().is_some_and(|end| end == "onnx"));
+    fs::write(network.expect("a readout"), "of somebody else").expect("written");
+    let fresh = folder.join("fresh");
+    refused(
+        &["--merge", text(&parts[0]), "--out", text(&fresh)],
+        &["is damaged", "changed after it was measured"],
+    );
 }
 
 fn the_table_is_solved_again(measured: &Value, out: &Path) {
@@ -305,6 +314,12 @@ fn what_cannot_be_measured_is_refused_before_anything_is_encoded() {
         &["1 frames to fit on", "at least 2"],
     );
     with("xfeat", TARGETS, &["--test-frames", "1"], &["1 held out"]);
+    with(
+        "xfeat",
+        TARGETS,
+        &["--test-data", text(&data)],
+        &["those that are fitted on"],
+    );
     let nowhere = folder.path().join("nowhere");
     with(
         "xfeat",
