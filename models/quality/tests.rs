@@ -191,6 +191,12 @@ fn an_error_as_large_as_the_covariance_says_has_a_normalised_error_of_one() {
     assert_near(measures.get("nees_turn").unwrap(), 7.0);
     assert_near(measures.get("nees_turn_median").unwrap(), 10.0);
     assert_near(measures.get("nees_turn_p99").unwrap(), 10.0);
+    let none = StepEstimate {
+        covariance: -covariance,
+        ..step
+    };
+    all.explain_step(&none);
+    assert_eq!(all.measures(1).get("nees"), Some(f64::INFINITY));
 }
 
 #[test]

@@ -55,26 +55,27 @@ pub struct StepEstimate {
 }
 
 impl StepEstimate {
-    /// eᵀ C⁻¹ e / 6 against a true motion `before_from_now`; `None` without metres,
-    /// or where the covariance has no inverse.
+    /// eᵀ C⁻¹ e / 6 against a true motion `before_from_now`; infinite where the
+    /// covariance is not positive definite, and so none; `None` without metres.
     #[must_use]
     pub fn normalised_error(&self, before_from_now: &Isometry3<f64>) -> Option<f64> {
         if !self.is_metric {
             return None;
         }
         let error = self.error(before_from_now);
-        let solved = self.covariance.cholesky()?.solve(&error);
-        Some(error.dot(&solved) / 6.0)
+        let factor = self.covariance.cholesky();
+        let squared = factor.map(|factor| error.dot(&factor.solve(&error)) / 6.0);
+        Some(squared.unwrap_or(f64::INFINITY))
     }
 
-    /// eᵀ C⁻¹ e / 3 of the rotation alone; `None` where its covariance has no
-    /// inverse.
+    /// eᵀ C⁻¹ e / 3 of the rotation alone; infinite where its covariance is none.
     #[must_use]
-    pub fn normalised_turn_error(&self, before_from_now: &Isometry3<f64>) -> Option<f64> {
+    pub fn normalised_turn_error(&self, before_from_now: &Isometry3<f64>) -> f64 {
         let error = self.error(before_from_now).fixed_rows::<3>(3).into_owned();
         let covariance = self.covariance.fixed_view::<3, 3>(3, 3).into_owned();
-        let solved = covariance.cholesky()?.solve(&error);
-        Some(error.dot(&solved) / 3.0)
+        let factor = covariance.cholesky();
+        let squared = factor.map(|factor| error.dot(&factor.solve(&error)) / 3.0);
+        squared.unwrap_or(f64::INFINITY)
     }
 
     fn error(&self, before_from_now: &Isometry3<f64>) -> SVector<f64, 6> {
@@ -116,7 +117,7 @@ impl Trajectories {
         let truth = before.inverse() * now;
         self.normalised.extend(step.normalised_error(&truth));
         self.normalised_turns
-            .extend(step.normalised_turn_error(&truth));
+            .push(step.normalised_turn_error(&truth));
     }
 
     /// Adds the sequences of another.
