@@ -65,7 +65,13 @@ impl Label {
         let (image, path) = match task.name {
             "depth_zbuffer" => return Ok(depth(example)),
             "depth_euclidean" => return euclidean(task, example),
-            "class_scene" | "class_object" => return Ok(class(example)),
+            "class_scene" if example.class.is_none() => {
+                return Ok(match &files.layout {
+                    Some(path) => label_file::scene(path)?.map(one_class),
+                    None => None,
+                });
+            }
+            "class_scene" | "class_object" => return Ok(example.class.map(one_class)),
             "autoencoding" => return Ok(Some(label_file::colours(&example.image))),
             "room_layout" | "vanishing_point" => {
                 return match &files.layout {
@@ -159,15 +165,15 @@ fn no_intrinsics(
     Ok(super::derive::Rays::of(&intrinsics))
 }
 
-fn class(example: &Example) -> Option<Label> {
-    let class = example.class?;
-    Some(Label {
+/// The class of a whole picture, by number.
+fn one_class(class: usize) -> Label {
+    Label {
         channels: 1,
         width: 1,
         height: 1,
         values: vec![class as f32],
         kind: LabelKind::Class,
-    })
+    }
 }
 
 fn derive(task: &'static Task, example: &Example) -> Result<Option<Label>, LabelError> {

@@ -110,6 +110,28 @@ pub(super) fn colours(image: &Image) -> Label {
 struct LayoutFile {
     layout: Cuboid,
     vanishing_points: Option<Vanishing>,
+    /// Number of the room's kind among the data set's scenes.
+    scene: Option<usize>,
+}
+
+/// Most kinds of rooms.
+const MAX_SCENES: usize = 10_000;
+
+/// The class of scene of `layout.json`, where it names one.
+pub(super) fn scene(path: &Path) -> Result<Option<usize>, DataSetError> {
+    let scene = read_layout(path)?.scene;
+    match scene {
+        Some(number) if number >= MAX_SCENES => {
+            let reason = format!("has scene {number}, but must be below {MAX_SCENES}");
+            Err(DataSetError::malformed(path, reason))
+        }
+        scene => Ok(scene),
+    }
+}
+
+fn read_layout(path: &Path) -> Result<LayoutFile, DataSetError> {
+    let bytes = read_bounded(path, MAX_LAYOUT_BYTES)?;
+    serde_json::from_slice(&bytes).map_err(|error| DataSetError::malformed(path, error))
 }
 
 #[derive(Deserialize)]
@@ -124,9 +146,7 @@ struct Vanishing {
 
 /// Labels of the whole picture from `layout.json`.
 pub(super) fn layout(task: &'static Task, path: &Path) -> Result<Option<Label>, DataSetError> {
-    let bytes = read_bounded(path, MAX_LAYOUT_BYTES)?;
-    let file: LayoutFile =
-        serde_json::from_slice(&bytes).map_err(|error| DataSetError::malformed(path, error))?;
+    let file = read_layout(path)?;
     let values = match task.name {
         "room_layout" => {
             let [x, y, z, a, b, c, sx, sy, sz] = file.layout.cuboid;

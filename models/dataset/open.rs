@@ -235,6 +235,7 @@ impl DataSet {
             }
         }
         self.semantic_classes = Some(class_names(&path, &index.classes)?);
+        self.classes = index.scenes;
         Ok(())
     }
 }
@@ -267,6 +268,8 @@ fn class_names(path: &Path, classes: &[(u8, String)]) -> Result<Vec<String>, Dat
 struct Index {
     version: u32,
     classes: Vec<(u8, String)>,
+    /// Kinds of rooms; data sets of earlier versions name none.
+    scenes: Option<Vec<String>>,
     sequences: Vec<IndexEntry>,
 }
 

@@ -23,6 +23,31 @@ pub enum RoomKind {
     Study,
 }
 
+impl RoomKind {
+    /// All kinds; a kind's place is its number as a class of scenes.
+    pub const ALL: [Self; 6] = [
+        Self::Living,
+        Self::Kitchen,
+        Self::Bedroom,
+        Self::Bathroom,
+        Self::Hall,
+        Self::Study,
+    ];
+
+    /// What MIT Places calls such a room: the label of `class_scene`.
+    #[must_use]
+    pub fn scene(self) -> &'static str {
+        match self {
+            Self::Living => "living_room",
+            Self::Kitchen => "kitchen",
+            Self::Bedroom => "bedroom",
+            Self::Bathroom => "bathroom",
+            Self::Hall => "corridor",
+            Self::Study => "home_office",
+        }
+    }
+}
+
 /// A room: an upright box.
 #[derive(Clone, Debug, Serialize)]
 pub struct Room {

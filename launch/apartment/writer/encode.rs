@@ -9,7 +9,7 @@ use super::ColourFormat;
 use super::files::Frame;
 use crate::camera::Intrinsics;
 use crate::error::ApartmentError;
-use crate::home::Home;
+use crate::home::{Home, RoomKind};
 use crate::labels::Labels;
 use crate::layout::{RoomLayout, VanishingPoints};
 use crate::pose::Pose;
@@ -20,7 +20,9 @@ use crate::renderer::Capture;
 struct LayoutFile {
     seed: u64,
     room: usize,
-    room_kind: crate::home::RoomKind,
+    room_kind: RoomKind,
+    /// Number of the room's kind in `scenes` of `dataset.json`.
+    scene: usize,
     layout: RoomLayout,
     vanishing_points: VanishingPoints,
     /// Since the frame before, if there is one.
@@ -137,10 +139,13 @@ pub(super) fn frame(
         ExtendedColorType::L8,
     )?;
     let room = labels.room;
+    let room_kind = home.plan().rooms[room].kind;
+    let scene = RoomKind::ALL.iter().position(|kind| *kind == room_kind);
     let layout = LayoutFile {
         seed: home.seed(),
         room,
-        room_kind: home.plan().rooms[room].kind,
+        room_kind,
+        scene: scene.expect("every kind stands among all kinds"),
         layout: labels.layout,
         vanishing_points: labels.vanishing_points,
         previous_from_this: before.map(|b| labels.ego_motion(b)),

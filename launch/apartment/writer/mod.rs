@@ -14,10 +14,10 @@
 //! | `edge_occlusion.png` | 8 bit, 0 or 255 |
 //! | `curvature.png` | 8 bit RGB: k1, k2 as `127 + 127 * tanh(k / 10 per m)`, blue 127 |
 //! | `reshading.png` | 8 bit, `255 * reshading` |
-//! | `layout.json` | room cuboid, vanishing points, room, time, ego-motion |
+//! | `layout.json` | room cuboid, vanishing points, room and its class of scene, time, ego-motion |
 //!
 //! `dataset.json` in the data set's folder names the sequences' folders, seeds,
-//! cameras and classes.
+//! cameras, classes of objects and classes of scenes.
 
 mod census;
 mod encode;
@@ -31,7 +31,7 @@ use serde::Serialize;
 use crate::camera::{Development, Intrinsics};
 use crate::class::Class;
 use crate::error::ApartmentError;
-use crate::home::{Home, LightQuality, Redraw};
+use crate::home::{Home, LightQuality, Redraw, RoomKind};
 use crate::labels::Labels;
 use crate::pose::Pose;
 use crate::randomise::Randomisation;
@@ -198,6 +198,8 @@ struct Index<'a> {
     frames: u64,
     complete: bool,
     classes: Vec<(u8, &'static str)>,
+    /// Kinds of rooms, as `class_scene` calls them.
+    scenes: [&'static str; RoomKind::ALL.len()],
     views: Views,
     randomisation: &'a Randomisation,
     sequences: &'a [SequenceEntry],
@@ -307,6 +309,7 @@ impl Writing<'_> {
             frames: self.frames,
             complete,
             classes: Class::ALL.iter().map(|c| (c.id(), c.name())).collect(),
+            scenes: RoomKind::ALL.map(RoomKind::scene),
             views: self.options.views,
             randomisation: &self.options.randomisation,
             sequences: &self.sequences,
