@@ -3,15 +3,14 @@
 //! Sizes are read from the header and checked before memory is taken for the
 //! pixels; a picture that ends early is refused rather than shown half grey.
 
+mod huffman;
+mod jpeg;
+mod layout;
+
 use std::io::Cursor;
-use std::sync::Arc;
 
 use image::codecs::png::PngDecoder;
 use image::{ColorType, DynamicImage, ImageDecoder};
-use zune_core::bytestream::ZCursor;
-use zune_core::colorspace::ColorSpace;
-use zune_core::options::DecoderOptions;
-use zune_jpeg::JpegDecoder;
 
 use crate::image::{Image, ImageError, PixelFormat};
 
@@ -113,13 +112,16 @@ pub struct DepthImage {
 /// Decodes a JPEG or a PNG to 8-bit RGB.
 ///
 /// Grey shows in all three channels, 16-bit channels are rounded to 8
-/// (v / 257), alpha is dropped without blending, and palettes are looked up.
+/// (v / 257), alpha is dropped without blending, and palettes are looked up. A
+/// picture that was taken lying on its side (its EXIF orientation) is turned
+/// upright, as every viewer does. What follows a JPEG's end is not read; one
+/// without Huffman tables (as webcams send) has the standard's.
 ///
 /// # Errors
 /// See [`DecodeError`]; sizes above `limits` are refused from the header.
 pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Image, DecodeError> {
     match PictureFormat::of(bytes, limits)? {
-        PictureFormat::Jpeg => decode_jpeg(bytes, limits),
+        PictureFormat::Jpeg => jpeg::decode(bytes, limits),
         PictureFormat::Png => {
             let rgb = decode_png(bytes, limits)?.into_rgb8();
             let (width, height) = (rgb.width() as usize, rgb.height() as usize);
@@ -223,53 +225,21 @@ fn malformed(format: &'static str, reason: impl ToString) -> DecodeError {
     DecodeError::Malformed { format, reason }
 }
 
-fn decode_jpeg(bytes: &[u8], limits: &DecodeLimits) -> Result<Image, DecodeError> {
-    let error = |error: zune_jpeg::errors::DecodeErrors| malformed("JPEG", format!("{error:?}"));
-    let options = DecoderOptions::default()
-        .set_strict_mode(true)
-        // The size is ours to check, so that the refusal names it.
-        .set_max_width(usize::from(u16::MAX))
-        .set_max_height(usize::from(u16::MAX))
-        .jpeg_set_out_colorspace(ColorSpace::RGB);
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    decoder.decode_headers().map_err(error)?;
-    let (width, height) =
-        (decoder.dimensions()).ok_or_else(|| malformed("JPEG", "it has no size in its header"))?;
-    check_size(width, height, limits)?;
-    let needed = width * height * PixelFormat::Rgb8.bytes_per_pixel();
-    if decoder.output_buffer_size() != Some(needed) {
-        return Err(malformed(
-            "JPEG",
-            "its colours cannot be made red, green and blue",
-        ));
-    }
-    let mut pixels: Arc<[u8]> = std::iter::repeat_n(0, needed).collect();
-    let unshared = Arc::get_mut(&mut pixels).expect("nobody else has it yet");
-    decoder.decode_into(unshared).map_err(error)?;
-    if !has_end(bytes) {
-        return Err(malformed("JPEG", "it has no end-of-image marker"));
-    }
-    Ok(Image::packed(width, height, PixelFormat::Rgb8, pixels)?)
-}
-
-/// Whether an end-of-image marker stands at the end; cameras pad with zeros.
-fn has_end(bytes: &[u8]) -> bool {
-    let padding = bytes.iter().rev().take_while(|byte| **byte == 0).count();
-    bytes[..bytes.len() - padding].ends_with(b"\xff\xd9")
-}
-
 fn decode_png(bytes: &[u8], limits: &DecodeLimits) -> Result<DynamicImage, DecodeError> {
     let error = |error: image::ImageError| malformed("PNG", error);
     // Chunks before the pixels (texts, profiles) are bounded by the decoder's own limit.
     let mut bounds = image::Limits::default();
     bounds.max_alloc = Some(limits.max_pixels as u64 * 8 + (1 << 20));
-    let decoder = PngDecoder::with_limits(Cursor::new(bytes), bounds).map_err(error)?;
+    let mut decoder = PngDecoder::with_limits(Cursor::new(bytes), bounds).map_err(error)?;
     let (width, height) = decoder.dimensions();
     check_size(width as usize, height as usize, limits)?;
     if decoder.color_type() == ColorType::L16 && decoder.is_apng().map_err(error)? {
         return Err(malformed("PNG", "an animation is no depth picture"));
     }
-    DynamicImage::from_decoder(decoder).map_err(error)
+    let orientation = decoder.orientation().map_err(error)?;
+    let mut picture = DynamicImage::from_decoder(decoder).map_err(error)?;
+    picture.apply_orientation(orientation);
+    Ok(picture)
 }
 
 #[cfg(test)]

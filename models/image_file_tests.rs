@@ -66,7 +66,7 @@ fn colour_and_grey_jpegs_become_rgb() {
 }
 
 #[test]
-fn a_picture_cut_short_anywhere_is_refused() {
+fn f4_a_picture_cut_short_anywhere_is_refused() {
     let whole = [
         jpeg(64, 48, ExtendedColorType::Rgb8),
         png(16, 16, ExtendedColorType::Rgb8, &[200; 768]),
@@ -95,7 +95,7 @@ fn zeros_after_a_jpeg_are_padding() {
 }
 
 #[test]
-fn absurd_sizes_are_refused_from_the_header_alone() {
+fn f4_absurd_sizes_are_refused_from_the_header_alone() {
     let mut file = jpeg(16, 16, ExtendedColorType::Rgb8);
     let frame = file
         .windows(2)
@@ -199,4 +199,134 @@ proptest! {
             let _ = decode(file, &limits);
         }
     }
+}
+
+/// Four quarters of a picture of 64 x 64 pixels, row by row, that libjpeg's
+/// `cjpeg -quality 90` wrote in many ways.
+const QUARTERS: [[u8; 3]; 4] = [[200, 40, 40], [40, 180, 60], [50, 60, 200], [210, 200, 70]];
+
+/// Furthest that the middles of the quarters lie from their colours, in levels.
+fn off_quarters(image: &Image) -> u8 {
+    let middle = |quarter: usize| {
+        let (u, v) = (16 + 32 * (quarter % 2), 16 + 32 * (quarter / 2));
+        image.row(v)[3 * u..3 * u + 3].to_vec()
+    };
+    let off = |(quarter, want): (usize, &[u8; 3])| {
+        let pairs = std::iter::zip(middle(quarter), want);
+        pairs.map(|(a, b)| a.abs_diff(*b)).max().unwrap_or(0)
+    };
+    QUARTERS.iter().enumerate().map(off).max().unwrap_or(0)
+}
+
+macro_rules! picture {
+    ($name:literal) => {
+        (
+            $name,
+            include_bytes!(concat!("image_file/pictures/", $name, ".jpg")).as_slice(),
+        )
+    };
+}
+
+#[test]
+fn a_jpeg_whose_colours_come_in_several_scans_has_no_green_stripes() {
+    for (name, file) in [
+        picture!("420_three_scans"),
+        picture!("410_three_scans"),
+        picture!("420_luma_apart"),
+        picture!("420_luma_with_blue"),
+        picture!("440_luma_with_red"),
+    ] {
+        assert!(off_quarters(&decoded(file).unwrap()) <= 2, "{name}");
+    }
+}
+
+#[test]
+fn colours_on_any_grid_come_out_right() {
+    for (name, file) in [
+        picture!("440_without_tables"),
+        picture!("411_progressive"),
+        picture!("fine_blue"),
+        picture!("fine_blue_progressive"),
+        picture!("thirds_progressive"),
+    ] {
+        assert!(off_quarters(&decoded(file).unwrap()) <= 2, "{name}");
+    }
+}
+
+#[test]
+fn a_webcams_frame_without_huffman_tables_is_that_with_the_standards() {
+    let whole = jpeg(40, 24, ExtendedColorType::Rgb8);
+    let mut bare = whole.clone();
+    while let Some(at) = bare.windows(2).position(|pair| pair == [0xff, 0xc4]) {
+        let length = usize::from(u16::from_be_bytes([bare[at + 2], bare[at + 3]]));
+        bare.drain(at..at + 2 + length);
+    }
+    assert!(bare.len() + 400 < whole.len());
+    let (bare, whole) = (decoded(&bare).unwrap(), decoded(&whole).unwrap());
+    assert_eq!(bare.bytes(), whole.bytes());
+}
+
+#[test]
+fn what_follows_a_jpeg_is_not_part_of_it() {
+    let whole = jpeg(40, 24, ExtendedColorType::Rgb8);
+    let film = [b"....ftypmp42".as_slice(), &[0xff, 0xc0, 7, 0xff, 0xd8]].concat();
+    for more in [b"\r\n".as_slice(), &[0xaa; 4096], &film, &whole] {
+        let image = decoded(&[&whole, more].concat()).unwrap();
+        assert_eq!(image.bytes(), decoded(&whole).unwrap().bytes());
+        assert!(decoded(&[&whole[..whole.len() - 2], b"\r\n"].concat()).is_err());
+    }
+}
+
+/// A JPEG with an EXIF segment of one entry: its orientation.
+fn held(file: &[u8], orientation: u8) -> Vec<u8> {
+    let mut exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0".to_vec();
+    exif.extend([orientation, 0, 0, 0, 0, 0, 0]);
+    let length = (exif.len() as u16 + 2).to_be_bytes();
+    [&file[..2], &[0xff, 0xe1], &length, &exif, &file[2..]].concat()
+}
+
+#[test]
+fn a_picture_that_was_held_upright_does_not_lie_on_its_side() {
+    let (_, file) = picture!("440_without_tables");
+    // Which quarter comes to stand where: EXIF 2.3, tag 0x0112.
+    let orders = [
+        [0, 1, 2, 3],
+        [1, 0, 3, 2],
+        [3, 2, 1, 0],
+        [2, 3, 0, 1],
+        [0, 2, 1, 3],
+        [2, 0, 3, 1],
+        [3, 1, 2, 0],
+        [1, 3, 0, 2],
+    ];
+    for (orientation, order) in (1..).zip(orders) {
+        let image = decoded(&held(file, orientation)).unwrap();
+        for (place, quarter) in order.into_iter().enumerate() {
+            let (u, v) = (16 + 32 * (place % 2), 16 + 32 * (place / 2));
+            let pixel = &image.row(v)[3 * u..3 * u + 3];
+            let off = std::iter::zip(pixel, QUARTERS[quarter]).map(|(a, b)| a.abs_diff(b));
+            assert!(off.max() <= Some(2), "orientation {orientation}");
+        }
+    }
+    let lying = decoded(&held(&jpeg(40, 24, ExtendedColorType::Rgb8), 6)).unwrap();
+    assert_eq!((lying.width(), lying.height()), (24, 40));
+    for none in [0, 9, 255] {
+        assert_eq!(off_quarters(&decoded(&held(file, none)).unwrap()), 1);
+    }
+}
+
+#[test]
+fn kinds_of_jpeg_that_are_not_read_are_named() {
+    let file = jpeg(16, 16, ExtendedColorType::Rgb8);
+    let frame = (file.windows(2).position(|pair| pair == [0xff, 0xc0])).unwrap();
+    let said = |place: usize, value: u8| {
+        let mut file = file.clone();
+        file[frame + place] = value;
+        decoded(&file).unwrap_err().to_string()
+    };
+    assert!(said(1, 0xc9).ends_with("it is arithmetic coded"));
+    assert!(said(1, 0xc3).ends_with("it is a lossless one"));
+    assert!(said(4, 12).ends_with("it has 12 bits per sample, but 8 are read"));
+    assert!(said(10, 9).contains("names a component that is none"));
+    assert!(said(11, 0x51).ends_with("its sampling factors are not 1 to 4"));
 }
