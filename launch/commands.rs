@@ -2,6 +2,7 @@
 
 pub(crate) mod apartment;
 mod check;
+mod data;
 mod doctor;
 mod draw;
 mod evaluate;

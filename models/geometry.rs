@@ -105,10 +105,15 @@ impl Intrinsics {
         }
     }
 
-    /// `None` where the numbers can be a camera's, else what is wrong.
+    /// `None` where the numbers can be a camera's, else what is wrong. A field
+    /// of view is 1 to 179 degrees.
     #[must_use]
     pub fn fault(&self) -> Option<String> {
         let (w, h) = (self.width as f64, self.height as f64);
+        let sees = |focal: f64, side: f64| {
+            let degrees = 2.0 * (0.5 * side / focal).atan().to_degrees();
+            (1.0..=179.0).contains(&degrees)
+        };
         let rules = [
             (
                 self.width > 0 && self.height > 0,
@@ -121,6 +126,10 @@ impl Intrinsics {
             (
                 self.fy.is_finite() && self.fy > 0.0,
                 "fy must be finite and above 0",
+            ),
+            (
+                sees(self.fx, w) && sees(self.fy, h),
+                "fx and fy must give a field of view of 1 to 179 degrees",
             ),
             (
                 self.cx.is_finite() && self.cx >= -w && self.cx <= 2.0 * w,
@@ -150,6 +159,29 @@ mod tests {
         assert!((u + 0.5).abs() < 1e-12 && (v + 0.5).abs() < 1e-12);
         let [u, v] = map.apply([383.5, 287.5]);
         assert!((u - 639.5).abs() < 1e-12 && (v - 479.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn f32_focal_lengths_that_no_camera_has_are_refused() {
+        let fault = |fx: f64, fy: f64| {
+            let of_64_by_48 = Intrinsics {
+                fx,
+                fy,
+                cx: 32.0,
+                cy: 24.0,
+                width: 64,
+                height: 48,
+            };
+            of_64_by_48.fault()
+        };
+        assert_eq!(fault(50.0, 50.0), None);
+        assert_eq!(fault(0.5, 0.4), None, "a field of view of 178 degrees");
+        for (fx, fy) in [(0.001, 50.0), (50.0, 1e9), (1e9, 1e9), (4000.0, 50.0)] {
+            assert!(
+                fault(fx, fy).unwrap().contains("field of view"),
+                "{fx} {fy}"
+            );
+        }
     }
 
     #[test]

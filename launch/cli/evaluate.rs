@@ -94,7 +94,7 @@ fn positive(text: &str) -> Result<usize, String> {
     }
 }
 
-fn units(text: &str) -> Result<f32, String> {
+pub(super) fn units(text: &str) -> Result<f32, String> {
     match text.parse() {
         Ok(units) if (1.0..=1e6).contains(&units) => Ok(units),
         _ => Err("must be 1 to 1000000".to_owned()),

@@ -4,8 +4,11 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use concert_models::Intrinsics;
 use concert_models::card::FitKind;
 use concert_policies::Task;
+
+use super::evaluate::{intrinsics, units};
 
 const HELP: &str = "\
 Teaches a new readout from a few labelled frames. The encoders stay as they are;
@@ -41,6 +44,12 @@ pub struct Fit {
     /// A data set with labels; may be repeated
     #[arg(long, required = true, value_name = "DIR")]
     pub data: Vec<PathBuf>,
+    /// The camera, where the data set does not say: fx,fy,cx,cy,width,height in px
+    #[arg(long, value_name = "FX,FY,CX,CY,W,H", value_parser = intrinsics)]
+    pub intrinsics: Option<Intrinsics>,
+    /// Units of the depth files in a metre, where the layout does not say right
+    #[arg(long, value_name = "N", value_parser = units)]
+    pub depth_units: Option<f32>,
     /// What to read out
     #[arg(long, value_name = "TASK", value_parser = target)]
     pub target: &'static Task,

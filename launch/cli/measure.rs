@@ -4,9 +4,11 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
+use concert_models::Intrinsics;
 use concert_models::measure::Shard;
 use concert_policies::Task;
 
+use super::evaluate::{intrinsics, units};
 use super::fit::{KindChoice, target};
 
 const HELP: &str = "\
@@ -59,6 +61,12 @@ pub struct Measure {
     /// A data set to compare on [default: two fifths of --data]; may be repeated
     #[arg(long, value_name = "DIR")]
     pub test_data: Vec<PathBuf>,
+    /// The camera, where the data set does not say: fx,fy,cx,cy,width,height in px
+    #[arg(long, value_name = "FX,FY,CX,CY,W,H", value_parser = intrinsics)]
+    pub intrinsics: Option<Intrinsics>,
+    /// Units of the depth files in a metre, where the layouts do not say right
+    #[arg(long, value_name = "N", value_parser = units)]
+    pub depth_units: Option<f32>,
     /// Encoders; `random` and `pixels` are added
     #[arg(
         long,
@@ -98,7 +106,7 @@ pub struct Measure {
     pub shard: Option<Shard>,
     /// Put the folder of a shard into --out, then make the table; may be repeated
     #[arg(long, value_name = "DIR", conflicts_with_all = ["data", "test_data", "sources", "targets",
-        "frames", "test_frames", "steps", "kind", "seed", "max_order"])]
+        "frames", "test_frames", "intrinsics", "depth_units", "steps", "kind", "seed", "max_order"])]
     pub merge: Vec<PathBuf>,
 }
 

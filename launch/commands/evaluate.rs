@@ -18,6 +18,7 @@ use concert_runtime::io::clock::SystemClock;
 use concert_runtime::parts::plan_from_store;
 use concert_runtime::{Clock, ManualClock, NoWatch, Pipeline, Timestamp};
 
+use super::data;
 use crate::assemble::{self, EngineChoice};
 use crate::cli::{Evaluate, Global};
 use crate::launch_file::LaunchFile;
@@ -31,7 +32,7 @@ use tally::{Tally, Truth};
 const MOST_SURVEYED: usize = 300;
 
 pub(crate) fn run(args: &Evaluate, global: &Global) -> Result<Report, Failure> {
-    let data = open(args).or_refuse()?;
+    let data = data::open(&args.data, args.intrinsics, args.depth_units)?;
     let frames = selection::selection(&data, &args.frames).or_refuse()?;
     let has_depth = data.sequences().iter().any(|sequence| sequence.has_depth());
     let subject = subject::subject(args, global, has_depth)?;
@@ -45,6 +46,9 @@ pub(crate) fn run(args: &Evaluate, global: &Global) -> Result<Report, Failure> {
     let mut tallies: Vec<Tally> = (pipeline.buffers(0).iter())
         .map(|output| Tally::new(output.origin.task, output.origin.labels.clone(), &data))
         .collect();
+    let targets: Vec<_> = tallies.iter().map(|tally| tally.task).collect();
+    let sound = data::sound(&data, &frames, &targets)?;
+    let (frames, damaged) = (sound.frames, sound.left_out.len());
     survey(&mut tallies, &data, &frames, global)?;
     let mut replay = Replay::new(args, &tallies, frames.len()).or_refuse()?;
     replay.run(
@@ -57,20 +61,10 @@ pub(crate) fn run(args: &Evaluate, global: &Global) -> Result<Report, Failure> {
     )?;
     let seconds = system.monotonic().saturating_sub(begin).as_secs_f64();
     let mut verdict = verdict::Verdict::of(&tallies, &data, args, frames.len(), seconds);
+    verdict.add_damaged(damaged, frames.len());
     verdict.add_subject(&subject);
     replay.finish(&mut verdict, args)?;
     verdict.report()
-}
-
-fn open(args: &Evaluate) -> anyhow::Result<DataSet> {
-    let mut data = DataSet::open_all(&args.data)?;
-    if let Some(intrinsics) = args.intrinsics {
-        data = data.with_intrinsics(intrinsics);
-    }
-    if let Some(units) = args.depth_units {
-        data = data.with_depth_units_per_metre(units);
-    }
-    Ok(data)
 }
 
 fn pipeline(

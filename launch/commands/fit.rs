@@ -6,7 +6,6 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 use concert_models::card::FitData;
-use concert_models::dataset::DataSet;
 use concert_models::fit::{
     Effort, Encoders, FitError, FitNotes, FitRequest, FittedReadout, SavedReadout, Trial, Views,
     WarmReadout, fit, pixels, spaced_frames, trial, untrained,
@@ -18,6 +17,7 @@ use concert_runtime::io::clock::SystemClock;
 use serde_json::json;
 
 use self::progress::Bars;
+use super::data;
 use crate::assemble::EngineChoice;
 use crate::cli::{Fit, Global};
 use crate::launch_file::Provider;
@@ -37,8 +37,10 @@ pub(crate) fn run(args: &Fit, global: &Global) -> Result<Report, Failure> {
     let store = Store::new(model_folders(&global.models, &[], None));
     let encoders = args.sources.iter().map(|source| store.encoder(source));
     let encoders = encoders.collect::<Result<Vec<_>, _>>().or_refuse()?;
-    let data = DataSet::open_all(&args.data).or_refuse()?;
+    let data = data::open(&args.data, args.intrinsics, args.depth_units)?;
     let frames = spaced_frames(&data, args.frames.map(usize::from));
+    let sound = data::sound(&data, &frames, &[args.target])?;
+    let (frames, damaged) = (sound.frames, sound.left_out.len());
     let warm = match args.from_scratch {
         true => None,
         false => warm_start(args, &store),
@@ -93,7 +95,7 @@ pub(crate) fn run(args: &Fit, global: &Global) -> Result<Report, Failure> {
         trials.push((tried[0].card.name.clone(), trial.map_err(failure)?));
     }
     bars.finish();
-    Ok(report(&fitted, &saved, seconds, &trials))
+    Ok(report(&fitted, &saved, seconds, &trials, damaged))
 }
 
 /// The encoders, and what they are held against to see what they are worth;
@@ -161,6 +163,7 @@ fn report(
     saved: &SavedReadout,
     seconds: f64,
     trials: &[(String, Trial)],
+    damaged: usize,
 ) -> Report {
     let mut lines = vec![format!(
         "{} fitted on {} frames in {seconds:.1} s",
@@ -211,6 +214,10 @@ fn report(
             "metric for a focal length of {focal:.1} px, scaled to the camera's"
         ));
     }
+    lines.extend(data::left_out_line(
+        damaged,
+        fitted.frames + fitted.shortcomings.unlabelled,
+    ));
     lines.extend(lacking(fitted));
     lines.push(format!("readout: {}", saved.network.display()));
     lines.push(format!("card: {}", saved.card.display()));
@@ -228,6 +235,7 @@ fn report(
         "lambda": fitted.lambda,
         "warm_start": fitted.warm_start.as_ref().map(|warm| &warm.readout),
         "reference_focal_px": fitted.reference_focal_px,
+        "damaged_frames": damaged,
         "unlabelled_frames": lacks.unlabelled,
         "uncalibrated_frames": lacks.uncalibrated,
         "rescaled_frames": lacks.rescaled,

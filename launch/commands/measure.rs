@@ -5,11 +5,11 @@ mod progress;
 mod selection;
 mod text;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use concert_models::dataset::DataSet;
-use concert_models::fit::{Effort, FitError, PIXELS, RANDOM, write_whole};
+use concert_models::fit::{Effort, FitError, PIXELS, RANDOM, spaced_frames, write_whole};
 use concert_models::measure::{MeasureError, MeasureRequest, measure, merge, tables};
 use concert_models::store::{Encoder, Store};
 use concert_runtime::Clock;
@@ -17,6 +17,7 @@ use concert_runtime::io::clock::SystemClock;
 use serde_json::json;
 
 use self::progress::Bars;
+use super::data;
 use super::fit::name_of;
 use crate::assemble::EngineChoice;
 use crate::cli::{Global, Measure};
@@ -28,27 +29,36 @@ use crate::stop::Stop;
 pub(crate) fn run(args: &Measure, global: &Global) -> Result<Report, Failure> {
     let clock = SystemClock::start();
     let begin = clock.monotonic();
-    if args.merge.is_empty() {
-        fit_all(args, global, &clock)?;
+    let damaged = if args.merge.is_empty() {
+        fit_all(args, global, &clock)?
     } else {
         merge(&args.merge, &args.out).map_err(failure)?;
-    }
+        0
+    };
     if let Some(shard) = args.shard {
         let (number, of, out) = (shard.number, shard.of, args.out.display());
         return Ok(Report::done(
-            json!({ "shard": number, "of": of, "out": args.out, "complete": true }),
+            json!({
+                "shard": number, "of": of, "out": args.out, "complete": true,
+                "damaged_frames": damaged,
+            }),
             format!("shard {number}/{of} is measured; put the shards together with --merge {out}"),
         ));
     }
-    report(&args.out, &clock, begin)
+    report(&args.out, damaged, &clock, begin)
 }
 
 /// Measures what is not measured yet.
-fn fit_all(args: &Measure, global: &Global, clock: &SystemClock) -> Result<(), Failure> {
-    let data = DataSet::open_all(&args.data).or_refuse()?;
-    let held_out = match args.test_data.is_empty() {
-        true => None,
-        false => Some(DataSet::open_all(&args.test_data).or_refuse()?),
+///
+/// Gives the number of damaged frames that were left out.
+fn fit_all(args: &Measure, global: &Global, clock: &SystemClock) -> Result<usize, Failure> {
+    let (data, damaged) = open(&args.data, args)?;
+    let (held_out, held_out_damaged) = match args.test_data.is_empty() {
+        true => (None, 0),
+        false => {
+            let (data, damaged) = open(&args.test_data, args)?;
+            (Some(data), damaged)
+        }
     };
     let names = (name_of(&args.data), name_of(&args.test_data));
     let encoders = encoders(args, global)?;
@@ -82,7 +92,16 @@ fn fit_all(args: &Measure, global: &Global, clock: &SystemClock) -> Result<(), F
         },
     );
     bars.finish();
-    measured.map_err(failure)
+    measured.map_err(failure)?;
+    Ok(damaged + held_out_damaged)
+}
+
+/// A data set without its damaged frames, and how many these are.
+fn open(paths: &[PathBuf], args: &Measure) -> Result<(DataSet, usize), Failure> {
+    let data = data::open(paths, args.intrinsics, args.depth_units)?;
+    let sound = data::sound(&data, &spaced_frames(&data, None), &args.targets)?;
+    let damaged = sound.left_out.len();
+    Ok((data.without(&sound), damaged))
 }
 
 /// The encoders that are named; `random` and `pixels` are made of them.
@@ -110,7 +129,12 @@ fn failure(error: MeasureError) -> Failure {
 }
 
 /// Makes the table, chooses the policies, and says what came out.
-fn report(out: &Path, clock: &SystemClock, begin: std::time::Duration) -> Result<Report, Failure> {
+fn report(
+    out: &Path,
+    damaged: usize,
+    clock: &SystemClock,
+    begin: std::time::Duration,
+) -> Result<Report, Failure> {
     let measurement = tables(out).map_err(failure)?;
     let table = measurement.table().map_err(failure)?;
     let path = |name: &str| out.join(name);
@@ -123,6 +147,9 @@ fn report(out: &Path, clock: &SystemClock, begin: std::time::Duration) -> Result
         lines.extend(text::target(target));
     }
     lines.extend(text::policies(&policies));
+    let read = [&measurement.settings.fit, &measurement.settings.held_out];
+    let read = read.map(|frames| frames.names.len()).iter().sum();
+    lines.extend(data::left_out_line(damaged, read));
     lines.push(format!("table: {}", path("affinities.csv").display()));
     let targets: Vec<_> = measurement.targets.iter().map(text::json).collect();
     let policies: Vec<_> = policies.iter().map(selection::Selected::json).collect();
@@ -133,6 +160,7 @@ fn report(out: &Path, clock: &SystemClock, begin: std::time::Duration) -> Result
         "problem": path("problem.toml"),
         "frames": measurement.settings.fit.names.len(),
         "held_out_frames": measurement.settings.held_out.names.len(),
+        "damaged_frames": damaged,
         "targets": targets,
         "policies": policies,
         "seconds": elapsed().as_secs_f64(),

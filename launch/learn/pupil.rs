@@ -180,6 +180,7 @@ impl Pupil {
             depth_scaled_from: None,
             intrinsics: frame.intrinsics,
             world_from_optical: None,
+            pose_fault: None,
             stamp_seconds: None,
             class: None,
             files: LabelFiles::default(),

@@ -68,7 +68,7 @@ impl DepthFault {
             let pixels = depth.metres.len();
             return Some(Self::NothingKnown { pixels });
         };
-        if let Some((median_metres, hint)) = impossible_scale(depth) {
+        if let Some((median_metres, hint)) = impossible_scale(depth, MILLIMETRES) {
             return Some(Self::Scale {
                 median_metres,
                 hint,
@@ -87,9 +87,24 @@ fn known(depth: &DepthImage) -> Vec<f32> {
     known.filter(|metres| metres.is_finite()).collect()
 }
 
-/// A median that no room has, and which unit would fit, if any; `None` where
-/// the median is possible or nothing is known.
-pub(super) fn impossible_scale(depth: &DepthImage) -> Option<(f32, String)> {
+/// Units in a metre of a depth camera's images.
+const MILLIMETRES: f32 = 1000.0;
+/// Units in a metre that depth files have, the likely ones first.
+const UNITS: [(f32, &str); 8] = [
+    (MILLIMETRES, "millimetres"),
+    (5000.0, "1/5000 m"),
+    (256.0, "1/256 m"),
+    (10_000.0, "1/10 mm"),
+    (100.0, "centimetres"),
+    (1.0, "metres"),
+    (10.0, "decimetres"),
+    (1_000_000.0, "micrometres"),
+];
+
+/// A median that no room has, and which unit would fit, if any, where
+/// `units_per_metre` were taken; `None` where the median is possible or nothing
+/// is known.
+pub(super) fn impossible_scale(depth: &DepthImage, units_per_metre: f32) -> Option<(f32, String)> {
     let mut known = known(depth);
     if known.is_empty() {
         return None;
@@ -101,18 +116,17 @@ pub(super) fn impossible_scale(depth: &DepthImage) -> Option<(f32, String)> {
     if (least..=most).contains(&median) {
         return None;
     }
-    let units = [
-        (1000.0, "metres read as millimetres"),
-        (100.0, "metres read as centimetres"),
-        (10.0, "centimetres read as millimetres"),
-        (0.2, "1/5000 m read as millimetres"),
-        (0.1, "1/10 mm read as millimetres"),
-        (0.001, "micrometres read as millimetres"),
-    ];
-    let fits = |(factor, _): &&(f32, &str)| (0.3..=15.0).contains(&(median * factor));
-    let hint = units.iter().find(fits).map(|(factor, meaning)| {
+    let fits = |(units, _): &&(f32, &str)| {
+        *units != units_per_metre && (0.3..=15.0).contains(&(median * units_per_metre / units))
+    };
+    let taken = UNITS.iter().find(|(units, _)| *units == units_per_metre);
+    let taken = taken.map_or(format!("1/{units_per_metre} m"), |(_, name)| {
+        (*name).to_owned()
+    });
+    let hint = UNITS.iter().find(fits).map(|(units, name)| {
+        let factor = units_per_metre / units;
         format!(
-            ": times {factor} it would be {} m ({meaning}?)",
+            ": times {factor} it would be {} m ({name} read as {taken}?)",
             median * factor
         )
     });
@@ -131,6 +145,24 @@ mod tests {
         };
         let fault = DepthFault::of(&depth, image);
         fault.map(|fault| fault.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn the_hint_counts_from_the_layouts_own_unit() {
+        let depth = DepthImage {
+            width: 2,
+            height: 1,
+            metres: vec![0.0293, 0.0293],
+        };
+        // 0.57 m in 1/256 m, read as TUM's 1/5000 m.
+        let (_, hint) = impossible_scale(&depth, 5000.0).unwrap();
+        assert!(
+            hint.starts_with(": times 19.53125 it would be 0.57"),
+            "{hint}"
+        );
+        assert!(hint.ends_with("(1/256 m read as 1/5000 m?)"), "{hint}");
+        let (_, hint) = impossible_scale(&depth, 4000.0).unwrap();
+        assert!(hint.ends_with("read as 1/4000 m?)"), "{hint}");
     }
 
     #[test]

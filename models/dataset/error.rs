@@ -17,6 +17,27 @@ pub enum DataSetError {
         /// The file system's own words.
         source: io::Error,
     },
+    /// A pipe, a device or a folder: opening it might never return.
+    #[error("{path} is no regular file")]
+    NotRegular {
+        /// What was to be read.
+        path: PathBuf,
+    },
+    /// More frames than may be left out cannot be read.
+    #[error(
+        "{damaged} of {frames} frames cannot be read, but at most {limit} may be left out; the \
+         first: {first}"
+    )]
+    TooManyDamaged {
+        /// Frames that cannot be read.
+        damaged: usize,
+        /// Frames that were asked for.
+        frames: usize,
+        /// Most that may be left out.
+        limit: usize,
+        /// Why the first of them cannot.
+        first: Box<DataSetError>,
+    },
     /// A file is longer than its kind may be.
     #[error("{path} takes more than the {limit} bytes allowed")]
     TooLong {
@@ -190,6 +211,20 @@ pub enum DataSetError {
 pub(super) const MEDIAN_METRES: (f32, f32) = (0.05, 60.0);
 
 impl DataSetError {
+    /// Whether another frame of the same data set can be sound: a damaged file,
+    /// not a unit or a camera that is not the set's.
+    pub(super) fn is_of_one_frame(&self) -> bool {
+        matches!(
+            self,
+            Self::Read { .. }
+                | Self::NotRegular { .. }
+                | Self::TooLong { .. }
+                | Self::Malformed { .. }
+                | Self::Picture { .. }
+                | Self::Size { .. }
+        )
+    }
+
     pub(super) fn read(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         |source| DataSetError::Read {
             path: path.to_owned(),

@@ -21,8 +21,12 @@ pub struct Example {
     pub depth_scaled_from: Option<(usize, usize)>,
     /// The camera, for this very picture's size.
     pub intrinsics: Option<Intrinsics>,
-    /// The camera's pose in a world that one sequence shares.
+    /// The camera's pose in a world that one sequence shares; `None` where it
+    /// is unknown.
     pub world_from_optical: Option<Isometry3<f64>>,
+    /// Why the file of its pose cannot be used, which matters only where a pose
+    /// is needed.
+    pub pose_fault: Option<String>,
     /// When the exposure happened, in seconds of the data set's own clock.
     pub stamp_seconds: Option<f64>,
     /// Number of the picture's class, in [`super::DataSet::classes`].

@@ -13,7 +13,7 @@ const MAX_LINE_BYTES: u64 = 4096;
 
 /// The whole of a file of at most `limit` bytes.
 pub(super) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, DataSetError> {
-    let file = File::open(path).map_err(DataSetError::read(path))?;
+    let file = open_regular(path)?;
     let mut bytes = Vec::new();
     (file.take(limit + 1).read_to_end(&mut bytes)).map_err(DataSetError::read(path))?;
     if bytes.len() as u64 > limit {
@@ -21,6 +21,17 @@ pub(super) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, DataSetEr
         return Err(DataSetError::TooLong { path, limit });
     }
     Ok(bytes)
+}
+
+/// Opens a regular file, or a link to one. Opening anything else, a pipe say,
+/// might never return.
+pub(super) fn open_regular(path: &Path) -> Result<File, DataSetError> {
+    let metadata = fs::metadata(path).map_err(DataSetError::read(path))?;
+    if !metadata.is_file() {
+        let path = path.to_owned();
+        return Err(DataSetError::NotRegular { path });
+    }
+    File::open(path).map_err(DataSetError::read(path))
 }
 
 /// The text of a small file.
@@ -126,7 +137,7 @@ pub(super) fn each_line(
     path: &Path,
     mut take: impl FnMut(usize, &str) -> Result<(), DataSetError>,
 ) -> Result<(), DataSetError> {
-    let mut reader = BufReader::new(File::open(path).map_err(DataSetError::read(path))?);
+    let mut reader = BufReader::new(open_regular(path)?);
     let mut bytes = Vec::new();
     for number in 1.. {
         bytes.clear();

@@ -1,6 +1,5 @@
 //! What a data set is, as one number.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -8,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::DataSetError;
 use super::example::LabelFiles;
+use super::files::open_regular;
 use super::open::DataSet;
 use super::sequence::{Entry, EntryPose, Sequence};
 
@@ -79,7 +79,7 @@ fn add_entry(state: &mut Sha256, sequence: &Sequence, entry: &Entry) -> Result<(
 fn add(state: &mut Sha256, name: &str, path: &Path) -> Result<(), DataSetError> {
     state.update((name.len() as u64).to_le_bytes());
     state.update(name.as_bytes());
-    let mut file = File::open(path).map_err(DataSetError::read(path))?;
+    let mut file = open_regular(path)?;
     let mut contents = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
     loop {

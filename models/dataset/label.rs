@@ -1,11 +1,13 @@
 //! The true output of a task for one picture.
 
+use std::path::Path;
+
 use concert_policies::Task;
 use nalgebra::Isometry3;
 
 use super::derive::{Surface, edges, room_in_view, shading};
 use super::error::LabelError;
-use super::example::Example;
+use super::example::{Example, LabelFiles};
 use super::label_file;
 
 /// The true output of a task for one picture: `channels` planes of `height`
@@ -101,6 +103,21 @@ impl Label {
             return Ok(Some(label_file::dense(task, image, path, example)?));
         }
         derive(task, example)
+    }
+
+    /// The file from which the label of a task is read, where there is one.
+    #[must_use]
+    pub fn file<'f>(task: &Task, files: &'f LabelFiles) -> Option<&'f Path> {
+        let file = match task.name {
+            "room_layout" | "vanishing_point" => &files.layout,
+            "normal" => &files.normal,
+            "edge_occlusion" => &files.edge_occlusion,
+            "curvature" => &files.curvature,
+            "reshading" => &files.reshading,
+            "segment_semantic" => &files.semantic,
+            _ => &None,
+        };
+        file.as_deref()
     }
 
     /// A label of the whole picture with more numbers.

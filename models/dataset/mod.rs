@@ -33,6 +33,7 @@ mod open;
 mod pose;
 mod resize;
 mod sequence;
+mod sound;
 mod survey;
 mod tum;
 
@@ -42,6 +43,7 @@ pub use example::{Example, LabelFiles};
 pub use label::{Label, LabelKind, relative_pose};
 pub use open::DataSet;
 pub use sequence::Sequence;
+pub use sound::{LeftOut, SoundFrames};
 pub use survey::Survey;
 
 #[cfg(test)]

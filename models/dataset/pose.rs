@@ -14,8 +14,9 @@ const ORTHONORMAL_TOLERANCE: f64 = 0.01;
 /// Largest deviation of a quaternion's length from 1.
 const LENGTH_TOLERANCE: f64 = 0.02;
 
-/// `world_from_optical` from a file of four rows of four numbers.
-pub(super) fn read_matrix(path: &Path) -> Result<Isometry3<f64>, DataSetError> {
+/// `world_from_optical` from a file of four rows of four numbers; `None` where
+/// one of them is not finite, as recorders write where they lost track.
+pub(super) fn read_matrix(path: &Path) -> Result<Option<Isometry3<f64>>, DataSetError> {
     let refuse = |reason: String| DataSetError::Pose {
         path: path.to_owned(),
         at: String::new(),
@@ -28,18 +29,13 @@ pub(super) fn read_matrix(path: &Path) -> Result<Isometry3<f64>, DataSetError> {
         let count = numbers.len();
         return Err(refuse(format!("has {count} numbers, but a pose has 4x4")));
     }
-    from_rows(&numbers).map_err(refuse)
+    if numbers.iter().any(|number| !number.is_finite()) {
+        return Ok(None);
+    }
+    from_rows(&numbers).map(Some).map_err(refuse)
 }
 
 fn from_rows(m: &[f64]) -> Result<Isometry3<f64>, String> {
-    if let Some(index) = m.iter().position(|x| !x.is_finite()) {
-        let (row, column) = (index / 4, index % 4);
-        return Err(format!(
-            "row {row} column {column} is {}, but a pose is finite; remove the file where the \
-             pose is unknown",
-            m[index]
-        ));
-    }
     if m[12..] != [0.0, 0.0, 0.0, 1.0] {
         return Err(format!(
             "last row is {} {} {} {}, but must be 0 0 0 1",
@@ -84,7 +80,7 @@ impl Trajectory {
                 at: format!(" line {line}"),
                 reason,
             };
-            let mut numbers = [0.0; 8];
+            let mut numbers = [0.0_f64; 8];
             let mut words = text.split_whitespace();
             for number in &mut numbers {
                 let word = words.next().and_then(|word| word.parse().ok());
@@ -92,7 +88,13 @@ impl Trajectory {
                     refuse("has not 8 numbers: t tx ty tz qx qy qz qw".to_owned())
                 })?;
             }
-            lines.push((numbers[0], line, from_quaternion(&numbers).map_err(refuse)?));
+            if !numbers[0].is_finite() {
+                return Err(refuse("has a stamp that is not finite".to_owned()));
+            }
+            // A pose of NaN or infinity is an unknown one.
+            if numbers.iter().all(|number| number.is_finite()) {
+                lines.push((numbers[0], line, from_quaternion(&numbers).map_err(refuse)?));
+            }
             Ok(())
         })?;
         lines.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -141,9 +143,6 @@ impl Trajectory {
 }
 
 fn from_quaternion(line: &[f64; 8]) -> Result<Isometry3<f64>, String> {
-    if line.iter().any(|x| !x.is_finite()) {
-        return Err("is not finite, but a pose is".to_owned());
-    }
     let [_, tx, ty, tz, qx, qy, qz, qw] = *line;
     let quaternion = Quaternion::new(qw, qx, qy, qz);
     let length = quaternion.norm();
@@ -171,14 +170,27 @@ mod tests {
 
     #[test]
     fn poses_that_are_none_are_refused_with_the_rule() {
-        let nan = rows("1 0 0 0  0 1 0 NaN  0 0 1 0  0 0 0 1").unwrap_err();
-        assert!(nan.starts_with("row 1 column 3 is NaN"), "{nan}");
         let scaled = rows("2 0 0 0  0 2 0 0  0 0 2 0  0 0 0 1").unwrap_err();
         assert!(scaled.contains("orthonormal matrix by 3.0000"), "{scaled}");
         let mirrored = rows("1 0 0 0  0 1 0 0  0 0 -1 0  0 0 0 1").unwrap_err();
         assert!(mirrored.contains("determinant -1.0000"), "{mirrored}");
         let shifted = rows("1 0 0 0  0 1 0 0  0 0 1 0  0 0 1 1").unwrap_err();
         assert!(shifted.contains("must be 0 0 0 1"), "{shifted}");
+    }
+
+    #[test]
+    fn a_pose_of_minus_infinity_is_an_unknown_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("frame-000000.pose.txt");
+        for unknown in ["-inf", "nan", "inf"] {
+            std::fs::write(&path, format!("{unknown} ").repeat(16)).unwrap();
+            assert_eq!(read_matrix(&path).unwrap(), None);
+            let text = format!("1.0 {0} {0} {0} 0 0 0 1\n2 0 0 0 0 0 0 1\n", unknown);
+            let path = folder.path().join("groundtruth.txt");
+            std::fs::write(&path, text).unwrap();
+            let truth = Trajectory::read(&path).unwrap();
+            assert!(truth.at(1.0).is_none() && truth.at(2.0).is_some());
+        }
     }
 
     #[test]

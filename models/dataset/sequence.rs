@@ -15,6 +15,8 @@ use crate::{Affine2, Image, Intrinsics};
 
 /// Longest `camera-intrinsics.txt`, bytes.
 const MAX_INTRINSICS_BYTES: u64 = 4096;
+/// Pictures that are looked at for one that can be read.
+const MOST_LOOKED_AT: usize = 16;
 /// Its name.
 pub(super) const INTRINSICS_FILE: &str = "camera-intrinsics.txt";
 
@@ -123,8 +125,8 @@ impl Sequence {
     ///
     /// # Errors
     /// Files that are missing or damaged, depth whose aspect ratio is not its
-    /// image's or whose median no room has, a pose that is none, intrinsics of
-    /// another aspect ratio.
+    /// image's or whose median no room has, intrinsics of another aspect ratio.
+    /// A pose that is none is told in [`Example::pose_fault`].
     pub fn read(&self, index: usize) -> Result<Example, DataSetError> {
         let entry = self
             .entries
@@ -139,10 +141,14 @@ impl Sequence {
         let depth = entry.depth.as_ref();
         let depth = depth.map(|name| self.read_depth(name, &path, &image));
         let (depth, depth_scaled_from) = depth.transpose()?.unzip();
-        let world_from_optical = match &entry.pose {
-            EntryPose::Unknown => None,
-            EntryPose::Known(pose) => Some(**pose),
-            EntryPose::File => Some(pose::read_matrix(&self.beside(entry, "pose.txt"))?),
+        let pose = match &entry.pose {
+            EntryPose::Unknown => Ok(None),
+            EntryPose::Known(pose) => Ok(Some(**pose)),
+            EntryPose::File => pose::read_matrix(&self.beside(entry, "pose.txt")),
+        };
+        let (world_from_optical, pose_fault) = match pose {
+            Ok(pose) => (pose, None),
+            Err(error) => (None, Some(error.to_string())),
         };
         Ok(Example {
             name: format!("{}/{}", self.name, entry.name),
@@ -151,6 +157,7 @@ impl Sequence {
             depth: depth.map(Arc::new),
             depth_scaled_from: depth_scaled_from.flatten(),
             world_from_optical,
+            pose_fault,
             stamp_seconds: entry.stamp_seconds,
             class: entry.class.map(|class| class as usize),
             files: LabelFiles::new(|ending| self.beside(entry, ending), entry.labels),
@@ -210,7 +217,7 @@ impl Sequence {
         if unit != 1.0 {
             depth.metres.iter_mut().for_each(|metres| *metres *= unit);
         }
-        check_scale(&path, &depth)?;
+        check_scale(&path, &depth, self.depth_units_per_metre)?;
         Ok(match from == to {
             true => (depth, None),
             false => (scaled(&depth, to), Some(from)),
@@ -221,7 +228,7 @@ impl Sequence {
     /// belongs to images of the first frame's size.
     pub(super) fn find_intrinsics(&mut self, folders: &[&Path]) -> Result<(), DataSetError> {
         let mut paths = folders.iter().map(|folder| folder.join(INTRINSICS_FILE));
-        let Some(path) = paths.find(|path| path.is_file()) else {
+        let Some(path) = paths.find(|path| path.exists()) else {
             return Ok(());
         };
         let matrix = read_camera_matrix(&path)?;
@@ -230,11 +237,9 @@ impl Sequence {
             let reason = "must be fx 0 cx, 0 fy cy, 0 0 1".to_owned();
             return Err(DataSetError::Intrinsics { path, reason });
         }
-        let Some(first) = self.entries.first() else {
+        let Some((width, height)) = self.first_size()? else {
             return Ok(());
         };
-        let image = self.folder.join(&*first.image);
-        let (width, height) = picture_size(&image)?;
         let intrinsics = Intrinsics {
             fx,
             fy,
@@ -249,6 +254,23 @@ impl Sequence {
         self.lists.push(path);
         self.intrinsics = Some(intrinsics);
         Ok(())
+    }
+}
+
+impl Sequence {
+    /// Size of the first picture that can be read, among the first few; `None`
+    /// where there are no frames.
+    fn first_size(&self) -> Result<Option<(usize, usize)>, DataSetError> {
+        let mut first = None;
+        for entry in self.entries.iter().take(MOST_LOOKED_AT) {
+            match picture_size(&self.folder.join(&*entry.image)) {
+                Ok(size) => return Ok(Some(size)),
+                Err(error) => {
+                    first.get_or_insert(error);
+                }
+            }
+        }
+        first.map_or(Ok(None), Err)
     }
 }
 
@@ -306,8 +328,8 @@ fn scaled(depth: &DepthImage, (width, height): (usize, usize)) -> DepthImage {
 }
 
 /// Refuses a median that no room has: most likely another unit.
-fn check_scale(path: &Path, depth: &DepthImage) -> Result<(), DataSetError> {
-    match impossible_scale(depth) {
+fn check_scale(path: &Path, depth: &DepthImage, units_per_metre: f32) -> Result<(), DataSetError> {
+    match impossible_scale(depth, units_per_metre) {
         None => Ok(()),
         Some((median_metres, hint)) => Err(DataSetError::Scale {
             path: path.to_owned(),

@@ -180,19 +180,13 @@ fn damaged_files_are_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
     one_frame(folder.path());
     let path = |name: &str| folder.path().join(name);
-    fs::write(
-        path("frame-000000.pose.txt"),
-        "1 0 0 NaN 0 1 0 0 0 0 1 0 0 0 0 1",
-    )
-    .unwrap();
-    assert_refused(
-        read_first(folder.path()),
-        "frame-000000.pose.txt: row 0 column 3 is NaN",
-    );
     fs::write(path("frame-000000.pose.txt"), "1 0 0").unwrap();
-    assert_refused(
-        read_first(folder.path()),
-        "has 3 numbers, but a pose has 4x4",
+    let example = read_first(folder.path()).unwrap();
+    assert_eq!(example.world_from_optical, None);
+    let fault = example.pose_fault.unwrap();
+    assert!(
+        fault.ends_with("has 3 numbers, but a pose has 4x4"),
+        "{fault}"
     );
     fs::remove_file(path("frame-000000.pose.txt")).unwrap();
     fs::write(path("camera-intrinsics.txt"), "-5 0 3 0 5 3 0 0 1").unwrap();
@@ -223,6 +217,96 @@ fn damaged_files_are_refused_by_name() {
             .to_string()
             .contains("has 1 frames, but number 1 was asked for")
     );
+}
+
+#[test]
+fn a_pose_that_nobody_asked_for_ends_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    one_frame(folder.path());
+    let pose = "-inf ".repeat(16);
+    fs::write(folder.path().join("frame-000000.pose.txt"), pose).unwrap();
+    let example = read_first(folder.path()).unwrap();
+    assert_eq!(
+        (example.world_from_optical, example.pose_fault),
+        (None, None)
+    );
+}
+
+#[test]
+fn a_damaged_record_costs_that_record_and_too_many_the_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |frame: usize, what: &str| folder.path().join(format!("frame-{frame:06}.{what}"));
+    for frame in 0..30 {
+        save_colour(&path(frame, "color.png"), 8, 6);
+        save_grey16(&path(frame, "depth.png"), 8, 6, |_, _| 2000);
+        save_colour(&path(frame, "normal.png"), 8, 6);
+    }
+    fs::write(
+        folder.path().join("camera-intrinsics.txt"),
+        "5 0 3 0 5 3 0 0 1",
+    )
+    .unwrap();
+    let all: Vec<_> = (0..30).map(|frame| (0, frame)).collect();
+    let sound = |targets: &[&str]| -> Result<_, String> {
+        let data = DataSet::open(folder.path()).unwrap();
+        let targets: Vec<_> = targets.iter().map(|name| task(name)).collect();
+        let sound = data.sound_frames(&all, &targets);
+        let sound = sound.map_err(|error| error.to_string())?;
+        Ok((data.without(&sound).frames(), sound))
+    };
+    // Also the first, whose size tells what the intrinsics belong to.
+    fs::write(path(0, "color.png"), b"\x89PNG\r\n\x1a\nrest").unwrap();
+    fs::write(path(7, "depth.png"), b"").unwrap();
+    fs::write(path(9, "normal.png"), b"no picture").unwrap();
+    let (left, found) = sound(&["depth_zbuffer"]).unwrap();
+    assert_eq!(
+        (left, found.frames.len(), found.left_out.len()),
+        (28, 28, 2)
+    );
+    assert!(found.left_out[0].name.ends_with("/frame-000000"));
+    assert!(found.left_out[1].reason.contains("frame-000007.depth.png"));
+    let (_, found) = sound(&["depth_zbuffer", "normal"]).unwrap();
+    assert_eq!(found.left_out.len(), 3);
+    fs::write(path(20, "color.png"), b"").unwrap();
+    let error = sound(&["normal"]).unwrap_err();
+    assert!(
+        error.starts_with(
+            "4 of 30 frames cannot be read, but at most 3 may be left out; the first: "
+        ) && error.contains("frame-000000.color.png"),
+        "{error}"
+    );
+    // A unit is the whole set's, not one frame's.
+    save_grey16(&path(1, "depth.png"), 8, 6, |_, _| 3);
+    assert_refused(sound(&[]), "rooms are 0.05 to 60 m deep");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pipe_in_a_data_set_is_refused_at_once() {
+    for name in [
+        "groundtruth.txt",
+        "depth.txt",
+        "rgb/0.png",
+        "camera-intrinsics.txt",
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::create_dir(path("rgb")).unwrap();
+        save_colour(&path("rgb/0.png"), 8, 6);
+        fs::write(path("rgb.txt"), "0.0 rgb/0.png\n").unwrap();
+        let _ = fs::remove_file(path(name));
+        let made = std::process::Command::new("mkfifo")
+            .arg(path(name))
+            .status();
+        assert!(made.unwrap().success());
+        let data = DataSet::open(folder.path());
+        let read = data.and_then(|data| {
+            data.hash()?;
+            data.sequences()[0].read(0).map(|_| ())
+        });
+        let read = read.map_err(|error| error.to_string());
+        assert_refused(read, &format!("{name} is no regular file"));
+    }
 }
 
 #[test]

@@ -94,7 +94,8 @@ fn is_geometric(path: &Path) -> bool {
     let mut path = path.as_os_str().to_owned();
     path.push(".toml");
     let path = Path::new(&path);
-    let small = std::fs::metadata(path).is_ok_and(|file| file.len() <= MAX_CARD_BYTES as u64);
+    let small = std::fs::metadata(path)
+        .is_ok_and(|file| file.is_file() && file.len() <= MAX_CARD_BYTES as u64);
     let text = small.then(|| std::fs::read_to_string(path).ok()).flatten();
     let card = text.and_then(|text| Card::parse(&text, &path.display().to_string()).ok());
     matches!(card, Some(Card::Geometric(_)))

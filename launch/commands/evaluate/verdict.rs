@@ -10,6 +10,7 @@ use super::subject::Subject;
 use super::table::number;
 use super::tally::{Tally, Truth};
 use crate::cli::Evaluate;
+use crate::commands::data::left_out_line;
 use crate::report::{Exit, Failure, Report};
 
 /// Measures of all targets, and what else is to be said.
@@ -67,6 +68,22 @@ impl Verdict {
             targets: targets.collect(),
             step_ms_median: f64::NAN,
             frame_lines: Vec::new(),
+        }
+    }
+
+    /// Tells of frames that were left out because their files are damaged.
+    pub(super) fn add_damaged(&mut self, damaged: usize, frames: usize) {
+        self.json
+            .insert("damaged_frames".to_owned(), json!(damaged));
+        self.lines.extend(left_out_line(damaged, frames));
+    }
+
+    /// Tells of poses that cannot be used, where poses are compared with.
+    pub(super) fn add_damaged_poses(&mut self, damaged: usize) {
+        if damaged > 0 {
+            self.json.insert("damaged_poses".to_owned(), json!(damaged));
+            let line = format!("{damaged} poses are left out: their files are damaged");
+            self.lines.push(line);
         }
     }
 
