@@ -403,6 +403,7 @@ fn compare(
         frame_id: "bench_optical".into(),
         image: images[sequence % images.len()].clone(),
         intrinsics: None,
+        distorted: false,
         depth: None,
     };
     let warm_up = frames / 10 + 5;

@@ -159,6 +159,7 @@ impl ApartmentCamera {
             frame_id: Arc::clone(&self.options.frame_id),
             image,
             intrinsics: Some(self.robot.intrinsics()),
+            distorted: false,
             depth: Some(depth),
         })
     }

@@ -16,7 +16,7 @@ use concert_runtime::{Clock, LaneName, Pipeline, Plan, Watch};
 
 #[cfg(feature = "zenoh")]
 pub(crate) use cameras::home;
-pub(crate) use cameras::{cameras, read_bounded};
+pub(crate) use cameras::{alone as camera_alone, cameras, read_bounded};
 pub(crate) use control::{SharedSwapper, Swapper};
 pub(crate) use engine::EngineChoice;
 #[cfg(not(feature = "zenoh"))]

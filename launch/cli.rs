@@ -159,7 +159,8 @@ The camera is on a robot that tours a simulated home, which is built first;
 Examples:
   concert demo
   concert demo --seed 12              another home
-  concert demo --image ~/kitchen.jpg  what the policy makes of your kitchen")]
+  concert demo --image ~/kitchen.jpg  what the policy makes of your kitchen
+  concert demo --camera /dev/video0   what it makes of your webcam")]
 pub struct Demo {
     /// A policy to run instead: a shipped name or a file
     #[arg(long, default_value = "apartment", value_name = "POLICY")]
@@ -173,6 +174,10 @@ pub struct Demo {
     /// Images to run on instead: a folder, or files; may be repeated
     #[arg(long = "image", value_name = "PATH", conflicts_with = "seed")]
     pub images: Vec<PathBuf>,
+    /// The camera to run on instead: /dev/video0, the address of a stream, a
+    /// film, or a folder of images
+    #[arg(long, value_name = "DEVICE|URL|FILE", conflicts_with_all = ["seed", "images", "photographs"])]
+    pub camera: Option<String>,
     /// Where to publish
     #[command(flatten)]
     pub session: Session,
@@ -188,11 +193,17 @@ Examples:
   concert serve launch/robots/front.toml
   concert serve policies/shipped/first_light.toml --prefix lab/perception
   concert serve first_light --frames 100 --json
+  concert serve first_light --camera /dev/video0
   concert serve launch/robots/apartment_learns.toml --learn-curve curve.svg")]
 pub struct Serve {
     /// A launch file, a policy file, or the name of a shipped policy
     #[arg(value_name = "LAUNCH|POLICY")]
     pub file: String,
+    /// The camera, in place of that of the default launch or of a launch file's
+    /// only one: /dev/video0, the address of a stream, a film, or a folder of
+    /// images. A film or folder is played once
+    #[arg(long, value_name = "DEVICE|URL|FILE")]
+    pub camera: Option<String>,
     /// Run this policy, too, where there is time to spare, and compare its
     /// outputs with those that are served: a shipped name or a file
     #[arg(long, value_name = "POLICY")]
@@ -312,14 +323,27 @@ Writes one PNG per output and image, OUT/IMAGE.TARGET.png: keypoints as dots,
 matches as lines from the image before, class names as letters, maps in colour.
 
 Example:
-  concert draw --policy first_light --image a.png --image b.png --out pictures")]
+  concert draw --policy first_light --image a.png --image b.png --out pictures
+  concert draw --camera /dev/video0 --out pictures")]
 pub struct Draw {
     /// The policy: a shipped name or a file
     #[arg(long, default_value = "first_light", value_name = "POLICY")]
     pub policy: String,
     /// Images, in the order of time; may be repeated
-    #[arg(long = "image", required = true, value_name = "PATH")]
+    #[arg(
+        long = "image",
+        required_unless_present = "camera",
+        value_name = "PATH"
+    )]
     pub images: Vec<PathBuf>,
+    /// Draw what this camera shows instead: /dev/video0, the address of a
+    /// stream, a film, or a folder of images
+    #[arg(long, value_name = "DEVICE|URL|FILE", conflicts_with = "images")]
+    pub camera: Option<String>,
+    /// Images to take from the camera
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "camera",
+        value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub frames: u32,
     /// Folder to write to
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,

@@ -7,6 +7,7 @@
 //! folder. See [`LaunchFile::resolve`].
 
 mod camera;
+mod camera_argument;
 mod defaults;
 mod fault;
 mod learn;

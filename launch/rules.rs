@@ -26,6 +26,20 @@ pub fn key_fault(key: &str) -> Option<&'static str> {
     None
 }
 
+/// A key that is listened to: as [`key_fault`], but a whole part may be `*` or
+/// `**`, as for the hash at the end of a key of ROS 2's `rmw_zenoh`.
+pub fn heard_key_fault(key: &str) -> Option<&'static str> {
+    let is_wild = |part: &&str| matches!(*part, "*" | "**");
+    if key.split('/').all(|part| is_wild(&part)) {
+        return Some("must have a part that is neither `*` nor `**`");
+    }
+    let plain: Vec<&str> = key.split('/').filter(|part| !is_wild(part)).collect();
+    match key.len() <= MAX_KEY_BYTES {
+        true => key_fault(&plain.join("/")),
+        false => key_fault(key),
+    }
+}
+
 /// An endpoint of zenoh: `tcp/HOST:PORT` or `tls/HOST:PORT`.
 pub fn endpoint_fault(endpoint: &str) -> Option<&'static str> {
     const FORM: &str = "must be `tcp/HOST:PORT` or `tls/HOST:PORT`";
@@ -93,6 +107,17 @@ mod tests {
             assert!(key_fault(bad).is_some(), "{bad}");
         }
         assert!(key_fault(&"a".repeat(257)).is_some());
+    }
+
+    #[test]
+    fn keys_that_are_listened_to_may_have_wild_parts() {
+        for good in ["0/camera/image_raw/**", "*/camera", "a"] {
+            assert_eq!(heard_key_fault(good), None, "{good}");
+        }
+        for bad in ["**", "", "a*/b", "a//b", "a/", "*/*"] {
+            assert!(heard_key_fault(bad).is_some(), "{bad}");
+        }
+        assert!(heard_key_fault(&format!("*/{}", "a".repeat(256))).is_some());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The boundary to whatever delivers frames.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::frame::Frame;
@@ -12,6 +13,22 @@ pub trait Camera: Send {
     /// Waits for the next frame, at most about `timeout`, and says what came.
     /// It never waits longer, so that a stop is prompt.
     fn next_frame(&mut self, timeout: Duration) -> Capture;
+
+    /// What became so far of what comes beside its frames.
+    fn companions(&self) -> Companions {
+        Companions::default()
+    }
+}
+
+/// What became of what comes beside the frames of a camera.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Companions {
+    /// Calibrations (`CameraInfo`) that could not be used.
+    pub camera_infos_refused: u64,
+    /// Depth images that could not be used.
+    pub depths_refused: u64,
+    /// Why the newest of them could not, while that is so.
+    pub fault: Option<Arc<str>>,
 }
 
 /// What a camera had to say.

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::camera::{Camera, Capture};
+use crate::camera::{Camera, Capture, Companions};
 use crate::clock::lock;
 use crate::frame::Frame;
 use crate::shared::Shared;
@@ -36,8 +36,11 @@ struct Seen {
 /// for its place in the mailbox instead of replacing an older one.
 pub(crate) fn capture(shared: &Shared, index: usize, camera: &mut dyn Camera, lossless: bool) {
     let mut stream = Stream::default();
+    let mut companions = Companions::default();
     while !shared.stopping() && !shared.perceive_over.load(Ordering::Acquire) {
-        match camera.next_frame(LONGEST_WAIT) {
+        let captured = camera.next_frame(LONGEST_WAIT);
+        note_companions(shared, index, camera, &mut companions);
+        match captured {
             Capture::Frame(frame) => {
                 if stream.note(shared, index, &frame) {
                     put(shared, index, frame, lossless);
@@ -66,6 +69,21 @@ pub(crate) fn capture(shared: &Shared, index: usize, camera: &mut dyn Camera, lo
         }
     }
     shared.mailbox.end(index);
+}
+
+/// Counts what became of what comes beside the frames.
+fn note_companions(shared: &Shared, index: usize, camera: &dyn Camera, known: &mut Companions) {
+    let now = camera.companions();
+    if now == *known {
+        return;
+    }
+    let mut stats = lock(&shared.stats);
+    let camera = &mut stats.cameras[index];
+    camera.counts.camera_infos_refused = now.camera_infos_refused;
+    camera.counts.depths_refused = now.depths_refused;
+    camera.companion_fault.clone_from(&now.fault);
+    drop(stats);
+    *known = now;
 }
 
 fn put(shared: &Shared, index: usize, frame: Frame, lossless: bool) {

@@ -140,6 +140,10 @@ pub struct CameraCounts {
     pub format_changes: u64,
     /// Times that the camera lost its device, program or publisher.
     pub interruptions: u64,
+    /// Calibrations beside the frames that could not be used. No frames.
+    pub camera_infos_refused: u64,
+    /// Depth images beside the frames that could not be used. No frames.
+    pub depths_refused: u64,
 }
 
 impl CameraCounts {

@@ -79,6 +79,7 @@ impl ScriptedCamera {
             frame_id: "test_optical".into(),
             image: image.expect("the caller gives a valid size"),
             intrinsics: None,
+            distorted: false,
             depth: None,
         }
     }

@@ -83,6 +83,8 @@ enum Remark {
     NoDepth,
     /// It needs the camera's intrinsics, but they are unknown.
     Uncalibrated,
+    /// It needs a pinhole camera, but the image is distorted.
+    Distorted,
     /// It needs more frames first.
     Warming(String),
     /// It has lost track.
@@ -97,6 +99,11 @@ impl Remark {
             Remark::Uncalibrated => (
                 Health::Warn,
                 "uncalibrated: the camera's intrinsics are unknown, so a reference stands in"
+                    .to_owned(),
+            ),
+            Remark::Distorted => (
+                Health::Warn,
+                "distorted: the image is not rectified, so metres and angles hold near its middle"
                     .to_owned(),
             ),
             Remark::Warming(reason) => (Health::Warn, format!("warming: {reason}")),
@@ -375,11 +382,24 @@ impl Lane {
         if remark == Remark::Nothing && self.is_uncalibrated(index, step) {
             remark = Remark::Uncalibrated;
         }
+        if remark == Remark::Nothing && self.is_distorted(index, step) {
+            remark = Remark::Distorted;
+        }
         let lane = &mut self.readouts[index];
         lane.output.uncalibrated = remark == Remark::Uncalibrated;
         let has_depth = remark != Remark::NoDepth;
         lane.remark = remark;
         Ok(has_depth)
+    }
+
+    /// Whether a readout or what it reads takes a distorted image for a
+    /// pinhole camera's.
+    fn is_distorted(&self, index: usize, step: &Step<'_>) -> bool {
+        let stage = &step.plan.readouts[index];
+        let mut inputs = stage.inputs.iter();
+        step.frame.distorted
+            && (stage.needs_intrinsics(step.plan)
+                || inputs.any(|&input| self.readouts[input].remark == Remark::Distorted))
     }
 
     /// Whether a readout or what it reads needs intrinsics that are unknown.
@@ -563,6 +583,7 @@ impl Lane {
         output.image_size = image_size;
         output.image_from_output = image_from_output;
         output.intrinsics = frame.intrinsics;
+        output.distorted = frame.distorted;
         output.arrived = frame.arrived;
         output.times = times;
     }

@@ -5,6 +5,7 @@
 
 pub mod agreement;
 pub mod bus;
+pub mod calibration;
 pub mod camera;
 mod capture;
 pub mod clock;
@@ -42,7 +43,7 @@ pub mod wire;
 mod wiring;
 
 pub use bus::{Bus, BusError, MemoryBus};
-pub use camera::{Camera, Capture, FrameFault};
+pub use camera::{Camera, Capture, Companions, FrameFault};
 pub use clock::{Clock, ManualClock};
 pub use counts::{CameraCounts, Outcome, OutcomeCounts};
 pub use fake_camera::ScriptedCamera;

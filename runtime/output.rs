@@ -77,6 +77,9 @@ pub struct Output {
     /// Whether the output, or one that it was made from, needs intrinsics that
     /// are not known: its metres and angles are those of a reference camera.
     pub uncalibrated: bool,
+    /// Whether the image is distorted: lines that are straight are not so in
+    /// the output, and the intrinsics hold near its middle alone.
+    pub distorted: bool,
     /// What a geometric readout says of this output.
     pub remarks: Remarks,
     /// Monotonic time at which the frame arrived.
@@ -103,6 +106,7 @@ impl Output {
             image_from_output: Affine2::IDENTITY,
             intrinsics: None,
             uncalibrated: false,
+            distorted: false,
             remarks: Remarks::default(),
             arrived: Duration::ZERO,
             times: StageTimes::default(),

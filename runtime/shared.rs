@@ -259,7 +259,10 @@ impl CameraStats {
                     format!("no frame for {silent:.2} s, but {after:.2} s are two periods"),
                 )
             }
-            _ => (Health::Ok, String::new()),
+            _ => match &self.companion_fault {
+                Some(fault) => (Health::Warn, fault.to_string()),
+                None => (Health::Ok, String::new()),
+            },
         }
     }
 }

@@ -80,6 +80,8 @@ pub(crate) struct CameraStats {
     pub(crate) last_arrival: Option<Duration>,
     /// Why it delivers nothing, if it said so.
     pub(crate) interrupted: Option<String>,
+    /// Why what comes beside its frames cannot be used, while that is so.
+    pub(crate) companion_fault: Option<Arc<str>>,
     pub(crate) ended: bool,
     pub(crate) wait: DurationHistogram,
     pub(crate) step: DurationHistogram,

@@ -143,6 +143,8 @@ fn camera_entry(camera: &CameraSnapshot) -> StatusEntry {
         ("stamp_steps", counts.stamp_steps),
         ("format_changes", counts.format_changes),
         ("interruptions", counts.interruptions),
+        ("camera_infos_refused", counts.camera_infos_refused),
+        ("depths_refused", counts.depths_refused),
     ];
     let mut values: Vec<_> = values
         .map(|(name, count)| (name.to_owned(), count.to_string()))

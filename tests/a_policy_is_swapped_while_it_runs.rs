@@ -225,6 +225,7 @@ fn photographs() -> Vec<Frame> {
         frame_id: "front_optical".into(),
         image: decode(&std::fs::read(path).unwrap(), &DecodeLimits::default()).unwrap(),
         intrinsics: None,
+        distorted: false,
         depth: None,
     };
     let frames: Vec<Frame> = files.iter().take(4).map(frame).collect();

@@ -124,7 +124,11 @@ fn open(
         antialias,
     } = *entry.kind()
     else {
-        return Ok(Opened::Ready(open_at_once(launch, entry, clock, meeting)?));
+        let camera = match entry.kind() {
+            CameraKind::Zenoh { .. } => zenoh_camera(entry, Arc::clone(clock), meeting)?,
+            _ => alone(launch, entry, clock)?,
+        };
+        return Ok(Opened::Ready(camera));
     };
     let options = ApartmentOptions {
         width,
@@ -148,11 +152,14 @@ fn open(
     })
 }
 
-fn open_at_once(
+/// Opens a camera that needs nobody else.
+///
+/// # Errors
+/// One that cannot be opened, or that needs others: a home, a bus.
+pub(crate) fn alone(
     launch: &LaunchFile,
     entry: &CameraEntry,
     clock: &Arc<dyn Clock>,
-    meeting: &Meeting,
 ) -> anyhow::Result<Box<dyn Camera>> {
     let frame_id: Arc<str> = entry.frame_id().into();
     let clock = Arc::clone(clock);
@@ -179,10 +186,8 @@ fn open_at_once(
                 intrinsics: entry.intrinsics(),
                 ..ImagesOptions::default()
             };
-            let source = match paths.as_slice() {
-                [path] => ImageSource::at(&launch.resolve(path)),
-                paths => ImageSource::List(paths.iter().map(|path| launch.resolve(path)).collect()),
-            };
+            let paths: Vec<_> = paths.iter().map(|path| launch.resolve(path)).collect();
+            let source = ImageSource::at_each(&paths);
             Ok(Box::new(ImagesCamera::open(source, options, clock)?))
         }
         CameraKind::Pan {
@@ -202,8 +207,14 @@ fn open_at_once(
             let photographs = pan_photographs(launch, photographs)?;
             Ok(Box::new(PanCamera::open(photographs, options, clock)?))
         }
-        CameraKind::Command { command } => {
+        CameraKind::Command {
+            command,
+            repeat,
+            paced_hz,
+        } => {
             let options = CommandOptions {
+                ends: !repeat,
+                paced_hz: *paced_hz,
                 argv: command.clone(),
                 frame_id,
                 intrinsics: entry.intrinsics(),
@@ -213,7 +224,7 @@ fn open_at_once(
             Ok(Box::new(CommandCamera::open(options, clock)?))
         }
         CameraKind::Apartment { .. } => Err(anyhow!("kind apartment opens with its home")),
-        CameraKind::Zenoh { .. } => zenoh_camera(entry, clock, meeting),
+        CameraKind::Zenoh { .. } => Err(anyhow!("kind zenoh opens with its bus")),
         CameraKind::V4l2 { .. } => v4l2_camera(launch, entry, clock),
     }
 }
@@ -252,6 +263,8 @@ fn zenoh_camera(
         key,
         depth_key,
         camera_info_key,
+        message_type,
+        rectified,
     } = entry.kind()
     else {
         return Err(anyhow!("not a camera of kind zenoh"));
@@ -260,6 +273,8 @@ fn zenoh_camera(
     options.intrinsics = entry.intrinsics();
     options.depth_key.clone_from(depth_key);
     options.camera_info_key.clone_from(camera_info_key);
+    options.message_type.clone_from(message_type);
+    options.rectified = *rectified;
     Ok(Box::new(ZenohCamera::open(
         meeting.session(),
         options,
@@ -276,7 +291,7 @@ fn zenoh_camera(
     Err(anyhow!(super::meeting::NO_ZENOH))
 }
 
-#[cfg(feature = "v4l2")]
+#[cfg(all(feature = "v4l2", target_os = "linux"))]
 fn v4l2_camera(
     launch: &LaunchFile,
     entry: &CameraEntry,
@@ -308,14 +323,14 @@ fn v4l2_camera(
     Ok(Box::new(V4l2Camera::open(options, clock)?))
 }
 
-#[cfg(not(feature = "v4l2"))]
+#[cfg(not(all(feature = "v4l2", target_os = "linux")))]
 fn v4l2_camera(
     _launch: &LaunchFile,
     entry: &CameraEntry,
     _clock: Arc<dyn Clock>,
 ) -> anyhow::Result<Box<dyn Camera>> {
     Err(anyhow!(
-        "kind {} needs the feature v4l2: build with `--features v4l2`",
+        "kind {} needs Linux and the feature v4l2, which this build is without",
         entry.kind().name()
     ))
 }

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
+use concert_models::Intrinsics;
 use concert_models::card::{Card, EncoderCard, MAX_CARD_BYTES, ReadoutCard};
 use concert_models::onnx;
 use concert_models::pair::fit_together;
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 use self::kind::Kind;
 use self::models::{ModelFile, model_files};
 use crate::cli::{Check, Global};
-use crate::launch_file::{CameraKind, LaunchFile};
+use crate::launch_file::{CameraEntry, CameraKind, LaunchFile};
 use crate::model_folders::model_folders;
 use crate::policy_choice::PolicyChoice;
 use crate::report::{Exit, Failure, Refuse, Report};
@@ -142,18 +143,14 @@ fn of_launch(path: &Path, global: &Global) -> Result<Finding, Failure> {
     for camera in launch.cameras() {
         let (name, kind, frame) = (camera.name(), camera.kind(), camera.frame_id());
         let what = camera_text(&launch, kind);
-        let known = if camera.intrinsics().is_some() {
-            "known"
-        } else {
-            "unknown"
-        };
+        let (known, intrinsics) = intrinsics_of(&launch, camera);
         let _ = writeln!(
             text,
             "camera {name}: {what}; frame {frame}; intrinsics {known}"
         );
         cameras.push(json!({
             "name": name, "kind": kind.name(), "frame_id": frame, "what": what,
-            "intrinsics": camera.intrinsics(),
+            "intrinsics": intrinsics,
         }));
     }
     let providers: Vec<_> = launch
@@ -196,6 +193,55 @@ fn of_launch(path: &Path, global: &Global) -> Result<Finding, Failure> {
         text,
         exit: policy.exit,
     })
+}
+
+/// What is known of a camera's intrinsics before it runs: in words, and as far
+/// as they are numbers.
+fn intrinsics_of(launch: &LaunchFile, camera: &CameraEntry) -> (String, Option<Intrinsics>) {
+    if let Some(written) = camera.intrinsics() {
+        return ("known".to_owned(), Some(written));
+    }
+    match camera.kind() {
+        CameraKind::Apartment {
+            width,
+            height,
+            field_of_view_degrees,
+            ..
+        } => {
+            let (w, h) = (*width as f64, *height as f64);
+            let focal = 0.5 * w / (0.5 * field_of_view_degrees).to_radians().tan();
+            let carried = Intrinsics {
+                fx: focal,
+                fy: focal,
+                cx: 0.5 * w - 0.5,
+                cy: 0.5 * h - 0.5,
+                width: *width,
+                height: *height,
+            };
+            let text = format!("carried by its frames (focal length {focal:.1} px)");
+            (text, Some(carried))
+        }
+        CameraKind::Zenoh {
+            camera_info_key: Some(key),
+            ..
+        } => (format!("from {key}"), None),
+        CameraKind::Images { paths, .. } => {
+            let beside = |path: &String| {
+                let path = launch.resolve(path);
+                let folder = if path.is_dir() {
+                    Some(&*path)
+                } else {
+                    path.parent()
+                };
+                folder.is_some_and(|folder| folder.join("camera-intrinsics.txt").is_file())
+            };
+            match paths.iter().any(beside) {
+                true => ("from camera-intrinsics.txt".to_owned(), None),
+                false => ("unknown".to_owned(), None),
+            }
+        }
+        _ => ("unknown".to_owned(), None),
+    }
 }
 
 fn camera_text(launch: &LaunchFile, kind: &CameraKind) -> String {
@@ -244,6 +290,7 @@ fn camera_text(launch: &LaunchFile, kind: &CameraKind) -> String {
             key,
             depth_key,
             camera_info_key,
+            ..
         } => {
             let with = |what: &str, key: &Option<String>| {
                 let key = key.as_ref();
@@ -263,7 +310,7 @@ fn camera_text(launch: &LaunchFile, kind: &CameraKind) -> String {
         } => {
             format!("{device}, {width}x{height} at {rate_hz} Hz")
         }
-        CameraKind::Command { command } => format!("output of {}", command.join(" ")),
+        CameraKind::Command { command, .. } => format!("output of {}", command.join(" ")),
     }
 }
 

@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use concert_models::Image;
 use concert_models::image_file::{DecodeLimits, decode};
 use concert_runtime::io::cameras::companions;
-use concert_runtime::{Audience, Clock, Frame, ManualClock, NoWatch, Output, Timestamp};
+use concert_runtime::io::clock::SystemClock;
+use concert_runtime::{Audience, Capture, Clock, Frame, ManualClock, NoWatch, Output, Timestamp};
 use serde_json::json;
 
+use super::serve::camera_of;
 use crate::assemble::{self, EngineChoice};
 use crate::cli::{Draw, Global};
 use crate::draw::{note_of, on_photograph};
@@ -23,10 +25,12 @@ use crate::report::{Failure, Refuse, Report};
 /// Time that is let pass between two images: longer than any rate's period, so
 /// that every target is due on every image.
 const STEP: Duration = Duration::from_secs(7 * 24 * 3600);
+/// How long a camera is listened to at a time.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long a camera may take for its first image.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 pub(crate) fn run(args: &Draw, global: &Global) -> Result<Report, Failure> {
-    let images = args.images.iter().map(|path| read_image(path));
-    let images = images.collect::<Result<Vec<_>, Failure>>()?;
     let overrides = Overrides {
         threads: global.threads.map(usize::from),
         gpu: global.gpu,
@@ -34,6 +38,13 @@ pub(crate) fn run(args: &Draw, global: &Global) -> Result<Report, Failure> {
     };
     let launch = LaunchFile::of_policy(&args.policy).with(&overrides);
     let choice = PolicyChoice::of_launch(&launch).or_refuse()?;
+    let images = match &args.camera {
+        Some(camera) => from_camera(&launch, camera, args.frames)?,
+        None => {
+            let images = args.images.iter().map(|path| read_image(path));
+            images.collect::<Result<Vec<_>, Failure>>()?
+        }
+    };
     std::fs::create_dir_all(&args.out)
         .with_context(|| format!("cannot make the folder {}", args.out.display()))
         .or_refuse()?;
@@ -56,6 +67,7 @@ pub(crate) fn run(args: &Draw, global: &Global) -> Result<Report, Failure> {
             frame_id: launch.cameras()[0].frame_id().into(),
             image: image.clone(),
             intrinsics,
+            distorted: false,
             depth,
         };
         keep.outputs = pipeline.buffers(0);
@@ -109,6 +121,42 @@ fn name_of(path: &Path, index: usize, images: &[(PathBuf, Image)], output: &Outp
         String::new()
     };
     format!("{name}{number}.{}.png", output.origin.task.name)
+}
+
+/// The first images that a camera shows, named as it calls them.
+fn from_camera(
+    launch: &LaunchFile,
+    camera: &str,
+    frames: u32,
+) -> Result<Vec<(PathBuf, Image)>, Failure> {
+    let launch = launch.clone().on_camera(camera_of(camera, false)?);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let mut opened = assemble::camera_alone(&launch, &launch.cameras()[0], &clock)
+        .with_context(|| format!("--camera {camera}"))
+        .or_refuse()?;
+    let begin = clock.monotonic();
+    let mut images = Vec::new();
+    while images.len() < frames as usize {
+        match opened.next_frame(LOOK) {
+            Capture::Frame(frame) => {
+                let name = format!("camera-{:06}.png", images.len());
+                images.push((PathBuf::from(name), frame.image));
+            }
+            Capture::Refused(fault) => tracing::warn!("{fault}"),
+            Capture::Interrupted(reason) if images.is_empty() => {
+                return Err(Failure::failed(anyhow!("{reason}")));
+            }
+            Capture::Interrupted(reason) => tracing::warn!("{reason}"),
+            Capture::Nothing => {}
+            Capture::Ended => break,
+        }
+        if images.is_empty() && clock.monotonic().saturating_sub(begin) > PATIENCE {
+            return Err(Failure::failed(anyhow!(
+                "--camera {camera}: no usable image came within {PATIENCE:?}"
+            )));
+        }
+    }
+    Ok(images)
 }
 
 fn read_image(path: &Path) -> Result<(PathBuf, Image), Failure> {

@@ -37,6 +37,10 @@ pub(crate) fn demo(args: &Demo, global: &Global) -> Result<Report, Failure> {
         [] => launch.in_apartment(args.seed),
         images => launch.on_images(images, true),
     };
+    let launch = match &args.camera {
+        Some(camera) => launch.on_camera(camera_of(camera, true)?),
+        None => launch,
+    };
     let beside = Beside {
         everything: true,
         ..Beside::default()
@@ -52,7 +56,27 @@ pub(crate) fn serve(args: &Serve, global: &Global) -> Result<Report, Failure> {
         solver: solver(args)?,
         learning: args.learning.clone(),
     };
-    run(&launch_of(&args.file)?, &args.session, global, beside)
+    let mut launch = launch_of(&args.file)?;
+    if let Some(camera) = &args.camera {
+        let (cameras, file) = (launch.cameras().len(), &args.file);
+        if cameras > 1 {
+            return Err(Failure::refused(anyhow!(
+                "{file} has {cameras} cameras, but --camera stands in for one"
+            )));
+        }
+        launch = launch.on_camera(camera_of(camera, false)?);
+    }
+    run(&launch, &args.session, global, beside)
+}
+
+/// The camera that the command line names.
+///
+/// # Errors
+/// Refuses what is none.
+pub(super) fn camera_of(text: &str, repeat: bool) -> Result<CameraKind, Failure> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let kind = CameraKind::of_argument(text, repeat, &path);
+    kind.map_err(|reason| Failure::refused(anyhow!("--camera {text}: {reason}")))
 }
 
 /// What is done beside serving what somebody subscribes to.

@@ -33,6 +33,7 @@ fn output(target: &str, shape: &[usize], values: Vec<f32>, labels: &[&str]) -> O
         image_from_output: Affine2::stretch((32, 24), (64, 48)),
         intrinsics: None,
         uncalibrated: false,
+        distorted: false,
         remarks: Remarks::default(),
         arrived: Duration::ZERO,
         times: StageTimes::default(),

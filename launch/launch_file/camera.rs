@@ -63,6 +63,12 @@ pub enum CameraKind {
         /// Key of the `sensor_msgs/CameraInfo` that goes with them; it comes
         /// before the intrinsics written in the file.
         camera_info_key: Option<String>,
+        /// Type of images whose encoding and key do not name it; where it is
+        /// not given, both that there are are tried.
+        message_type: Option<String>,
+        /// Whether the images are rectified, so that P of their camera info
+        /// holds; where it is not given, whether their key says so.
+        rectified: Option<bool>,
     },
     /// A camera of the Linux kernel.
     V4l2 {
@@ -79,6 +85,11 @@ pub enum CameraKind {
     Command {
         /// The program and its arguments; no shell is between.
         command: Vec<String>,
+        /// Whether it is started again when it ends.
+        repeat: bool,
+        /// At most so many frames a second are taken, where it would write them
+        /// as fast as it can.
+        paced_hz: Option<f64>,
     },
 }
 
@@ -129,13 +140,20 @@ impl CameraKind {
         ),
         (
             "zenoh",
-            &["intrinsics", "key", "depth_key", "camera_info_key"],
+            &[
+                "intrinsics",
+                "key",
+                "depth_key",
+                "camera_info_key",
+                "message_type",
+                "rectified",
+            ],
         ),
         (
             "v4l2",
             &["intrinsics", "device", "width", "height", "rate_hz"],
         ),
-        ("command", &["intrinsics", "command"]),
+        ("command", &["intrinsics", "command", "repeat"]),
     ];
 
     /// How the kind is written.

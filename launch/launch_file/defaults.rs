@@ -67,6 +67,13 @@ impl LaunchFile {
         self
     }
 
+    /// The same, with another camera.
+    #[must_use]
+    pub fn on_camera(mut self, kind: CameraKind) -> LaunchFile {
+        self.cameras[0].kind = kind;
+        self
+    }
+
     /// The same, with image files and folders in place of the photographs.
     #[must_use]
     pub fn on_images(mut self, paths: &[PathBuf], repeat: bool) -> LaunchFile {

@@ -463,11 +463,11 @@ impl Keys {
             "zenoh" => {
                 let key = self.needed("key", &raw.key)?;
                 let subject = format!("key of camera `{}`", self.camera);
-                let key = ruled(&subject, key, rules::key_fault(key.get_ref()))?;
+                let key = ruled(&subject, key, rules::heard_key_fault(key.get_ref()))?;
                 let beside = |name: &str, key: &Option<Text>| {
                     let key = key.as_ref().map(|key| {
                         let subject = format!("{name} of camera `{}`", self.camera);
-                        ruled(&subject, key, rules::key_fault(key.get_ref()))
+                        ruled(&subject, key, rules::heard_key_fault(key.get_ref()))
                     });
                     key.transpose()
                 };
@@ -475,6 +475,8 @@ impl Keys {
                     key,
                     depth_key: beside("depth_key", &raw.depth_key)?,
                     camera_info_key: beside("camera_info_key", &raw.camera_info_key)?,
+                    message_type: self.message_type(raw)?,
+                    rectified: raw.rectified.as_ref().map(|rectified| *rectified.get_ref()),
                 }
             }
             "v4l2" => CameraKind::V4l2 {
@@ -489,6 +491,8 @@ impl Keys {
             },
             _ => CameraKind::Command {
                 command: texts_of("command", Some(self.needed("command", &raw.command)?), 1)?,
+                repeat: raw.repeat.as_ref().is_none_or(|repeat| *repeat.get_ref()),
+                paced_hz: None,
             },
         })
     }
@@ -497,6 +501,18 @@ impl Keys {
         let (camera, kind) = (self.camera.clone(), self.kind);
         let missing = LaunchFault::MissingKey { camera, kind, key };
         value.as_ref().ok_or((Some(self.span.clone()), missing))
+    }
+
+    fn message_type(&self, raw: &RawCamera) -> Placed<Option<String>> {
+        let known = ["sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"];
+        match &raw.message_type {
+            Some(written) if !known.contains(&written.get_ref().as_str()) => unknown(
+                format!("message_type of camera `{}`", self.camera),
+                written,
+                &known,
+            ),
+            written => Ok(written.as_ref().map(|written| written.get_ref().clone())),
+        }
     }
 
     fn stamps_from_names(&self, raw: &RawCamera) -> Placed<bool> {
@@ -580,6 +596,8 @@ fn present(raw: &RawCamera) -> impl Iterator<Item = (&'static str, Range<usize>)
         ("key", span(&raw.key)),
         ("depth_key", span(&raw.depth_key)),
         ("camera_info_key", span(&raw.camera_info_key)),
+        ("message_type", span(&raw.message_type)),
+        ("rectified", raw.rectified.as_ref().map(Spanned::span)),
         ("device", span(&raw.device)),
         ("command", span(&raw.command)),
     ]

@@ -105,7 +105,8 @@ pub(super) struct RawCamera {
     #[schemars(with = "Option<Vec<String>>")]
     pub(super) paths: Option<Texts>,
     /// images: begin again after the last; default: false, and then every image
-    /// is seen, however long that takes.
+    /// is seen, however long that takes. command: start the program again when it
+    /// ends; default: true.
     #[schemars(with = "Option<bool>")]
     pub(super) repeat: Option<Spanned<bool>>,
     /// images: `names` takes stamps from file names that carry them, `clock`
@@ -137,13 +138,25 @@ pub(super) struct RawCamera {
     #[schemars(with = "Option<String>")]
     pub(super) key: Option<Text>,
     /// zenoh: key of depth registered to the images, `sensor_msgs/Image` of
-    /// 32FC1 (m) or 16UC1 (mm), stamped within 20 ms of them; default: none.
+    /// 32FC1 (m) or 16UC1 (mm), or `sensor_msgs/CompressedImage` of these,
+    /// stamped within 20 ms of them; default: none.
     #[schemars(with = "Option<String>")]
     pub(super) depth_key: Option<Text>,
     /// zenoh: key of the `sensor_msgs/CameraInfo` that goes with the images; it
     /// comes before `intrinsics`.
     #[schemars(with = "Option<String>")]
     pub(super) camera_info_key: Option<Text>,
+    /// zenoh: what the images are, where neither encoding nor key says it (as of
+    /// `zenoh-bridge-ros2dds`); default: both are tried.
+    #[schemars(
+        with = "Option<String>",
+        regex(pattern = "^sensor_msgs/msg/(Image|CompressedImage)$")
+    )]
+    pub(super) message_type: Option<Text>,
+    /// zenoh: whether the images are rectified, so that P of their `CameraInfo`
+    /// holds, not K; default: whether the key says so (`image_rect`).
+    #[schemars(with = "Option<bool>")]
+    pub(super) rectified: Option<Spanned<bool>>,
     /// v4l2: the device file, `/dev/video0`.
     #[schemars(with = "Option<String>")]
     pub(super) device: Option<Text>,

@@ -162,11 +162,39 @@ fn a_home_has_a_seed_and_a_camera_that_can_be() {
 }
 
 #[test]
+fn a_ros_2_camera_says_what_its_publisher_does_not() {
+    let camera = |more: &str| with_camera(&format!("kind = \"zenoh\"\n{more}"));
+    let parsed = |text: String| LaunchFile::parse(&text, Path::new("front.toml"));
+    let launch = parsed(camera(
+        "key = \"0/cam/image_rect/**\"\nmessage_type = \"sensor_msgs/msg/Image\"\nrectified = false",
+    ));
+    let kind = CameraKind::Zenoh {
+        key: "0/cam/image_rect/**".to_owned(),
+        depth_key: None,
+        camera_info_key: None,
+        message_type: Some("sensor_msgs/msg/Image".to_owned()),
+        rectified: Some(false),
+    };
+    assert_eq!(*launch.expect("is read").cameras()[0].kind(), kind);
+    let error = refusal(&camera("key = \"a\"\nmessage_type = \"sensor_msgs/Image\""));
+    assert!(error.contains("message_type of camera `front`"), "{error}");
+    let film = parsed(with_camera(
+        "kind = \"command\"\ncommand = [\"a\"]\nrepeat = false",
+    ));
+    let kind = CameraKind::Command {
+        command: vec!["a".to_owned()],
+        repeat: false,
+        paced_hz: None,
+    };
+    assert_eq!(*film.expect("is read").cameras()[0].kind(), kind);
+}
+
+#[test]
 fn a_key_of_another_kind_is_refused_with_the_keys_of_this_one() {
     assert_eq!(
         refusal(&with_camera("kind = \"zenoh\"\nkey = \"a\"\nwidth = 640")),
         "front.toml:6:9: camera `front` of kind zenoh has no key `width`; its own keys are intrinsics, \
-         key, depth_key, camera_info_key"
+         key, depth_key, camera_info_key, message_type, rectified"
     );
     assert_eq!(
         refusal(&with_camera("kind = \"images\"\nrepeat = true")),

@@ -52,6 +52,7 @@ fn observed(pupil: &Pupil, depth: Option<DepthImage>, value: f32) -> Observation
             arrived: Duration::from_secs(1),
             frame_id: "front_optical".into(),
             image: Image::packed(width, height, PixelFormat::Rgb8, pixels).unwrap(),
+            distorted: false,
             intrinsics: Some(Intrinsics {
                 fx: 60.0,
                 fy: 60.0,

@@ -265,7 +265,7 @@ fn a_stop_in_full_flow_loses_nothing_uncounted() {
 }
 
 #[test]
-fn a_camera_that_comes_back_with_another_size_is_counted_and_served() {
+fn f2_a_camera_that_comes_back_with_another_size_is_counted_and_served() {
     let script = (0..10u64).map(|i| {
         let frame = frame(i, 0, MS * 33 * i as u32);
         let side = if i < 5 { 4 } else { 6 };

@@ -42,6 +42,9 @@ pub struct Attachment {
     /// The camera's intrinsics are unknown, and the output needs them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub uncalibrated: bool,
+    /// The lens bends straight lines, and the image was not rectified.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub distorted: bool,
     /// Lengths have an unknown unit.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub scale_unknown: bool,
@@ -134,6 +137,7 @@ impl Attachment {
             image_from_output: output.image_from_output.0,
             image_size: output.image_size,
             uncalibrated: output.uncalibrated,
+            distorted: output.distorted,
             scale_unknown: output.remarks.scale_unknown,
             after_gap: output.remarks.after_gap,
             face_percent: output.remarks.face_percent,

@@ -9,7 +9,7 @@ use super::common::{Header, Pose, write_header};
 use super::diagnostic_msgs::DiagnosticArray;
 use super::message::Message;
 use super::odometry::odometry;
-use super::sensor_msgs::{CameraInfo, ImagePrefix, PointField};
+use super::sensor_msgs::{CameraInfo, ImagePrefix, PointField, RegionOfInterest};
 use super::std_msgs::{Float32MultiArray, MultiArrayDimension};
 use super::vision_msgs::{
     BoundingBox3D, BoundingBox3DArray, Classification, Detection2D, Detection2DArray,
@@ -135,6 +135,8 @@ pub fn camera_info(header: Header, intrinsics: &Intrinsics) -> CameraInfo {
         k: [fx, 0.0, cx, 0.0, fy, cy, 0.0, 0.0, 1.0],
         r: [1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
         p: [fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0],
+        binning: [0, 0],
+        roi: RegionOfInterest::default(),
     }
 }
 

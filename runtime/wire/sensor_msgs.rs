@@ -111,15 +111,30 @@ impl<'a> Message<'a> for CompressedImage<'a> {
     }
 }
 
-/// `sensor_msgs/msg/CameraInfo`. Binning and region of interest are written
-/// as "not used" and passed over when read.
+/// `sensor_msgs/msg/RegionOfInterest`: which part of the sensor is sent. All 0
+/// for the whole of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RegionOfInterest {
+    /// Left edge, px of the sensor.
+    pub x_offset: u32,
+    /// Upper edge, px of the sensor.
+    pub y_offset: u32,
+    /// px of the sensor.
+    pub height: u32,
+    /// px of the sensor.
+    pub width: u32,
+    /// Whether whoever rectifies is to cut to this region.
+    pub do_rectify: bool,
+}
+
+/// `sensor_msgs/msg/CameraInfo`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CameraInfo {
     /// Stamp and optical frame.
     pub header: Header,
-    /// Of the image that the numbers belong to, px.
+    /// Of the sensor that the numbers belong to, px.
     pub height: u32,
-    /// Of the image that the numbers belong to, px.
+    /// Of the sensor that the numbers belong to, px.
     pub width: u32,
     /// `plumb_bob`, `equidistant`, …
     pub distortion_model: String,
@@ -131,6 +146,10 @@ pub struct CameraInfo {
     pub r: [f64; 9],
     /// Projection of the rectified image, row-major 3 × 4.
     pub p: [f64; 12],
+    /// Sensor pixels per image pixel along u and v; 0 is as 1.
+    pub binning: [u32; 2],
+    /// Which part of the sensor is sent.
+    pub roi: RegionOfInterest,
 }
 
 impl<'a> Message<'a> for CameraInfo {
@@ -148,15 +167,22 @@ impl<'a> Message<'a> for CameraInfo {
         writer.f64_array(&self.k);
         writer.f64_array(&self.r);
         writer.f64_array(&self.p);
-        // Binning x, y; region of interest: offset x, y, height, width.
-        for unused in [0; 6] {
-            writer.u32(unused);
+        let RegionOfInterest {
+            x_offset,
+            y_offset,
+            height,
+            width,
+            do_rectify,
+        } = self.roi;
+        let [x, y] = self.binning;
+        for number in [x, y, x_offset, y_offset, height, width] {
+            writer.u32(number);
         }
-        writer.bool(false);
+        writer.bool(do_rectify);
     }
 
     fn read(reader: &mut CdrReader<'a>) -> Result<Self, CdrError> {
-        let info = Self {
+        Ok(Self {
             header: Header::read(reader)?,
             height: reader.u32("height")?,
             width: reader.u32("width")?,
@@ -165,15 +191,15 @@ impl<'a> Message<'a> for CameraInfo {
             k: reader.f64_array("k")?,
             r: reader.f64_array("r")?,
             p: reader.f64_array("p")?,
-        };
-        for what in ["binning_x", "binning_y"] {
-            reader.u32(what)?;
-        }
-        for what in ["roi.x_offset", "roi.y_offset", "roi.height", "roi.width"] {
-            reader.u32(what)?;
-        }
-        reader.bool("roi.do_rectify")?;
-        Ok(info)
+            binning: [reader.u32("binning_x")?, reader.u32("binning_y")?],
+            roi: RegionOfInterest {
+                x_offset: reader.u32("roi.x_offset")?,
+                y_offset: reader.u32("roi.y_offset")?,
+                height: reader.u32("roi.height")?,
+                width: reader.u32("roi.width")?,
+                do_rectify: reader.bool("roi.do_rectify")?,
+            },
+        })
     }
 }
 

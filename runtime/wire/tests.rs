@@ -52,6 +52,7 @@ pub(crate) fn output(task: &str, shape: &[usize], values: Vec<f32>) -> Output {
             height: 480,
         }),
         uncalibrated: false,
+        distorted: false,
         remarks: Remarks::default(),
         arrived: Duration::ZERO,
         times: StageTimes {

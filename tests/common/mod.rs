@@ -135,6 +135,7 @@ pub mod first_light {
             frame_id: "front_optical".into(),
             image,
             intrinsics: None,
+            distorted: false,
             depth: None,
         }
     }

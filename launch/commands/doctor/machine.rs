@@ -102,11 +102,11 @@ fn cameras() -> Row {
             format!("{found}; /dev/{name} cannot be opened"),
             "add the user to the group video",
         ),
-        None if cfg!(feature = "v4l2") => Row::ok("cameras", found),
+        None if cfg!(all(feature = "v4l2", target_os = "linux")) => Row::ok("cameras", found),
         None => Row::warn(
             "cameras",
             found,
-            "to use them, build with `--features v4l2`",
+            "to use them, build with the feature v4l2, which is on by default",
         ),
     }
 }

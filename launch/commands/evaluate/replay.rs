@@ -28,6 +28,7 @@ pub(super) struct Replay {
     table: Table,
     sheet: Option<Sheet>,
     step_ms: Vec<f64>,
+    damaged_poses: usize,
 }
 
 impl Replay {
@@ -40,6 +41,7 @@ impl Replay {
             table: Table::new(args.table.as_deref(), &tasks, total)?,
             sheet: args.sheet.is_some().then(|| Sheet::new(total)),
             step_ms: Vec::with_capacity(total),
+            damaged_poses: 0,
         })
     }
 
@@ -61,6 +63,7 @@ impl Replay {
                 tallies.iter_mut().for_each(Tally::begin_sequence);
             }
             let example = data.sequences()[*number].read(*index).or_refuse()?;
+            self.note_pose(&example, tallies);
             clock.advance(STEP);
             let frame = frame(&example, count as u64, *index, clock.monotonic());
             clock.step_to(frame.stamp);
@@ -75,6 +78,17 @@ impl Replay {
         }
         bar.finish_and_clear();
         Ok(())
+    }
+
+    /// Counts a pose that cannot be used, where poses are compared with.
+    fn note_pose(&mut self, example: &Example, tallies: &[Tally]) {
+        let mut truths = tallies.iter().map(|tally| &tally.truth);
+        if let Some(fault) = &example.pose_fault
+            && truths.any(|truth| matches!(truth, Truth::Poses(_)))
+        {
+            self.damaged_poses += 1;
+            tracing::warn!("{}: pose is left out: {fault}", example.name);
+        }
     }
 
     fn compare(
@@ -106,6 +120,7 @@ impl Replay {
     pub(super) fn finish(mut self, verdict: &mut Verdict, args: &Evaluate) -> Result<(), Failure> {
         self.step_ms.sort_by(f64::total_cmp);
         verdict.step_ms_median = self.step_ms[self.step_ms.len() / 2];
+        verdict.add_damaged_poses(self.damaged_poses);
         verdict.frame_lines = writing(self.table.finish(), "table")?;
         if let (Some(sheet), Some(path)) = (&self.sheet, &args.sheet)
             && !writing(sheet.write(path), "sheet")?
@@ -129,6 +144,7 @@ fn frame(example: &Example, sequence: u64, index: usize, arrived: Duration) -> F
         frame_id: FRAME_ID.into(),
         image: example.image.clone(),
         intrinsics: example.intrinsics,
+        distorted: false,
         depth: example.depth.clone(),
     }
 }

@@ -8,13 +8,16 @@ use concert_models::Intrinsics;
 use concert_models::image_file::DecodeLimits;
 
 use super::mailbox::{Arrival, Letter, Mailbox};
-use super::pace::Backoff;
+use super::pace::{Backoff, Pace};
 use super::program::Program;
 use super::video::Splitter;
 use super::{CameraError, Framer, fault};
 use crate::camera::{Camera, Capture};
 use crate::clock::Clock;
 use crate::io::thread;
+
+/// How a program that did not fail says that it ended.
+const SUCCESS: &str = "exit status: 0";
 
 /// How a program is used as a camera.
 #[derive(Debug, Clone)]
@@ -32,10 +35,17 @@ pub struct CommandOptions {
     pub limits: DecodeLimits,
     /// A program that writes no frame for this long is restarted.
     pub silence: Duration,
+    /// Whether the camera ends when the program does, as of a film; else the
+    /// program is started again.
+    pub ends: bool,
+    /// At most so many frames a second are taken, as of a film that is read
+    /// from a file; the program waits meanwhile.
+    pub paced_hz: Option<f64>,
 }
 
 impl Default for CommandOptions {
-    /// No program (there is none to assume); restarted after 10 s of silence.
+    /// No program (there is none to assume); restarted when it ends or after
+    /// 10 s of silence, as fast as it writes.
     fn default() -> Self {
         Self {
             argv: Vec::new(),
@@ -43,6 +53,8 @@ impl Default for CommandOptions {
             intrinsics: None,
             limits: DecodeLimits::default(),
             silence: Duration::from_secs(10),
+            ends: false,
+            paced_hz: None,
         }
     }
 }
@@ -70,6 +82,8 @@ enum State {
     },
     /// Until this monotonic time.
     Waiting(Duration),
+    /// The film is at its end.
+    Over,
 }
 
 impl CommandCamera {
@@ -114,13 +128,24 @@ impl CommandCamera {
         let until = self.clock.monotonic() + wait;
         let status = match std::mem::replace(&mut self.state, State::Waiting(until)) {
             State::Running { program, .. } => format!(" ({})", program.end()),
-            State::Waiting(_) => String::new(),
+            State::Waiting(_) | State::Over => String::new(),
         };
         Capture::Interrupted(format!(
             "{}: {reason}{status}; trying again in {} s",
             self.name(),
             wait.as_secs_f64()
         ))
+    }
+
+    /// The program ended for good; whether that is a fault, it says itself.
+    fn end(&mut self, reason: &str) -> Capture {
+        let State::Running { program, .. } = std::mem::replace(&mut self.state, State::Over) else {
+            return Capture::Ended;
+        };
+        match program.end() {
+            status if status == SUCCESS => Capture::Ended,
+            status => Capture::Interrupted(format!("{}: {reason} ({status})", self.name())),
+        }
     }
 
     fn restart(&mut self, until: Duration, timeout: Duration) -> Capture {
@@ -162,7 +187,10 @@ fn start(
 ) -> Result<State, CameraError> {
     let mailbox = Arc::new(Mailbox::counting(dropped.clone()));
     let splitter = Splitter::new(options.limits.max_pixels, options.limits.max_bytes);
-    let program = Program::start(&options.argv, splitter, mailbox.clone(), clock.clone())?;
+    let pace = options.paced_hz;
+    let pace = pace.map(|rate_hz| Pace::starting(clock.monotonic(), rate_hz));
+    let reader = (splitter, pace.transpose()?);
+    let program = Program::start(&options.argv, reader, mailbox.clone(), clock.clone())?;
     Ok(State::Running {
         program,
         mailbox,
@@ -177,6 +205,7 @@ impl Camera for CommandCamera {
 
     fn next_frame(&mut self, timeout: Duration) -> Capture {
         let (letter, heard) = match &self.state {
+            State::Over => return Capture::Ended,
             State::Waiting(until) => return self.restart(*until, timeout),
             State::Running { mailbox, heard, .. } => (mailbox.take(timeout), *heard),
         };
@@ -193,6 +222,7 @@ impl Camera for CommandCamera {
                 let reason = format!("{reason} (and {more} more refused)");
                 Capture::Refused(fault(self.name(), reason))
             }
+            Some(Letter::Over(reason)) if self.options.ends => self.end(&reason),
             Some(Letter::Over(reason)) => self.interrupted(&reason),
             None if now.saturating_sub(heard) >= self.options.silence => {
                 let seconds = self.options.silence.as_secs_f64();

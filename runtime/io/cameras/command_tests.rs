@@ -41,6 +41,33 @@ const TWO_BY_TWO: &str =
     r"printf 'YUV4MPEG2 W2 H2 F30:1 C420jpeg\nFRAME\n\353\353\353\353\200\200'";
 
 #[test]
+fn a_film_ends_and_is_played_no_faster_than_its_pace() {
+    let frame = r"FRAME\n\353\353\353\353\200\200";
+    for (exit, is_fault) in [(0, false), (3, true)] {
+        let clock = Arc::new(ManualClock::default());
+        let script = format!("{TWO_BY_TWO}; printf '{frame}'; exit {exit}");
+        let options = CommandOptions {
+            argv: ["sh", "-c", &script].map(str::to_owned).to_vec(),
+            ends: true,
+            paced_hz: Some(10.0),
+            ..CommandOptions::default()
+        };
+        let mut camera = CommandCamera::open(options, clock.clone()).unwrap();
+        assert!(matches!(next(&mut camera), Capture::Frame(_)));
+        let early = camera.next_frame(Duration::from_millis(200));
+        assert!(matches!(early, Capture::Nothing), "{early:?}");
+        clock.advance(Duration::from_millis(100));
+        assert!(matches!(next(&mut camera), Capture::Frame(_)));
+        if is_fault {
+            let capture = next(&mut camera);
+            let want = "command \"sh\": its output ended (exit status: 3)";
+            assert_eq!(interruption(&capture), want);
+        }
+        assert!(matches!(next(&mut camera), Capture::Ended));
+    }
+}
+
+#[test]
 fn y4m_is_taken_and_the_program_restarted_after_its_end() {
     let (mut camera, clock) = open(&format!("{TWO_BY_TWO}; exit 3"));
     for _ in 0..2 {

@@ -31,6 +31,8 @@ pub enum ImageSource {
     },
     /// These files, in this order, whatever their names.
     List(Vec<PathBuf>),
+    /// These folders, patterns and files, one after the other.
+    Several(Vec<ImageSource>),
 }
 
 impl ImageSource {
@@ -72,6 +74,12 @@ impl ImageSource {
                     && name.ends_with(suffix.as_str())
             })?,
             ImageSource::List(files) => (files.clone(), files.len()),
+            ImageSource::Several(sources) => {
+                let each: Result<Vec<_>, _> = sources.iter().map(ImageSource::files).collect();
+                let files = each?.concat();
+                let entries = files.len();
+                (files, entries)
+            }
         };
         if files.is_empty() {
             let subject = self.to_string();
@@ -83,11 +91,12 @@ impl ImageSource {
         Ok(files)
     }
 
-    /// Where a file that belongs to the images (intrinsics) would stand.
-    pub(super) fn folder(&self) -> Option<&Path> {
-        match self {
-            ImageSource::Folder(folder) | ImageSource::Pattern { folder, .. } => Some(folder),
-            ImageSource::List(files) => files.first()?.parent(),
+    /// Paths as they stand in a launch file, one after the other.
+    #[must_use]
+    pub fn at_each(paths: &[PathBuf]) -> Self {
+        match paths {
+            [path] => Self::at(path),
+            paths => Self::Several(paths.iter().map(|path| Self::at(path)).collect()),
         }
     }
 }
@@ -105,6 +114,13 @@ impl fmt::Display for ImageSource {
                 [one] => write!(f, "{}", one.display()),
                 files => write!(f, "list of {} images", files.len()),
             },
+            ImageSource::Several(sources) => {
+                for (place, source) in sources.iter().enumerate() {
+                    let before = if place == 0 { "" } else { ", " };
+                    write!(f, "{before}{source}")?;
+                }
+                Ok(())
+            }
         }
     }
 }

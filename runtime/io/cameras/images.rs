@@ -1,5 +1,6 @@
 //! A camera that plays image files.
 
+use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,8 @@ use crate::time::Timestamp;
 /// numbers, in pixels.
 const INTRINSICS_FILE: &str = "camera-intrinsics.txt";
 const MAX_INTRINSICS_BYTES: u64 = 4096;
+/// How often folders are listed anew where their images are played for ever.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// How a camera plays image files.
 #[derive(Debug, Clone)]
@@ -34,8 +37,8 @@ pub struct ImagesOptions {
     /// Coordinate frame of the camera; ends in `_optical`.
     pub frame_id: Arc<str>,
     /// The camera's intrinsics; where none are given, those in
-    /// `camera-intrinsics.txt` beside the images, which belong to images of
-    /// the first usable image's size.
+    /// `camera-intrinsics.txt` beside the images of each folder, which belong to
+    /// images of the size of the first usable one there.
     pub intrinsics: Option<Intrinsics>,
     /// Larger files are refused unread, larger images before any pixel is
     /// decoded.
@@ -65,7 +68,8 @@ impl Default for ImagesOptions {
     }
 }
 
-/// What happens after the last image.
+/// What happens after the last image, and after those that came into their
+/// folder since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rounds {
     /// The camera ends.
@@ -97,7 +101,11 @@ pub struct ImagesCamera {
     depth_fails: bool,
     /// As long as `files`, where the names tell time.
     stamps: Option<FileStamps>,
+    /// Of the folder that is played.
     intrinsics_file: Option<IntrinsicsFile>,
+    played_folder: PathBuf,
+    opened: Timestamp,
+    looked: Duration,
     options: ImagesOptions,
     framer: Framer,
     pace: Pace,
@@ -119,10 +127,12 @@ impl ImagesCamera {
     ) -> Result<Self, CameraError> {
         let files = source.files()?;
         let framer = Framer::new(&options.frame_id, options.intrinsics)?;
-        let intrinsics_file = match (options.intrinsics, source.folder()) {
-            (None, Some(folder)) => IntrinsicsFile::beside(folder)?,
-            _ => None,
-        };
+        if options.intrinsics.is_none() {
+            let folders: BTreeSet<&Path> = files.iter().map(|file| folder_of(file)).collect();
+            for folder in folders {
+                IntrinsicsFile::beside(folder)?;
+            }
+        }
         let opened = clock.now();
         let pace = Pace::starting(clock.monotonic(), options.rate_hz)?;
         let stamps = match options.stamps {
@@ -135,7 +145,11 @@ impl ImagesCamera {
             source,
             files,
             stamps,
-            intrinsics_file,
+            intrinsics_file: None,
+            // No folder: that of the first file is another one.
+            played_folder: PathBuf::new(),
+            opened,
+            looked: clock.monotonic(),
             options,
             framer,
             pace,
@@ -149,7 +163,7 @@ impl ImagesCamera {
         Ok(camera)
     }
 
-    /// How many images one round has.
+    /// How many images one round has, as far as is known.
     #[must_use]
     pub fn len(&self) -> usize {
         self.files.len()
@@ -188,6 +202,7 @@ impl ImagesCamera {
             Some(picture) => picture.clone(),
             None => Picture::read(&self.files[index], &self.options)?,
         };
+        self.enter_folder(index);
         if let Some(file) = self.intrinsics_file.take() {
             match file.of(&image) {
                 Ok(intrinsics) => self.framer.intrinsics = Some(intrinsics),
@@ -197,6 +212,44 @@ impl ImagesCamera {
         let depth = self.usable(depth);
         let frame = self.framer.frame(image, stamp, arrived)?;
         Ok(Frame { depth, ..frame })
+    }
+
+    /// Looks for the intrinsics of another folder where its first image comes.
+    fn enter_folder(&mut self, index: usize) {
+        let folder = folder_of(&self.files[index]);
+        if self.options.intrinsics.is_some() || *folder == *self.played_folder {
+            return;
+        }
+        self.framer.intrinsics = None;
+        self.intrinsics_file = IntrinsicsFile::beside(folder).unwrap_or_else(|error| {
+            tracing::warn!("intrinsics left out: {error}");
+            None
+        });
+        self.played_folder = folder.to_owned();
+    }
+
+    /// Adds the images that came since the folders were listed, at most once
+    /// every `pause`.
+    fn look_again(&mut self, pause: Duration) {
+        let now = self.clock.monotonic();
+        if now.saturating_sub(self.looked) < pause {
+            return;
+        }
+        self.looked = now;
+        // What cannot be listed any more is played as long as it can be read.
+        let found = self.source.files().unwrap_or_default();
+        let known: HashSet<&PathBuf> = self.files.iter().collect();
+        let mut new = found;
+        new.retain(|file| !known.contains(file));
+        if new.is_empty() {
+            return;
+        }
+        tracing::info!("{}: {} more images", self.source, new.len());
+        self.files.append(&mut new);
+        self.cache.resize(self.files.len(), None);
+        if self.stamps.is_some() {
+            self.stamps = FileStamps::of(&self.files, self.opened, &self.pace);
+        }
     }
 
     /// Depth that cannot be used is left out; the first of a row is logged,
@@ -230,19 +283,25 @@ impl Camera for ImagesCamera {
     }
 
     fn next_frame(&mut self, timeout: Duration) -> Capture {
-        if self.round > 0 && self.options.rounds == Rounds::Once {
-            return Capture::Ended;
+        if self.next == self.files.len() && self.options.rounds == Rounds::Once {
+            self.look_again(Duration::ZERO);
+            if self.next == self.files.len() {
+                return Capture::Ended;
+            }
         }
         if self.pace.wait(&*self.clock, timeout).is_none() {
             return Capture::Nothing;
         }
-        let index = self.next;
-        let frame = self.load(index);
-        self.next += 1;
+        if self.next == self.files.len() {
+            self.look_again(LOOK_AGAIN);
+        }
         if self.next == self.files.len() {
             self.next = 0;
             self.round += 1;
         }
+        let index = self.next;
+        let frame = self.load(index);
+        self.next += 1;
         match frame {
             Ok(frame) => Capture::Frame(frame),
             Err(reason) => Capture::Refused(fault(self.files[index].display().to_string(), reason)),
@@ -305,6 +364,12 @@ impl Picture {
         };
         self.image.bytes().len() + depth
     }
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 /// `NAME.depth.png` beside `NAME.color.png` or `NAME.color.jpg`.

@@ -82,6 +82,60 @@ fn images_come_in_natural_order_and_then_end() {
 }
 
 #[test]
+fn several_folders_are_played_one_after_the_other_each_with_its_intrinsics() {
+    let scene = Scene::new(&[("0.png", png(4, 2, 1))]);
+    let other = Scene::new(&[
+        ("0.png", png(4, 2, 2)),
+        ("camera-intrinsics.txt", b"3 0 1 0 3 1 0 0 1".to_vec()),
+    ]);
+    let alone = other.folder.path().join("alone.png");
+    fs::write(&alone, png(4, 2, 3)).unwrap();
+    let paths = [scene.folder.path(), other.folder.path(), &alone].map(Path::to_owned);
+    let options = ImagesOptions {
+        rounds: Rounds::Once,
+        ..at_10_hz()
+    };
+    let source = ImageSource::at_each(&paths);
+    let mut camera = ImagesCamera::open(source, options, scene.clock.clone()).unwrap();
+    let played = scene.play(&mut camera, 5);
+    let seen = |capture: &Capture| {
+        let frame = frame(capture);
+        (
+            frame.image.bytes()[0],
+            frame.intrinsics.map(|known| known.fx),
+        )
+    };
+    let seen: Vec<_> = played[..4].iter().map(seen).collect();
+    assert_eq!(
+        seen,
+        [(1, None), (2, Some(3.0)), (3, Some(3.0)), (3, Some(3.0))]
+    );
+    assert!(matches!(played[4], Capture::Ended));
+}
+
+#[test]
+fn images_that_come_into_the_folder_later_are_seen() {
+    for rounds in [Rounds::Once, Rounds::Endless] {
+        let scene = Scene::new(&[("1.png", png(2, 2, 1))]);
+        let options = ImagesOptions {
+            rounds,
+            ..at_10_hz()
+        };
+        let mut camera = scene.open(options).unwrap();
+        let level = |capture: &Capture| frame(capture).image.bytes()[0];
+        assert_eq!(level(&scene.play(&mut camera, 1)[0]), 1);
+        fs::write(scene.folder.path().join("0.png"), png(2, 2, 7)).unwrap();
+        scene.clock.advance(LOOK_AGAIN);
+        assert_eq!(level(&scene.play(&mut camera, 1)[0]), 7, "{rounds:?}");
+        let last = scene.play(&mut camera, 1);
+        match rounds {
+            Rounds::Once => assert!(matches!(last[0], Capture::Ended)),
+            Rounds::Endless => assert_eq!(level(&last[0]), 1),
+        }
+    }
+}
+
+#[test]
 fn time_never_runs_back_when_stamped_files_start_over() {
     let scene = Scene::new(&[
         ("1311868169.900000.png", png(4, 2, 1)),
@@ -194,7 +248,7 @@ fn kept_images_are_played_without_their_files() {
 
 #[test]
 fn intrinsics_beside_the_images_belong_to_the_first_ones_size() {
-    let matrix = b"537.5 0 3.1\n0 539.0 2.5\n0 0 1\n".to_vec();
+    let matrix = b"5.375 0 3.1\n0 5.39 2.5\n0 0 1\n".to_vec();
     let scene = Scene::new(&[
         (INTRINSICS_FILE, matrix),
         ("1.png", png(6, 5, 1)),
@@ -205,7 +259,7 @@ fn intrinsics_beside_the_images_belong_to_the_first_ones_size() {
     let found = frame(&captures[0]).intrinsics.unwrap();
     assert_eq!(
         (found.fx, found.fy, found.cx, found.cy),
-        (537.5, 539.0, 3.1, 2.5)
+        (5.375, 5.39, 3.1, 2.5)
     );
     assert_eq!((found.width, found.height), (6, 5));
     let Capture::Refused(fault) = &captures[1] else {

@@ -3,10 +3,10 @@
 pub mod command;
 pub mod images;
 pub mod pan;
-#[cfg(feature = "v4l2")]
+#[cfg(all(feature = "v4l2", target_os = "linux"))]
 pub mod v4l2;
 
-#[cfg(feature = "v4l2")]
+#[cfg(all(feature = "v4l2", target_os = "linux"))]
 mod capture_format;
 mod image_set;
 mod mailbox;
@@ -28,14 +28,14 @@ use crate::camera::FrameFault;
 use crate::frame::Frame;
 use crate::time::Timestamp;
 
-#[cfg(feature = "v4l2")]
+#[cfg(all(feature = "v4l2", target_os = "linux"))]
 pub use capture_format::Encoding;
 pub use command::{CommandCamera, CommandOptions};
 pub use image_set::ImageSource;
 pub use images::{ImagesCamera, ImagesOptions, Rounds, Stamps, companions};
 pub use pace::Pace;
 pub use pan::{PanCamera, PanOptions};
-#[cfg(feature = "v4l2")]
+#[cfg(all(feature = "v4l2", target_os = "linux"))]
 pub use v4l2::{V4l2Camera, V4l2Device, V4l2Options};
 
 /// Why a camera cannot be opened.
@@ -142,6 +142,7 @@ impl Framer {
             frame_id: self.frame_id.clone(),
             image,
             intrinsics: self.intrinsics,
+            distorted: false,
             depth: None,
         })
     }

@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 
 use super::CameraError;
 use super::mailbox::{Arrival, Mailbox};
+use super::pace::Pace;
 use super::video::{Piece, Splitter};
 use crate::clock::Clock;
 use crate::io::thread;
@@ -24,6 +25,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// How often the reader looks whether it shall stop, ns.
 const STOP_EVERY_NANOS: i64 = 50_000_000;
 const READ_BYTES: usize = 1 << 18;
+/// How long a pace is waited for before the reader looks whether it shall stop.
+const LONGEST_WAIT: Duration = Duration::from_millis(50);
 
 /// A running program. Dropping it ends the program, whatever it started in its
 /// process group, and the reader.
@@ -35,10 +38,11 @@ pub(super) struct Program {
 }
 
 impl Program {
-    /// Starts `argv[0]`; what it writes goes through `splitter` into `mailbox`.
+    /// Starts `argv[0]`; what it writes goes through the splitter into `mailbox`,
+    /// no faster than the pace.
     pub(super) fn start(
         argv: &[String],
-        splitter: Splitter,
+        (splitter, pace): (Splitter, Option<Pace>),
         mailbox: Arc<Mailbox>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, CameraError> {
@@ -64,6 +68,7 @@ impl Program {
         if let Some((stdout, stderr)) = pipes {
             let reader = Reader {
                 splitter,
+                pace,
                 mailbox,
                 log: Log::new(program.clone(), clock.clone()),
                 clock,
@@ -127,6 +132,7 @@ fn exited(pid: Pid) -> bool {
 
 struct Reader {
     splitter: Splitter,
+    pace: Option<Pace>,
     mailbox: Arc<Mailbox>,
     log: Log,
     clock: Arc<dyn Clock>,
@@ -176,13 +182,24 @@ impl Reader {
 
     fn take(&mut self, bytes: &[u8]) -> Result<(), String> {
         let (stamp, arrived) = (self.clock.now(), self.clock.monotonic());
-        let mailbox = &self.mailbox;
+        let (mailbox, pace) = (&self.mailbox, &mut self.pace);
+        let (clock, stop) = (&*self.clock, &self.stop);
         let mut deliver = |piece| match piece {
-            Piece::Frame(raw) => mailbox.put(Arrival {
-                raw,
-                stamp,
-                arrived,
-            }),
+            Piece::Frame(raw) => {
+                let mut times = (stamp, arrived);
+                if let Some(pace) = pace {
+                    while pace.wait(clock, LONGEST_WAIT).is_none() && !stop.load(Ordering::Relaxed)
+                    {
+                    }
+                    times = (clock.now(), clock.monotonic());
+                }
+                let (stamp, arrived) = times;
+                mailbox.put(Arrival {
+                    raw,
+                    stamp,
+                    arrived,
+                });
+            }
             Piece::Refused(reason) => mailbox.refuse(reason),
         };
         let over = self.splitter.push(bytes, &mut deliver);

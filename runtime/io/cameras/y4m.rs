@@ -106,14 +106,19 @@ fn header(line: &[u8], max_pixels: usize) -> Result<Planes, String> {
         return Err("y4m stream does not begin with \"YUV4MPEG2\"".into());
     }
     let (mut width, mut height) = (0, 0);
-    let (mut chroma, mut full_range) = (Chroma::Quarter, false);
+    let (mut chroma, mut said_so, mut full_range) = (None, None, None);
     for word in words.filter(|word| !word.is_empty()) {
         let (tag, value) = word.split_at(word.chars().next().map_or(0, char::len_utf8));
         match tag {
             "W" => width = side(word, value)?,
             "H" => height = side(word, value)?,
-            "C" => chroma = chroma_of(value)?,
-            "X" => full_range |= value == "COLORRANGE=FULL",
+            "C" => chroma = Some(chroma_of(value)?),
+            "X" => match value.split_once('=') {
+                // What a writer of old says of chroma where it writes no `C`.
+                Some(("YSCSS", space)) => said_so = Some(chroma_of(&space.to_lowercase())?),
+                Some(("COLORRANGE", range)) => full_range = Some(range == "FULL"),
+                _ => {}
+            },
             _ => {}
         }
     }
@@ -128,11 +133,13 @@ fn header(line: &[u8], max_pixels: usize) -> Result<Planes, String> {
             "y4m stream is {width}x{height}, but at most {max_pixels} pixels are taken"
         ));
     }
+    let chroma = chroma.or(said_so).unwrap_or(Chroma::Quarter);
     Ok(Planes {
         width,
         height,
         chroma,
-        full_range,
+        // Grey is luma alone, 0 to 255, unless it says otherwise.
+        full_range: full_range.unwrap_or(chroma == Chroma::None),
     })
 }
 
@@ -185,6 +192,25 @@ mod tests {
             assert_eq!(frames, [b"abcdef", b"ghijkl"], "in pieces of {size} bytes");
             assert_eq!(error, None);
         }
+    }
+
+    #[test]
+    fn grey_is_of_full_range_and_old_writers_say_chroma_their_own_way() {
+        let planes = |rest: &str| {
+            let line = format!("YUV4MPEG2 W4 H2 {rest}");
+            let planes = header(line.as_bytes(), 1 << 20).unwrap();
+            (planes.chroma, planes.full_range)
+        };
+        assert_eq!(planes("Cmono"), (Chroma::None, true));
+        assert_eq!(planes("Cmono XCOLORRANGE=LIMITED"), (Chroma::None, false));
+        assert_eq!(planes("C420jpeg"), (Chroma::Quarter, false));
+        assert_eq!(planes("C420jpeg XCOLORRANGE=FULL"), (Chroma::Quarter, true));
+        assert_eq!(planes("XYSCSS=444"), (Chroma::Full, false));
+        assert_eq!(planes("XYSCSS=420JPEG"), (Chroma::Quarter, false));
+        assert_eq!(planes("XYSCSS=422 C444"), (Chroma::Full, false));
+        assert_eq!(planes("F30:1"), (Chroma::Quarter, false));
+        assert!(header(b"YUV4MPEG2 W4 H2 XYSCSS=420P10", 1 << 20).is_err());
+        assert!(header(b"YUV4MPEG2 W4 H2 XYSCSS=411", 1 << 20).is_err());
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! Depth images that arrive beside the colour images of one camera.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
-use concert_models::image_file::DepthImage;
+use concert_models::image_file::{DecodeLimits, DepthImage, decode_depth_png};
 use zenoh::bytes::ZBytes;
 
 use crate::time::Timestamp;
 use crate::wire::Message;
-use crate::wire::sensor_msgs::Image as ImageMessage;
+use crate::wire::sensor_msgs::{CompressedImage, Image as ImageMessage};
 
 /// Depth images that are kept until their colour image is looked at.
 pub(super) const MOST_KEPT: usize = 4;
@@ -20,10 +21,54 @@ pub(super) const PATIENCE: Duration = Duration::from_millis(40);
 /// because depth may come less often than colour.
 const MOST_IN_VAIN: u32 = 30;
 
+/// A message with a depth image, decoded no further than its stamp.
+pub(super) struct DepthMessage {
+    stamp: Timestamp,
+    is_compressed: bool,
+    payload: ZBytes,
+}
+
+impl DepthMessage {
+    /// Reads the header. `kind` is the message's type; where nobody says it,
+    /// both are tried.
+    ///
+    /// # Errors
+    /// What is no message with an image.
+    pub(super) fn of(kind: Option<&str>, payload: ZBytes) -> Result<Self, String> {
+        let bytes = payload.to_bytes();
+        let raw = || ImageMessage::decode(&bytes).map(|message| (message.header.stamp, false));
+        let packed = || CompressedImage::decode(&bytes).map(|message| (message.header.stamp, true));
+        let read = match kind {
+            Some(ImageMessage::TYPE) => raw(),
+            Some(CompressedImage::TYPE) => packed(),
+            None => raw().or_else(|error| packed().map_err(|_| error)),
+            Some(other) => {
+                let other: String = other.chars().take(256).collect();
+                return Err(format!(
+                    "message is a {other}, but must be {} or {}",
+                    ImageMessage::TYPE,
+                    CompressedImage::TYPE
+                ));
+            }
+        };
+        let (stamp, is_compressed) = read.map_err(|error| error.to_string())?;
+        drop(bytes);
+        Ok(Self {
+            stamp,
+            is_compressed,
+            payload,
+        })
+    }
+}
+
 /// The newest depth images, undecoded but for their stamps.
 #[derive(Default)]
 pub(super) struct DepthQueue {
-    kept: VecDeque<(Timestamp, ZBytes)>,
+    kept: VecDeque<DepthMessage>,
+    /// Messages that could not be used.
+    pub(super) refused: u64,
+    /// Why the newest of them could not, until one could.
+    pub(super) fault: Option<Arc<str>>,
     /// Colour images that waited in vain since one came that was not too old.
     in_vain: u32,
     /// Stamp of the colour image that waits, or waited last.
@@ -33,7 +78,7 @@ pub(super) struct DepthQueue {
 /// What the queue has for one colour image.
 pub(super) enum Found {
     /// Of the same exposure.
-    Depth(ZBytes),
+    Depth(DepthMessage),
     /// None yet, but it may still come.
     NotYet,
     /// None, and a later one is there already.
@@ -42,22 +87,25 @@ pub(super) enum Found {
 
 impl DepthQueue {
     /// Keeps a message; the oldest makes room.
-    pub(super) fn put(&mut self, payload: ZBytes) {
-        // What is no image has no stamp: its frame goes without depth, and says so.
-        let Ok(message) = ImageMessage::decode(&payload.to_bytes()).map(|message| message.header)
-        else {
-            return;
-        };
+    pub(super) fn put(&mut self, message: DepthMessage) {
         let stamp = message.stamp;
         if self.kept.len() == MOST_KEPT {
             self.kept.pop_front();
         }
-        self.kept.push_back((stamp, payload));
+        self.kept.push_back(message);
         // A camera whose depth is always older than what waits is of no more use
         // than a silent one.
         let is_old = |awaited: Timestamp| stamp < awaited && apart(stamp, awaited) > MOST_APART;
         if !self.awaited.is_some_and(is_old) {
             self.in_vain = 0;
+        }
+    }
+
+    /// Counts a message that cannot be used.
+    pub(super) fn refuse(&mut self, fault: &str) {
+        self.refused += 1;
+        if self.fault.as_deref() != Some(fault) {
+            self.fault = Some(fault.into());
         }
     }
 
@@ -79,16 +127,14 @@ impl DepthQueue {
     /// it are forgotten: colour images do not go back.
     pub(super) fn take(&mut self, stamp: Timestamp) -> Found {
         self.awaited = Some(stamp);
-        let apart_from = |index: &usize| apart(self.kept[*index].0, stamp);
+        let apart_from = |index: &usize| apart(self.kept[*index].stamp, stamp);
         let nearest = (0..self.kept.len()).min_by_key(apart_from);
         match nearest {
             Some(index) if apart_from(&index) <= MOST_APART => {
                 self.kept.drain(..index);
-                self.kept
-                    .pop_front()
-                    .map_or(Found::NotYet, |(_, payload)| Found::Depth(payload))
+                self.kept.pop_front().map_or(Found::NotYet, Found::Depth)
             }
-            _ if self.kept.iter().any(|(kept, _)| *kept > stamp) => Found::Never,
+            _ if self.kept.iter().any(|kept| kept.stamp > stamp) => Found::Never,
             _ => Found::NotYet,
         }
     }
@@ -98,11 +144,81 @@ fn apart(one: Timestamp, other: Timestamp) -> Duration {
     Duration::from_nanos(one.nanos().abs_diff(other.nanos()))
 }
 
-/// Metres from a `32FC1` (m) or `16UC1` (mm) image of `needed` (width,
-/// height): depth must be registered to its image.
-pub(super) fn depth_image(payload: &ZBytes, needed: (usize, usize)) -> Result<DepthImage, String> {
-    let bytes = payload.to_bytes();
-    let message = ImageMessage::decode(&bytes).map_err(|error| error.to_string())?;
+/// Metres from a depth message of `needed` (width, height): depth must be
+/// registered to its image. Its picture may have at most `limit` bytes.
+pub(super) fn depth_image(
+    message: &DepthMessage,
+    needed: (usize, usize),
+    limit: usize,
+) -> Result<DepthImage, String> {
+    let bytes = message.payload.to_bytes();
+    match message.is_compressed {
+        false => raw_depth(&bytes, needed),
+        true => compressed_depth(&bytes, needed, limit),
+    }
+}
+
+/// What `compressed_depth_image_transport` puts before a picture: its format
+/// (4 bytes) and the two numbers of its steps in inverse depth.
+const PREFIX_BYTES: usize = 12;
+const PNG: &[u8] = b"\x89PNG";
+
+/// Depth as `16UC1; compressedDepth png`, `32FC1; compressedDepth png` or
+/// `16UC1; png compressed`.
+fn compressed_depth(
+    bytes: &[u8],
+    needed: (usize, usize),
+    limit: usize,
+) -> Result<DepthImage, String> {
+    let message = CompressedImage::decode(bytes).map_err(|error| error.to_string())?;
+    let picture = match &*message.data {
+        data if data.starts_with(PNG) => data,
+        data => data.get(PREFIX_BYTES..).unwrap_or_default(),
+    };
+    if !picture.starts_with(PNG) {
+        let format: String = message.format.chars().take(64).collect();
+        return Err(format!(
+            "message is a {} of format {format:?}, but must hold a PNG",
+            CompressedImage::TYPE
+        ));
+    }
+    let limits = DecodeLimits {
+        max_bytes: limit,
+        ..DecodeLimits::default()
+    };
+    let mut depth = decode_depth_png(picture, &limits).map_err(|error| error.to_string())?;
+    check_size((depth.width, depth.height), needed)?;
+    if message.format.starts_with("32FC1") && picture.len() < message.data.len() {
+        let number = |at: usize| -> Option<f32> {
+            let bytes = message.data.get(at..at + 4)?.first_chunk::<4>()?;
+            Some(f32::from_le_bytes(*bytes))
+        };
+        let [a, b] = [number(4), number(8)].map(|number| number.unwrap_or(f32::NAN));
+        for metres in &mut depth.metres {
+            // The picture's numbers q, which were taken for millimetres: a / (q - b) m.
+            let inverse = a / ((*metres * 1000.0).round() - b);
+            *metres = match inverse.is_finite() && inverse > 0.0 {
+                true => inverse,
+                false => f32::NAN,
+            };
+        }
+    }
+    Ok(depth)
+}
+
+fn check_size(got: (usize, usize), needed: (usize, usize)) -> Result<(), String> {
+    match got == needed {
+        true => Ok(()),
+        false => Err(format!(
+            "depth is {}x{}, but its image is {}x{}: depth must be registered to the image",
+            got.0, got.1, needed.0, needed.1
+        )),
+    }
+}
+
+/// Metres from a `32FC1` (m) or `16UC1` (mm) image.
+fn raw_depth(bytes: &[u8], needed: (usize, usize)) -> Result<DepthImage, String> {
+    let message = ImageMessage::decode(bytes).map_err(|error| error.to_string())?;
     let pixel = match message.encoding.as_ref() {
         "32FC1" => 4,
         "16UC1" | "mono16" => 2,
@@ -114,12 +230,7 @@ pub(super) fn depth_image(payload: &ZBytes, needed: (usize, usize)) -> Result<De
         }
     };
     let (width, height) = (message.width as usize, message.height as usize);
-    if (width, height) != needed {
-        return Err(format!(
-            "depth is {width}x{height}, but its image is {}x{}: depth must be registered to the image",
-            needed.0, needed.1
-        ));
-    }
+    check_size((width, height), needed)?;
     let step = message.step as usize;
     if step < width * pixel {
         return Err(format!(
@@ -183,7 +294,7 @@ mod tests {
     use super::*;
     use crate::wire::common::Header;
 
-    fn depth_at(millis: i64) -> ZBytes {
+    fn depth_at(millis: i64) -> DepthMessage {
         let header = Header {
             stamp: Timestamp::from_nanos(millis * 1_000_000),
             frame_id: String::new(),
@@ -199,7 +310,60 @@ mod tests {
         };
         let mut bytes = Vec::new();
         message.encode(&mut bytes);
-        bytes.into()
+        DepthMessage::of(None, bytes.into()).expect("is an image")
+    }
+
+    /// A picture of 2 x 1 numbers as `CompressedImage`.
+    fn packed(format: &str, prefix: &[u8], numbers: [u16; 2]) -> DepthMessage {
+        let mut png = std::io::Cursor::new(Vec::new());
+        image::ImageBuffer::<image::Luma<u16>, _>::from_raw(2, 1, numbers.to_vec())
+            .expect("two pixels")
+            .write_to(&mut png, image::ImageFormat::Png)
+            .expect("is written");
+        let message = CompressedImage {
+            header: Header::default(),
+            format: format.into(),
+            data: [prefix, png.get_ref()].concat().into(),
+        };
+        let mut bytes = Vec::new();
+        message.encode(&mut bytes);
+        DepthMessage::of(Some(CompressedImage::TYPE), bytes.into()).expect("has a header")
+    }
+
+    #[test]
+    fn compressed_depth_is_read_in_metres() {
+        let read = |message| depth_image(&message, (2, 1), 1 << 20);
+        let plain = read(packed("16UC1; png compressed ", &[], [1500, 0])).unwrap();
+        assert!(plain.metres[0] == 1.5 && plain.metres[1].is_nan());
+        let packed_mm = packed("16UC1; compressedDepth png", &[0; 12], [2000, 65535]);
+        let depth = read(packed_mm).unwrap();
+        assert!(depth.metres[0] == 2.0 && depth.metres[1].is_nan());
+        // q = a / z + b, as the transport writes floating point.
+        let (a, b) = (10_000.0f32, 100.0f32);
+        let prefix = [[1, 0, 0, 0], a.to_le_bytes(), b.to_le_bytes()].concat();
+        let depth = read(packed("32FC1; compressedDepth png", &prefix, [5100, 0])).unwrap();
+        assert!((depth.metres[0] - 2.0).abs() < 1e-6, "{depth:?}");
+        assert!(depth.metres[1].is_nan());
+    }
+
+    #[test]
+    fn depth_that_cannot_be_unpacked_is_named_by_what_came() {
+        let rvl = packed("16UC1; compressedDepth rvl", b"not a picture", [1, 2]);
+        let error = depth_image(&rvl, (2, 1), 1 << 20).unwrap_err();
+        assert!(error.contains("compressedDepth rvl"), "{error}");
+        let other = DepthMessage::of(Some("std_msgs/msg/String"), vec![0; 40].into());
+        assert!(
+            other
+                .err()
+                .unwrap()
+                .starts_with("message is a std_msgs/msg/String")
+        );
+        let mut queue = DepthQueue::default();
+        queue.refuse("depth: nonsense");
+        assert_eq!(
+            (queue.refused, queue.fault.as_deref()),
+            (1, Some("depth: nonsense"))
+        );
     }
 
     #[test]

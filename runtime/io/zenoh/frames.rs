@@ -5,23 +5,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use concert_models::image_file::{self, DecodeLimits, DepthImage};
-use concert_models::{Image, Intrinsics, PixelFormat};
+use concert_models::image_file::DepthImage;
+use concert_models::{Image, Intrinsics};
 use zenoh::bytes::ZBytes;
 use zenoh::pubsub::Subscriber;
 use zenoh::sample::{Sample, SampleKind};
 use zenoh::{Session, Wait};
 
-use super::depth::{DepthQueue, Found, MOST_APART, depth_image};
+use super::calibrations::Calibrations;
+use super::depth::{DepthMessage, DepthQueue, Found, MOST_APART, depth_image};
 use super::message_type;
+use super::received_image::read_image;
+use super::said::Said;
 use super::session::ZenohError;
-use crate::camera::{Camera, Capture, FrameFault};
+use crate::calibration::View;
+use crate::camera::{Camera, Capture, Companions, FrameFault};
 use crate::clock::{Clock, lock};
 use crate::frame::Frame;
 use crate::time::Timestamp;
-use crate::wire::Message;
-use crate::wire::common::Header;
-use crate::wire::sensor_msgs::{CameraInfo, CompressedImage, Image as ImageMessage};
 
 /// Longest payload that is accepted where nothing else is said: a 64 MiB image.
 pub(super) const DEFAULT_PAYLOAD_LIMIT: usize = 64 * 1024 * 1024;
@@ -31,7 +32,8 @@ pub(super) const DEFAULT_PAYLOAD_LIMIT: usize = 64 * 1024 * 1024;
 pub struct ZenohCameraOptions {
     /// Key of the images: `sensor_msgs/msg/Image` or `CompressedImage`.
     pub key: String,
-    /// Type of messages that do not say theirs in their encoding.
+    /// Type of messages that do not say theirs in encoding or key; where it is
+    /// not given either, both are tried.
     pub message_type: Option<String>,
     /// Coordinate frame of images whose header names none.
     pub frame_id: Arc<str>,
@@ -40,8 +42,12 @@ pub struct ZenohCameraOptions {
     /// Key of the `sensor_msgs/msg/CameraInfo` that goes with the images; it
     /// comes before `intrinsics`.
     pub camera_info_key: Option<String>,
+    /// Whether the images are rectified, so that P of their camera info holds;
+    /// where `None`, whether their key says so (`image_rect`).
+    pub rectified: Option<bool>,
     /// Key of depth images registered to the images: `sensor_msgs/msg/Image`
-    /// of `32FC1` (m) or `16UC1` (mm), stamped within 20 ms of them.
+    /// of `32FC1` (m) or `16UC1` (mm), or `CompressedImage` of these as
+    /// `compressedDepth` or PNG, stamped within 20 ms of them.
     pub depth_key: Option<String>,
     /// Longest payload in bytes; longer ones are refused before they are
     /// copied or read.
@@ -58,6 +64,7 @@ impl ZenohCameraOptions {
             frame_id: frame_id.into(),
             intrinsics: None,
             camera_info_key: None,
+            rectified: None,
             depth_key: None,
             payload_limit: DEFAULT_PAYLOAD_LIMIT,
         }
@@ -99,9 +106,9 @@ struct Slot {
 #[derive(Default)]
 struct Newest {
     arrival: Option<Arrival>,
-    info: Option<ZBytes>,
+    calibrations: Option<Calibrations>,
     depths: DepthQueue,
-    intrinsics: Option<Intrinsics>,
+    depths_said: Said,
     count: u64,
 }
 
@@ -134,19 +141,23 @@ impl ZenohCamera {
         };
         let mut subscribers = vec![images];
         if let Some(key) = &options.camera_info_key {
-            let slot = Arc::clone(&slot);
+            let calibrations = Calibrations::new(key, &options.key, options.rectified);
+            lock(&slot.newest).calibrations = Some(calibrations);
+            let (slot, clock) = (Arc::clone(&slot), Arc::clone(&clock));
             subscribers.push(listen(session, key, move |sample| {
-                if sample.payload().len() <= CAMERA_INFO_LIMIT {
-                    lock(&slot.newest).info = Some(sample.payload().clone());
+                if sample.kind() == SampleKind::Put
+                    && let Some(calibrations) = &mut lock(&slot.newest).calibrations
+                {
+                    calibrations.put(sample.payload(), clock.monotonic());
                 }
             })?);
         }
         if let Some(key) = &options.depth_key {
-            let (slot, limit) = (Arc::clone(&slot), options.payload_limit);
+            let (slot, clock) = (Arc::clone(&slot), Arc::clone(&clock));
+            let (named, limit) = (key.clone(), options.payload_limit);
             subscribers.push(listen(session, key, move |sample| {
-                if (1..=limit).contains(&sample.payload().len()) {
-                    lock(&slot.newest).depths.put(sample.payload().clone());
-                    slot.changed.notify_one();
+                if sample.kind() == SampleKind::Put {
+                    slot.put_depth(&named, &sample, limit, clock.monotonic());
                 }
             })?);
         }
@@ -170,17 +181,22 @@ impl ZenohCamera {
 
     fn frame(&mut self, arrival: Arrival) -> Result<Frame, FrameFault> {
         let (message_type, payload) = arrival.content?;
-        let read = self.read(message_type.as_deref(), &payload);
+        let kind = message_type
+            .as_deref()
+            .or(self.options.message_type.as_deref());
+        let read = read_image(kind, &payload.to_bytes(), self.options.payload_limit);
         let (header, image) = read.map_err(|reason| FrameFault {
             subject: self.options.key.clone(),
             reason,
         })?;
+        let view = self.view(&image);
         Ok(Frame {
             sequence: arrival.sequence,
             stamp: self.stamp(header.stamp),
             arrived: arrival.arrived,
             frame_id: self.frame_id(&header.frame_id),
-            intrinsics: self.intrinsics(&image),
+            intrinsics: view.intrinsics,
+            distorted: view.bent_px.is_some(),
             depth: self.depth(header.stamp, &image),
             image,
         })
@@ -192,52 +208,29 @@ impl ZenohCamera {
     fn depth(&mut self, stamp: Timestamp, image: &Image) -> Option<Arc<DepthImage>> {
         let key = self.options.depth_key.as_ref()?;
         let found = match self.slot.depth(stamp) {
-            Some(payload) => depth_image(&payload, (image.width(), image.height()))
-                .map_err(|reason| (DepthLack::Unusable, reason)),
-            None => Err((
-                DepthLack::Absent,
-                format!("no depth came within {MOST_APART:?} of the image's stamp"),
-            )),
+            Some(message) => {
+                let size = (image.width(), image.height());
+                let read = depth_image(&message, size, self.options.payload_limit);
+                read.map_err(|reason| (DepthLack::Unusable, reason))
+            }
+            None => Err((DepthLack::Absent, self.slot.why_no_depth())),
         };
         match found {
             Ok(depth) => {
                 self.depth_fault = None;
+                lock(&self.slot.newest).depths.fault = None;
                 Some(Arc::new(depth))
             }
             Err((fault, reason)) => {
+                if fault == DepthLack::Unusable {
+                    let fault = format!("{key}: depth left out: {reason}");
+                    lock(&self.slot.newest).depths.refuse(&fault);
+                }
                 if self.depth_fault.replace(fault) != Some(fault) {
                     tracing::warn!("{key}: depth left out: {reason}");
                 }
                 None
             }
-        }
-    }
-
-    fn read(&self, encoded_as: Option<&str>, payload: &ZBytes) -> Result<(Header, Image), String> {
-        let Some(kind) = encoded_as.or(self.options.message_type.as_deref()) else {
-            return Err(
-                "neither the encoding nor the launch file names the message type".to_owned(),
-            );
-        };
-        let bytes = payload.to_bytes();
-        if kind == ImageMessage::TYPE {
-            let message = ImageMessage::decode(&bytes).map_err(|error| error.to_string())?;
-            let image = raw_image(&message)?;
-            Ok((message.header, image))
-        } else if kind == CompressedImage::TYPE {
-            let message = CompressedImage::decode(&bytes).map_err(|error| error.to_string())?;
-            let limits = DecodeLimits {
-                max_bytes: self.options.payload_limit,
-                ..DecodeLimits::default()
-            };
-            let image = image_file::decode(&message.data, &limits);
-            Ok((message.header, image.map_err(|error| error.to_string())?))
-        } else {
-            Err(format!(
-                "message is a {kind}, but must be {} or {}",
-                ImageMessage::TYPE,
-                CompressedImage::TYPE
-            ))
         }
     }
 
@@ -264,15 +257,18 @@ impl ZenohCamera {
         id
     }
 
-    fn intrinsics(&self, image: &Image) -> Option<Intrinsics> {
+    /// What is known of the image's camera: what came beside it, else what the
+    /// launch file says.
+    fn view(&self, image: &Image) -> View {
+        let size = (image.width(), image.height());
         let mut newest = lock(&self.slot.newest);
-        if let Some(info) = newest.info.take() {
-            newest.intrinsics = CameraInfo::decode(&info.to_bytes())
-                .ok()
-                .and_then(|info| intrinsics_of(&info));
-        }
-        let known = newest.intrinsics.or(self.options.intrinsics);
-        known.filter(|known| (known.width, known.height) == (image.width(), image.height()))
+        let calibrations = newest.calibrations.as_mut();
+        let view = calibrations.and_then(|all| all.view(size, self.clock.monotonic()));
+        let written = self.options.intrinsics;
+        view.unwrap_or_else(|| View {
+            intrinsics: written.filter(|known| (known.width, known.height) == size),
+            bent_px: None,
+        })
     }
 }
 
@@ -286,6 +282,17 @@ impl Camera for ZenohCamera {
             None => Capture::Nothing,
             Some(Ok(frame)) => Capture::Frame(frame),
             Some(Err(fault)) => Capture::Refused(fault),
+        }
+    }
+
+    fn companions(&self) -> Companions {
+        let newest = lock(&self.slot.newest);
+        let calibrations = newest.calibrations.as_ref();
+        let fault = calibrations.and_then(|all| all.fault.clone());
+        Companions {
+            camera_infos_refused: calibrations.map_or(0, |all| all.refused),
+            depths_refused: newest.depths.refused,
+            fault: fault.or_else(|| newest.depths.fault.clone()),
         }
     }
 }
@@ -318,8 +325,43 @@ impl Slot {
 }
 
 impl Slot {
+    /// Keeps a depth message; one that cannot be used is counted and said.
+    fn put_depth(&self, key: &str, sample: &Sample, limit: usize, now: Duration) {
+        let payload = sample.payload();
+        let kept = match payload.len() {
+            0 => Err("payload is empty, but an image needs a header and pixels".to_owned()),
+            got if got > limit => Err(format!(
+                "payload is {got} bytes, but at most {limit} are allowed"
+            )),
+            _ => DepthMessage::of(message_type(sample).as_deref(), payload.clone()),
+        };
+        let mut newest = lock(&self.newest);
+        match kept {
+            Ok(message) => newest.depths.put(message),
+            Err(reason) => {
+                let fault = format!("{key}: depth left out: {reason}");
+                newest.depths.refuse(fault.as_str());
+                newest.depths_said.warn(fault, now);
+            }
+        }
+        drop(newest);
+        self.changed.notify_one();
+    }
+
+    /// Why a frame goes without depth.
+    fn why_no_depth(&self) -> String {
+        let newest = lock(&self.newest);
+        let absent = format!("no depth came within {MOST_APART:?} of the image's stamp");
+        match (newest.depths.refused, &newest.depths.fault) {
+            (refused, Some(fault)) => {
+                format!("{absent}; {refused} were left out, the last: {fault}")
+            }
+            _ => absent,
+        }
+    }
+
     /// The depth image of this stamp; waits a little for one that may come.
-    fn depth(&self, stamp: Timestamp) -> Option<ZBytes> {
+    fn depth(&self, stamp: Timestamp) -> Option<DepthMessage> {
         let mut payload = None;
         let newest = lock(&self.newest);
         let patience = newest.depths.patience();
@@ -338,9 +380,6 @@ impl Slot {
         payload
     }
 }
-
-/// Longest `CameraInfo`; its distortion may have a handful of numbers.
-const CAMERA_INFO_LIMIT: usize = 64 * 1024;
 
 fn listen(
     session: &Session,
@@ -369,40 +408,4 @@ fn accept(
     };
     let subject = key.to_owned();
     Err(FrameFault { subject, reason })
-}
-
-fn raw_image(message: &ImageMessage<'_>) -> Result<Image, String> {
-    let format = match message.encoding.as_ref() {
-        "rgb8" => PixelFormat::Rgb8,
-        "bgr8" => PixelFormat::Bgr8,
-        "mono8" | "8UC1" => PixelFormat::Grey8,
-        "rgba8" => PixelFormat::Rgba8,
-        "bgra8" => PixelFormat::Bgra8,
-        "yuv422_yuy2" | "yuyv" => PixelFormat::Yuyv,
-        other => {
-            let other: String = other.chars().take(64).collect();
-            return Err(format!(
-                "image encoding is {other:?}, but must be rgb8, bgr8, mono8, rgba8, bgra8 or \
-                 yuv422_yuy2"
-            ));
-        }
-    };
-    let (width, height) = (message.width as usize, message.height as usize);
-    let step = message.step as usize;
-    Image::new(width, height, step, format, message.data.as_ref().into())
-        .map_err(|error| error.to_string())
-}
-
-/// The intrinsics in a camera info, if they can be a camera's.
-fn intrinsics_of(info: &CameraInfo) -> Option<Intrinsics> {
-    let [fx, _, cx, _, fy, cy, ..] = info.k;
-    let intrinsics = Intrinsics {
-        fx,
-        fy,
-        cx,
-        cy,
-        width: info.width as usize,
-        height: info.height as usize,
-    };
-    intrinsics.fault().is_none().then_some(intrinsics)
 }

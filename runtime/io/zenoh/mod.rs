@@ -4,12 +4,15 @@
 //! async runtime.
 
 mod bus;
+mod calibrations;
 mod commands;
 mod control;
 mod depth;
 mod frames;
 mod pool;
 mod publishers;
+mod received_image;
+mod said;
 mod session;
 mod subscriber;
 
@@ -27,11 +30,37 @@ use zenoh::sample::Sample;
 /// Encoding of every message: `application/cdr;sensor_msgs/msg/Image`.
 const CDR_ENCODING: &str = "application/cdr";
 
-/// Name of the message type in a sample's encoding, if there is one.
+/// Name of a sample's message type: that in its encoding, else that in its key,
+/// where `rmw_zenoh` puts it. `None` where neither says it, as of
+/// `zenoh-bridge-ros2dds`.
 fn message_type(sample: &Sample) -> Option<String> {
     let encoding = sample.encoding().to_string();
-    let (media, schema) = encoding.split_once(';')?;
-    (media == CDR_ENCODING && !schema.is_empty()).then(|| schema.to_owned())
+    let schema = encoding
+        .split_once(';')
+        .filter(|(media, _)| *media == CDR_ENCODING);
+    let named = schema.map(|(_, schema)| schema.to_owned());
+    (named.filter(|schema| !schema.is_empty())).or_else(|| type_in_key(sample.key_expr().as_str()))
+}
+
+/// The type that `rmw_zenoh` writes into a key:
+/// `0/camera/image_raw/sensor_msgs::msg::dds_::Image_/RIHS01_…`.
+fn type_in_key(key: &str) -> Option<String> {
+    key.split('/').find_map(|part| {
+        let (package, name) = part.split_once("::msg::dds_::")?;
+        Some(format!("{package}/msg/{}", name.strip_suffix('_')?))
+    })
+}
+
+#[cfg(test)]
+mod key_tests {
+    #[test]
+    fn the_type_of_a_topic_stands_in_the_key_that_rmw_zenoh_gives_it() {
+        let of = super::type_in_key;
+        let key = "0/camera/image_raw/sensor_msgs::msg::dds_::Image_/RIHS01_d31d41";
+        assert_eq!(of(key).as_deref(), Some("sensor_msgs/msg/Image"));
+        assert_eq!(of("camera/image_raw"), None);
+        assert_eq!(of("0/x/sensor_msgs::msg::dds_::Image/h"), None);
+    }
 }
 
 #[cfg(test)]

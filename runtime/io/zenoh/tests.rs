@@ -459,6 +459,40 @@ fn a_raw_image_becomes_a_frame_with_its_stamp_and_frame() {
 }
 
 #[test]
+fn f2_f32_a_camera_info_of_another_size_is_left_out_said_and_the_rest_goes_on() {
+    let (mut camera, from) = camera(|options| options.camera_info_key = Some("info".to_owned()));
+    let intrinsics = Intrinsics {
+        fx: 30.0,
+        fy: 30.0,
+        cx: 20.0,
+        cy: 10.0,
+        width: 40,
+        height: 20,
+    };
+    let mut info = Vec::new();
+    camera_info(Header::default(), &intrinsics).encode(&mut info);
+    let image = image_message(4, 12, 24);
+    let fault = until("a fault of the camera info", || {
+        from.put("info", &info).wait().expect("puts");
+        match capture(&mut camera, &from, &image, Image::TYPE) {
+            Capture::Frame(frame) => assert_eq!(frame.intrinsics, None),
+            other => panic!("must be a frame, not {other:?}"),
+        }
+        camera.companions().fault
+    });
+    assert!(
+        fault.starts_with("info: camera info left out: is for images of 40x20")
+            && fault.ends_with("but the image is 4x2"),
+        "{fault}"
+    );
+    until("a count of what is no camera info", || {
+        from.put("info", "nonsense").wait().expect("puts");
+        capture(&mut camera, &from, &image, Image::TYPE);
+        (camera.companions().camera_infos_refused > 0).then_some(())
+    });
+}
+
+#[test]
 fn the_newest_image_takes_the_place_of_one_that_waits() {
     let (mut camera, from) = camera(|_| {});
     let message = image_message(4, 12, 24);
@@ -477,7 +511,7 @@ fn the_newest_image_takes_the_place_of_one_that_waits() {
 }
 
 #[test]
-fn images_that_lie_about_themselves_are_refused_with_both_quantities() {
+fn f4_f5_f6_images_that_lie_about_themselves_are_refused_with_both_quantities() {
     let (mut camera, from) = camera(|options| options.payload_limit = 1_000_000);
     let cases = [
         (
@@ -525,7 +559,13 @@ fn images_that_lie_about_themselves_are_refused_with_both_quantities() {
 #[test]
 fn a_message_of_no_said_type_is_taken_as_the_launch_file_says() {
     let message = image_message(4, 12, 24);
-    for (declared, is_frame) in [(None, false), (Some(Image::TYPE.to_owned()), true)] {
+    // Where nobody says it, both that a camera may have are tried.
+    for (declared, is_frame) in [
+        (None, true),
+        (Some(Image::TYPE), true),
+        (Some(CompressedImage::TYPE), false),
+    ] {
+        let declared = declared.map(str::to_owned);
         let (mut camera, from) = camera(|options| options.message_type = declared);
         let got = until("a capture", || {
             from.put("cam", &message).wait().expect("puts");
@@ -609,7 +649,11 @@ fn depth_of_the_same_exposure_comes_with_the_image_and_depth_of_another_does_not
 
 #[test]
 fn depth_images_that_lie_about_themselves_are_refused_with_both_quantities() {
-    let read = |message: Vec<u8>| super::depth::depth_image(&message.into(), (4, 2));
+    let read_as = |message: Vec<u8>, size| {
+        let message = super::depth::DepthMessage::of(Some(Image::TYPE), message.into())?;
+        super::depth::depth_image(&message, size, 1 << 20)
+    };
+    let read = |message: Vec<u8>| read_as(message, (4, 2));
     let floats: Vec<u8> = [0.5_f32, -1.0, f32::INFINITY, f32::NAN]
         .repeat(2)
         .iter()
@@ -636,7 +680,7 @@ fn depth_images_that_lie_about_themselves_are_refused_with_both_quantities() {
         let reason = read(message).expect_err("must be refused");
         assert!(reason.contains(expected), "{reason}");
     }
-    let other = super::depth::depth_image(&depth_message(0, "16UC1", vec![0; 16]).into(), (8, 4));
+    let other = read_as(depth_message(0, "16UC1", vec![0; 16]), (8, 4));
     assert_eq!(
         other.expect_err("another size"),
         "depth is 4x2, but its image is 8x4: depth must be registered to the image"

@@ -184,6 +184,7 @@ pub fn frame(sequence: u64, value: u8, at: Duration) -> Frame {
         frame_id: "front_optical".into(),
         image: Image::packed(4, 4, PixelFormat::Grey8, vec![value; 16]).unwrap(),
         intrinsics: None,
+        distorted: false,
         depth: None,
     }
 }
