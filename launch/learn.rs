@@ -111,6 +111,7 @@ impl Prepared {
         let subjects = self.pupils.iter().map(Pupil::subject);
         let desk = Desk::new(control.clone(), swapper, self.folder, subjects);
         let desk = Arc::new(desk);
+        let guard = control.clone();
         let worker = Worker::new(
             (Arc::clone(&desk), control, clock, Arc::clone(&stop)),
             self.entry,
@@ -120,8 +121,10 @@ impl Prepared {
         );
         let fall = Fall(Arc::clone(&desk));
         let thread = thread::spawn("learn", move || {
-            let _fall = fall;
-            worker.run();
+            guard.guard("learn", || {
+                let _fall = fall;
+                worker.run();
+            });
         })?;
         Ok(Learning { desk, stop, thread })
     }
@@ -149,9 +152,8 @@ impl Learning {
     /// Draws the curve at `picture`.
     pub(crate) fn finish(self, picture: Option<&Path>) -> (Value, anyhow::Result<()>) {
         self.stop.store(true, Ordering::SeqCst);
-        if self.thread.join().is_err() {
-            tracing::error!("learning ended with a panic; what was served is not affected");
-        }
+        // A panic of it has ended the runtime, and was said.
+        let _ = self.thread.join();
         let drawn = match picture {
             Some(path) => curve_file::write(path, &self.desk.curves()),
             None => Ok(()),

@@ -36,7 +36,14 @@ pub fn run() -> ExitCode {
     let cli = cli::Cli::parse();
     logging::begin(cli.global.verbose, cli.global.quiet);
     let as_json = cli.global.json;
+    if as_json {
+        stop::speak_json();
+    }
     let result = commands::run(cli);
+    while !stop::may_speak() {
+        // Somebody ends the process, and is saying so.
+        concert_runtime::io::thread::sleep(std::time::Duration::from_secs(1));
+    }
     let code = report::conclude(result, as_json, &mut io::stdout(), &mut io::stderr());
     ExitCode::from(code)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use concert_runtime::io::thread;
 use concert_runtime::snapshot::TargetSnapshot;
-use concert_runtime::{Clock, Outcome, Percentiles, Runtime, Snapshot};
+use concert_runtime::{Clock, Health, Outcome, Output, Percentiles, Runtime, Snapshot};
 
 use crate::draw::{note_of, thumbnail};
 use crate::meter::Row;
@@ -62,8 +62,12 @@ fn show<W: Write>(
         .collect();
     let cameras = snapshot.cameras.iter().map(|camera| {
         let (name, counts) = (&camera.camera, &camera.counts);
+        let ill = match camera.message.as_str() {
+            "" => String::new(),
+            message => format!(" ({message})"),
+        };
         format!(
-            "{name} {:.1}/s, {} frames, {} dropped",
+            "{name} {:.1}/s, {} frames, {} dropped{ill}",
             camera.rate_hz,
             counts.arrived,
             counts.dropped()
@@ -83,6 +87,26 @@ fn show<W: Write>(
     screen.show(&title, &rows, &pictures)
 }
 
+/// What comes out now; where nothing does, or not what should, why.
+fn note(target: &TargetSnapshot, output: Option<&Output>) -> String {
+    let comes = matches!(
+        target.latest,
+        None | Some(Outcome::Delivered | Outcome::Internal | Outcome::NotDue)
+    );
+    match (output, target.latest) {
+        (_, Some(Outcome::NoSubscriber)) => "nobody listens".to_owned(),
+        (Some(output), _) if comes && target.published > 0 => {
+            let note = note_of(output);
+            match output.picture.is_some() || target.health >= Health::Error {
+                true => format!("{note}; {}", target.message),
+                false => note,
+            }
+        }
+        (_, Some(latest)) if target.message.is_empty() => latest.name().replace('_', " "),
+        _ => target.message.clone(),
+    }
+}
+
 /// The line of one target.
 #[must_use]
 pub fn row(target: &TargetSnapshot, newest: &Newest, clock: &dyn Clock) -> Row {
@@ -90,11 +114,7 @@ pub fn row(target: &TargetSnapshot, newest: &Newest, clock: &dyn Clock) -> Row {
     let of = |percentiles: &Percentiles, millis: f64| {
         (percentiles.count > 0).then(|| Duration::from_secs_f64(millis.max(0.0) / 1e3))
     };
-    let note = match (&output, target.published) {
-        (Some(output), 1..) => note_of(output),
-        _ if target.outcomes.of(Outcome::NoSubscriber) > 0 => "nobody listens".to_owned(),
-        _ => target.message.clone(),
-    };
+    let note = note(target, output.as_ref());
     Row {
         key: target.key.clone(),
         count: target.published,

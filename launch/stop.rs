@@ -1,42 +1,109 @@
 //! Ctrl-C and SIGTERM.
+//!
+//! Whoever works looks at a flag and ends in its own way. Not everything can
+//! look: a home is lit, a network loads, a kernel hangs. So a process that was
+//! asked to stop ends by force a little later, whatever it is at.
 
+use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use concert_runtime::io::thread;
+
+use crate::report::Exit;
 
 /// Exit code after a second Ctrl-C, which waits for nothing.
 pub const EXIT_INTERRUPTED: i32 = 130;
+/// How long after a signal a process may take to end by itself; users are
+/// promised 2 s.
+const BY_ITSELF: Duration = Duration::from_millis(1200);
+
+/// Whether the process said how it ended; it does so once.
+static HAS_SPOKEN: AtomicBool = AtomicBool::new(false);
+/// Whether it says so as JSON.
+static AS_JSON: AtomicBool = AtomicBool::new(false);
 
 /// Whether the user or the system asked the process to stop.
 #[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<AtomicUsize>);
+pub struct Stop(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    raised: AtomicUsize,
+    /// Exit code where it ends by force.
+    forced: AtomicU8,
+}
 
 impl Stop {
-    /// A flag that Ctrl-C, SIGTERM and SIGHUP raise. The second signal ends the
-    /// process at once, with exit code 130.
+    /// A flag that Ctrl-C, SIGTERM and SIGHUP raise. A process that has not ended
+    /// 1.2 s later is ended, with exit code 1 or what was
+    /// [said](Self::ends_with); the second signal ends it at once, with 130.
     ///
     /// # Errors
     /// Where the system does not let signals be handled, or they are already.
     pub fn on_signals() -> Result<Self, ctrlc::Error> {
         let stop = Self::default();
+        stop.ends_with(Exit::Failed);
         let raised = stop.clone();
         ctrlc::set_handler(move || {
             if raised.raise() {
                 std::process::exit(EXIT_INTERRUPTED);
             }
+            let forced = raised.clone();
+            if let Err(error) = thread::spawn("stop", move || forced.by_force()) {
+                tracing::warn!("nobody ends what does not end by itself: {error}");
+            }
         })?;
         Ok(stop)
     }
 
+    /// How the process ends from now on where it is stopped and does not look:
+    /// [`Exit::Done`] while there is nothing to lose yet.
+    pub fn ends_with(&self, exit: Exit) {
+        self.0.forced.store(exit as u8, Ordering::SeqCst);
+    }
+
     /// Raises the flag; whether it was raised before.
     pub fn raise(&self) -> bool {
-        self.0.fetch_add(1, Ordering::SeqCst) > 0
+        self.0.raised.fetch_add(1, Ordering::SeqCst) > 0
     }
 
     /// Whether the flag is raised.
     #[must_use]
     pub fn is_raised(&self) -> bool {
-        self.0.load(Ordering::SeqCst) > 0
+        self.0.raised.load(Ordering::SeqCst) > 0
     }
+
+    /// Ends the process, unless it does so in time.
+    fn by_force(&self) {
+        thread::sleep(BY_ITSELF);
+        let code = self.0.forced.load(Ordering::SeqCst);
+        if !may_speak() {
+            // It is saying its last words, which wait for whoever reads them.
+            return;
+        }
+        let words = "stopped by a signal before it came to an end";
+        eprintln!("concert: {words}");
+        if AS_JSON.load(Ordering::SeqCst) {
+            let object = serde_json::json!({ "error": words, "exit": code });
+            // There is nobody left to tell.
+            let _ = writeln!(std::io::stdout(), "{object}");
+        }
+        std::process::exit(code.into());
+    }
+}
+
+/// The right to say how the process ended, for the first who asks; whoever comes
+/// later has nothing to say any more.
+#[must_use]
+pub fn may_speak() -> bool {
+    !HAS_SPOKEN.swap(true, Ordering::SeqCst)
+}
+
+/// From now on the process says as one JSON object how it ended.
+pub fn speak_json() {
+    AS_JSON.store(true, Ordering::SeqCst);
 }
 
 #[cfg(test)]

@@ -14,6 +14,12 @@ pub trait Camera: Send {
     /// It never waits longer, so that a stop is prompt.
     fn next_frame(&mut self, timeout: Duration) -> Capture;
 
+    /// What it has lost of what came to it, since it was opened: everything that
+    /// [`next_frame`](Self::next_frame) never told of. Only grows.
+    fn losses(&self) -> CameraLosses {
+        CameraLosses::default()
+    }
+
     /// What became so far of what comes beside its frames.
     fn companions(&self) -> Companions {
         Companions::default()
@@ -29,6 +35,15 @@ pub struct Companions {
     pub depths_refused: u64,
     /// Why the newest of them could not, while that is so.
     pub fault: Option<Arc<str>>,
+}
+
+/// Frames that came to a camera and were lost inside it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct CameraLosses {
+    /// A newer one took their place before they were asked for.
+    pub superseded: u64,
+    /// They could not be used, beside those told of as [`Capture::Refused`].
+    pub refused: u64,
 }
 
 /// What a camera had to say.

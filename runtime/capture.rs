@@ -3,11 +3,12 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::camera::{Camera, Capture, Companions};
+use crate::camera::{Camera, CameraLosses, Capture, Companions, FrameFault};
 use crate::clock::lock;
 use crate::frame::Frame;
+use crate::health::{STANDS_AFTER, stands_still};
+use crate::picture::{PictureFault, PictureWatch};
 use crate::shared::Shared;
-use crate::stats::smooth;
 use crate::time::Timestamp;
 
 /// How long a camera may keep a stop waiting.
@@ -21,6 +22,9 @@ const LOG_PERIOD: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 struct Stream {
     last: Option<Seen>,
+    picture: PictureWatch,
+    /// What is counted already of what the camera itself lost.
+    lost: CameraLosses,
     logged: Option<Duration>,
     unlogged: u64,
 }
@@ -39,20 +43,16 @@ pub(crate) fn capture(shared: &Shared, index: usize, camera: &mut dyn Camera, lo
     let mut companions = Companions::default();
     while !shared.stopping() && !shared.perceive_over.load(Ordering::Acquire) {
         let captured = camera.next_frame(LONGEST_WAIT);
+        stream.note_losses(shared, index, camera.losses());
         note_companions(shared, index, camera, &mut companions);
         match captured {
             Capture::Frame(frame) => {
                 if stream.note(shared, index, &frame) {
-                    put(shared, index, frame, lossless);
+                    let fault = stream.look(shared, index, &frame);
+                    put(shared, index, (frame, fault), lossless);
                 }
             }
-            Capture::Refused(fault) => {
-                let mut stats = lock(&shared.stats);
-                stats.cameras[index].counts.arrived += 1;
-                stats.cameras[index].counts.refused += 1;
-                drop(stats);
-                stream.log(shared, index, &fault.to_string());
-            }
+            Capture::Refused(fault) => stream.note_refusal(shared, index, &fault),
             Capture::Nothing => {}
             Capture::Interrupted(reason) => {
                 let mut stats = lock(&shared.stats);
@@ -86,15 +86,20 @@ fn note_companions(shared: &Shared, index: usize, camera: &dyn Camera, known: &m
     *known = now;
 }
 
-fn put(shared: &Shared, index: usize, frame: Frame, lossless: bool) {
+fn put(
+    shared: &Shared,
+    index: usize,
+    (frame, fault): (Frame, Option<PictureFault>),
+    lossless: bool,
+) {
     if !lossless {
-        shared.mailbox.put(index, frame);
+        shared.mailbox.put(index, frame, fault);
         return;
     }
     let give_up = || shared.stopping() || shared.perceive_over.load(Ordering::Acquire);
     if shared
         .mailbox
-        .put_when_free(index, frame, &give_up)
+        .put_when_free(index, (frame, fault), &give_up)
         .is_some()
     {
         // Nobody will look at it: as if a newer one had replaced it.
@@ -103,6 +108,53 @@ fn put(shared: &Shared, index: usize, frame: Frame, lossless: bool) {
 }
 
 impl Stream {
+    /// Counts what the camera lost inside itself since the last time.
+    fn note_losses(&mut self, shared: &Shared, index: usize, losses: CameraLosses) {
+        let before = std::mem::replace(&mut self.lost, losses);
+        if losses == before {
+            return;
+        }
+        let superseded = losses.superseded.saturating_sub(before.superseded);
+        let refused = losses.refused.saturating_sub(before.refused);
+        let counts = &mut lock(&shared.stats).cameras[index].counts;
+        counts.arrived += superseded + refused;
+        counts.superseded += superseded;
+        counts.refused += refused;
+    }
+
+    /// Counts a frame that came but cannot be used.
+    fn note_refusal(&mut self, shared: &Shared, index: usize, fault: &FrameFault) {
+        let text = fault.to_string();
+        let mut stats = lock(&shared.stats);
+        let camera = &mut stats.cameras[index];
+        camera.interrupted = None;
+        camera.counts.arrived += 1;
+        camera.counts.refused += 1;
+        camera.hear(shared.clock.monotonic());
+        camera.refusals.note(true);
+        camera.last_refusal.clone_from(&text);
+        drop(stats);
+        self.log(shared, index, &text);
+    }
+
+    /// What is wrong with the picture of a frame; said once per row of them.
+    fn look(&mut self, shared: &Shared, index: usize, frame: &Frame) -> Option<PictureFault> {
+        let found = self.picture.look(&frame.image, frame.arrived);
+        let before = {
+            let camera = &mut lock(&shared.stats).cameras[index];
+            std::mem::replace(&mut camera.picture, found)
+        };
+        let fault = |found: Option<(PictureFault, u64)>| found.map(|(fault, _)| fault);
+        if fault(found) != fault(before) {
+            let text = match found {
+                Some((fault, frames)) => fault.words(frames),
+                None => "the picture moves again".to_owned(),
+            };
+            self.log(shared, index, &text);
+        }
+        fault(found)
+    }
+
     /// Counts a frame and what its stamp says; false where it is a duplicate.
     fn note(&mut self, shared: &Shared, index: usize, frame: &Frame) -> bool {
         let format = (
@@ -120,17 +172,26 @@ impl Stream {
         let camera = &mut stats.cameras[index];
         camera.interrupted = None;
         camera.counts.arrived += 1;
+        camera.last_arrival = Some(frame.arrived);
+        camera.hear(frame.arrived);
+        camera.refusals.note(false);
         let Some(last) = last else {
-            camera.last_arrival = Some(frame.arrived);
+            camera.passed = Some(frame.arrived);
             return true;
         };
         let passed = frame.arrived.saturating_sub(last.arrived);
-        camera.interval = Some(smooth(camera.interval, passed));
-        camera.last_arrival = Some(frame.arrived);
         if frame.stamp == last.stamp {
             camera.counts.duplicate += 1;
+            camera.same_stamp += 1;
+            let row = camera.same_stamp;
+            drop(stats);
+            if row == STANDS_AFTER {
+                self.log(shared, index, &stands_still(row));
+            }
             return false;
         }
+        camera.same_stamp = 0;
+        camera.passed = Some(frame.arrived);
         if frame.stamp < last.stamp {
             camera.counts.backward_stamps += 1;
         }

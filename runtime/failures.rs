@@ -17,14 +17,30 @@ pub struct Trouble {
     pub quarantined: bool,
 }
 
+impl Trouble {
+    /// The reason, and that it is quarantined where it is.
+    #[must_use]
+    pub fn words(&self) -> String {
+        match self.quarantined {
+            true => format!("quarantined: {}", self.reason),
+            false => self.reason.clone(),
+        }
+    }
+}
+
 /// Counts the failures of one network in one lane and spaces its retries:
 /// 100 ms after the first, doubling up to 10 s. From the fifth failure in a
 /// row on it is quarantined, which is the same spacing with a louder name.
+///
+/// An output that may not be published is no failure of the network, which ran;
+/// but from the fifth in a row on it is quarantined all the same, by what comes
+/// out of it, and its retries are spaced from there.
 #[derive(Debug, Clone, Default)]
 pub struct Failures {
     in_a_row: u32,
     total: u64,
     withheld_in_a_row: u32,
+    last_withheld: Option<String>,
     retry_at: Duration,
     last: Option<String>,
 }
@@ -38,7 +54,13 @@ impl Failures {
     /// Whether it may run at `now` (monotonic).
     #[must_use]
     pub fn may_run(&self, now: Duration) -> bool {
-        self.in_a_row == 0 || now >= self.retry_at
+        let may_be_tried_at_once = self.in_a_row == 0 && !self.is_quarantined();
+        may_be_tried_at_once || now >= self.retry_at
+    }
+
+    fn pause(&mut self, now: Duration, before: u32) {
+        let pause = Self::FIRST_PAUSE * 2u32.pow(before.min(16));
+        self.retry_at = now + pause.min(Self::LONGEST_PAUSE);
     }
 
     /// Notes a failure; returns whether this is the first in a row, or the one
@@ -46,23 +68,26 @@ impl Failures {
     pub fn failed(&mut self, now: Duration, reason: String) -> bool {
         self.in_a_row = self.in_a_row.saturating_add(1);
         self.total += 1;
-        let doublings = (self.in_a_row - 1).min(16);
-        self.retry_at = now + (Self::FIRST_PAUSE * 2u32.pow(doublings)).min(Self::LONGEST_PAUSE);
+        self.pause(now, self.in_a_row - 1);
         self.last = Some(reason);
         self.in_a_row == 1 || self.in_a_row == Self::QUARANTINE_AFTER
     }
 
     /// Notes a success; returns whether it ends a row of failures.
     pub fn succeeded(&mut self) -> bool {
-        self.withheld_in_a_row = 0;
-        std::mem::take(&mut self.in_a_row) > 0
+        let withheld = std::mem::take(&mut self.withheld_in_a_row);
+        std::mem::take(&mut self.in_a_row) > 0 || withheld >= Self::QUARANTINE_AFTER
     }
 
-    /// Notes an output that was not fit to be published; returns whether it is
-    /// the first in a row.
-    pub fn withheld(&mut self) -> bool {
+    /// Notes an output that was not fit to be published at `now`, and why;
+    /// returns whether this is the first in a row, or the one that quarantines.
+    pub fn withheld(&mut self, now: Duration, reason: String) -> bool {
         self.withheld_in_a_row = self.withheld_in_a_row.saturating_add(1);
-        self.withheld_in_a_row == 1
+        self.last_withheld = Some(reason);
+        if let Some(before) = self.withheld_in_a_row.checked_sub(Self::QUARANTINE_AFTER) {
+            self.pause(now, before);
+        }
+        self.withheld_in_a_row == 1 || self.withheld_in_a_row == Self::QUARANTINE_AFTER
     }
 
     /// Whether it is failing now, and why.
@@ -75,10 +100,20 @@ impl Failures {
         }
     }
 
-    /// Whether it has failed so often in a row that it counts as quarantined.
+    /// Whether the last output was not fit to be published, and why.
+    #[must_use]
+    pub fn withholding(&self) -> Option<&str> {
+        match self.withheld_in_a_row {
+            0 => None,
+            _ => self.last_withheld.as_deref(),
+        }
+    }
+
+    /// Whether it failed so often in a row, or so many of its outputs in a row
+    /// could not be published, that it counts as quarantined.
     #[must_use]
     pub fn is_quarantined(&self) -> bool {
-        self.in_a_row >= Self::QUARANTINE_AFTER
+        self.in_a_row.max(self.withheld_in_a_row) >= Self::QUARANTINE_AFTER
     }
 
     /// Failures since the start.
@@ -109,5 +144,22 @@ mod tests {
         assert!(failures.succeeded());
         assert_eq!(failures.failing(), None);
         assert_eq!(failures.total(), 21);
+    }
+
+    #[test]
+    fn what_is_withheld_again_and_again_is_quarantined_by_what_comes_out() {
+        let mut failures = Failures::default();
+        let now = Duration::from_secs(7);
+        let mut withheld = |count| (0..count).any(|_| failures.withheld(now, "inf".into()));
+        assert!(withheld(1) && !withheld(3));
+        assert!(withheld(1), "the one that quarantines is worth a line");
+        assert!(failures.is_quarantined() && failures.failing().is_none());
+        assert_eq!(failures.withholding(), Some("inf"));
+        assert!(!failures.may_run(now + Duration::from_millis(99)));
+        assert!(failures.may_run(now + Duration::from_millis(100)));
+        failures.withheld(now, "inf".into());
+        assert!(!failures.may_run(now + Duration::from_millis(199)));
+        assert!(failures.succeeded(), "and the way out of it too");
+        assert!(!failures.is_quarantined() && failures.may_run(now));
     }
 }

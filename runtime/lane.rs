@@ -13,11 +13,14 @@ use concert_models::{Affine2, Engine, EngineError, Placement, Slot};
 
 use crate::counts::Outcome;
 use crate::failures::Trouble;
+use crate::health::NOTHING_AFTER;
 use crate::output::{Output, StageTimes};
+use crate::picture::PictureFault;
 use crate::pipeline::{Audience, LaneName, Step, StepReport, Watch};
 use crate::plan::{Maker, Plan};
 use crate::rate::Rate;
 use crate::ring::Ring;
+use crate::shedding::{Admission, Cost, Need, Shedding};
 use crate::status::Health;
 use crate::wiring::{LaneSlots, origin_of};
 use camera_inputs::CameraLane;
@@ -32,6 +35,8 @@ pub(crate) struct Lane {
     camera: Vec<CameraLane>,
     encoders: Vec<EncoderLane>,
     readouts: Vec<ReadoutLane>,
+    /// What is wrong with the picture of the frame at hand.
+    picture: Option<PictureFault>,
     report: StepReport,
 }
 
@@ -40,6 +45,7 @@ struct ImageLane {
     preprocessor: Preprocessor,
     slot: Slot,
     made: Progress,
+    cost: Cost,
 }
 
 struct EncoderLane {
@@ -64,6 +70,9 @@ struct ReadoutLane {
     wanted: bool,
     made: Progress,
     remark: Remark,
+    shedding: Shedding,
+    /// Outputs in a row in which nothing was known.
+    unknown: u32,
     image_from_output: fn(&ReadoutLane, Affine2, (usize, usize)) -> Affine2,
 }
 
@@ -89,12 +98,35 @@ enum Remark {
     Warming(String),
     /// It has lost track.
     Lost(String),
+    /// There is no time for it.
+    Shed(Need),
+    /// What it reads of this readout was not made, for this reason.
+    InputMissing(usize, Outcome),
+    /// So many outputs in a row were NaN throughout.
+    Unknown(u32),
 }
 
 impl Remark {
-    fn trouble(&self, name: &str) -> Option<Trouble> {
+    fn trouble(&self, name: &str, plan: &Plan) -> Option<Trouble> {
         let (health, reason) = match self {
             Remark::Nothing => return None,
+            Remark::Unknown(row) if *row < NOTHING_AFTER => return None,
+            Remark::Unknown(row) => (
+                Health::Warn,
+                format!("unknown: every value of the last {row} outputs was NaN"),
+            ),
+            Remark::Shed(need) => (Health::Warn, need.words()),
+            Remark::InputMissing(input, outcome) => (
+                match outcome {
+                    Outcome::Shed | Outcome::Warming | Outcome::Lost => Health::Warn,
+                    _ => Health::Error,
+                },
+                format!(
+                    "what it reads, {}, was not made: {}",
+                    plan.readouts[*input].task.name,
+                    outcome.name().replace('_', " ")
+                ),
+            ),
             Remark::NoDepth => (Health::Error, "frame comes without camera.depth".to_owned()),
             Remark::Uncalibrated => (
                 Health::Warn,
@@ -123,6 +155,7 @@ impl Lane {
         plan: &Plan,
         engine: &mut dyn Engine,
         camera: &LaneName,
+        patient: &dyn Watch,
     ) -> Result<Self, EngineError> {
         let slots = LaneSlots::allocate(plan, engine)?;
         let images = plan.contracts.iter().zip(&slots.images);
@@ -130,6 +163,7 @@ impl Lane {
             preprocessor: Preprocessor::new(contract),
             slot,
             made: Progress::NotTried,
+            cost: Cost::default(),
         });
         let camera_lane = |&slot: &Slot| CameraLane {
             slot,
@@ -138,7 +172,8 @@ impl Lane {
         let camera_lanes = slots.camera.iter().map(camera_lane).collect();
         let mut encoders = Vec::new();
         for (index, stage) in plan.encoders.iter().enumerate() {
-            let network = engine.load(&stage.file, &slots.encoder_wirings(plan, index))?;
+            let wirings = slots.encoder_wirings(plan, index);
+            let network = runner::load(engine, &stage.file, &wirings, patient)?;
             encoders.push(EncoderLane {
                 network: Runner::new(&stage.file.name, network),
                 ring: Ring::new(stage.turns),
@@ -152,7 +187,8 @@ impl Lane {
             let network = match &stage.maker {
                 Maker::Network => {
                     let wirings = slots.readout_wirings(plan, index);
-                    Runner::new(&stage.file.name, engine.load(&stage.file, &wirings)?)
+                    let network = runner::load(engine, &stage.file, &wirings, patient)?;
+                    Runner::new(&stage.file.name, network)
                 }
                 Maker::Geometric(method) => {
                     let lane = GeometricLane::new(method.start(), stage.reads.len());
@@ -173,6 +209,8 @@ impl Lane {
                 wanted: false,
                 made: Progress::NotTried,
                 remark: Remark::Nothing,
+                shedding: Shedding::default(),
+                unknown: 0,
                 image_from_output: if dense { dense_map } else { input_map },
             });
         }
@@ -189,6 +227,7 @@ impl Lane {
             camera: camera_lanes,
             encoders,
             readouts,
+            picture: None,
             report,
         })
     }
@@ -237,12 +276,16 @@ impl Lane {
             .collect()
     }
 
-    pub(crate) fn troubles(&self) -> Vec<Trouble> {
+    pub(crate) fn note_picture(&mut self, fault: Option<PictureFault>) {
+        self.picture = fault;
+    }
+
+    pub(crate) fn troubles(&self, plan: &Plan) -> Vec<Trouble> {
         let encoders = self.encoders.iter().map(|lane| &lane.network);
         let readouts = self.readouts.iter().map(|lane| &lane.network);
         let failing = encoders.chain(readouts).filter_map(Runner::trouble);
         let remarks = self.readouts.iter();
-        let remarks = remarks.filter_map(|lane| lane.remark.trouble(&lane.network.name));
+        let remarks = remarks.filter_map(|lane| lane.remark.trouble(&lane.network.name, plan));
         failing.chain(remarks).collect()
     }
 
@@ -292,10 +335,13 @@ impl Lane {
         step: &mut Step<'_>,
         audience: &mut dyn Audience,
     ) -> Outcome {
-        let lane = &self.readouts[index];
+        let lane = &mut self.readouts[index];
         match (lane.needed, lane.wanted) {
             (false, true) => return Outcome::NotDue,
-            (false, false) => return Outcome::NoSubscriber,
+            (false, false) => {
+                lane.remark = Remark::Nothing;
+                return Outcome::NoSubscriber;
+            }
             (true, _) => {}
         }
         if let Err(outcome) = self.compute(index, step) {
@@ -316,9 +362,6 @@ impl Lane {
 
     /// Everything up to a valid tensor in the readout's output buffer.
     fn compute(&mut self, index: usize, step: &mut Step<'_>) -> Result<(), Outcome> {
-        if step.past_limit() {
-            return Err(Outcome::Shed);
-        }
         let plan = step.plan;
         let stage = &plan.readouts[index];
         if !self.readouts[index]
@@ -328,13 +371,14 @@ impl Lane {
         {
             return Err(Outcome::Failed);
         }
-        if stage
-            .inputs
-            .iter()
-            .any(|&input| self.readouts[input].made != Progress::Made)
-        {
+        let missing = |&&input: &&usize| self.readouts[input].made != Progress::Made;
+        if let Some(&input) = stage.inputs.iter().find(missing) {
+            // Inputs come first in running order.
+            let outcome = self.report.outcomes[input];
+            self.readouts[index].remark = Remark::InputMissing(input, outcome);
             return Err(Outcome::InputMissing);
         }
+        let admission = self.admit(index, step)?;
         if !self.read_camera(index, step)? {
             return Err(Outcome::InputMissing);
         }
@@ -343,9 +387,7 @@ impl Lane {
                 return Err(Outcome::InputMissing);
             }
         }
-        if step.past_limit() {
-            return Err(Outcome::Shed);
-        }
+        self.admit_readout(index, step, admission)?;
         let mut backs = stage.encoders.iter().zip(&stage.furthest_back);
         let warm = |(&encoder, &back): (&usize, &usize)| {
             (0..=back).all(|back| self.encoders[encoder].ring.stamp(back).is_some())
@@ -357,6 +399,56 @@ impl Lane {
             true => self.read_geometric(index, step),
             false => self.read(index, step),
         }
+    }
+
+    /// Sheds a target that has no time left: not begun unless what it usually
+    /// takes fits.
+    fn admit(&mut self, index: usize, step: &Step<'_>) -> Result<Admission, Outcome> {
+        let Some(need) = step.need(self.usual_cost(index, step.plan)) else {
+            return Ok(Admission::Fits);
+        };
+        let lane = &mut self.readouts[index];
+        let admission = lane.shedding.admit(step.clock.monotonic(), &need);
+        match admission {
+            Admission::Shed => {
+                lane.remark = Remark::Shed(need);
+                Err(Outcome::Shed)
+            }
+            admitted => Ok(admitted),
+        }
+    }
+
+    /// Looks again after its encoders ran, which may have taken longer than usual.
+    fn admit_readout(
+        &mut self,
+        index: usize,
+        step: &Step<'_>,
+        admission: Admission,
+    ) -> Result<(), Outcome> {
+        let lane = &mut self.readouts[index];
+        match step.need(lane.network.cost.usual().unwrap_or_default()) {
+            Some(need) if admission == Admission::Fits && !need.fits() => {
+                lane.shedding.note_late(step.clock.monotonic());
+                lane.remark = Remark::Shed(need);
+                Err(Outcome::Shed)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What a target usually takes, of what is not made for this frame yet.
+    fn usual_cost(&self, index: usize, plan: &Plan) -> Duration {
+        let stage = &plan.readouts[index];
+        let to_run = |&&encoder: &&usize| self.encoders[encoder].made == Progress::NotTried;
+        let encoders = || stage.encoders.iter().filter(to_run);
+        let costs = encoders().map(|&encoder| self.encoders[encoder].network.cost);
+        let images = self.images.iter().enumerate().filter(|(contract, image)| {
+            let needs = |&encoder: &usize| plan.encoders[encoder].contract == *contract;
+            image.made == Progress::NotTried && encoders().any(needs)
+        });
+        let costs = costs.chain(images.map(|(_, image)| image.cost));
+        let costs = costs.chain([self.readouts[index].network.cost]);
+        costs.filter_map(|cost| cost.usual()).sum()
     }
 
     /// Makes sure that what the readout reads of the camera is there; false
@@ -473,11 +565,13 @@ impl Lane {
         });
         let filled = filled.map_err(|error| error.to_string());
         let outcome = filled.and(written.map_err(|error| error.to_string()));
+        let took = step.clock.monotonic().saturating_sub(started);
+        lane.cost.note(took);
         lane.made = match outcome {
             Ok(()) => Progress::Made,
             Err(_) => Progress::Missing,
         };
-        self.report.preprocess[index] = Some(step.clock.monotonic().saturating_sub(started));
+        self.report.preprocess[index] = Some(took);
         outcome
     }
 
@@ -503,20 +597,32 @@ impl Lane {
         for (value, bytes) in lane.output.values.iter_mut().zip(bytes.chunks_exact(4)) {
             *value = f32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
         }
-        self.check(index, step.plan)?;
+        self.check(index, step)?;
         self.readouts[index].network.note_success();
         Ok(())
     }
 
-    /// Withholds an output that is not fit to be published.
-    fn check(&mut self, index: usize, plan: &Plan) -> Result<(), Outcome> {
-        let task = plan.readouts[index].task;
+    /// Withholds an output that is not fit to be published, and marks one in which
+    /// nothing is known.
+    fn check(&mut self, index: usize, step: &Step<'_>) -> Result<(), Outcome> {
+        let task = step.plan.readouts[index].task;
         let lane = &mut self.readouts[index];
         if let Err(fault) = task.check_values(&lane.output.values) {
-            if lane.network.note_withheld() {
-                tracing::warn!(target = task.name, %fault, "output withheld");
-            }
+            let now = step.clock.monotonic();
+            lane.network
+                .note_withheld(now, format!("withheld: {fault}"));
             return Err(Outcome::Withheld);
+        }
+        let values = &lane.output.values;
+        let unknown = !values.is_empty() && values.iter().all(|value| value.is_nan());
+        lane.output.unknown = unknown;
+        lane.unknown = if unknown {
+            lane.unknown.saturating_add(1)
+        } else {
+            0
+        };
+        if unknown {
+            lane.remark = Remark::Unknown(lane.unknown);
         }
         Ok(())
     }
@@ -584,6 +690,7 @@ impl Lane {
         output.image_from_output = image_from_output;
         output.intrinsics = frame.intrinsics;
         output.distorted = frame.distorted;
+        output.picture = self.picture;
         output.arrived = frame.arrived;
         output.times = times;
     }

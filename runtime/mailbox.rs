@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::clock::lock;
 use crate::frame::Frame;
+use crate::picture::PictureFault;
 
 /// One place per camera. Camera threads put, the perceive thread takes.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ pub struct FrameMailbox {
 
 #[derive(Debug)]
 struct Places {
-    waiting: Vec<Option<Frame>>,
+    waiting: Vec<Option<(Frame, Option<PictureFault>)>>,
     superseded: Vec<u64>,
     ended: Vec<bool>,
     closed: bool,
@@ -28,8 +29,9 @@ struct Places {
 /// What [`FrameMailbox::take`] found.
 #[derive(Debug)]
 pub enum Taken {
-    /// The frame of this camera, of those waiting the one that arrived first.
-    Frame(usize, Frame),
+    /// The frame of this camera, of those waiting the one that arrived first, and
+    /// what is wrong with its picture.
+    Frame(usize, Frame, Option<PictureFault>),
     /// Nothing within the time.
     Nothing,
     /// Closed, or every camera ended and its last frame was taken.
@@ -54,9 +56,9 @@ impl FrameMailbox {
 
     /// Puts the newest frame of `camera`; one that still waited is dropped
     /// and counted as superseded.
-    pub fn put(&self, camera: usize, frame: Frame) {
+    pub fn put(&self, camera: usize, frame: Frame, fault: Option<PictureFault>) {
         let mut places = lock(&self.places);
-        if places.waiting[camera].replace(frame).is_some() {
+        if places.waiting[camera].replace((frame, fault)).is_some() {
             places.superseded[camera] += 1;
         }
         drop(places);
@@ -69,7 +71,7 @@ impl FrameMailbox {
     pub fn put_when_free(
         &self,
         camera: usize,
-        frame: Frame,
+        (frame, fault): (Frame, Option<PictureFault>),
         give_up: &dyn Fn() -> bool,
     ) -> Option<Frame> {
         let mut places = lock(&self.places);
@@ -79,7 +81,7 @@ impl FrameMailbox {
             }
             places = self.wait(places, Duration::from_millis(50));
         }
-        places.waiting[camera] = Some(frame);
+        places.waiting[camera] = Some((frame, fault));
         drop(places);
         self.changed.notify_all();
         None
@@ -122,7 +124,9 @@ impl FrameMailbox {
                 let frame = places.waiting[camera].take();
                 drop(places);
                 self.changed.notify_all();
-                return frame.map_or(Taken::Nothing, |frame| Taken::Frame(camera, frame));
+                return frame.map_or(Taken::Nothing, |(frame, fault)| {
+                    Taken::Frame(camera, frame, fault)
+                });
             }
             if places.ended.iter().all(|&ended| ended) {
                 return Taken::Over;
@@ -162,7 +166,8 @@ impl FrameMailbox {
 impl Places {
     fn longest_waiting(&self) -> Option<usize> {
         let waiting = self.waiting.iter().enumerate();
-        let arrived = waiting.filter_map(|(camera, frame)| Some((frame.as_ref()?.arrived, camera)));
+        let arrived =
+            waiting.filter_map(|(camera, frame)| Some((frame.as_ref()?.0.arrived, camera)));
         arrived.min().map(|(_, camera)| camera)
     }
 }

@@ -8,6 +8,7 @@ use concert_models::{Affine2, Intrinsics};
 use concert_policies::Task;
 use serde::Serialize;
 
+use crate::picture::PictureFault;
 use crate::time::Timestamp;
 
 /// What does not change from one output of a target to the next: who made it.
@@ -80,6 +81,10 @@ pub struct Output {
     /// Whether the image is distorted: lines that are straight are not so in
     /// the output, and the intrinsics hold near its middle alone.
     pub distorted: bool,
+    /// What is wrong with the picture that the output was made from.
+    pub picture: Option<PictureFault>,
+    /// Whether nothing is known: every value is NaN, which stands for unknown.
+    pub unknown: bool,
     /// What a geometric readout says of this output.
     pub remarks: Remarks,
     /// Monotonic time at which the frame arrived.
@@ -107,6 +112,8 @@ impl Output {
             intrinsics: None,
             uncalibrated: false,
             distorted: false,
+            picture: None,
+            unknown: false,
             remarks: Remarks::default(),
             arrived: Duration::ZERO,
             times: StageTimes::default(),

@@ -42,21 +42,20 @@ pub(crate) fn perceive(shared: &Shared, pipeline: Pipeline, max_wait: Option<Dur
         match shared.mailbox.take(LONGEST_WAIT) {
             Taken::Over => break,
             Taken::Nothing => {}
-            Taken::Frame(camera, frame) => {
+            Taken::Frame(camera, frame, fault) => {
                 let waited = shared.clock.monotonic().saturating_sub(frame.arrived);
                 if max_wait.is_some_and(|limit| waited > limit) {
-                    lock(&shared.stats).cameras[camera].counts.too_old += 1;
+                    let camera = &mut lock(&shared.stats).cameras[camera];
+                    camera.counts.too_old += 1;
+                    camera.too_old += 1;
                     continue;
                 }
+                perceiver.pipeline.note_picture(camera, fault);
                 perceiver.one_frame(camera, &frame);
             }
         }
     }
-    shared.exchange.close();
-    shared.shadow.close();
-    shared.tap.close();
-    shared.mailbox.close();
-    shared.perceive_over.store(true, Ordering::Release);
+    shared.end();
 }
 
 struct Perceiver<'a> {
@@ -170,7 +169,9 @@ impl Audience for Listeners<'_> {
         }
         if self.generation.outbox.put(place, output) {
             let record = self.generation.records[place];
-            lock(&self.shared.stats).targets[record].superseded += 1;
+            let target = &mut lock(&self.shared.stats).targets[record];
+            target.superseded += 1;
+            target.evidence.superseded += 1;
         }
     }
 }

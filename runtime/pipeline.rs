@@ -11,7 +11,9 @@ use crate::failures::Trouble;
 use crate::frame::Frame;
 use crate::lane::Lane;
 use crate::output::Output;
+use crate::picture::PictureFault;
 use crate::plan::Plan;
+use crate::shedding::Need;
 
 /// Watches over runs, so that a network that hangs is ended.
 /// Real side: `io::watchdog::Watchdog`.
@@ -20,9 +22,15 @@ pub trait Watch: Send + Sync {
     fn begin(&self, network: &str, terminator: &Arc<dyn Terminator>);
     /// The run that began last has ended.
     fn end(&self);
-    /// Another watch, for the first runs of a pipeline that is being prepared
-    /// beside this one's: patient, and never at the process's expense.
+    /// Another watch, for loading and first runs of the pipeline that the process
+    /// starts with: patient. Nothing serves yet, so what hangs ends the process.
+    fn at_start(&self) -> Arc<dyn Watch>;
+    /// Another watch, for loading and first runs of a pipeline that is being
+    /// prepared beside this one's: patient, and never at the process's expense.
     fn while_preparing(&self) -> Arc<dyn Watch>;
+    /// How long one network may take to load, or for a first run; where it takes
+    /// longer, it hangs.
+    fn patience(&self) -> Duration;
 }
 
 /// Watches over nothing; for tests and tools that run on their own time.
@@ -32,8 +40,14 @@ pub struct NoWatch;
 impl Watch for NoWatch {
     fn begin(&self, _network: &str, _terminator: &Arc<dyn Terminator>) {}
     fn end(&self) {}
+    fn at_start(&self) -> Arc<dyn Watch> {
+        Arc::new(Self)
+    }
     fn while_preparing(&self) -> Arc<dyn Watch> {
         Arc::new(Self)
+    }
+    fn patience(&self) -> Duration {
+        Duration::MAX
     }
 }
 
@@ -92,29 +106,21 @@ impl Pipeline {
     /// Whatever the engine refuses; nothing is half prepared then.
     pub fn prepare(
         plan: Plan,
-        mut engine: Box<dyn Engine>,
+        engine: Box<dyn Engine>,
         cameras: &[LaneName],
         clock: Arc<dyn Clock>,
         watch: Arc<dyn Watch>,
         time_limit: Option<Duration>,
     ) -> Result<Self, EngineError> {
-        let plan = Arc::new(plan);
-        let patient = watch.while_preparing();
-        let mut lanes = Vec::with_capacity(cameras.len());
-        for camera in cameras {
-            let mut lane = Lane::prepare(&plan, engine.as_mut(), camera)?;
-            lane.warm(patient.as_ref())?;
-            lanes.push(lane);
-        }
-        Ok(Self {
+        let patient = watch.at_start();
+        let preparer = Preparer {
             engine,
-            plan,
             cameras: cameras.to_vec(),
-            lanes,
             clock,
             watch,
             time_limit,
-        })
+        };
+        preparer.prepare_watched(plan, patient.as_ref())
     }
 
     /// What prepares other pipelines beside this one, for the same cameras.
@@ -223,6 +229,12 @@ impl Pipeline {
         self.lanes[camera].step(&mut step, audience)
     }
 
+    /// What is wrong with the picture that `camera` steps with next; its outputs
+    /// are marked with it.
+    pub fn note_picture(&mut self, camera: usize, fault: Option<PictureFault>) {
+        self.lanes[camera].note_picture(fault);
+    }
+
     /// The plan.
     #[must_use]
     pub fn plan(&self) -> &Arc<Plan> {
@@ -256,7 +268,7 @@ impl Pipeline {
     /// whose outputs come marked.
     #[must_use]
     pub fn troubles(&self, camera: usize) -> Vec<Trouble> {
-        self.lanes[camera].troubles()
+        self.lanes[camera].troubles(&self.plan)
     }
 
     /// What runs the networks.
@@ -277,19 +289,53 @@ pub struct Preparer {
 }
 
 impl Preparer {
-    /// As [`Pipeline::prepare`].
+    /// As [`Pipeline::prepare`], but what hangs does not end the process.
     ///
     /// # Errors
     /// As [`Pipeline::prepare`].
     pub fn prepare(&self, plan: Plan) -> Result<Pipeline, EngineError> {
-        Pipeline::prepare(
+        let patient = self.patient();
+        self.sibling().prepare_watched(plan, patient.as_ref())
+    }
+
+    /// Another one, with an engine of its own.
+    pub(crate) fn sibling(&self) -> Self {
+        Self {
+            engine: self.engine.sibling(),
+            cameras: self.cameras.clone(),
+            clock: Arc::clone(&self.clock),
+            watch: Arc::clone(&self.watch),
+            time_limit: self.time_limit,
+        }
+    }
+
+    /// What watches over first runs.
+    pub(crate) fn patient(&self) -> Arc<dyn Watch> {
+        self.watch.while_preparing()
+    }
+
+    /// Prepares a pipeline that takes this one's engine, while `patient` watches.
+    pub(crate) fn prepare_watched(
+        mut self,
+        plan: Plan,
+        patient: &dyn Watch,
+    ) -> Result<Pipeline, EngineError> {
+        let plan = Arc::new(plan);
+        let mut lanes = Vec::with_capacity(self.cameras.len());
+        for camera in &self.cameras {
+            let mut lane = Lane::prepare(&plan, self.engine.as_mut(), camera, patient)?;
+            lane.warm(patient)?;
+            lanes.push(lane);
+        }
+        Ok(Pipeline {
+            engine: self.engine,
             plan,
-            self.engine.sibling(),
-            &self.cameras,
-            Arc::clone(&self.clock),
-            Arc::clone(&self.watch),
-            self.time_limit,
-        )
+            cameras: self.cameras,
+            lanes,
+            clock: self.clock,
+            watch: self.watch,
+            time_limit: self.time_limit,
+        })
     }
 }
 
@@ -330,8 +376,12 @@ pub(crate) struct Step<'a> {
 }
 
 impl Step<'_> {
-    pub(crate) fn past_limit(&self) -> bool {
+    /// What is left of the frame's time for something that needs so much; `None`
+    /// where there is no limit.
+    pub(crate) fn need(&self, needs: Duration) -> Option<Need> {
+        let limit = self.time_limit?;
         let spent = self.clock.monotonic().saturating_sub(self.frame.arrived);
-        self.time_limit.is_some_and(|limit| spent > limit)
+        let left = limit.saturating_sub(spent);
+        Some(Need { needs, left, limit })
     }
 }

@@ -49,6 +49,8 @@ struct Publisher<'a> {
     next_tick: Duration,
     next_status: Duration,
     healths: Vec<Health>,
+    /// As they were at the last look; of the same memory.
+    healths_before: Vec<Health>,
     bus_fails: bool,
     consistency: Consistency,
 }
@@ -65,6 +67,7 @@ impl<'a> Publisher<'a> {
             next_tick: Duration::ZERO,
             next_status: Duration::ZERO,
             healths: Vec::new(),
+            healths_before: Vec::new(),
             bus_fails: false,
             consistency: Consistency::default(),
         }
@@ -132,9 +135,12 @@ impl<'a> Publisher<'a> {
         let target = &mut stats.targets[record];
         if !taken {
             target.lost_on_bus += 1;
+            target.evidence.refused_by_bus += 1;
             return;
         }
         target.published += 1;
+        target.evidence.refused_by_bus = 0;
+        target.evidence.superseded = 0;
         target.latency.record(now.saturating_sub(output.arrived));
         match age {
             Some(age) if age < FOREIGN_AFTER => target.age.record(age),
@@ -162,6 +168,7 @@ impl<'a> Publisher<'a> {
             (Some(_), true) | (None, false) => return,
         }
         self.bus_fails = !self.bus_fails;
+        lock(&self.shared.faults).bus = self.bus_fails.then(|| "the bus fails".to_owned());
     }
 
     fn tick(&mut self) {
@@ -178,33 +185,13 @@ impl<'a> Publisher<'a> {
     }
 
     fn health_changed(&mut self) -> bool {
-        let now = self.shared.clock.monotonic();
-        let stats = lock(&self.shared.stats);
-        let troubles = lock(&self.shared.troubles);
-        let healths = stats
-            .cameras
-            .iter()
-            .zip(troubles.iter())
-            .map(|(camera, troubles)| {
-                let (health, _) = camera.health(now);
-                let worst = troubles.iter().map(|trouble| trouble.health).max();
-                health.max(worst.unwrap_or(Health::Ok))
-            });
-        if healths.clone().eq(self.healths.iter().copied()) {
-            return false;
-        }
-        self.healths.clear();
-        self.healths.extend(healths);
-        true
+        std::mem::swap(&mut self.healths, &mut self.healths_before);
+        self.shared.healths(&mut self.healths);
+        self.healths != self.healths_before
     }
 
     fn status(&mut self) {
-        let mut status = self.shared.status();
-        if self.bus_fails {
-            status.entries[0].health = status.entries[0].health.max(Health::Error);
-            status.entries[0].message = "the bus fails".to_owned();
-        }
-        let result = self.bus.publish_status(&status);
+        let result = self.bus.publish_status(&self.shared.status());
         self.log(result.err().map(|error| error.to_string()));
     }
 }

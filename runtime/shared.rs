@@ -10,6 +10,7 @@ use crate::clock::{Clock, lock};
 use crate::consistency::ConsistencySnapshot;
 use crate::failures::Trouble;
 use crate::generation::Generation;
+use crate::health::{self, Faults};
 use crate::learning::LearningSnapshot;
 use crate::mailbox::FrameMailbox;
 use crate::observation::Tap;
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) stats: Mutex<Stats>,
     /// What is wrong now, per camera.
     pub(crate) troubles: Mutex<Vec<Vec<Trouble>>>,
+    /// What is wrong with the runtime itself.
+    pub(crate) faults: Mutex<Faults>,
     pub(crate) stop: AtomicBool,
     pub(crate) perceive_over: AtomicBool,
     /// Frames still to be processed before the runtime ends by itself.
@@ -75,6 +78,7 @@ impl Shared {
             generations: Mutex::new(VecDeque::from([Arc::new(first)])),
             stats: Mutex::new(stats),
             troubles: Mutex::new(vec![Vec::new(); cameras.len()]),
+            faults: Mutex::default(),
             stop: AtomicBool::new(false),
             perceive_over: AtomicBool::new(false),
             frames_left: AtomicU64::new(frames.unwrap_or(u64::MAX)),
@@ -96,6 +100,16 @@ impl Shared {
         self.stop.load(Ordering::Acquire)
     }
 
+    /// Comes to an end: the perceive thread takes no further frame, the others
+    /// follow it.
+    pub(crate) fn end(&self) {
+        self.exchange.close();
+        self.shadow.close();
+        self.tap.close();
+        self.mailbox.close();
+        self.perceive_over.store(true, Ordering::Release);
+    }
+
     /// The generation that runs.
     pub(crate) fn generation(&self) -> Arc<Generation> {
         let generations = lock(&self.generations);
@@ -113,14 +127,15 @@ impl Shared {
         let stats = lock(&self.stats);
         let troubles = lock(&self.troubles);
         let cameras = stats.cameras.iter().enumerate().map(|(index, camera)| {
-            let (health, message) = camera.health(now);
+            let (health, message) = health::of_camera(camera, now);
             let mut counts = camera.counts;
-            counts.superseded = self.mailbox.superseded(index);
+            counts.superseded += self.mailbox.superseded(index);
             CameraSnapshot {
                 camera: self.cameras[index].clone(),
                 health,
                 message,
                 rate_hz: rate(camera.interval, camera.last_arrival, now),
+                last_refusal: camera.last_refusal.clone(),
                 waiting: self.mailbox.abandoned(index),
                 counts,
                 wait: camera.wait.summary(),
@@ -145,20 +160,46 @@ impl Shared {
             let camera = &stats.cameras[target.camera];
             self.target_snapshot(target, camera, &troubles[target.camera], now)
         });
+        let (cameras, targets): (Vec<_>, Vec<_>) = (cameras.collect(), targets.collect());
+        let of_cameras = cameras.iter().map(|one| (one.health, one.message.as_str()));
+        let of_targets = targets.iter().map(|one| (one.health, one.message.as_str()));
+        let parts = of_cameras.chain(of_targets);
+        let faults = lock(&self.faults);
+        let (health, message) = health::of_whole(&faults, parts, stats.targets.iter());
+        let (fault, stuck_threads) = (faults.thread.clone(), faults.stuck.len());
+        drop(faults);
         Snapshot {
+            health,
+            message,
+            fault,
+            stuck_threads,
             policy: generation.policy.clone(),
             policy_hash: generation.policy_hash.clone(),
             swaps: stats.swaps,
             seconds: now.saturating_sub(self.started).as_secs_f64(),
-            cameras: cameras.collect(),
+            cameras,
             encoders: encoders.collect(),
             preprocess: stats.preprocess.summary(),
-            targets: targets.collect(),
+            targets,
             shadow: lock(&self.shadow_stats).as_ref().map(ShadowStats::snapshot),
             consistency: lock(&self.consistency).clone(),
             learning,
             steps: stats.steps.snapshot(),
         }
+    }
+
+    /// How well every camera and every target is now, in a fixed order.
+    pub(crate) fn healths(&self, to: &mut Vec<Health>) {
+        let now = self.clock.monotonic();
+        let stats = lock(&self.stats);
+        let troubles = lock(&self.troubles);
+        to.clear();
+        let cameras = stats.cameras.iter();
+        to.extend(cameras.map(|camera| health::of_camera(camera, now).0));
+        to.extend(stats.targets.iter().map(|target| {
+            let (camera, troubles) = (&stats.cameras[target.camera], &troubles[target.camera]);
+            health::of_target(target, camera, troubles, now).0
+        }));
     }
 
     /// How long until the next frame of any camera is due; `None` where that
@@ -198,24 +239,7 @@ impl Shared {
     ) -> TargetSnapshot {
         let origin = &target.origin;
         let ended = target.presence.is_over();
-        let networks = (origin.hashes.encoders.iter()).chain([&origin.hashes.readout]);
-        let names = |trouble: &&Trouble| networks.clone().any(|(name, _)| *name == trouble.name);
-        let worst = troubles
-            .iter()
-            .filter(names)
-            .max_by_key(|trouble| trouble.health);
-        let (health, message) = match (worst, camera.health(now)) {
-            _ if ended => (Health::Ok, "ended: the policy does not have it".to_owned()),
-            (Some(trouble), (health, _)) if trouble.health >= health => {
-                let quarantined = if trouble.quarantined {
-                    "quarantined: "
-                } else {
-                    ""
-                };
-                (trouble.health, format!("{quarantined}{}", trouble.reason))
-            }
-            (_, camera) => camera,
-        };
+        let (health, message) = health::of_target(target, camera, troubles, now);
         TargetSnapshot {
             key: origin.key.to_string(),
             target: origin.task.name.to_owned(),
@@ -226,6 +250,7 @@ impl Shared {
             frames: target.presence.frames(camera.counts.processed),
             rate_hz: rate(target.publish_interval, target.last_published, now),
             outcomes: target.outcomes,
+            latest: target.evidence.latest,
             published: target.published,
             superseded: target.superseded,
             lost_on_bus: target.lost_on_bus,
@@ -240,36 +265,6 @@ impl Shared {
     pub(crate) fn status(&self) -> Status {
         Status::of(&self.snapshot(), self.clock.now())
     }
-}
-
-impl CameraStats {
-    /// No frame for two periods is stale; a frame makes it well again.
-    pub(crate) fn health(&self, now: Duration) -> (Health, String) {
-        let silent = self.last_arrival.map(|at| now.saturating_sub(at));
-        let stale_after = self.interval.map(stale_after);
-        match (&self.interrupted, silent, stale_after) {
-            (_, None, _) if self.ended => (Health::Warn, "ended without a frame".to_owned()),
-            (_, Some(_), _) if self.ended => (Health::Ok, "ended".to_owned()),
-            (Some(reason), ..) => (Health::Stale, reason.clone()),
-            (None, None, _) => (Health::Warn, "waiting for the first frame".to_owned()),
-            (None, Some(silent), Some(after)) if silent > after => {
-                let (silent, after) = (silent.as_secs_f64(), after.as_secs_f64());
-                (
-                    Health::Stale,
-                    format!("no frame for {silent:.2} s, but {after:.2} s are two periods"),
-                )
-            }
-            _ => match &self.companion_fault {
-                Some(fault) => (Health::Warn, fault.to_string()),
-                None => (Health::Ok, String::new()),
-            },
-        }
-    }
-}
-
-/// Two periods, but no less than what jitter alone can do.
-pub(crate) fn stale_after(interval: Duration) -> Duration {
-    (interval * 2).max(Duration::from_millis(40))
 }
 
 fn rate(interval: Option<Duration>, last: Option<Duration>, now: Duration) -> f64 {

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::consistency::ConsistencySnapshot;
-use crate::counts::{CameraCounts, OutcomeCounts};
+use crate::counts::{CameraCounts, Outcome, OutcomeCounts};
 use crate::learning::LearningSnapshot;
 use crate::shadow::ShadowSnapshot;
 use crate::stats::{Percentiles, StepsSnapshot};
@@ -12,6 +12,15 @@ use crate::status::Health;
 /// Everything countable about a runtime at one moment.
 #[derive(Debug, Clone, Serialize)]
 pub struct Snapshot {
+    /// How well the whole is.
+    pub health: Health,
+    /// Why, in one line.
+    pub message: String,
+    /// Which of the runtime's own threads ended, and why, where one did: it does
+    /// not work any more then.
+    pub fault: Option<String>,
+    /// Threads that were to prepare another policy and hang in a kernel.
+    pub stuck_threads: usize,
     /// Name of the policy.
     pub policy: String,
     /// Its hash, 64 hexadecimal digits.
@@ -54,6 +63,8 @@ pub struct CameraSnapshot {
     pub rate_hz: f64,
     /// What became of its frames.
     pub counts: CameraCounts,
+    /// Why the last frame that was refused was; empty where none was.
+    pub last_refusal: String,
     /// Frames that wait to be looked at: 0 or 1 (abandoned, after a stop).
     pub waiting: u64,
     /// From arrival to the start of a step.
@@ -94,6 +105,8 @@ pub struct TargetSnapshot {
     pub rate_hz: f64,
     /// What became of the target on each of those frames.
     pub outcomes: OutcomeCounts,
+    /// What became of it on the newest frame on which it was due.
+    pub latest: Option<Outcome>,
     /// Outputs that the bus took.
     pub published: u64,
     /// Outputs that a newer one replaced before the publisher came to them.
@@ -137,7 +150,7 @@ impl Snapshot {
                     target.key
                 ));
             }
-            let delivered = target.outcomes.of(crate::counts::Outcome::Delivered);
+            let delivered = target.outcomes.of(Outcome::Delivered);
             let sum = target.published + target.superseded + target.lost_on_bus;
             if delivered != sum {
                 return Err(format!(

@@ -8,7 +8,9 @@ use serde::Serialize;
 
 use crate::counts::{CameraCounts, OutcomeCounts};
 use crate::generation::Generation;
+use crate::health::{Evidence, Recent};
 use crate::output::Origin;
+use crate::picture::PictureFault;
 use crate::pipeline::StepReport;
 
 /// A histogram of durations, 1 µs to 60 s, two significant digits. Longer ones
@@ -78,6 +80,20 @@ pub(crate) struct CameraStats {
     pub(crate) interval: Option<Duration>,
     /// Monotonic time of the last arrival.
     pub(crate) last_arrival: Option<Duration>,
+    /// Monotonic time at which the camera last gave anything, usable or not.
+    pub(crate) heard: Option<Duration>,
+    /// Monotonic arrival of the last frame that was neither refused nor twice.
+    pub(crate) passed: Option<Duration>,
+    /// Which of the newest frames were refused.
+    pub(crate) refusals: Recent,
+    /// Why the last refused one was; empty where none was.
+    pub(crate) last_refusal: String,
+    /// Frames in a row with the stamp of the one before.
+    pub(crate) same_stamp: u64,
+    /// Frames in a row that had waited too long when their turn came.
+    pub(crate) too_old: u64,
+    /// What is wrong with the picture, and for how many frames.
+    pub(crate) picture: Option<(PictureFault, u64)>,
     /// Why it delivers nothing, if it said so.
     pub(crate) interrupted: Option<String>,
     /// Why what comes beside its frames cannot be used, while that is so.
@@ -85,6 +101,15 @@ pub(crate) struct CameraStats {
     pub(crate) ended: bool,
     pub(crate) wait: DurationHistogram,
     pub(crate) step: DurationHistogram,
+}
+
+impl CameraStats {
+    /// Something came, usable or not.
+    pub(crate) fn hear(&mut self, now: Duration) {
+        if let Some(last) = self.heard.replace(now) {
+            self.interval = Some(smooth(self.interval, now.saturating_sub(last)));
+        }
+    }
 }
 
 /// Figures of one target of one camera, over all policies it was in.
@@ -95,6 +120,8 @@ pub(crate) struct TargetStats {
     pub(crate) origin: Arc<Origin>,
     pub(crate) presence: Presence,
     pub(crate) outcomes: OutcomeCounts,
+    /// What came of its newest frames.
+    pub(crate) evidence: Evidence,
     pub(crate) read: DurationHistogram,
     /// From the frame's arrival to the bus having taken the output.
     pub(crate) latency: DurationHistogram,
@@ -117,6 +144,7 @@ impl TargetStats {
             origin,
             presence: Presence::default(),
             outcomes: OutcomeCounts::default(),
+            evidence: Evidence::default(),
             read: DurationHistogram::default(),
             latency: DurationHistogram::default(),
             age: DurationHistogram::default(),
@@ -262,6 +290,12 @@ impl Stats {
         }
         for (&record, origin) in new.records.iter().zip(&new.origins) {
             let target = &mut self.targets[record];
+            if target.origin.hashes.readout != origin.hashes.readout
+                || target.origin.hashes.encoders != origin.hashes.encoders
+            {
+                // What others made of it says nothing of these.
+                target.evidence = Evidence::default();
+            }
             target.origin = Arc::clone(origin);
             if !old.contains(&record) {
                 let processed = self.cameras[target.camera].counts.processed;
@@ -278,12 +312,14 @@ impl Stats {
     ) {
         let stats = &mut self.cameras[camera];
         stats.counts.processed += 1;
+        stats.too_old = 0;
         stats.wait.record(report.wait);
         stats.step.record(report.total);
         let records = generation.records_of(camera).iter();
         for ((&record, outcome), read) in records.zip(&report.outcomes).zip(&report.read) {
             let target = &mut self.targets[record];
             target.outcomes.add(*outcome);
+            target.evidence.note(*outcome);
             if let Some(read) = read {
                 target.read.record(*read);
             }

@@ -105,26 +105,18 @@ fn consistency_entry(pair: &ConsistencySnapshot) -> StatusEntry {
 }
 
 fn whole(snapshot: &Snapshot) -> StatusEntry {
-    let cameras = snapshot
-        .cameras
-        .iter()
-        .map(|camera| (camera.health, &camera.message));
-    let targets = snapshot
-        .targets
-        .iter()
-        .map(|target| (target.health, &target.message));
-    let worst = cameras.chain(targets).max_by_key(|(health, _)| *health);
-    let (health, message) = worst.map_or((Health::Ok, String::new()), |(health, message)| {
-        (health, message.clone())
-    });
     StatusEntry {
         name: "concert".to_owned(),
-        health,
-        message,
+        health: snapshot.health,
+        message: snapshot.message.clone(),
         values: vec![
             ("policy".to_owned(), snapshot.policy.clone()),
             ("policy_hash".to_owned(), snapshot.policy_hash.clone()),
             ("swaps".to_owned(), snapshot.swaps.to_string()),
+            (
+                "stuck_threads".to_owned(),
+                snapshot.stuck_threads.to_string(),
+            ),
             ("seconds".to_owned(), format!("{:.1}", snapshot.seconds)),
         ],
     }

@@ -17,6 +17,7 @@ use crate::learning::LearningSnapshot;
 use crate::observation::{ObservationRequest, Observer};
 use crate::pipeline::{Pipeline, Preparer, TakenOver};
 use crate::plan::Plan;
+use crate::preparation;
 use crate::rendezvous::Unanswered;
 use crate::shadow::{Shadow, ShadowStats};
 use crate::shared::Shared;
@@ -54,6 +55,29 @@ pub enum SwapError {
     /// The new pipeline could not be prepared.
     #[error(transparent)]
     Prepare(#[from] EngineError),
+    /// The system refuses another thread.
+    #[error("no thread to prepare it on: {0}")]
+    Thread(#[from] std::io::Error),
+    /// A network of the new pipeline hangs in a kernel, which nothing can end.
+    #[error(
+        "network {network} took longer than {limit:?} to load or to run once: it hangs, and a \
+         thread with it"
+    )]
+    Hangs {
+        /// The network.
+        network: String,
+        /// How long one may take.
+        limit: Duration,
+    },
+    /// An earlier one hangs still.
+    #[error(
+        "a thread hangs in network {network} of an earlier swap: nothing else is prepared before \
+         this process is started again"
+    )]
+    Stuck {
+        /// The network in which it hangs.
+        network: String,
+    },
     /// Preparing the new pipeline panicked.
     #[error("preparing the policy {policy} panicked")]
     Panicked {
@@ -145,6 +169,22 @@ impl Control {
         self.shared.snapshot()
     }
 
+    /// Runs the body of a thread without which the runtime does not work. Where it
+    /// panics, the runtime comes to its end and says so: see [`Snapshot::fault`].
+    pub fn guard(&self, thread: &str, body: impl FnOnce()) {
+        if catch_unwind(AssertUnwindSafe(body)).is_err() {
+            self.fail(format!("the thread {thread} panicked"));
+        }
+    }
+
+    /// The runtime does not work any more, for this reason: it comes to its end.
+    /// The first reason is kept.
+    pub fn fail(&self, reason: String) {
+        tracing::error!("{reason}: the runtime ends");
+        lock(&self.shared.faults).thread.get_or_insert(reason);
+        self.shared.end();
+    }
+
     /// Tells how learning goes; it is part of every [`Snapshot`] and status from
     /// now on.
     pub fn tell_learning(&self, learning: Vec<LearningSnapshot>) {
@@ -177,7 +217,7 @@ impl Control {
     pub fn swap(&self, plan: Plan) -> Result<SwapReport, SwapError> {
         let mut workplace = self.workplace()?;
         let began = self.shared.clock.monotonic();
-        let pipeline = workplace.prepare(plan)?;
+        let pipeline = workplace.prepare(&self.shared, plan)?;
         let prepared = self.shared.clock.monotonic().saturating_sub(began);
         let plan = Arc::clone(pipeline.plan());
         let networks = pipeline.networks();
@@ -257,7 +297,7 @@ impl Control {
         workplace: &Workplace,
         plan: Plan,
     ) -> Result<(Box<Shadow>, ShadowStats), SwapError> {
-        let mut pipeline = workplace.prepare(plan)?;
+        let mut pipeline = workplace.prepare(&self.shared, plan)?;
         let own = pipeline.time_own_networks()?;
         let shared = self.millis_of_shared(&pipeline);
         let estimate = own * 3 / 2 + Duration::from_secs_f64(shared / 1e3);
@@ -317,11 +357,8 @@ impl Control {
 }
 
 impl Workplace {
-    fn prepare(&self, plan: Plan) -> Result<Pipeline, SwapError> {
-        let policy = plan.policy().to_owned();
-        let prepared = catch_unwind(AssertUnwindSafe(|| self.preparer.prepare(plan)));
-        let prepared = prepared.map_err(|_| SwapError::Panicked { policy })?;
-        Ok(prepared?)
+    fn prepare(&self, shared: &Arc<Shared>, plan: Plan) -> Result<Pipeline, SwapError> {
+        preparation::prepare(shared, self.preparer.sibling(), plan)
     }
 }
 

@@ -5,6 +5,7 @@ mod served;
 use std::io::{self, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use anyhow::anyhow;
 use concert_policies::profile::Profile;
@@ -16,7 +17,7 @@ use self::served::Served;
 use super::check::kind::Kind;
 use crate::assemble::{self, About, AskedSolver, EngineChoice, Meeting};
 use crate::cli::{Demo, Global, LearnFlags, Serve, Session};
-use crate::launch_file::{CameraKind, LaunchFile};
+use crate::launch_file::{CameraKind, LaunchFile, Provider};
 use crate::learn;
 use crate::live::watch_runtime;
 use crate::model_folders::model_folders;
@@ -126,6 +127,8 @@ fn run(
     beside: Beside,
 ) -> Result<Report, Failure> {
     let stop = Stop::on_signals()?;
+    // Until something is served there is nothing to lose.
+    stop.ends_with(Exit::Done);
     let launch = launch
         .clone()
         .with(&beside.learning.overrides(session.overrides(global)));
@@ -154,7 +157,12 @@ fn run(
     let (bus, standing) = meeting.bus(&launch, about)?.unzip();
     let engine = EngineChoice::start(launch.providers(), launch.threads(), global)?;
     let description = engine.engine.describe();
-    let watch = Arc::new(Watchdog::start(Arc::clone(&clock), launch.hang_limit())?);
+    let watch = Watchdog::start_patient(
+        Arc::clone(&clock),
+        launch.hang_limit(),
+        first_run_limit(launch.providers()),
+    )?;
+    let watch = Arc::new(watch);
     let limit = launch.time_limit();
     let pipeline = assemble::pipeline(
         &launch,
@@ -200,6 +208,7 @@ fn run(
     if let Some(plan) = shadow {
         runtime.control().shadow(Some(plan))?;
     }
+    stop.ends_with(Exit::Failed);
     watch_runtime(&runtime, &newest, clock.as_ref(), &stop, screen(global));
     let learnt = learning.map(|learning| learning.finish(picture));
     let (learnt, drawn) = learnt.unzip();
@@ -224,6 +233,15 @@ fn run(
         report.exit = Exit::Failed;
     }
     Ok(report)
+}
+
+/// How long loading or a first run of a network may take: devices beside the
+/// processor compile then.
+fn first_run_limit(providers: &[Provider]) -> Duration {
+    match providers.iter().all(|provider| *provider == Provider::Cpu) {
+        true => Watchdog::FIRST_RUN,
+        false => Duration::from_secs(15 * 60),
+    }
 }
 
 fn settings(launch: &LaunchFile, session: &Session) -> RunSettings {

@@ -91,19 +91,26 @@ impl Runtime {
         })?;
         for (index, (name, mut camera)) in cameras.into_iter().enumerate() {
             let shared = Arc::clone(&shared);
-            let body = move || capture(&shared, index, camera.as_mut(), settings.lossless);
+            let body = move || {
+                let _closes = CloseCamera(Arc::clone(&shared), index);
+                capture(&shared, index, camera.as_mut(), settings.lossless);
+            };
             runtime.spawn(&format!("camera-{name}"), body)?;
         }
         Ok(runtime)
     }
 
+    /// A thread without which the runtime does not work: a panic ends it all.
     fn spawn(&mut self, name: &str, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let (control, own) = (self.control(), name.to_owned());
+        let body = move || control.guard(&own, body);
         self.threads.push(thread::spawn(name, body)?);
         Ok(())
     }
 
-    /// Whether it has come to its end by itself: every camera ended, or the
-    /// number of frames asked for were processed.
+    /// Whether it has come to its end by itself: every camera ended, the number
+    /// of frames asked for were processed, or one of its threads ended that must
+    /// not (see [`Snapshot::fault`]).
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.shared.perceive_over.load(Ordering::Acquire)
@@ -133,9 +140,8 @@ impl Runtime {
         self.shared.stop.store(true, Ordering::Release);
         self.shared.mailbox.close();
         for thread in self.threads.drain(..) {
-            if thread.join().is_err() {
-                tracing::error!("a thread of the runtime panicked");
-            }
+            // What it panicked at is known already.
+            let _ = thread.join();
         }
     }
 }
@@ -155,15 +161,20 @@ impl Drop for ClosePublisher {
     }
 }
 
+/// Lets nobody wait for a camera whose thread panicked.
+struct CloseCamera(Arc<Shared>, usize);
+
+impl Drop for CloseCamera {
+    fn drop(&mut self) {
+        self.0.mailbox.end(self.1);
+    }
+}
+
 /// Lets the other threads end also where the perceive thread panicked.
 struct CloseOnExit(Arc<Shared>);
 
 impl Drop for CloseOnExit {
     fn drop(&mut self) {
-        self.0.exchange.close();
-        self.0.shadow.close();
-        self.0.tap.close();
-        self.0.mailbox.close();
-        self.0.perceive_over.store(true, Ordering::Release);
+        self.0.end();
     }
 }

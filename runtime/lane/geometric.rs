@@ -57,6 +57,7 @@ impl Lane {
         let told = self.estimate(index, step);
         let read = step.clock.monotonic().saturating_sub(started);
         self.report.read[index] = Some(read);
+        self.readouts[index].network.cost.note(read);
         match told {
             Err(panic) => Err(self.broken(index, step, panic)),
             Ok(Err(Unable::Warming(reason))) => {
@@ -88,7 +89,7 @@ impl Lane {
     ) -> Result<(), Outcome> {
         self.note_frame(index, step, read);
         self.readouts[index].output.remarks = remarks;
-        self.check(index, step.plan)?;
+        self.check(index, step)?;
         let lane = &mut self.readouts[index];
         let values = &lane.output.values;
         let filled = step.engine.fill(lane.slot, &mut |bytes| {

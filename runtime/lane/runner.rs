@@ -4,12 +4,28 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use concert_models::{EngineError, Network, Placement, Terminator};
+use concert_models::{Engine, EngineError, Network, NetworkFile, Placement, Terminator, Wiring};
 
 use super::geometric::{Bounded, GeometricLane};
 use crate::failures::{Failures, Trouble};
 use crate::pipeline::{Step, Watch};
+use crate::shedding::Cost;
 use crate::status::Health;
+
+/// Loads a network under the watchdog's eye: optimising runs kernels, too.
+pub(super) fn load(
+    engine: &mut dyn Engine,
+    file: &NetworkFile,
+    wirings: &[Wiring],
+    watch: &dyn Watch,
+) -> Result<Box<dyn Network>, EngineError> {
+    // Nothing ends it: there is no network yet.
+    let terminator: Arc<dyn Terminator> = Arc::new(Bounded);
+    watch.begin(&file.name, &terminator);
+    let loaded = engine.load(file, wirings);
+    watch.end();
+    loaded
+}
 
 /// A network with what it takes to run it safely.
 pub(super) struct Runner {
@@ -17,6 +33,8 @@ pub(super) struct Runner {
     work: Work,
     pub(super) terminator: Arc<dyn Terminator>,
     pub(super) failures: Failures,
+    /// Of its runs on frames.
+    pub(super) cost: Cost,
 }
 
 /// What is run.
@@ -33,6 +51,7 @@ impl Runner {
             work: Work::Network(network),
             terminator,
             failures: Failures::default(),
+            cost: Cost::default(),
         }
     }
 
@@ -42,6 +61,7 @@ impl Runner {
             work: Work::Geometric(lane),
             terminator: Arc::new(Bounded),
             failures: Failures::default(),
+            cost: Cost::default(),
         }
     }
 
@@ -104,7 +124,9 @@ impl Runner {
         let now = step.clock.monotonic();
         let reason = match ran {
             Ok(Ok(())) => {
-                return Some(now.saturating_sub(started));
+                let took = now.saturating_sub(started);
+                self.cost.note(took);
+                return Some(took);
             }
             Ok(Err(error)) => {
                 if matches!(error, EngineError::Terminated { .. }) {
@@ -126,18 +148,28 @@ impl Runner {
         }
     }
 
-    /// Counts an output that was withheld; whether it is worth a log line.
-    pub(super) fn note_withheld(&mut self) -> bool {
-        self.failures.withheld()
+    /// Counts an output that was withheld, and why.
+    pub(super) fn note_withheld(&mut self, now: Duration, reason: String) {
+        let text = reason.clone();
+        if self.failures.withheld(now, reason) {
+            let quarantined = self.failures.is_quarantined();
+            tracing::warn!(network = %self.name, quarantined, "{text}");
+        }
     }
 
-    /// What is wrong with it now.
+    /// What is wrong with it now: it fails, or what comes out of it cannot be
+    /// published.
     pub(super) fn trouble(&self) -> Option<Trouble> {
+        let quarantined = self.failures.is_quarantined();
+        let (reason, fails) = match self.failures.failing() {
+            Some(reason) => (reason, true),
+            None => (self.failures.withholding()?, quarantined),
+        };
         Some(Trouble {
-            reason: self.failures.failing()?.to_owned(),
+            reason: reason.to_owned(),
             name: self.name.clone(),
-            health: Health::Error,
-            quarantined: self.failures.is_quarantined(),
+            health: if fails { Health::Error } else { Health::Warn },
+            quarantined,
         })
     }
 

@@ -48,6 +48,8 @@ impl Lane {
             }
             if stage.file.sha256 == old_stage.file.sha256 {
                 lane.network.failures.clone_from(&old.network.failures);
+                lane.network.cost = old.network.cost;
+                lane.shedding = old.shedding;
             }
         }
         for (index, stage) in plan.encoders.iter().enumerate() {
@@ -100,6 +102,7 @@ impl Lane {
         let (lane, old_lane) = (&mut self.encoders[index], &before.lane.encoders[old]);
         let failures = &old_lane.network.failures;
         lane.network.failures.clone_from(failures);
+        lane.network.cost = old_lane.network.cost;
         let contracts = (
             plan.contracts[stage.contract].key(),
             before.plan.contracts[old_stage.contract].key(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::output::{Output, StageTimes};
+use crate::picture::PictureFault;
 
 /// The attachment of one message in the `native` style: UTF-8 JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,6 +46,12 @@ pub struct Attachment {
     /// The lens bends straight lines, and the image was not rectified.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub distorted: bool,
+    /// What is wrong with the camera's picture: `frozen` (it repeats) or `black`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub picture: Option<PictureFault>,
+    /// Nothing is known: every value is NaN.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unknown: bool,
     /// Lengths have an unknown unit.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub scale_unknown: bool,
@@ -138,6 +145,8 @@ impl Attachment {
             image_size: output.image_size,
             uncalibrated: output.uncalibrated,
             distorted: output.distorted,
+            picture: output.picture,
+            unknown: output.unknown,
             scale_unknown: output.remarks.scale_unknown,
             after_gap: output.remarks.after_gap,
             face_percent: output.remarks.face_percent,

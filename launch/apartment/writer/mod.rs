@@ -24,7 +24,10 @@ mod encode;
 mod files;
 
 use std::ops::{ControlFlow, Range};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
+use std::sync::mpsc::sync_channel;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -47,6 +50,8 @@ use files::{Disk, Files, Frame};
 const MOST_FRAMES: u64 = 1_000_000;
 /// Poses within one exposure when motion is blurred.
 const BLUR_POSES: usize = 5;
+/// How often progress is told while a home is made.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Where pictures are taken.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -217,7 +222,8 @@ struct SequenceEntry {
     redraws: Vec<Redraw>,
 }
 
-/// Writes a data set; `progress` is called after every frame and may stop it.
+/// Writes a data set; `progress` is called after every frame, and ten times a
+/// second while a home is made, and may stop it.
 /// `dataset.json` is written last, also after a stop.
 ///
 /// # Errors
@@ -287,7 +293,10 @@ impl Writing<'_> {
         for (index, seed) in options.seeds.clone().enumerate() {
             let share =
                 options.frames * (index as u64 + 1) / seeds - options.frames * index as u64 / seeds;
-            let home = Home::generate(seed, &options.randomisation, options.light)?;
+            let Some(home) = self.home(seed)? else {
+                self.cancelled = true;
+                break;
+            };
             if !home.redraws().is_empty() {
                 self.redraws.push((seed, home.redraws().to_vec()));
             }
@@ -297,6 +306,35 @@ impl Writing<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The home of a seed; `None` where a stop was asked for while it was made,
+    /// which takes seconds: then it is made for nobody.
+    fn home(&mut self, seed: u64) -> Result<Option<Home>, ApartmentError> {
+        let (to, from) = sync_channel(1);
+        let (randomisation, light) = (self.options.randomisation.clone(), self.options.light);
+        rayon::spawn(move || {
+            let make = || Home::generate(seed, &randomisation, light);
+            // Nobody may be there to take it any more.
+            let _ = to.send(catch_unwind(AssertUnwindSafe(make)));
+        });
+        loop {
+            match from.recv_timeout(LOOK_EVERY) {
+                Ok(Ok(home)) => return home.map(Some),
+                Ok(Err(panic)) => resume_unwind(panic),
+                // It is only put down after it was sent.
+                Err(_) if self.tell(seed).is_break() => return Ok(None),
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn tell(&mut self, seed: u64) -> ControlFlow<()> {
+        (self.progress)(Progress {
+            frames: self.frames,
+            total: self.options.frames,
+            seed,
+        })
     }
 
     fn index_path(&self) -> PathBuf {
@@ -346,12 +384,7 @@ impl Writing<'_> {
             if let Some(sequence) = self.sequences.last_mut() {
                 sequence.frames += 1;
             }
-            let state = Progress {
-                frames: self.frames,
-                total: options.frames,
-                seed,
-            };
-            if (self.progress)(state).is_break() {
+            if self.tell(seed).is_break() {
                 self.cancelled = self.frames < options.frames;
                 break;
             }

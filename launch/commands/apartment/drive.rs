@@ -36,7 +36,7 @@ mod on_the_bus {
     use super::super::{failure, messages};
     use super::{Apartment, Failure, Global, Report};
     use crate::assemble::home;
-    use crate::report::{Refuse, Report as Done};
+    use crate::report::{Exit, Refuse, Report as Done};
     use crate::simulated_robot::SimulatedRobot;
     use crate::stop::Stop;
 
@@ -62,6 +62,8 @@ mod on_the_bus {
 
     pub(in super::super) fn run(args: &Apartment, global: &Global) -> Result<Report, Failure> {
         let stop = Stop::on_signals()?;
+        // Until the robot drives there is nothing to lose.
+        stop.ends_with(Exit::Done);
         let homes = args.seeds.end - args.seeds.start;
         if homes != 1 {
             return Err(Failure::refused(anyhow!(
@@ -106,6 +108,7 @@ mod on_the_bus {
         // The schedule begins when everything stands.
         let pace = Pace::starting(clock.monotonic(), args.bus.rate).or_refuse()?;
         let line = Line::new(global.quiet, &clock);
+        stop.ends_with(Exit::Failed);
         drive.until(&stop, args.frames, pace, &clock, line)?;
         let seconds = clock.monotonic().as_secs_f64();
         let report = drive.report(args, seconds);

@@ -3,6 +3,7 @@
 use concert_models::Placement;
 use concert_policies::Policy;
 use concert_runtime::Snapshot;
+use concert_runtime::snapshot::CameraSnapshot;
 use serde_json::{Value, json};
 
 use crate::meter::Row;
@@ -46,7 +47,10 @@ impl Served<'_> {
                 beside_text(self.snapshot)
             ),
         );
-        if let Err(law) = self.snapshot.check_conservation() {
+        if let Some(fault) = &self.snapshot.fault {
+            tracing::error!("{fault}");
+            report.exit = Exit::Failed;
+        } else if let Err(law) = self.snapshot.check_conservation() {
             tracing::error!("counts do not add up: {law}");
             report.exit = Exit::Failed;
         }
@@ -58,12 +62,26 @@ fn cameras_text(snapshot: &Snapshot) -> String {
     let each = snapshot.cameras.iter().map(|camera| {
         let counts = &camera.counts;
         format!(
-            "camera {}: {} frames in {:.1} s, {} processed, {} dropped ({} for a newer one, {} refused, {} too old, {} twice)",
+            "camera {}: {} frames in {:.1} s, {} processed, {} dropped ({} for a newer one, {} refused, {} too old, {} twice){}",
             camera.camera, counts.arrived, snapshot.seconds, counts.processed, counts.dropped(),
             counts.superseded, counts.refused, counts.too_old, counts.duplicate,
+            refusal(camera),
         )
     });
     each.collect::<Vec<_>>().join("\n")
+}
+
+/// Why frames were refused, and a stamp that stood still; where that was so.
+fn refusal(camera: &CameraSnapshot) -> String {
+    let (counts, reason) = (&camera.counts, &camera.last_refusal);
+    let mut text = match counts.refused {
+        0 => String::new(),
+        _ => format!("\n  refused: {reason}"),
+    };
+    if counts.duplicate > counts.processed {
+        text.push_str("\n  twice: the stamps stood still, and frames of one stamp are one frame");
+    }
+    text
 }
 
 /// What the shadow and the comparison of outputs among themselves came to.

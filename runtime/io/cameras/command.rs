@@ -1,18 +1,17 @@
 //! A camera that is any program writing Y4M or MJPEG to its standard output.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use concert_models::Intrinsics;
 use concert_models::image_file::DecodeLimits;
 
-use super::mailbox::{Arrival, Letter, Mailbox};
+use super::mailbox::{Arrival, Letter, Losses, Mailbox};
 use super::pace::{Backoff, Pace};
 use super::program::Program;
 use super::video::Splitter;
 use super::{CameraError, Framer, fault};
-use crate::camera::{Camera, Capture};
+use crate::camera::{Camera, CameraLosses, Capture};
 use crate::clock::Clock;
 use crate::io::thread;
 
@@ -68,7 +67,7 @@ pub struct CommandCamera {
     options: CommandOptions,
     framer: Framer,
     clock: Arc<dyn Clock>,
-    dropped: Arc<AtomicU64>,
+    losses: Arc<Losses>,
     backoff: Backoff,
     state: State,
 }
@@ -99,23 +98,16 @@ impl CommandCamera {
             });
         }
         let framer = Framer::new(&options.frame_id, options.intrinsics)?;
-        let dropped = Arc::default();
-        let state = start(&options, &clock, &dropped)?;
+        let losses = Arc::default();
+        let state = start(&options, &clock, &losses)?;
         Ok(Self {
             options,
             framer,
             clock,
-            dropped,
+            losses,
             backoff: Backoff::new(),
             state,
         })
-    }
-
-    /// Counts the frames that were replaced by newer ones before anybody took
-    /// them.
-    #[must_use]
-    pub fn dropped(&self) -> Arc<AtomicU64> {
-        self.dropped.clone()
     }
 
     fn name(&self) -> String {
@@ -154,7 +146,7 @@ impl CommandCamera {
             thread::sleep((until - now).min(timeout));
             return Capture::Nothing;
         }
-        match start(&self.options, &self.clock, &self.dropped) {
+        match start(&self.options, &self.clock, &self.losses) {
             Ok(state) => {
                 self.state = state;
                 Capture::Nothing
@@ -183,9 +175,9 @@ impl CommandCamera {
 fn start(
     options: &CommandOptions,
     clock: &Arc<dyn Clock>,
-    dropped: &Arc<AtomicU64>,
+    losses: &Arc<Losses>,
 ) -> Result<State, CameraError> {
-    let mailbox = Arc::new(Mailbox::counting(dropped.clone()));
+    let mailbox = Arc::new(Mailbox::counting(losses.clone()));
     let splitter = Splitter::new(options.limits.max_pixels, options.limits.max_bytes);
     let pace = options.paced_hz;
     let pace = pace.map(|rate_hz| Pace::starting(clock.monotonic(), rate_hz));
@@ -230,6 +222,10 @@ impl Camera for CommandCamera {
             }
             None => Capture::Nothing,
         }
+    }
+
+    fn losses(&self) -> CameraLosses {
+        self.losses.now()
     }
 }
 

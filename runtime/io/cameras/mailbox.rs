@@ -5,6 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::video::RawFrame;
+use crate::camera::CameraLosses;
 use crate::clock::lock;
 use crate::time::Timestamp;
 
@@ -28,12 +29,29 @@ pub(super) enum Letter {
 }
 
 /// Holds at most one frame and one refusal; older frames are dropped and
-/// counted.
+/// counted, as is what still lies in it at its end.
 #[derive(Debug)]
 pub(super) struct Mailbox {
     state: Mutex<State>,
     changed: Condvar,
-    dropped: Arc<AtomicU64>,
+    losses: Arc<Losses>,
+}
+
+/// Counts what was lost in the mailboxes of one camera, one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Losses {
+    superseded: AtomicU64,
+    refused: AtomicU64,
+}
+
+impl Losses {
+    /// The counts now.
+    pub(super) fn now(&self) -> CameraLosses {
+        CameraLosses {
+            superseded: self.superseded.load(Ordering::Relaxed),
+            refused: self.refused.load(Ordering::Relaxed),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -44,18 +62,18 @@ struct State {
 }
 
 impl Mailbox {
-    /// An empty one that adds what it drops to `dropped`.
-    pub(super) fn counting(dropped: Arc<AtomicU64>) -> Self {
+    /// An empty one that adds what it drops to `losses`.
+    pub(super) fn counting(losses: Arc<Losses>) -> Self {
         Self {
             state: Mutex::default(),
             changed: Condvar::new(),
-            dropped,
+            losses,
         }
     }
 
     pub(super) fn put(&self, arrival: Arrival) {
         if lock(&self.state).frame.replace(arrival).is_some() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+            self.losses.superseded.fetch_add(1, Ordering::Relaxed);
         }
         self.changed.notify_one();
     }
@@ -63,7 +81,10 @@ impl Mailbox {
     pub(super) fn refuse(&self, reason: String) {
         let mut state = lock(&self.state);
         match &mut state.refused {
-            Some((_, more)) => *more += 1,
+            Some((_, more)) => {
+                *more += 1;
+                self.losses.refused.fetch_add(1, Ordering::Relaxed);
+            }
             None => state.refused = Some((reason, 0)),
         }
         drop(state);
@@ -94,14 +115,24 @@ impl Mailbox {
     }
 }
 
+impl Drop for Mailbox {
+    fn drop(&mut self) {
+        let state = lock(&self.state);
+        let (frame, refused) = (state.frame.is_some(), state.refused.is_some());
+        let losses = &self.losses;
+        losses.superseded.fetch_add(frame.into(), Ordering::Relaxed);
+        losses.refused.fetch_add(refused.into(), Ordering::Relaxed);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_newest_frame_is_kept_and_the_others_are_counted() {
-        let dropped = Arc::new(AtomicU64::new(0));
-        let mailbox = Mailbox::counting(dropped.clone());
+        let losses = Arc::new(Losses::default());
+        let mailbox = Mailbox::counting(losses.clone());
         for level in 0..5 {
             mailbox.put(Arrival {
                 raw: RawFrame::Jpeg(vec![level]),
@@ -118,6 +149,9 @@ mod tests {
             matches!(take(), Letter::Frame(Arrival { raw: RawFrame::Jpeg(bytes), .. }) if bytes == [4])
         );
         assert!(matches!(take(), Letter::Over(_)) && matches!(take(), Letter::Over(_)));
-        assert_eq!(dropped.load(Ordering::Relaxed), 4);
+        assert_eq!((losses.now().superseded, losses.now().refused), (4, 1));
+        mailbox.refuse("third".into());
+        drop(mailbox);
+        assert_eq!((losses.now().superseded, losses.now().refused), (4, 2));
     }
 }

@@ -3,6 +3,7 @@
 
 use std::io::Read;
 use std::os::unix::process::CommandExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +19,7 @@ use super::pace::Pace;
 use super::video::{Piece, Splitter};
 use crate::clock::Clock;
 use crate::io::thread;
+use crate::time::Timestamp;
 
 /// How long a program may take to put its device away.
 const GRACE: Duration = Duration::from_millis(300);
@@ -27,6 +29,8 @@ const STOP_EVERY_NANOS: i64 = 50_000_000;
 const READ_BYTES: usize = 1 << 18;
 /// How long a pace is waited for before the reader looks whether it shall stop.
 const LONGEST_WAIT: Duration = Duration::from_millis(50);
+/// A stamp that lies less than this behind the one before is of the same moment, ns.
+const AT_ONCE_NANOS: i64 = 1_000_000;
 
 /// A running program. Dropping it ends the program, whatever it started in its
 /// process group, and the reader.
@@ -72,9 +76,10 @@ impl Program {
                 mailbox,
                 log: Log::new(program.clone(), clock.clone()),
                 clock,
+                last: None,
                 stop: running.stop.clone(),
             };
-            let body = move || reader.run(stdout, stderr);
+            let body = move || reader.run_to_the_end(stdout, stderr);
             running.reader = Some(thread::spawn("camera command", body).map_err(failed)?);
         }
         Ok(running)
@@ -136,10 +141,21 @@ struct Reader {
     mailbox: Arc<Mailbox>,
     log: Log,
     clock: Arc<dyn Clock>,
+    /// Stamp of the last frame.
+    last: Option<Timestamp>,
     stop: Arc<AtomicBool>,
 }
 
 impl Reader {
+    /// As [`run`](Self::run); a panic ends the stream, with the reason.
+    fn run_to_the_end(self, stdout: ChildStdout, stderr: ChildStderr) {
+        let mailbox = Arc::clone(&self.mailbox);
+        let ran = catch_unwind(AssertUnwindSafe(|| self.run(stdout, stderr)));
+        if ran.is_err() {
+            mailbox.end("the thread that reads it panicked".to_owned());
+        }
+    }
+
     /// Reads until the output ends, cannot be used, or it shall stop.
     fn run(mut self, mut stdout: ChildStdout, stderr: ChildStderr) {
         let mut stderr = Some(stderr);
@@ -181,19 +197,26 @@ impl Reader {
     }
 
     fn take(&mut self, bytes: &[u8]) -> Result<(), String> {
-        let (stamp, arrived) = (self.clock.now(), self.clock.monotonic());
-        let (mailbox, pace) = (&self.mailbox, &mut self.pace);
+        let (now, arrived) = (self.clock.now(), self.clock.monotonic());
+        let (mailbox, pace, last) = (&self.mailbox, &mut self.pace, &mut self.last);
         let (clock, stop) = (&*self.clock, &self.stop);
         let mut deliver = |piece| match piece {
             Piece::Frame(raw) => {
-                let mut times = (stamp, arrived);
+                let mut times = (now, arrived);
                 if let Some(pace) = pace {
                     while pace.wait(clock, LONGEST_WAIT).is_none() && !stop.load(Ordering::Relaxed)
                     {
                     }
                     times = (clock.now(), clock.monotonic());
                 }
-                let (stamp, arrived) = times;
+                let (now, arrived) = times;
+                // One read may deliver several frames: no two have one stamp.
+                let ahead = last.map(|last| last.nanos().saturating_sub(now.nanos()));
+                let stamp = match (*last, ahead) {
+                    (Some(last), Some(0..AT_ONCE_NANOS)) => last.after(Duration::from_nanos(1)),
+                    _ => now,
+                };
+                *last = Some(stamp);
                 mailbox.put(Arrival {
                     raw,
                     stamp,

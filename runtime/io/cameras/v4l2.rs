@@ -18,7 +18,7 @@ use v4l::{Device, FourCC};
 use super::capture_format::{CaptureFormat, Encoding, stamp_of};
 use super::pace::{Backoff, MAX_RATE_HZ};
 use super::{CameraError, Framer, fault};
-use crate::camera::{Camera, Capture};
+use crate::camera::{Camera, CameraLosses, Capture};
 use crate::clock::Clock;
 use crate::io::thread;
 
@@ -26,6 +26,8 @@ use crate::io::thread;
 const BUFFERS: u32 = 4;
 /// Most buffers a driver may make of them.
 const MAX_BUFFERS: usize = 32;
+/// A larger gap between two numbers of a driver is none, but a new beginning.
+const MOST_MISSED: u32 = 100_000;
 
 /// How a camera of the kernel is used.
 #[derive(Debug, Clone)]
@@ -117,6 +119,8 @@ pub struct V4l2Camera {
     framer: Framer,
     clock: Arc<dyn Clock>,
     backoff: Backoff,
+    /// Frames that the driver had no buffer for: gaps in its numbers.
+    missed: u64,
     state: State,
 }
 
@@ -135,6 +139,8 @@ struct Open {
     /// Always there, but for the moment of dropping.
     stream: Option<Stream<'static>>,
     format: CaptureFormat,
+    /// The driver's number of the last frame.
+    number: Option<u32>,
 }
 
 impl Drop for Open {
@@ -163,6 +169,7 @@ impl V4l2Camera {
             framer,
             clock,
             backoff: Backoff::new(),
+            missed: 0,
             state,
         })
     }
@@ -209,6 +216,10 @@ impl V4l2Camera {
         let (bytes, about) = stream.next()?;
         let arrived = self.clock.monotonic();
         *heard = arrived;
+        self.missed += u64::from(missed_between(
+            open.number.replace(about.sequence),
+            about.sequence,
+        ));
         let stamp = stamp_of(self.clock.now(), age(about));
         let bytes = &bytes[..bytes.len().min(about.bytesused as usize)];
         let image = if about.flags.contains(Flags::ERROR) {
@@ -261,6 +272,20 @@ impl Camera for V4l2Camera {
             }
         }
     }
+
+    fn losses(&self) -> CameraLosses {
+        CameraLosses {
+            superseded: self.missed,
+            refused: 0,
+        }
+    }
+}
+
+/// Numbers left out between two frames; 0 where the driver began anew, or does
+/// not count.
+fn missed_between(last: Option<u32>, number: u32) -> u32 {
+    let gap = last.map_or(0, |last| number.wrapping_sub(last).saturating_sub(1));
+    if gap < MOST_MISSED { gap } else { 0 }
 }
 
 /// `POLLIN`, the same on every Linux.
@@ -325,6 +350,7 @@ fn open(options: &V4l2Options) -> Result<Open, CameraError> {
     Ok(Open {
         stream: Some(stream),
         format,
+        number: None,
     })
 }
 
@@ -390,6 +416,17 @@ mod tests {
             error.starts_with("/dev/null: is not a video device: "),
             "{error}"
         );
+    }
+
+    #[test]
+    fn frames_that_the_driver_had_no_buffer_for_are_counted() {
+        let numbers = [None, Some(7), Some(7), Some(10), Some(u32::MAX), Some(500)];
+        let next = [7, 8, 11, 10, 1, 0];
+        let missed = numbers
+            .iter()
+            .zip(next)
+            .map(|(last, n)| missed_between(*last, n));
+        assert_eq!(missed.collect::<Vec<_>>(), [0, 0, 3, 0, 1, 0]);
     }
 
     #[test]

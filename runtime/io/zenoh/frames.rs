@@ -19,7 +19,7 @@ use super::received_image::read_image;
 use super::said::Said;
 use super::session::ZenohError;
 use crate::calibration::View;
-use crate::camera::{Camera, Capture, Companions, FrameFault};
+use crate::camera::{Camera, CameraLosses, Capture, Companions, FrameFault};
 use crate::clock::{Clock, lock};
 use crate::frame::Frame;
 use crate::time::Timestamp;
@@ -100,7 +100,7 @@ enum DepthLack {
 struct Slot {
     newest: Mutex<Newest>,
     changed: Condvar,
-    superseded: Arc<AtomicU64>,
+    superseded: AtomicU64,
 }
 
 #[derive(Default)]
@@ -170,13 +170,6 @@ impl ZenohCamera {
             _subscribers: subscribers,
             _session: session.clone(),
         })
-    }
-
-    /// Counts the images that a newer one took the place of before they were
-    /// looked at.
-    #[must_use]
-    pub fn superseded(&self) -> Arc<AtomicU64> {
-        Arc::clone(&self.slot.superseded)
     }
 
     fn frame(&mut self, arrival: Arrival) -> Result<Frame, FrameFault> {
@@ -282,6 +275,13 @@ impl Camera for ZenohCamera {
             None => Capture::Nothing,
             Some(Ok(frame)) => Capture::Frame(frame),
             Some(Err(fault)) => Capture::Refused(fault),
+        }
+    }
+
+    fn losses(&self) -> CameraLosses {
+        CameraLosses {
+            superseded: self.slot.superseded.load(Ordering::Relaxed),
+            refused: 0,
         }
     }
 

@@ -496,13 +496,12 @@ fn f2_f32_a_camera_info_of_another_size_is_left_out_said_and_the_rest_goes_on() 
 fn the_newest_image_takes_the_place_of_one_that_waits() {
     let (mut camera, from) = camera(|_| {});
     let message = image_message(4, 12, 24);
-    let superseded = camera.superseded();
     let encoding = Encoding::from("application/cdr").with_schema(Image::TYPE);
     until("one superseded", || {
         let put = from.put("cam", &message).encoding(encoding.clone());
         put.wait().expect("puts");
         thread::sleep(Duration::from_millis(10));
-        (superseded.load(std::sync::atomic::Ordering::Relaxed) > 0).then_some(())
+        (camera.losses().superseded > 0).then_some(())
     });
     match camera.next_frame(LIMIT) {
         Capture::Frame(frame) => assert!(frame.sequence > 0),
