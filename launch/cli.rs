@@ -12,6 +12,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use concert_models::contract::MAX_INPUT_SIDE;
 
 pub use evaluate::{Evaluate, Frames};
 pub use explain::Explain;
@@ -371,14 +372,22 @@ pub enum Models {
     },
     /// Cut a network at tensors inside it, and make an encoder of it
     #[command(after_help = "\
+Beside the encoder goes the beginning of its card, FILE.toml, where there is none
+yet: input, levels with their shapes, hash. What the network cannot tell is to be
+filled in.
+
 Example:
-  concert models cut vit.onnx --tap /backbone/layernorm/Add_1_output_0=tokens --out dinov2.onnx")]
+  concert models cut vit.onnx --tap /backbone/layernorm/Add_1_output_0=tokens \\
+      --size 224x224 --out models/encoders/dinov2.onnx")]
     Cut {
         /// The network
         file: PathBuf,
         /// A tensor inside, and what the level shall be called; may be repeated
         #[arg(long = "tap", required = true, value_name = "TENSOR=LEVEL")]
         taps: Vec<String>,
+        /// Size of the image that it shall take, where the network leaves it open
+        #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = input_size)]
+        size: Option<(usize, usize)>,
         /// Where to write the encoder
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
@@ -399,7 +408,25 @@ Example:
     Describe {
         /// The network
         file: PathBuf,
+        /// Tell the shapes that an image of this size leads to
+        #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = input_size)]
+        size: Option<(usize, usize)>,
     },
+}
+
+/// Size of a network's input in pixels.
+fn input_size(text: &str) -> Result<(usize, usize), String> {
+    let sides = text.split_once('x').and_then(|(width, height)| {
+        let side = |text: &str| {
+            text.parse()
+                .ok()
+                .filter(|side| (1..=MAX_INPUT_SIDE).contains(side))
+        };
+        Some((side(width)?, side(height)?))
+    });
+    sides.ok_or_else(|| {
+        format!("a size is WIDTHxHEIGHT, each from 1 to {MAX_INPUT_SIDE}, as in 224x224")
+    })
 }
 
 /// A key, or the rule that it breaks.

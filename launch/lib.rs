@@ -27,6 +27,8 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+#[cfg(feature = "onnxruntime")]
+pub use concert_runtime::io::onnxruntime::TELEMETRY_VARIABLE;
 pub use launch_file::{LaunchError, LaunchFault, LaunchFile};
 pub use overrides::Overrides;
 

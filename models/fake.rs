@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::engine::{
-    Engine, EngineError, Network, NetworkFile, Placement, Slot, Terminator, Wiring,
+    Engine, EngineError, Network, NetworkFile, Placement, Slot, Terminator, View, Wiring,
 };
 use crate::tensor::{DType, TensorSpec};
 
@@ -320,11 +320,12 @@ impl Engine for FakeEngine {
         Ok(())
     }
 
-    fn view(&mut self, slot: Slot) -> Result<&[u8], EngineError> {
+    fn view(&mut self, slot: Slot) -> Result<View<'_>, EngineError> {
         let index = self.slot_index(slot)?;
         let slot = &mut self.slots[index];
         slot.host.copy_from_slice(&lock(&slot.device));
-        Ok(&bytemuck::cast_slice(&slot.host)[..slot.size_bytes])
+        let bytes = &bytemuck::cast_slice(&slot.host)[..slot.size_bytes];
+        Ok(View::of(bytes))
     }
 
     fn load(
@@ -522,7 +523,7 @@ mod tests {
     }
 
     fn floats(engine: &mut FakeEngine, slot: Slot) -> Vec<f32> {
-        bytemuck::cast_slice(engine.view(slot).unwrap()).to_vec()
+        bytemuck::cast_slice(&engine.view(slot).unwrap()).to_vec()
     }
 
     fn set(engine: &mut FakeEngine, slot: Slot, values: &[f32]) {

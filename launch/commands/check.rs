@@ -16,7 +16,7 @@ use concert_policies::Policy;
 use serde_json::{Value, json};
 
 use self::kind::Kind;
-use self::models::{ModelFile, model_files};
+use self::models::{ModelCheck, ModelFile};
 use crate::cli::{Check, Global};
 use crate::launch_file::{CameraEntry, CameraKind, LaunchFile};
 use crate::model_folders::model_folders;
@@ -78,7 +78,7 @@ fn check(file: &str, global: &Global) -> Result<Finding, Failure> {
 fn of_policy(choice: &PolicyChoice, launch_models: &[PathBuf], global: &Global) -> Finding {
     let policy = &choice.policy;
     let folders = model_folders(&global.models, launch_models, choice.path.as_deref());
-    let files = model_files(policy, &folders);
+    let files = ModelCheck::new(folders.clone()).files(policy);
     let mut text = format!("policy {}, hash {}\n", policy.name(), policy.hash());
     if let Some(description) = policy.description() {
         let _ = writeln!(text, "{}", description.escape_debug());

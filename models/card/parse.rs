@@ -208,6 +208,7 @@ fn pull(raw: &Spanned<RawPull>, levels: &[Level]) -> Placed<Pull> {
         registry: raw.registry,
         package: package_part(&raw.package, "pull.package")?,
         version: package_part(&raw.version, "pull.version")?,
+        package_sha256: digest(&raw.package_sha256, "pull.package_sha256")?,
         file: inner_path(&raw.file)?,
         file_sha256: digest(&raw.file_sha256, "pull.file_sha256")?,
         file_size_bytes: count(

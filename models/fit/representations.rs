@@ -378,7 +378,7 @@ impl<'e> Encoders<'e> {
                 let bytes = self.engine.view(*slot)?;
                 self.level.clear();
                 self.level
-                    .extend(bytemuck::pod_collect_to_vec::<u8, f32>(bytes));
+                    .extend(bytemuck::pod_collect_to_vec::<u8, f32>(&bytes));
                 for view in self.layout.views.iter().filter(|view| view.read == read) {
                     view.gather(&self.level, &mut values);
                 }

@@ -114,7 +114,7 @@ impl FittedReadout {
             let wanted = self
                 .model
                 .run(&self.layout, witness, focal as f32, &mut space);
-            let found: Vec<f32> = bytemuck::pod_collect_to_vec(engine.view(output)?);
+            let found: Vec<f32> = bytemuck::pod_collect_to_vec(&engine.view(output)?);
             compare(&wanted, &found)?;
         }
         Ok(())

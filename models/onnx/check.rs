@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use prost::Message as _;
 
 use super::proto::{GraphProto, ModelProto};
-use super::{rules, wire};
+use super::{infer, rules, wire};
 
 /// What [`check`] allows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,18 +30,24 @@ pub struct CheckLimits {
     pub max_subgraph_depth: usize,
     /// Axes of one tensor.
     pub max_rank: usize,
-    /// Elements of one tensor, stored, declared or made by a constant shape.
+    /// Elements of one tensor, stored, declared or made; also of all tensors
+    /// together that are made of constants alone, as engines compute and keep
+    /// those while they load.
     pub max_elements: u64,
+    /// Elements of all tensors together that one run makes.
+    pub max_made_elements: u64,
     /// Versions of the file format.
     pub ir_versions: RangeInclusive<i64>,
     /// Versions of the default operator set.
     pub opsets: RangeInclusive<i64>,
-    /// Whether `Loop` may stand in a graph; its end depends on the data.
+    /// Whether `Loop` may stand in a graph, where a constant says how often it
+    /// runs at most.
     pub allow_loops: bool,
 }
 
 impl Default for CheckLimits {
-    /// Generous for perception networks: 512 MiB, 20,000 nodes, opsets 9 to 22.
+    /// Generous for perception networks: 512 MiB, 20,000 nodes, and what
+    /// ONNX Runtime 1.31 loads: opsets 7 to 25, file formats up to 13.
     fn default() -> Self {
         Self {
             max_file_bytes: 512 << 20,
@@ -55,8 +61,9 @@ impl Default for CheckLimits {
             max_subgraph_depth: 4,
             max_rank: 16,
             max_elements: 1 << 28,
-            ir_versions: 3..=12,
-            opsets: 9..=22,
+            max_made_elements: 1 << 34,
+            ir_versions: 3..=13,
+            opsets: 7..=25,
             allow_loops: false,
         }
     }
@@ -168,7 +175,10 @@ pub enum CheckError {
         supported: RangeInclusive<i64>,
     },
     /// Version of an operator set outside the range.
-    #[error("opset of `{domain}` is {found}, but {} to {} are supported", supported.start(), supported.end())]
+    #[error(
+        "opset of `{domain}` is {found}, but {} to {} are supported: exporters can be told which to write",
+        supported.start(), supported.end()
+    )]
     Opset {
         /// Domain of the operator set.
         domain: String,
@@ -177,7 +187,7 @@ pub enum CheckError {
         /// Versions supported.
         supported: RangeInclusive<i64>,
     },
-    /// A domain that is imported twice.
+    /// A domain that is imported twice, in different versions.
     #[error("opset of `{domain}` is imported twice, as {first} and {second}")]
     OpsetTwice {
         /// Domain of the operator set.
@@ -196,6 +206,38 @@ pub enum CheckError {
         subject: String,
         /// Its domain.
         domain: String,
+    },
+    /// An operator that is not among those that Concert knows.
+    #[error(
+        "{node} is of domain `{domain}`, whose operators are allowed by name, and this one is not"
+    )]
+    Operator {
+        /// The node.
+        node: String,
+        /// Its domain.
+        domain: String,
+    },
+    /// A node that makes as much as data says.
+    #[error(
+        "{node} has no bound for {what}: how large tensors become must be told before they are made"
+    )]
+    Unbounded {
+        /// The node.
+        node: String,
+        /// What is not bounded, and why.
+        what: String,
+    },
+    /// More elements in all than allowed.
+    #[error("{node} brings what {when} makes to {made} elements, but at most {limit} are allowed")]
+    TooMuch {
+        /// The node where the limit was passed.
+        node: String,
+        /// Elements made up to it.
+        made: u64,
+        /// Elements allowed.
+        limit: u64,
+        /// A run, or loading.
+        when: &'static str,
     },
     /// A node of a domain without an operator set.
     #[error("{node} is of domain `{domain}`, which the model does not import")]
@@ -334,11 +376,24 @@ impl Checked {
 /// First a walk over the wire format that allocates nothing and stops at the
 /// first limit passed; then decoding, whose memory is bounded by what the walk
 /// counted; then the rules of a graph (names, order, shapes, data lengths,
-/// operator sets). Takes at most a few times the file's size in memory.
+/// operators); then the size of every tensor that a run makes. Takes at most a few times the file's size in memory.
 ///
 /// # Errors
 /// The first rule that is broken.
 pub fn check(bytes: &[u8], limits: &CheckLimits) -> Result<Checked, CheckError> {
+    check_for(bytes, limits, &[])
+}
+
+/// As [`check`], for inputs of the given names and shapes: what a graph makes of
+/// them is told exactly. Open axes of other inputs count as 1 (the first) and 224.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_for(
+    bytes: &[u8],
+    limits: &CheckLimits,
+    inputs: &[(String, Vec<usize>)],
+) -> Result<Checked, CheckError> {
     if bytes.len() > limits.max_file_bytes {
         return Err(CheckError::FileSize {
             bytes: bytes.len(),
@@ -352,6 +407,7 @@ pub fn check(bytes: &[u8], limits: &CheckLimits) -> Result<Checked, CheckError> 
         what: "graph",
     })?;
     rules::model(&model, &graph, limits)?;
+    infer::infer(&model, &graph, inputs, limits)?;
     Ok(Checked {
         model,
         graph,

@@ -4,13 +4,13 @@ use std::collections::{HashMap, HashSet};
 
 use prost::Message as _;
 
-use super::check::Checked;
-use super::elem;
+use super::check::{CheckLimits, Checked};
 use super::names::{self, node_label};
 use super::proto::{
     DimensionProto, DimensionValue, GraphProto, ModelProto, NodeProto, TensorProto,
     TensorShapeProto, TensorTypeProto, TypeProto, TypeValue, ValueInfoProto,
 };
+use super::{elem, infer};
 use crate::tensor::TensorSpec;
 
 /// A tensor inside a network that becomes a named output.
@@ -152,7 +152,8 @@ pub enum CutError {
 ///
 /// `fixed_inputs` gives inputs their shapes; a symbol that stands there is
 /// replaced by its length wherever else it stands. An output is declared as
-/// the network states it, else as the tap's spec says, else by name alone.
+/// the network states it, else as the tap's spec says, else as its nodes tell;
+/// lengths that depend on an open axis or on data stay open.
 /// Producer, operator sets and metadata stay. The result depends on nothing
 /// but the arguments.
 ///
@@ -187,11 +188,43 @@ pub fn cut(
         }
     });
     name_levels(&mut graph, taps)?;
+    complete(model.envelope(), &mut graph, fixed_inputs);
     let cut = ModelProto {
         graph: Some(graph),
         ..model.envelope().clone()
     };
     Ok(cut.encode_to_vec())
+}
+
+/// Gives outputs the type and the lengths that they do not state, as far as the
+/// graph tells: tools that check first refuse an output without them.
+fn complete(envelope: &ModelProto, graph: &mut GraphProto, fixed: &[(String, Vec<usize>)]) {
+    let inferred: Vec<Option<TypeProto>> = {
+        // What was checked has bounds; a graph without is left as it is.
+        let facts = infer::infer(envelope, graph, fixed, &CheckLimits::default());
+        let facts = facts.unwrap_or_default();
+        let type_of = |output: &ValueInfoProto| infer::type_of(facts.get(output.name())?);
+        graph.output.iter().map(type_of).collect()
+    };
+    for (output, inferred) in graph.output.iter_mut().zip(inferred) {
+        let Some(inferred) = inferred else { continue };
+        if output.dims().is_none() {
+            output.type_ = Some(inferred);
+            continue;
+        }
+        let told = ValueInfoProto {
+            type_: Some(inferred),
+            ..ValueInfoProto::default()
+        };
+        let lengths = told.dims().unwrap_or_default();
+        let dims = output.dims_mut().filter(|dims| dims.len() == lengths.len());
+        for (dim, told) in dims.into_iter().flatten().zip(lengths) {
+            let open = !matches!(dim.value, Some(DimensionValue::Value(0..)));
+            if open && told.value.is_some() {
+                dim.value.clone_from(&told.value);
+            }
+        }
+    }
 }
 
 /// At least one level, each named and named once.
@@ -284,8 +317,8 @@ fn bind_inputs<'a>(
                 return Err(wrong("at least 1".to_owned()));
             }
             match dims.and_then(|dims| dims[axis].value.as_ref()) {
-                // Some exporters write an unknown length as 0.
-                Some(&DimensionValue::Value(found)) if found != 0 && found != length => {
+                // Some exporters write an unknown length as 0 or -1.
+                Some(&DimensionValue::Value(found)) if found > 0 && found != length => {
                     return Err(wrong(found.to_string()));
                 }
                 Some(DimensionValue::Param(symbol)) if !symbol.is_empty() => {

@@ -6,9 +6,9 @@ use std::fmt;
 use serde::Serialize;
 
 use super::check::{CheckError, CheckLimits, Checked, check};
-use super::elem;
-use super::names;
+use super::infer::{self, Fact, Facts, Length};
 use super::proto::{DimensionValue, GraphProto, NodeProto, TensorProto, ValueInfoProto};
+use super::{elem, names};
 
 /// Length of an axis, as the file states it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
@@ -59,6 +59,8 @@ impl fmt::Display for Value {
 /// A tensor at which a network may well be cut.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TapCandidate {
+    /// Whether all that is computed later depends on it alone.
+    pub narrow: bool,
     /// The tensor.
     #[serde(flatten)]
     pub value: Value,
@@ -96,7 +98,8 @@ pub struct Description {
     pub nodes: usize,
     /// Number of nodes per operator.
     pub operators: BTreeMap<String, usize>,
-    /// Elements of all stored tensors of the outer graph.
+    /// Elements of all stored tensors of the outer graph, initialisers and
+    /// constants.
     pub parameters: u64,
     /// Size of the file in bytes.
     pub file_bytes: usize,
@@ -116,7 +119,17 @@ impl Description {
     /// Describes a model that was checked before.
     #[must_use]
     pub fn of(model: &Checked) -> Self {
+        Self::at(model, &[])
+    }
+
+    /// As [`of`](Self::of), with the shapes that these inputs shall have; shapes
+    /// that follow from them are told.
+    #[must_use]
+    pub fn at(model: &Checked, inputs: &[(String, Vec<usize>)]) -> Self {
         let (envelope, graph) = (model.envelope(), model.graph());
+        let facts = infer::infer(envelope, graph, inputs, &CheckLimits::default());
+        let facts = facts.unwrap_or_default();
+        let known = |info: &ValueInfoProto| told(value(info), facts.get(info.name()));
         let stored: HashSet<&str> = graph.initializer.iter().map(TensorProto::name).collect();
         let given = graph.input.iter().filter(|i| !stored.contains(i.name()));
         let mut operators = BTreeMap::new();
@@ -136,12 +149,12 @@ impl Description {
             opsets: envelope.opset_import.iter().map(opset).collect(),
             producer: producer.trim().to_owned(),
             inputs: given.map(value).collect(),
-            outputs: graph.output.iter().map(value).collect(),
+            outputs: graph.output.iter().map(known).collect(),
             nodes: operators.values().sum(),
             operators,
-            parameters: graph.initializer.iter().map(elements).sum(),
+            parameters: stored_elements(graph),
             file_bytes: model.file_bytes(),
-            taps: taps(graph),
+            taps: taps(graph, &facts),
         }
     }
 }
@@ -190,7 +203,7 @@ impl fmt::Display for Description {
 /// An input, output or value info in Concert's words.
 pub(super) fn value(info: &ValueInfoProto) -> Value {
     let dim = |dim: &super::proto::DimensionProto| match &dim.value {
-        Some(DimensionValue::Value(length)) => Dim::Fixed(*length),
+        Some(DimensionValue::Value(length)) if *length >= 0 => Dim::Fixed(*length),
         Some(DimensionValue::Param(symbol)) if !symbol.is_empty() => Dim::Symbol(symbol.clone()),
         _ => Dim::Unknown,
     };
@@ -218,6 +231,44 @@ fn count_operators(graph: &GraphProto, operators: &mut BTreeMap<String, usize>) 
     }
 }
 
+/// Elements of initialisers and of what nodes of the operator `Constant` hold.
+fn stored_elements(graph: &GraphProto) -> u64 {
+    let constants = graph
+        .node
+        .iter()
+        .filter(|node| node.op_type() == "Constant");
+    let constants = constants.flat_map(|node| node.attribute.iter().flat_map(|a| a.tensors()));
+    let counts = graph.initializer.iter().chain(constants).map(elements);
+    counts.fold(0, u64::saturating_add)
+}
+
+/// What the file states, and what its nodes tell where it states nothing.
+fn told(stated: Value, fact: Option<&Fact>) -> Value {
+    let Some(fact) = fact else { return stated };
+    let fixed = |length: &Length| {
+        let length = length.fixed().and_then(|length| i64::try_from(length).ok());
+        length.map_or(Dim::Unknown, Dim::Fixed)
+    };
+    let inferred = fact.shape.as_ref();
+    let inferred: Option<Vec<Dim>> = inferred.map(|shape| shape.iter().map(fixed).collect());
+    let shape = match (stated.shape, inferred) {
+        (Some(stated), Some(inferred)) if stated.len() == inferred.len() => {
+            let dims = stated.into_iter().zip(inferred);
+            let better = |(stated, inferred): (Dim, Dim)| match (&stated, &inferred) {
+                (Dim::Fixed(_), _) | (_, Dim::Unknown) => stated,
+                _ => inferred,
+            };
+            Some(dims.map(better).collect())
+        }
+        (stated, inferred) => stated.or(inferred),
+    };
+    Value {
+        dtype: stated.dtype.or_else(|| elem::name(fact.dtype)),
+        shape,
+        ..stated
+    }
+}
+
 /// Operators that end what is laid out over the image.
 const POOLING: [&str; 4] = [
     "GlobalAveragePool",
@@ -226,41 +277,85 @@ const POOLING: [&str; 4] = [
     "Flatten",
 ];
 
-/// Places where everything computed from the inputs passes through one tensor,
-/// and where a block ends: the tensor is read more than once (a skip begins),
-/// the next such tensor is larger or pools this one, or there is no next one.
-fn taps(graph: &GraphProto) -> Vec<TapCandidate> {
+/// Places where a block ends. Where everything computed from the inputs passes
+/// through one tensor: it is read more than once (a skip begins), the next such
+/// tensor is larger or pools this one, or there is no next one. Elsewhere, as in
+/// networks whose branches run side by side: a tensor laid out over the image that
+/// is read more than once, or from which a smaller image is made.
+fn taps(graph: &GraphProto, facts: &Facts<'_>) -> Vec<TapCandidate> {
     let values: HashMap<&str, &ValueInfoProto> = (graph.value_info.iter())
         .chain(&graph.output)
         .map(|info| (info.name(), info))
         .collect();
     let narrow = bottlenecks(graph);
     let size = |node: &NodeProto| {
-        let shape = value(values.get(node.output.first()?.as_str())?).shape?;
-        Some(shape.iter().fold(1i64, |n, dim| match dim {
-            Dim::Fixed(length) => n.saturating_mul(*length),
-            _ => n,
-        }))
+        let name = node.output.first()?.as_str();
+        facts.get(name).map(|fact| fact.elements)
     };
-    let mut taps = Vec::new();
+    let mut ends: BTreeMap<usize, bool> = stages(graph, facts)
+        .into_iter()
+        .map(|i| (i, false))
+        .collect();
     for (place, &(index, readers)) in narrow.iter().enumerate() {
         let node = &graph.node[index];
         let next = narrow.get(place + 1).map(|&(next, _)| &graph.node[next]);
-        let ends = next.is_none_or(|next| {
+        let is_end = next.is_none_or(|next| {
             let grows = size(node).zip(size(next)).is_some_and(|(a, b)| a < b);
             grows || POOLING.contains(&next.op_type())
         });
-        if ends || readers > 1 {
-            taps.push(candidate(node, index, &values));
+        if is_end || readers > 1 || ends.contains_key(&index) {
+            ends.insert(index, true);
         }
     }
-    taps
+    let taps = ends.into_iter();
+    taps.map(|(index, narrow)| candidate(&graph.node[index], index, narrow, &values, facts))
+        .collect()
+}
+
+/// Nodes whose output is laid out over the image, and is read more than once or
+/// made into a smaller image.
+fn stages(graph: &GraphProto, facts: &Facts<'_>) -> Vec<usize> {
+    // Cells of an image, and whether there is more than one.
+    let cells = |name: &str| {
+        let shape = facts
+            .get(name)
+            .filter(|fact| !fact.constant)?
+            .shape
+            .as_ref()?;
+        let cells = shape.get(2..).filter(|_| shape.len() == 4)?;
+        let cells: u64 = cells.iter().map(|length| length.value).product();
+        (cells > 1).then_some(cells)
+    };
+    let mut readers: HashMap<&str, (usize, bool)> = HashMap::new();
+    for node in &graph.node {
+        let made = node.output.first().and_then(|name| cells(name));
+        // What pools the whole image only weighs channels.
+        let Some(made) = made else { continue };
+        for name in names::reads(node) {
+            let reader = readers.entry(name).or_default();
+            reader.0 += 1;
+            reader.1 |= cells(name).is_some_and(|read| made < read);
+        }
+    }
+    let outputs: HashSet<&str> = graph.output.iter().map(ValueInfoProto::name).collect();
+    let ends = |node: &NodeProto| {
+        let name = node.output.first().map_or("", String::as_str);
+        let (count, shrinks) = readers.get(name).copied().unwrap_or_default();
+        cells(name).is_some() && (count > 1 || shrinks || outputs.contains(name))
+    };
+    let nodes = graph.node.iter().enumerate();
+    nodes
+        .filter(|(_, node)| ends(node))
+        .map(|(index, _)| index)
+        .collect()
 }
 
 fn candidate(
     node: &NodeProto,
     index: usize,
+    narrow: bool,
     values: &HashMap<&str, &ValueInfoProto>,
+    facts: &Facts<'_>,
 ) -> TapCandidate {
     let name = node.output.first().map_or("", String::as_str);
     let unstated = || Value {
@@ -268,8 +363,10 @@ fn candidate(
         dtype: None,
         shape: None,
     };
+    let stated = values.get(name).map_or_else(unstated, |info| value(info));
     TapCandidate {
-        value: values.get(name).map_or_else(unstated, |info| value(info)),
+        narrow,
+        value: told(stated, facts.get(name)),
         operator: node.op_type().to_owned(),
         nodes_before: index + 1,
     }

@@ -5,9 +5,15 @@ use crate::tensor::DType;
 
 /// Number of the string element type, the only one without a fixed size.
 pub(super) const STRING: i32 = 8;
+/// Numbers of the types that operators give of themselves.
+pub(super) const F32: i32 = 1;
+pub(super) const U8: i32 = 2;
+pub(super) const I32: i32 = 6;
+pub(super) const I64: i32 = 7;
+pub(super) const BOOL: i32 = 9;
 
 /// Numbers and names in Concert's spelling, and bits per element.
-const TYPES: [(i32, &str, u64); 24] = [
+const TYPES: [(i32, &str, u64); 26] = [
     (1, "f32", 32),
     (2, "u8", 8),
     (3, "i8", 8),
@@ -32,6 +38,8 @@ const TYPES: [(i32, &str, u64); 24] = [
     (22, "i4", 4),
     (23, "f4e2m1", 4),
     (24, "f8e8m0", 8),
+    (25, "u2", 2),
+    (26, "i2", 2),
 ];
 
 /// Name of an element type, or `None` for an unknown number.
@@ -64,6 +72,7 @@ pub(super) fn typed_entries(tensor: &TensorProto, elements: u64) -> Option<(u64,
         14 => (elements.checked_mul(2)?, tensor.float_data.len()),
         2..=6 | 9 | 10 | 16..=20 | 24 => (elements, tensor.int32_data.len()),
         21..=23 => (elements.div_ceil(2), tensor.int32_data.len()),
+        25 | 26 => (elements.div_ceil(4), tensor.int32_data.len()),
         7 => (elements, tensor.int64_data.len()),
         STRING => (elements, tensor.string_data.len()),
         11 => (elements, tensor.double_data.len()),
@@ -73,23 +82,35 @@ pub(super) fn typed_entries(tensor: &TensorProto, elements: u64) -> Option<(u64,
     })
 }
 
-/// The first values, at most `limit`, of an integer tensor (i64 or i32).
-pub(super) fn integers(tensor: &TensorProto, limit: usize) -> Option<Vec<i64>> {
-    let raw = tensor.raw_data.as_deref().filter(|raw| !raw.is_empty());
-    match (tensor.data_type(), raw) {
-        (7, None) => Some(tensor.int64_data.iter().copied().take(limit).collect()),
-        (6, None) => {
-            let values = tensor.int32_data.iter().take(limit);
-            Some(values.map(|&v| v.into()).collect())
-        }
-        (7, Some(raw)) => {
-            let values = raw.as_chunks::<8>().0.iter().take(limit);
-            Some(values.map(|c| i64::from_le_bytes(*c)).collect())
-        }
-        (6, Some(raw)) => {
-            let values = raw.as_chunks::<4>().0.iter().take(limit);
-            Some(values.map(|c| i32::from_le_bytes(*c).into()).collect())
-        }
-        _ => None,
+/// Whether it is a type of whole numbers.
+pub(super) fn is_integer(code: i32) -> bool {
+    matches!(code, 2..=7 | BOOL | 12 | 13 | 21 | 22 | 25 | 26)
+}
+
+/// The first values, at most `limit`, of a tensor of a common type.
+pub(super) fn numbers(tensor: &TensorProto, limit: usize) -> Option<Vec<f64>> {
+    fn words<const N: usize>(raw: &[u8], limit: usize, read: impl Fn([u8; N]) -> f64) -> Vec<f64> {
+        let words = raw.as_chunks::<N>().0.iter().take(limit);
+        words.map(|&word| read(word)).collect()
     }
+    let raw = tensor.raw_data.as_deref().filter(|raw| !raw.is_empty());
+    let ints = || tensor.int32_data.iter().take(limit).map(|&v| v.into());
+    Some(match (tensor.data_type(), raw) {
+        (F32, None) => (tensor.float_data.iter().take(limit))
+            .map(|&v| v.into())
+            .collect(),
+        (F32, Some(raw)) => words(raw, limit, |word| f32::from_le_bytes(word).into()),
+        (11, None) => tensor.double_data.iter().copied().take(limit).collect(),
+        (11, Some(raw)) => words(raw, limit, f64::from_le_bytes),
+        (I64, None) => (tensor.int64_data.iter().take(limit))
+            .map(|&v| v as f64)
+            .collect(),
+        (I64, Some(raw)) => words(raw, limit, |word| i64::from_le_bytes(word) as f64),
+        (I32, None) => ints().collect(),
+        (I32, Some(raw)) => words(raw, limit, |word| i32::from_le_bytes(word).into()),
+        (U8 | BOOL, None) => ints().collect(),
+        (U8 | BOOL, Some(raw)) => words(raw, limit, |[byte]| byte.into()),
+        (10, Some(raw)) => words(raw, limit, |word| half::f16::from_le_bytes(word).into()),
+        _ => return None,
+    })
 }

@@ -311,7 +311,10 @@ fn fits(output: &ValueInfoProto, input: &ValueInfoProto) -> bool {
             .iter()
             .zip(read)
             .all(|(a, b)| match (&a.value, &b.value) {
-                (Some(DimensionValue::Value(a)), Some(DimensionValue::Value(b))) => a == b,
+                (Some(DimensionValue::Value(a)), Some(DimensionValue::Value(b))) => {
+                    // -1 is an open axis.
+                    a == b || *a < 0 || *b < 0
+                }
                 _ => true,
             })
 }

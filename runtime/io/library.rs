@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 pub use report::{LibraryError, Progress};
 
-use super::onnxruntime::version;
+use super::onnxruntime::{must_be_off, version};
 
 /// The version that is fetched where none is found.
 pub const PINNED_VERSION: &str = "1.31.1";
@@ -108,7 +108,8 @@ impl Places {
 }
 
 /// Finds a library, or fetches the pinned one. See the [module](self) for the
-/// order. `progress` is told what takes time and what was passed over.
+/// order. `progress` is told what takes time and what was passed over. Looking
+/// at a library loads it, so nothing is looked at while telemetry is on.
 ///
 /// # Errors
 /// One [`LibraryError`], which says what to do about it.
@@ -128,6 +129,7 @@ pub fn find_or_fetch_in(
     places: &Places,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Library, LibraryError> {
+    must_be_off().map_err(LibraryError::Telemetry)?;
     let explicit = request.explicit.iter().map(|path| (Origin::Explicit, path));
     let variables = places
         .variables

@@ -9,6 +9,7 @@ mod environment;
 mod network;
 mod session;
 mod slot;
+mod telemetry;
 pub(crate) mod version;
 
 use std::fmt;
@@ -20,6 +21,8 @@ pub use environment::Environment;
 /// For benches that compare with bare sessions.
 #[doc(hidden)]
 pub use ort;
+pub(crate) use telemetry::must_be_off;
+pub use telemetry::{TELEMETRY_VARIABLE, is_switched_off};
 
 /// An execution provider of ONNX Runtime: where networks may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

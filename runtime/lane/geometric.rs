@@ -114,7 +114,7 @@ impl Lane {
             if let Some(lane) = self.readouts[index].network.geometric() {
                 let copy = &mut lane.copies[read];
                 copy.resize(bytes.len() / 4, 0.0);
-                bytemuck::cast_slice_mut(copy).copy_from_slice(bytes);
+                bytemuck::cast_slice_mut(copy).copy_from_slice(&bytes);
             }
         }
         Ok(())

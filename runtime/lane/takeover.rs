@@ -147,7 +147,7 @@ fn copy(
     target: Slot,
 ) -> Result<(), EngineError> {
     let bytes = from.view(source)?;
-    to.fill(target, &mut |slot| slot.copy_from_slice(bytes))
+    to.fill(target, &mut |slot| slot.copy_from_slice(&bytes))
 }
 
 /// Hashes of the encoders that a readout reads.

@@ -85,6 +85,27 @@ fn unary(operator: &str, shape: &[usize]) -> NetworkFile {
 }
 
 #[test]
+fn what_is_viewed_cannot_be_overwritten() {
+    let Some(mut engine) = engine() else { return };
+    let spec = TensorSpec::f32(&[1, 4]);
+    let [x, y] = [(); 2].map(|()| engine.slot(&spec).unwrap());
+    let wired = [wiring(&[("x", x)], &[("y", y)])];
+    let mut network = engine.load(&unary("Neg", &[1, 4]), &wired).unwrap();
+    put(&mut engine, x, &[1.0; 4]);
+    network.run(0).unwrap();
+    let view = engine.view(y).unwrap();
+    let before = view.to_vec();
+    let error = network.run(0).unwrap_err().to_string();
+    assert!(error.contains("still holds a view"), "{error}");
+    // Another thread waits until the view is gone.
+    let other = spawn("other", move || network.run(0).map(|()| network)).unwrap();
+    assert_eq!(*view, *before);
+    drop(view);
+    let mut network = other.join().unwrap().unwrap();
+    network.run(0).unwrap();
+}
+
+#[test]
 fn one_encoders_representation_reaches_two_readouts_through_its_slot() {
     let Some(mut engine) = engine() else { return };
     let spec = TensorSpec::f32(&[1, 4]);
@@ -439,6 +460,34 @@ fn a_second_environment_with_other_threads_is_refused() {
     );
     let error = Environment::start(&library, NonZeroUsize::new(3)).unwrap_err();
     assert!(error.to_string().contains("2 threads already"), "{error}");
+}
+
+/// Runs a test of this file in a process of its own, without the variable.
+#[test]
+fn with_telemetry_on_the_library_is_not_loaded() {
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--ignored", "--quiet", "telemetry_is_on"])
+        .env_remove(concert_runtime::io::onnxruntime::TELEMETRY_VARIABLE)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+}
+
+#[test]
+#[ignore = "a part of the test before, in a process of its own"]
+fn telemetry_is_on() {
+    let error = library::find_or_fetch(&LibraryRequest::default(), &mut |_| {}).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("ORT_DISABLE_TELEMETRY=1 must be"), "{text}");
+    let by_hand = Library {
+        path: PathBuf::from("/nonexistent/libonnxruntime.so"),
+        version: library::PINNED_VERSION.to_owned(),
+        origin: library::Origin::Explicit,
+    };
+    let text = Environment::start(&by_hand, None).unwrap_err().to_string();
+    assert!(text.contains("ORT_DISABLE_TELEMETRY=1 must be"), "{text}");
+    let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
+    assert!(!maps.contains("libonnxruntime"), "the library is in memory");
 }
 
 /// A cache of the test's own, filled from the user's where that holds the

@@ -45,6 +45,7 @@ pub fn python_packages(packages: &[&str]) -> Option<PathBuf> {
     let beside = target.with_extension(std::process::id().to_string());
     let output = Command::new("python3")
         .args([
+            "-I",
             "-m",
             "pip",
             "install",

@@ -1,6 +1,9 @@
 //! Whether ONNX Runtime is there, and what it can run on.
 
+use std::path::Path;
+
 use concert_models::onnx::GraphBuilder;
+use concert_models::pull::pip;
 use concert_models::{Engine, NetworkFile, TensorSpec, Wiring};
 use concert_runtime::io::library::{self, LibraryRequest};
 use concert_runtime::io::onnxruntime::{Environment, OrtEngine, Provider};
@@ -56,10 +59,7 @@ pub(super) fn rows(global: &Global) -> Vec<Row> {
 }
 
 fn not_there() -> Row {
-    let pip = std::process::Command::new("python3")
-        .args(["-m", "pip", "--version"])
-        .output();
-    if pip.is_ok_and(|output| output.status.success()) {
+    if pip::is_there(Path::new("python3")).is_ok() {
         let found = format!(
             "not yet there; {} is fetched on first use",
             library::PINNED_VERSION
@@ -128,7 +128,7 @@ fn run_on(environment: &Environment, provider: Provider) -> Result<String, Strin
         .iter()
         .flat_map(|value| value.to_ne_bytes())
         .collect();
-    if engine.view(y).map_err(text)? != want.as_slice() {
+    if *engine.view(y).map_err(text)? != *want {
         return Err("a network of one node gave a wrong result".to_owned());
     }
     let placement = network.placement();

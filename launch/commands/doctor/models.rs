@@ -1,10 +1,10 @@
-//! Whether the shipped policies find their models.
+//! Whether the shipped policies find their models, each as its card says.
 
 use concert_policies::Policy;
 
 use super::Row;
 use crate::cli::Global;
-use crate::commands::check::models::{ModelFile, model_files};
+use crate::commands::check::models::{ModelCheck, ModelFile};
 use crate::model_folders::model_folders;
 
 pub(super) fn rows(global: &Global) -> Vec<Row> {
@@ -13,27 +13,28 @@ pub(super) fn rows(global: &Global) -> Vec<Row> {
         .iter()
         .map(|folder| folder.display().to_string())
         .collect();
+    let mut check = ModelCheck::new(folders);
     let policies = Policy::shipped_names().filter_map(Policy::shipped);
     let of_policy = |policy: Policy| {
-        let files = model_files(&policy, &folders);
-        let missing: Vec<_> = files.iter().filter(|file| !file.is_ready()).collect();
+        let files = check.files(&policy);
+        let faults: Vec<_> = files.iter().filter(|file| !file.is_ready()).collect();
         let name = policy.name();
-        if missing.is_empty() {
+        if faults.is_empty() {
             return Row::ok(
                 "models",
                 format!(
-                    "{name}: all {} networks, in {}",
+                    "{name}: all {} networks are as their cards say, in {}",
                     files.len(),
                     shown.join(", ")
                 ),
             );
         }
-        let names: Vec<_> = missing.iter().map(|file| ModelFile::name(file)).collect();
+        let lines: Vec<_> = faults.iter().copied().map(ModelFile::to_string).collect();
         let found = format!(
-            "{name}: {} of {} networks missing: {}",
-            missing.len(),
+            "{name}: {} of {} networks cannot be used: {}",
+            faults.len(),
             files.len(),
-            names.join(", ")
+            lines.join("; ")
         );
         Row::fail(
             "models",

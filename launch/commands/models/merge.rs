@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use anyhow::anyhow;
-use concert_models::card::ReadFrom;
+use concert_models::card::{Card, ReadFrom};
 use concert_models::onnx::{self, CheckLimits, Checked, Connection, Part};
 use concert_models::pair::fit_together;
-use concert_models::store::Store;
+use concert_models::store::{Realisation, Store};
 use concert_policies::{Input, Policy};
+use serde_json::json;
 
 use super::written;
 use crate::cli::Global;
@@ -21,13 +22,25 @@ struct Named {
     network: Checked,
 }
 
+/// What a policy gives to be merged.
+struct Merged {
+    parts: Vec<Named>,
+    wires: Vec<Wire>,
+    /// Targets without a network.
+    left_out: Vec<&'static str>,
+}
+
 /// From which part and output to which part and input.
 type Wire = [String; 4];
 
 pub(super) fn run(policy: &str, out: &Path, global: &Global) -> Result<Report, Failure> {
     let choice = PolicyChoice::of(policy, Path::new(policy)).or_refuse()?;
     let folders = model_folders(&global.models, &[], choice.path.as_deref());
-    let (parts, wires) = parts(&choice.policy, &Store::new(folders))?;
+    let Merged {
+        parts,
+        wires,
+        left_out,
+    } = parts(&choice.policy, &Store::new(folders))?;
     let connections: Vec<_> = wires
         .iter()
         .map(|[from, output, to, input]| Connection {
@@ -45,10 +58,20 @@ pub(super) fn run(policy: &str, out: &Path, global: &Global) -> Result<Report, F
         })
         .collect();
     let bytes = onnx::merge(&parts, &connections).or_refuse()?;
-    written(out, &bytes)
+    let mut report = written(out, &bytes)?;
+    report.json["left_out"] = json!(left_out);
+    if !left_out.is_empty() {
+        let list = left_out.join(", ");
+        report.text = format!(
+            "{}\nleft out, as they are geometry and no networks: {list}",
+            report.text
+        );
+    }
+    Ok(report)
 }
 
-fn parts(policy: &Policy, store: &Store) -> Result<(Vec<Named>, Vec<Wire>), Failure> {
+fn parts(policy: &Policy, store: &Store) -> Result<Merged, Failure> {
+    let mut left_out = Vec::new();
     let mut named = Vec::new();
     let mut cards = Vec::new();
     for source in policy.encoders() {
@@ -61,7 +84,11 @@ fn parts(policy: &Policy, store: &Store) -> Result<(Vec<Named>, Vec<Wire>), Fail
     }
     let mut wires = Vec::new();
     for transfer in policy.evaluation_order() {
-        let readout = store.readout(&transfer.readout_name()).or_refuse()?;
+        let realised = store.realisation(&transfer.readout_name()).or_refuse()?;
+        let Realisation::Network(readout) = realised else {
+            left_out.push(transfer.target().name);
+            continue;
+        };
         fit_together(&readout.card, &cards).or_refuse()?;
         let to = prefix(transfer.target().name);
         for read in &readout.card.reads {
@@ -78,17 +105,27 @@ fn parts(policy: &Policy, store: &Store) -> Result<(Vec<Named>, Vec<Wire>), Fail
                     (prefix(source), tensor.unwrap_or_default())
                 }
                 ReadFrom::Input(Input::Target(task)) => {
-                    let card = policy
+                    let name = policy
                         .transfer(task)
                         .map(|transfer| transfer.readout_name());
-                    let card = store.readout(&card.unwrap_or_default()).or_refuse()?.card;
-                    (prefix(task.name), card.output.tensor)
+                    match store.readout_card(&name.unwrap_or_default()).or_refuse()? {
+                        Card::Readout(card) => (prefix(task.name), card.output.tensor),
+                        // What geometry computes comes from outside.
+                        _ => continue,
+                    }
                 }
-                // The frame before comes from outside: it stays an input.
-                ReadFrom::Level { .. } | ReadFrom::Input(Input::CameraDepth) => continue,
-                other => {
-                    let name = &readout.card.name;
-                    return Err(Failure::refused(anyhow!("readout {name} reads {other:?}")));
+                // So do the frame before, and what belongs to the camera (its
+                // depth, its focal length): they stay inputs.
+                ReadFrom::Level { .. }
+                | ReadFrom::Input(Input::CameraDepth)
+                | ReadFrom::Camera(_) => continue,
+                _ => {
+                    return Err(Failure::refused(anyhow!(
+                        "readout {} cannot be merged: its input {} is neither a level, nor an output, \
+                         nor the camera's",
+                        readout.card.name,
+                        read.tensor
+                    )));
                 }
             };
             wires.push([from, output, to.clone(), read.tensor.clone()]);
@@ -98,7 +135,11 @@ fn parts(policy: &Policy, store: &Store) -> Result<(Vec<Named>, Vec<Wire>), Fail
             network: checked(&readout.file.bytes)?,
         });
     }
-    Ok((named, wires))
+    Ok(Merged {
+        parts: named,
+        wires,
+        left_out,
+    })
 }
 
 fn prefix(name: &str) -> String {

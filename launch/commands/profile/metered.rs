@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use concert_models::{Engine, EngineError, Network, NetworkFile, Slot, TensorSpec, Wiring};
+use concert_models::{Engine, EngineError, Network, NetworkFile, Slot, TensorSpec, View, Wiring};
 use concert_runtime::Clock;
 use concert_runtime::io::board::resident_bytes;
 
@@ -49,7 +49,7 @@ impl Engine for MeteredEngine {
         self.inner.fill(slot, write)
     }
 
-    fn view(&mut self, slot: Slot) -> Result<&[u8], EngineError> {
+    fn view(&mut self, slot: Slot) -> Result<View<'_>, EngineError> {
         self.inner.view(slot)
     }
 

@@ -51,6 +51,9 @@ impl fmt::Display for Progress {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LibraryError {
+    /// The library would send telemetry.
+    #[error("onnxruntime is not loaded: {0}")]
+    Telemetry(String),
     /// A named library does not exist.
     #[error("no onnxruntime library at {} ({origin})", path.display())]
     Missing {

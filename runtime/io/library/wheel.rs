@@ -2,19 +2,26 @@
 //! is recognised.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use sha2::{Digest, Sha256};
+use concert_models::own;
+use concert_models::pull::pip::{self, DOWNLOAD_LIMIT, Pip, PipError};
 
 use super::{LibraryError, PINNED_VERSION, Progress};
+use crate::io::thread;
 
 /// The provider library that makes a folder one for NVIDIA GPUs.
 pub(super) const CUDA_PROVIDER: &str = "libonnxruntime_providers_cuda.so";
 /// The library itself, inside a wheel and inside the cache.
 const MAIN: &str = "libonnxruntime.so.1.31.1";
 const SHARED_PROVIDER: &str = "libonnxruntime_providers_shared.so";
+/// How often the lock of another process is looked at, and how long.
+const LOCK_TICK: Duration = Duration::from_millis(200);
+const LOCK_TICKS: u32 = 10_000;
+/// What a folder's name begins with that a download goes to.
+const INCOMING: &str = "incoming";
 
 /// One published wheel, with the files that are taken out of it.
 #[derive(Debug)]
@@ -141,11 +148,12 @@ impl Wheel {
     /// [`LibraryError::Cache`] where one cannot be read.
     pub(super) fn cached(&self, cache: &Path) -> Result<Option<PathBuf>, LibraryError> {
         let folder = self.folder(cache);
-        if !folder.exists() {
-            return Ok(None);
+        match own::check_folder(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            checked => checked.map_err(at(&folder))?,
         }
         for (name, sha256) in self.files {
-            check_hash(&folder.join(name), sha256)?;
+            self.check_hash(&folder.join(name), sha256)?;
         }
         Ok(Some(folder.join(MAIN)))
     }
@@ -161,24 +169,18 @@ impl Wheel {
         python: &Path,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<PathBuf, LibraryError> {
-        fs::create_dir_all(cache).map_err(at(cache))?;
-        let lock_path = cache.join("lock");
-        let lock = File::create(&lock_path).map_err(at(&lock_path))?;
-        if lock.try_lock().is_err() {
-            progress(Progress::Waiting);
-            lock.lock().map_err(at(&lock_path))?;
-        }
+        own::make_folder(cache, true).map_err(at(cache))?;
+        let _lock = lock(&cache.join("lock"), progress)?;
         if let Ok(Some(path)) = self.cached(cache) {
             return Ok(path);
         }
         // The lock is ours, so whatever lies here was left by a process that
         // was ended.
-        let incoming = cache.join("incoming");
-        remove_if_there(&incoming)?;
-        let result = self.fetch_into(&incoming, cache, python, progress);
-        let cleaned = remove_if_there(&incoming);
-        let path = result?;
-        cleaned?;
+        remove_incoming(cache)?;
+        let incoming = tempfile::Builder::new().prefix(INCOMING).tempdir_in(cache);
+        let incoming = incoming.map_err(at(cache))?;
+        let path = self.fetch_into(incoming.path(), cache, python, progress)?;
+        incoming.close().map_err(at(cache))?;
         Ok(path)
     }
 
@@ -189,15 +191,13 @@ impl Wheel {
         python: &Path,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<PathBuf, LibraryError> {
-        let unpacked = incoming.join("unpacked");
-        fs::create_dir_all(&unpacked).map_err(at(&unpacked))?;
         progress(Progress::Fetching {
             package: self.requirement(),
             size_bytes: self.size_bytes,
         });
-        self.download(incoming, python)?;
-        let wheel = self.downloaded(incoming)?;
-        check_hash(&wheel, self.sha256)?;
+        let wheel = self.download(incoming, python)?;
+        let unpacked = incoming.join("unpacked");
+        own::make_folder(&unpacked, true).map_err(at(&unpacked))?;
         let folder = self.folder(cache);
         progress(Progress::Unpacking {
             folder: folder.clone(),
@@ -208,55 +208,54 @@ impl Wheel {
         Ok(folder.join(MAIN))
     }
 
-    fn download(&self, incoming: &Path, python: &Path) -> Result<(), LibraryError> {
-        let no_pip = |reason: String| LibraryError::NoPip {
-            python: python.to_owned(),
-            reason,
+    /// The wheel, whose hash holds.
+    fn download(&self, incoming: &Path, python: &Path) -> Result<PathBuf, LibraryError> {
+        let pip = Pip {
+            python,
+            limit: DOWNLOAD_LIMIT,
+            // The wheel itself, and what pip writes beside it.
+            max_bytes: self.size_bytes * 3 + (64 << 20),
         };
-        let output = Command::new(python)
-            .args(["-m", "pip", "--disable-pip-version-check", "--no-input"])
-            .args(["--timeout", "30", "--retries", "2"])
-            .args(["download", "--quiet", "--no-deps", "--only-binary=:all:"])
-            .args(["--implementation", "cp", "--python-version", "3.12"])
-            .args(["--abi", "cp312", "--platform", self.platform])
-            .arg("--dest")
-            .arg(incoming)
-            .arg(self.requirement())
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|error| no_pip(error.to_string()))?;
-        if output.status.success() {
-            return Ok(());
-        }
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        let last = |lines: &str| {
-            lines
-                .lines()
-                .rev()
-                .find(|line| !line.trim().is_empty())
-                .unwrap_or("it gave no reason")
-                .trim()
-                .to_owned()
+        let selection = [
+            "--implementation=cp",
+            "--python-version=3.12",
+            "--abi=cp312",
+            "--platform",
+            self.platform,
+        ];
+        let wheel = pip::Wheel {
+            package: self.package,
+            version: PINNED_VERSION,
+            sha256: self.sha256,
+            selection: &selection,
         };
-        if stderr.contains("No module named pip") {
-            return Err(no_pip(last(&stderr)));
-        }
-        Err(LibraryError::Fetch {
-            package: self.requirement(),
-            reason: last(&stderr),
-        })
+        pip.download(&wheel, incoming, &mut |_| {})
+            .map_err(|error| match error {
+                PipError::NoPip(reason) => LibraryError::NoPip {
+                    python: python.to_owned(),
+                    reason,
+                },
+                error => self.refused(error),
+            })
     }
 
-    /// The one wheel that pip left in `incoming`.
-    fn downloaded(&self, incoming: &Path) -> Result<PathBuf, LibraryError> {
-        fs::read_dir(incoming)
-            .map_err(at(incoming))?
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .find(|path| path.extension().is_some_and(|extension| extension == "whl"))
-            .ok_or_else(|| LibraryError::Fetch {
+    fn refused(&self, error: PipError) -> LibraryError {
+        match error {
+            PipError::File { path, source } => LibraryError::Cache { path, source },
+            PipError::WrongHash {
+                path,
+                found,
+                expected,
+            } => LibraryError::WrongHash {
+                path,
+                expected,
+                found,
+            },
+            other => LibraryError::Fetch {
                 package: self.requirement(),
-                reason: "pip ended well but left no wheel".to_owned(),
-            })
+                reason: other.to_string(),
+            },
+        }
     }
 
     fn unpack(&self, wheel: &Path, folder: &Path) -> Result<(), LibraryError> {
@@ -264,19 +263,23 @@ impl Wheel {
             path: wheel.to_owned(),
             reason,
         };
-        let file = File::open(wheel).map_err(at(wheel))?;
+        let file = own::open(wheel).map_err(at(wheel))?;
         let mut archive = zip::ZipArchive::new(file).map_err(|error| refused(error.to_string()))?;
         for (name, sha256) in self.files {
             let mut entry = archive
                 .by_name(&format!("onnxruntime/capi/{name}"))
                 .map_err(|error| refused(format!("{name}: {error}")))?;
             let path = folder.join(name);
-            let mut target = File::create(&path).map_err(at(&path))?;
+            let mut target = File::create_new(&path).map_err(at(&path))?;
             io::copy(&mut entry, &mut target).map_err(at(&path))?;
             target.sync_all().map_err(at(&path))?;
-            check_hash(&path, sha256)?;
+            self.check_hash(&path, sha256)?;
         }
         Ok(())
+    }
+
+    fn check_hash(&self, path: &Path, expected: &str) -> Result<(), LibraryError> {
+        pip::hold_hash(path, expected).map_err(|error| self.refused(error))
     }
 
     fn folder(&self, cache: &Path) -> PathBuf {
@@ -297,41 +300,43 @@ fn at(path: &Path) -> impl Fn(io::Error) -> LibraryError {
     }
 }
 
+/// The lock of the cache; released where the file is closed.
+fn lock(path: &Path, progress: &mut dyn FnMut(Progress)) -> Result<File, LibraryError> {
+    let file = own::open_lock(path).map_err(at(path))?;
+    for tick in 0..LOCK_TICKS {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(fs::TryLockError::WouldBlock) if tick == 0 => progress(Progress::Waiting),
+            Err(fs::TryLockError::WouldBlock) => {}
+            Err(fs::TryLockError::Error(error)) => return Err(at(path)(error)),
+        }
+        thread::sleep(LOCK_TICK);
+    }
+    let waited = LOCK_TICK * LOCK_TICKS;
+    let reason = format!("another process has held it for {waited:?}");
+    Err(at(path)(io::Error::other(reason)))
+}
+
+/// Removes what downloads left that were ended; what a link leads to stays.
+fn remove_incoming(cache: &Path) -> Result<(), LibraryError> {
+    for entry in fs::read_dir(cache).map_err(at(cache))?.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(INCOMING) {
+            let path = entry.path();
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => remove_if_there(&path)?,
+                _ => fs::remove_file(&path).map_err(at(&path))?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Removes a folder, or a link to one.
 fn remove_if_there(folder: &Path) -> Result<(), LibraryError> {
     match fs::remove_dir_all(folder) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(folder)(error)),
         _ => Ok(()),
     }
-}
-
-fn check_hash(path: &Path, expected: &str) -> Result<(), LibraryError> {
-    let found = sha256_of(path).map_err(at(path))?;
-    if found == expected {
-        return Ok(());
-    }
-    Err(LibraryError::WrongHash {
-        path: path.to_owned(),
-        expected: expected.to_owned(),
-        found,
-    })
-}
-
-fn sha256_of(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut hasher = Sha256::new();
-    let mut block = vec![0; 1 << 18];
-    loop {
-        let length = file.read(&mut block)?;
-        if length == 0 {
-            break;
-        }
-        hasher.update(&block[..length]);
-    }
-    Ok(hasher
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
 }
 
 #[cfg(test)]
@@ -360,8 +365,36 @@ mod tests {
         fs::write(folder.join(MAIN), b"changed").unwrap();
         let text = wheel.cached(cache.path()).unwrap_err().to_string();
         assert!(text.contains(wheel.files[0].1), "{text}");
-        // sha256 of the bytes "changed"
-        let found = sha256_of(&folder.join(MAIN)).unwrap();
+        let found = concert_models::digest::sha256_hex(b"changed");
         assert!(text.contains(&found), "{text}");
+    }
+
+    #[test]
+    fn a_planted_link_in_the_place_of_the_library_is_not_followed() {
+        let cache = tempfile::tempdir().unwrap();
+        let elsewhere = tempfile::tempdir().unwrap();
+        fs::write(elsewhere.path().join("precious"), "precious").unwrap();
+        let wheel = Wheel::for_this_machine(false).unwrap();
+        for link in [wheel.folder(cache.path()), cache.path().join("incoming")] {
+            std::os::unix::fs::symlink(elsewhere.path(), link).unwrap();
+        }
+        let text = wheel.cached(cache.path()).unwrap_err().to_string();
+        assert!(text.contains("it is a link"), "{text}");
+        remove_incoming(cache.path()).unwrap();
+        assert!(!cache.path().join("incoming").exists());
+        assert!(elsewhere.path().join("precious").exists());
+    }
+
+    #[test]
+    fn a_lock_that_is_a_link_is_refused_and_what_is_behind_it_stays() {
+        let cache = tempfile::tempdir().unwrap();
+        let precious = cache.path().join("precious");
+        fs::write(&precious, "precious").unwrap();
+        std::os::unix::fs::symlink(&precious, cache.path().join("lock")).unwrap();
+        let wheel = Wheel::for_this_machine(false).unwrap();
+        let python = Path::new("/nonexistent/python3");
+        let error = wheel.fetch(cache.path(), python, &mut |_| {}).unwrap_err();
+        assert!(error.to_string().contains("it is a link"), "{error}");
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
     }
 }

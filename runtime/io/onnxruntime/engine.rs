@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use concert_models::{Engine, EngineError, Network, NetworkFile, Slot, TensorSpec, Wiring};
+use concert_models::{Engine, EngineError, Network, NetworkFile, Slot, TensorSpec, View, Wiring};
 
 use super::network::OrtNetwork;
 use super::session::Sessions;
@@ -18,8 +18,9 @@ use super::{Environment, Provider, Refusal, lock};
 /// for them: a representation stays on the GPU between encoder and readouts.
 ///
 /// One gate per engine lets one of `fill`, `view` and its networks' runs touch
-/// the slots at a time. The slice that [`view`](Engine::view) returns is the
-/// slot itself: read it before a network that writes the slot runs again.
+/// the slots at a time. What [`view`](Engine::view) returns is the slot itself,
+/// and holds the gate: a network waits for it, and one that is run by the thread
+/// that holds it is refused.
 pub struct OrtEngine {
     environment: Environment,
     chain: Arc<[Provider]>,
@@ -121,16 +122,15 @@ impl Engine for OrtEngine {
         memory.make_ready_on(Side::Device)
     }
 
-    fn view(&mut self, slot: Slot) -> Result<&[u8], EngineError> {
+    fn view(&mut self, slot: Slot) -> Result<View<'_>, EngineError> {
         let memory = self.memory(slot)?;
-        {
-            let _gate = lock(&self.gate);
-            memory.make_ready_on(Side::Host)?;
-        }
-        // SAFETY: the memory lives as long as the engine that is borrowed; a
-        // network may write it later, which this type's contract leaves to the
-        // caller to keep apart.
-        Ok(unsafe { memory.host().bytes() })
+        let gate = lock(&self.gate);
+        memory.make_ready_on(Side::Host)?;
+        // SAFETY: the memory lives as long as the engine that is borrowed. The
+        // view gives the bytes out no longer than it lives, and holds the gate
+        // so long, without which nothing writes them.
+        let bytes = unsafe { memory.host().bytes() };
+        Ok(View::guarded(bytes, &self.gate, gate))
     }
 
     fn load(

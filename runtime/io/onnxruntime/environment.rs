@@ -10,12 +10,15 @@ use concert_models::EngineError;
 use ort::environment::GlobalThreadPoolOptions;
 use ort::logging::LogLevel;
 
-use super::{lock, words};
+use super::{lock, telemetry, words};
 use crate::io::library::Library;
 
 /// ONNX Runtime, loaded and started: one thread pool for every network, whose
-/// threads sleep when there is nothing to do, and no telemetry. Copies are the
+/// threads sleep when there is nothing to do, and no telemetry (the [variable]
+/// that switches it off is there before the library is loaded). Copies are the
 /// same environment. It lives until the process ends.
+///
+/// [variable]: super::TELEMETRY_VARIABLE
 #[derive(Debug, Clone)]
 pub struct Environment(Arc<Started>);
 
@@ -37,7 +40,7 @@ impl Environment {
     ///
     /// # Errors
     /// [`EngineError::Unavailable`] where the library does not load or is too
-    /// old, or where this process started another one before.
+    /// old, where its telemetry is not switched off, or where this process started another one before.
     pub fn start(library: &Library, threads: Option<NonZeroUsize>) -> Result<Self, EngineError> {
         let threads = threads.unwrap_or_else(physical_cores);
         let mut started = lock(&STARTED);
@@ -100,6 +103,7 @@ fn start_ort(
     library: &Library,
     threads: NonZeroUsize,
 ) -> Result<ort::environment::Environment, String> {
+    telemetry::must_be_off()?;
     let builder = ort::init_from(&library.path).map_err(|error| error.to_string())?;
     let pool = GlobalThreadPoolOptions::default()
         .with_intra_threads(threads.get())

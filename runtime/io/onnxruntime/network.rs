@@ -9,7 +9,7 @@ use std::ffi::{CString, c_char};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use concert_models::{EngineError, Network, Placement, Slot, Terminator, Wiring};
+use concert_models::{EngineError, Network, Placement, Slot, Terminator, View, Wiring};
 use ort::AsPointer;
 use ort::session::{RunOptions, Session};
 use ort::sys::OrtValue;
@@ -77,6 +77,12 @@ impl Network for OrtNetwork {
                 reason: format!("it has {count} wirings, and number {turn} was asked for"),
             });
         };
+        if View::holds(&self.gate) {
+            return Err(EngineError::Run {
+                network: self.name.clone(),
+                reason: "this thread still holds a view of its engine's slots".to_owned(),
+            });
+        }
         let _gate = lock(&self.gate);
         let session = lock(&self.session.session);
         let side = self.session.side;

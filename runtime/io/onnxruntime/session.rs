@@ -7,12 +7,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::CStr;
-use std::fs;
-use std::os::unix::fs::DirBuilderExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, Weak};
 
-use concert_models::{EngineError, NetworkFile, Placement};
+use concert_models::{EngineError, NetworkFile, Placement, own};
 use ort::AsPointer;
 use ort::ep::ExecutionProviderDispatch;
 use ort::logging::LogLevel;
@@ -195,11 +193,8 @@ fn tensorrt(file: &NetworkFile) -> Result<ExecutionProviderDispatch, String> {
     let folder = cache_folder()
         .map_err(|error| error.to_string())?
         .join("tensorrt");
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(&folder)
-        .map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    own::make_folder(&folder, true)
+        .map_err(|error| format!("cannot use {}: {error}", folder.display()))?;
     let prefix: String = file.sha256.chars().take(16).collect();
     tracing::info!(
         network = file.name,

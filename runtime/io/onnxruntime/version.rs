@@ -6,11 +6,15 @@ use std::path::Path;
 
 use ort::sys::OrtApiBase;
 
+use super::telemetry;
+
 /// The version that the library at `path` reports of itself.
 ///
 /// # Errors
-/// The loader's own words, where it is no ONNX Runtime or does not load here.
+/// The loader's own words, where it is no ONNX Runtime or does not load here;
+/// nothing is loaded while its telemetry is on.
 pub(crate) fn of(path: &Path) -> Result<String, String> {
+    telemetry::must_be_off()?;
     // SAFETY: loading runs the library's initialisers. The path was named by
     // the user, is a system library, or was verified against its pinned hash.
     let library = unsafe { libloading::Library::new(path) }.map_err(|error| error.to_string())?;
