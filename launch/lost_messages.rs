@@ -23,20 +23,35 @@ where
 
 impl<S: Subscriber> Layer<S> for LostMessages {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
-        let mut line = Line(String::new());
-        event.record(&mut line);
-        note_trace(&line.0);
+        let mut beginning = Beginning::default();
+        event.record(&mut beginning);
+        note_trace(&beginning.0);
     }
 }
 
-/// The words of an event.
-struct Line(String);
+/// How much of a line is looked at: others of this target print whole messages,
+/// which takes longer than receiving them.
+const LOOKED_AT: usize = 64;
 
-impl Visit for Line {
+/// The beginning of an event's words.
+#[derive(Default)]
+struct Beginning(String);
+
+impl Visit for Beginning {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         if field.name() == "message" {
-            // Writing to a string cannot fail.
-            let _ = write!(self.0, "{value:?}");
+            // Refused when there is enough, which ends the printing.
+            let _ = write!(self, "{value:?}");
+        }
+    }
+}
+
+impl Write for Beginning {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.0.push_str(text);
+        match self.0.len() {
+            ..LOOKED_AT => Ok(()),
+            _ => Err(std::fmt::Error),
         }
     }
 }
