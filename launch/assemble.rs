@@ -21,7 +21,7 @@ pub(crate) use control::{SharedSwapper, Swapper};
 pub(crate) use engine::EngineChoice;
 #[cfg(not(feature = "zenoh"))]
 pub(crate) use meeting::NO_ZENOH;
-pub(crate) use meeting::{About, Meeting};
+pub(crate) use meeting::{About, Meeting, check_meeting};
 pub(crate) use parts::plan;
 pub(crate) use solver::AskedSolver;
 

@@ -1,5 +1,6 @@
 //! The command line as it is written.
 
+mod access;
 mod evaluate;
 mod explain;
 mod fit;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use concert_models::contract::MAX_INPUT_SIDE;
 
+pub use access::Access;
 pub use evaluate::{Evaluate, Frames};
 pub use explain::Explain;
 pub use fit::{Fit, KindChoice};
@@ -249,6 +251,9 @@ pub struct Watch {
     /// Listen here, for publishers that connect to us; may be repeated
     #[arg(long, value_name = "ENDPOINT", value_parser = endpoint)]
     pub listen: Vec<String>,
+    /// How to get in
+    #[command(flatten)]
+    pub access: Access,
 }
 
 /// Arguments of `swap`.
@@ -258,8 +263,9 @@ The server prepares the policy beside the one that runs, from its own models,
 shares the networks that both have, and exchanges them between two frames. On
 any failure the old policy goes on.
 
-A server takes policies where all its endpoints are of its own computer; else
-its launch file says `[control] enabled = true`, or it runs with
+A server takes policies from who comes in where it listens, if that is of its own
+computer alone, and no router came in there; nothing that comes through a router
+may. Else its launch file says `[control] enabled = true`, or it runs with
 --allow-control.
 
 Exit codes: 0 swapped; 1 the server refused, was busy or did not answer; 2 the
@@ -275,9 +281,12 @@ pub struct Swap {
     /// Key below which the server publishes
     #[arg(long, value_name = "KEY", default_value = DEFAULT_PREFIX, value_parser = key)]
     pub prefix: String,
-    /// Where the server listens; may be repeated
+    /// Where the server listens; may be repeated: the first that answers
     #[arg(long, value_name = "ENDPOINT", value_parser = endpoint, default_value = DEFAULT_ENDPOINT)]
     pub connect: Vec<String>,
+    /// How to get in
+    #[command(flatten)]
+    pub access: Access,
 }
 
 /// Arguments of `check`.

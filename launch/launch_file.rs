@@ -15,6 +15,7 @@ mod parse;
 mod raw;
 #[cfg(test)]
 mod tests;
+mod zenoh;
 
 use std::fs::File;
 use std::io::Read;
@@ -24,9 +25,9 @@ use std::time::Duration;
 pub use camera::{CameraEntry, CameraKind};
 pub use fault::{LaunchError, LaunchFault};
 pub use learn::LearnEntry;
+pub use zenoh::{ControlRule, TlsEntry, ZenohEntry};
 
 use crate::overrides::Overrides;
-use crate::rules;
 
 /// Greatest size of a launch file, in bytes (64 KiB).
 pub const MAX_LAUNCH_BYTES: u64 = 64 << 10;
@@ -90,12 +91,25 @@ impl Provider {
 }
 
 /// How outputs are published.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Publish {
     /// What the keys begin with: a zenoh key expression without wildcards.
     pub prefix: String,
     /// Key layout and attachment.
     pub style: PublishStyle,
+    /// The camera's image beside the outputs.
+    pub image: ImageEntry,
+}
+
+/// How the camera's image is published.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ImageEntry {
+    /// Whether it is; `None` for small images alone, now and then.
+    pub enabled: Option<bool>,
+    /// Quality of the JPEG, from 1 to 100; `None` for pixels as they came.
+    pub jpeg_quality: Option<u8>,
+    /// Most images a second, if that was said.
+    pub rate_hz: Option<f64>,
 }
 
 /// Key layout and attachment of published outputs; the payload is the same.
@@ -104,18 +118,6 @@ pub struct Publish {
 pub enum PublishStyle {
     /// `PREFIX/TARGET`, with provenance as JSON in the attachment.
     Native,
-}
-
-/// How the zenoh session meets others.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ZenohEntry {
-    /// Endpoints to listen on, `tcp/127.0.0.1:7448`.
-    pub listen: Vec<String>,
-    /// Endpoints to connect to.
-    pub connect: Vec<String>,
-    /// Whether large payloads go through shared memory where the reader is on
-    /// this computer.
-    pub shared_memory: bool,
 }
 
 impl LaunchFile {
@@ -161,6 +163,7 @@ impl LaunchFile {
         }
         if !overrides.connect.is_empty() {
             self.zenoh.connect.clone_from(&overrides.connect);
+            self.zenoh.connect_is_named = true;
         }
         if let Some(threads) = overrides.threads {
             self.threads = Some(threads);
@@ -242,13 +245,16 @@ impl LaunchFile {
         &self.publish
     }
 
-    /// Whether others may change the policy while it runs: as the launch file
-    /// says; else where every endpoint is of this computer alone.
+    /// Who may change the policy while it runs: as the launch file says; else
+    /// who comes in where we listen, and only where that is of this computer
+    /// alone.
     #[must_use]
-    pub fn allows_control(&self) -> bool {
-        let mut endpoints = self.zenoh.listen.iter().chain(&self.zenoh.connect);
-        let default = || endpoints.all(|endpoint| rules::is_loopback(endpoint));
-        self.control.unwrap_or_else(default)
+    pub fn control(&self) -> ControlRule {
+        match self.control {
+            Some(true) => ControlRule::Anyone,
+            None if self.zenoh.is_reached_from_here_alone() => ControlRule::OwnListener,
+            _ => ControlRule::Nobody,
+        }
     }
 
     /// What is learnt while it is served, if anything.

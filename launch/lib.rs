@@ -9,6 +9,8 @@ pub mod launch_file;
 mod learn;
 pub mod live;
 pub mod logging;
+#[cfg(feature = "zenoh")]
+mod lost_messages;
 pub mod meter;
 pub mod model_folders;
 pub mod overrides;
@@ -18,6 +20,7 @@ pub mod report;
 pub mod rules;
 pub mod simulated_robot;
 pub mod stop;
+pub mod strangers;
 pub mod tap;
 pub mod terminal;
 mod transfers;

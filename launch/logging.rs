@@ -2,7 +2,9 @@
 
 use std::io::{self, IsTerminal};
 
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
 
 /// Environment variable with a filter such as `concert_runtime=debug,warn`;
 /// stands above `-v` and `-q`.
@@ -27,12 +29,15 @@ pub fn begin(verbose: u8, quiet: bool) {
         Some(Err(error)) => (EnvFilter::new(default), Some(error)),
     };
     let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let begun = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
         .with_ansi(colour)
         .with_target(verbose > 0)
-        .try_init();
+        .with_filter(filter);
+    let subscriber = tracing_subscriber::registry().with(lines);
+    #[cfg(feature = "zenoh")]
+    let subscriber = subscriber.with(crate::lost_messages::layer());
+    let begun = subscriber.try_init();
     if let (Ok(()), Some(error)) = (begun, bad) {
         tracing::warn!("{LOG_VARIABLE} is not a filter and is ignored: {error}");
     }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use concert_runtime::{Bus, BusError, Output, Status};
+use concert_runtime::camera_image::IMAGE_KEY;
+use concert_runtime::{Bus, BusError, CameraImage, Output, Status, StatusEntry};
 
 /// The newest output of every key.
 #[derive(Debug, Clone, Default)]
@@ -42,7 +43,8 @@ impl Ears {
         let target = key.rsplit('/').next().unwrap_or(key);
         match self {
             Ears::Closed => false,
-            Ears::Open => true,
+            // The table has the camera's image without the bus.
+            Ears::Open => target != IMAGE_KEY,
             Ears::For(targets) => targets.contains(&target),
         }
     }
@@ -90,11 +92,23 @@ impl Bus for Tap {
         }
     }
 
+    fn publish_image(&mut self, image: &CameraImage) -> Result<(), BusError> {
+        match &mut self.bus {
+            Some(bus) => bus.publish_image(image),
+            None => Ok(()),
+        }
+    }
+
     fn publish_status(&mut self, status: &Status) -> Result<(), BusError> {
         match &mut self.bus {
             Some(bus) => bus.publish_status(status),
             None => Ok(()),
         }
+    }
+
+    fn entries(&mut self) -> Vec<StatusEntry> {
+        let bus = self.bus.as_mut();
+        bus.map_or(Vec::new(), |bus| bus.entries())
     }
 
     fn has_subscriber(&self, key: &str) -> Option<bool> {

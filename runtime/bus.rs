@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::camera_image::CameraImage;
 use crate::clock::lock;
 use crate::output::Output;
-use crate::status::Status;
+use crate::status::{Status, StatusEntry};
 
 /// Carries outputs to whoever listens. Called by the publisher thread alone,
 /// never by the perceive thread, since a bus may block.
@@ -21,11 +22,23 @@ pub trait Bus: Send {
     /// as lost and the next one is tried as if nothing had happened.
     fn publish(&mut self, output: &Output) -> Result<(), BusError>;
 
+    /// Hands a camera's image over. Never waits for a subscriber to be ready.
+    ///
+    /// # Errors
+    /// As [`Bus::publish`].
+    fn publish_image(&mut self, image: &CameraImage) -> Result<(), BusError>;
+
     /// Hands the status over.
     ///
     /// # Errors
     /// As [`Bus::publish`].
     fn publish_status(&mut self, status: &Status) -> Result<(), BusError>;
+
+    /// What the bus has to say of itself in the status; nothing where it knows
+    /// of nothing that could go wrong.
+    fn entries(&mut self) -> Vec<StatusEntry> {
+        Vec::new()
+    }
 
     /// Whether anyone listens to the output of this key (below the prefix).
     /// `None` where the bus cannot tell; then it is computed.
@@ -66,6 +79,7 @@ pub struct MemoryBus {
 #[derive(Debug, Default)]
 struct Kept {
     outputs: Vec<Output>,
+    images: Vec<CameraImage>,
     statuses: Vec<Status>,
     deaf: Vec<String>,
     announced: BTreeSet<String>,
@@ -83,6 +97,12 @@ impl MemoryBus {
     #[must_use]
     pub fn take_outputs(&self) -> Vec<Output> {
         std::mem::take(&mut lock(&self.kept).outputs)
+    }
+
+    /// Takes the cameras' images published since the last call, oldest first.
+    #[must_use]
+    pub fn take_images(&self) -> Vec<CameraImage> {
+        std::mem::take(&mut lock(&self.kept).images)
     }
 
     /// Takes the statuses published since the last call, oldest first.
@@ -119,6 +139,11 @@ impl Bus for MemoryBus {
 
     fn publish(&mut self, output: &Output) -> Result<(), BusError> {
         lock(&self.kept).outputs.push(output.clone());
+        Ok(())
+    }
+
+    fn publish_image(&mut self, image: &CameraImage) -> Result<(), BusError> {
+        lock(&self.kept).images.push(image.clone());
         Ok(())
     }
 

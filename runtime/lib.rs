@@ -7,6 +7,7 @@ pub mod agreement;
 pub mod bus;
 pub mod calibration;
 pub mod camera;
+pub mod camera_image;
 mod capture;
 pub mod clock;
 pub mod commands;
@@ -48,6 +49,7 @@ mod wiring;
 
 pub use bus::{Bus, BusError, MemoryBus};
 pub use camera::{Camera, CameraLosses, Capture, Companions, FrameFault};
+pub use camera_image::{CameraImage, ImageEncoding, ImagePublishing};
 pub use clock::{Clock, ManualClock};
 pub use counts::{CameraCounts, Outcome, OutcomeCounts};
 pub use fake_camera::ScriptedCamera;

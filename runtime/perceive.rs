@@ -82,6 +82,10 @@ impl Perceiver<'_> {
         let interval = lock(&shared.stats).cameras[camera]
             .interval
             .unwrap_or_default();
+        let image = shared.images.get(camera);
+        if image.is_some_and(|image| image.offer(frame, interval)) {
+            self.generation.outbox.ring();
+        }
         let mut listeners = Listeners {
             shared,
             generation: &self.generation,

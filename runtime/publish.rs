@@ -22,10 +22,12 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 /// Runs until the perceive thread is over and everything it left is published.
 pub(crate) fn publish(shared: &Shared, bus: &mut dyn Bus, status_period: Duration) {
     let mut publisher = Publisher::new(shared, bus, status_period);
+    publisher.announce_images();
     loop {
         // Read before looking into the outbox, so that nothing slips between.
         let over = shared.perceive_over.load(Ordering::Acquire);
         publisher.outputs();
+        publisher.images();
         publisher.announce();
         publisher.tick();
         if over {
@@ -90,6 +92,25 @@ impl<'a> Publisher<'a> {
             match newer {
                 None => return,
                 Some(newer) => self.turn_to(newer),
+            }
+        }
+    }
+
+    /// Declares the keys of the cameras' images.
+    fn announce_images(&mut self) {
+        let keys = self.shared.images.iter();
+        let keys: Vec<_> = keys.map(|image| Arc::clone(&image.key)).collect();
+        let declared = self.bus.announce(&keys);
+        self.log(declared.err().map(|error| error.to_string()));
+    }
+
+    /// Every camera's image that waits.
+    fn images(&mut self) {
+        for place in &self.shared.images {
+            if let Some(image) = place.take() {
+                let result = self.bus.publish_image(&image);
+                place.note(result.is_ok());
+                self.log(result.err().map(|error| error.to_string()));
             }
         }
     }
@@ -178,6 +199,9 @@ impl<'a> Publisher<'a> {
         }
         self.next_tick = now + TICK;
         self.generation.look_who_listens(self.bus);
+        for image in &self.shared.images {
+            image.want(self.bus.has_subscriber(&image.key) != Some(false));
+        }
         if now >= self.next_status || self.health_changed() {
             self.status();
             self.next_status = now + self.status_period;
@@ -191,7 +215,9 @@ impl<'a> Publisher<'a> {
     }
 
     fn status(&mut self) {
-        let result = self.bus.publish_status(&self.shared.status());
+        let mut status = self.shared.status();
+        status.add(self.bus.entries());
+        let result = self.bus.publish_status(&status);
         self.log(result.err().map(|error| error.to_string()));
     }
 }

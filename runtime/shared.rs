@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::bus::BusError;
+use crate::camera_image::ImagePlace;
 use crate::clock::{Clock, lock};
 use crate::consistency::ConsistencySnapshot;
 use crate::failures::Trouble;
@@ -42,6 +43,8 @@ pub(crate) struct Shared {
     /// Frames still to be processed before the runtime ends by itself.
     pub(crate) frames_left: AtomicU64,
     pub(crate) cameras: Vec<String>,
+    /// Per camera, where images are published at all.
+    pub(crate) images: Vec<ImagePlace>,
     /// Keys that the publisher is to declare before they are used.
     pub(crate) announce: Rendezvous<Arc<Generation>, Result<(), BusError>>,
     /// Where the perceive thread takes another pipeline.
@@ -91,6 +94,7 @@ impl Shared {
             tap: Tap::default(),
             pauses: Pauses::default(),
             started: clock.monotonic(),
+            images: Vec::new(),
             cameras,
             clock,
         }
@@ -184,6 +188,7 @@ impl Shared {
             shadow: lock(&self.shadow_stats).as_ref().map(ShadowStats::snapshot),
             consistency: lock(&self.consistency).clone(),
             learning,
+            images: self.images.iter().map(ImagePlace::snapshot).collect(),
             steps: stats.steps.snapshot(),
         }
     }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::camera_image::ImageSnapshot;
 use crate::consistency::ConsistencySnapshot;
 use crate::counts::{CameraCounts, Outcome, OutcomeCounts};
 use crate::learning::LearningSnapshot;
@@ -45,6 +46,8 @@ pub struct Snapshot {
     pub consistency: Vec<ConsistencySnapshot>,
     /// One entry per target that is learnt while it is served.
     pub learning: Vec<LearningSnapshot>,
+    /// One entry per camera whose image is published beside the outputs.
+    pub images: Vec<ImageSnapshot>,
     /// How long steps took with and without learning beside them; `None` where
     /// nothing is learnt.
     pub steps: Option<StepsSnapshot>,
@@ -140,6 +143,10 @@ impl Snapshot {
                     camera.camera, counts.arrived
                 ));
             }
+        }
+        for image in &self.images {
+            let camera = self.cameras.iter().find(|c| c.camera == image.camera);
+            image.check(camera.map_or(0, |camera| camera.counts.processed))?;
         }
         for target in &self.targets {
             let processed = target.frames;

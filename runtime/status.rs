@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use crate::camera_image::ImageSnapshot;
 use crate::consistency::ConsistencySnapshot;
 use crate::counts::Outcome;
 use crate::learning::LearningSnapshot;
@@ -59,10 +60,24 @@ impl Status {
         let mut entries = vec![whole(snapshot)];
         entries.extend(snapshot.cameras.iter().map(camera_entry));
         entries.extend(snapshot.targets.iter().map(target_entry));
+        entries.extend(snapshot.images.iter().map(ImageSnapshot::entry));
         entries.extend(snapshot.shadow.iter().map(shadow_entry));
         entries.extend(snapshot.consistency.iter().map(consistency_entry));
         entries.extend(snapshot.learning.iter().map(LearningSnapshot::entry));
         Self { stamp, entries }
+    }
+
+    /// Adds what the bus says of itself; the whole is no better than that.
+    pub(crate) fn add(&mut self, entries: Vec<StatusEntry>) {
+        for entry in entries {
+            if let Some(whole) = self.entries.first_mut()
+                && entry.health > whole.health
+            {
+                whole.health = entry.health;
+                whole.message.clone_from(&entry.message);
+            }
+            self.entries.push(entry);
+        }
     }
 }
 

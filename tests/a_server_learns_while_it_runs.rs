@@ -296,7 +296,7 @@ fn a_robot_on_the_bus_is_learnt_from_its_depth_and_frames_without_are_served_alo
         claim: None,
     };
     let session = session.unwrap();
-    let mut publisher = MessagePublisher::open(&session, &options).unwrap();
+    let mut publisher = MessagePublisher::open(session.clone(), &options).unwrap();
     let mut learnt = Vec::new();
     // After the first round, the robot's last frames were looked at.
     for depth in [None, None, Some((48, 36))] {

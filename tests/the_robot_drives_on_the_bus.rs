@@ -37,7 +37,7 @@ fn commander(session: &Session, prefix: &str) -> MessagePublisher {
         shared_memory_bytes: 0,
         claim: None,
     };
-    MessagePublisher::open(session, &options).expect("a publisher")
+    MessagePublisher::open(session.clone(), &options).expect("a publisher")
 }
 
 fn twist(linear: f64, angular: f64) -> Twist {

@@ -275,11 +275,8 @@ fn zenoh_camera(
     options.camera_info_key.clone_from(camera_info_key);
     options.message_type.clone_from(message_type);
     options.rectified = *rectified;
-    Ok(Box::new(ZenohCamera::open(
-        meeting.session(),
-        options,
-        clock,
-    )?))
+    let sessions = meeting.sessions().clone();
+    Ok(Box::new(ZenohCamera::open(sessions, options, clock)?))
 }
 
 #[cfg(not(feature = "zenoh"))]

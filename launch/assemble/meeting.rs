@@ -4,7 +4,7 @@ use concert_runtime::Bus;
 use serde_json::Value;
 
 use super::{AskedSolver, SharedSwapper};
-use crate::launch_file::{LaunchFile, ZenohEntry};
+use crate::launch_file::LaunchFile;
 use crate::report::Failure;
 
 /// What a build without zenoh says where it is needed.
@@ -18,10 +18,6 @@ pub(crate) type ControlServer = Vec<concert_runtime::io::zenoh::ErrandServer>;
 #[cfg(not(feature = "zenoh"))]
 pub(crate) struct ControlServer;
 
-/// Why nobody may ask for anything.
-#[cfg(feature = "zenoh")]
-const NO_CONTROL: &str = "control is not allowed on this runtime; it is where the launch file says \
-                          `[control] enabled = true` or the command line `--allow-control`";
 /// Why no problem is solved.
 #[cfg(feature = "zenoh")]
 const NO_TABLE: &str =
@@ -61,29 +57,63 @@ pub(crate) struct About {
     pub(crate) provenance: Value,
 }
 
-/// An open session, or none in a build without zenoh.
+/// Open sessions, or none in a build without zenoh.
 pub(crate) struct Meeting {
     #[cfg(feature = "zenoh")]
-    session: concert_runtime::io::zenoh::Session,
+    sessions: concert_runtime::io::zenoh::Sessions,
+}
+
+/// Refuses what a launch file's sessions cannot be opened with: a configuration
+/// file or certificates that cannot be used. Opens none.
+#[cfg(feature = "zenoh")]
+pub(crate) fn check_meeting(launch: &LaunchFile) -> Result<(), Failure> {
+    use crate::report::Refuse;
+
+    concert_runtime::io::zenoh::check_session(&session_options(launch)).or_refuse()
+}
+
+/// There is nothing to open.
+#[cfg(not(feature = "zenoh"))]
+pub(crate) fn check_meeting(_launch: &LaunchFile) -> Result<(), Failure> {
+    Ok(())
+}
+
+/// How a launch file's sessions are opened.
+#[cfg(feature = "zenoh")]
+fn session_options(launch: &LaunchFile) -> concert_runtime::io::zenoh::SessionOptions {
+    use concert_runtime::io::zenoh::{SessionOptions, TlsOptions};
+
+    let entry = launch.zenoh();
+    let file = |path: &Option<String>| path.as_ref().map(|path| launch.resolve(path));
+    SessionOptions {
+        listen: entry.listen.clone(),
+        connect: entry.connect.clone(),
+        must_connect: None,
+        shared_memory: entry.shared_memory,
+        config: file(&entry.config),
+        tls: TlsOptions {
+            authority: file(&entry.tls.authority),
+            certificate: file(&entry.tls.certificate),
+            private_key: file(&entry.tls.private_key),
+            client_certificate: file(&entry.tls.client_certificate),
+            client_private_key: file(&entry.tls.client_private_key),
+            require_client_certificate: entry.tls.require_client_certificate,
+            verify_name: entry.tls.verify_name,
+        },
+    }
 }
 
 #[cfg(feature = "zenoh")]
 impl Meeting {
-    /// Opens the session of a launch file; refuses an endpoint that is taken.
-    pub(crate) fn open(entry: &ZenohEntry, _needed: bool) -> Result<Self, Failure> {
-        use concert_runtime::io::zenoh::{SessionOptions, open_session};
+    /// Opens the sessions of a launch file; refuses an endpoint that is taken.
+    pub(crate) fn open(launch: &LaunchFile, _needed: bool) -> Result<Self, Failure> {
+        use concert_runtime::io::zenoh::Sessions;
 
         use crate::report::Refuse;
 
-        let options = SessionOptions {
-            listen: entry.listen.clone(),
-            connect: entry.connect.clone(),
-            must_connect: None,
-            shared_memory: entry.shared_memory,
-            config: None,
-        };
-        let session = open_session(&options).or_refuse()?;
-        Ok(Self { session })
+        let is_named = launch.zenoh().connect_is_named;
+        let sessions = Sessions::open(&session_options(launch), is_named).or_refuse()?;
+        Ok(Self { sessions })
     }
 
     /// Takes the prefix, and publishes below it.
@@ -105,7 +135,7 @@ impl Meeting {
         if !launch.zenoh().shared_memory {
             options.shared_memory_bytes = 0;
         }
-        let bus = ZenohBus::open(self.session.clone(), options).or_refuse()?;
+        let bus = ZenohBus::open(self.sessions.clone(), options).or_refuse()?;
         let standing = Standing(bus.policy());
         Ok(Some((Box::new(bus), standing)))
     }
@@ -124,22 +154,21 @@ impl Meeting {
         use concert_runtime::io::zenoh::{Errand, ErrandServer, Handler};
 
         let prefix = &launch.publish().prefix;
-        let allowed = |handler: Result<Handler, &str>| match launch.allows_control() {
-            true => handler.map_err(str::to_owned),
-            false => Err(NO_CONTROL.to_owned()),
-        };
-        let swap: Handler = Box::new(move |policy| {
+        let swap: Handler = Box::new(move |policy, _| {
             let mut swapper = swapper.lock().unwrap_or_else(PoisonError::into_inner);
             swapper.swap(policy)
         });
-        let solve = solver.ok_or(NO_TABLE).map(|solver| {
-            let handler: Handler = Box::new(move |problem| solver.answer(problem));
+        let solve = solver.ok_or(NO_TABLE.to_owned()).map(|solver| {
+            let handler: Handler = Box::new(move |problem, _| solver.answer(problem));
             handler
         });
-        let open = |errand, handler| ErrandServer::open(&self.session, prefix, errand, handler);
+        let admission = admission(launch);
+        let open = |errand, handler| {
+            ErrandServer::open(self.sessions.clone(), prefix, errand, admission, handler)
+        };
         Ok(vec![
-            open(Errand::Swap, allowed(Ok(swap)))?,
-            open(Errand::Solve, allowed(solve))?,
+            open(Errand::Swap, Ok(swap))?,
+            open(Errand::Solve, solve)?,
         ])
     }
 
@@ -150,11 +179,12 @@ impl Meeting {
         launch: &LaunchFile,
         answer: impl Fn(&str, bool) -> Value + Send + 'static,
     ) -> Result<ControlServer, Failure> {
-        use concert_runtime::io::zenoh::{Errand, ErrandServer};
+        use concert_runtime::io::zenoh::{Errand, ErrandServer, Handler};
 
-        let (prefix, allowed) = (&launch.publish().prefix, launch.allows_control());
-        let handler = Box::new(move |ask: &str| answer(ask, allowed));
-        let server = ErrandServer::open(&self.session, prefix, Errand::Learn, Ok(handler))?;
+        let prefix = &launch.publish().prefix;
+        let handler: Handler = Box::new(move |ask, denied| answer(ask, denied.is_none()));
+        let (sessions, admission) = (self.sessions.clone(), admission(launch));
+        let server = ErrandServer::open(sessions, prefix, Errand::Learn, admission, Ok(handler))?;
         Ok(vec![server])
     }
 
@@ -162,22 +192,37 @@ impl Meeting {
     pub(crate) fn describe(&self, launch: &LaunchFile) -> String {
         let (prefix, zenoh) = (&launch.publish().prefix, launch.zenoh());
         let listening = match zenoh.listen.as_slice() {
+            [] if zenoh.config.is_some() => "listening as its configuration file says".to_owned(),
             [] => "listening nowhere".to_owned(),
             listen => format!("listening on {}", listen.join(", ")),
         };
         format!("published below {prefix}, {listening}")
     }
 
-    /// The session, for cameras that receive their images over it.
-    pub(crate) fn session(&self) -> &concert_runtime::io::zenoh::Session {
-        &self.session
+    /// The sessions, for cameras that receive their images over them.
+    pub(crate) fn sessions(&self) -> &concert_runtime::io::zenoh::Sessions {
+        &self.sessions
+    }
+}
+
+/// Who may have something changed, as the bus has it.
+#[cfg(feature = "zenoh")]
+fn admission(launch: &LaunchFile) -> concert_runtime::io::zenoh::Admission {
+    use concert_runtime::io::zenoh::Admission;
+
+    use crate::launch_file::ControlRule;
+
+    match launch.control() {
+        ControlRule::Anyone => Admission::Anyone,
+        ControlRule::OwnListener => Admission::OwnListener,
+        ControlRule::Nobody => Admission::Nobody,
     }
 }
 
 #[cfg(not(feature = "zenoh"))]
 impl Meeting {
     /// Refuses where a session is `needed`.
-    pub(crate) fn open(_entry: &ZenohEntry, needed: bool) -> Result<Self, Failure> {
+    pub(crate) fn open(_launch: &LaunchFile, needed: bool) -> Result<Self, Failure> {
         if needed {
             return Err(Failure::refused(anyhow::anyhow!(NO_ZENOH)));
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use concert_policies::Task;
 
-use super::{endpoint, key};
+use super::{Access, endpoint, key};
 use crate::launch_file::{DEFAULT_ENDPOINT, DEFAULT_PREFIX, LearnEntry};
 use crate::overrides::Overrides;
 
@@ -67,6 +67,9 @@ pub struct LearnTo {
     /// Where the server listens; may be repeated
     #[arg(long, value_name = "ENDPOINT", value_parser = endpoint, default_value = DEFAULT_ENDPOINT)]
     pub connect: Vec<String>,
+    /// How to get in
+    #[command(flatten)]
+    pub access: Access,
 }
 
 impl LearnFlags {

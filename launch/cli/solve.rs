@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::{endpoint, key};
+use super::{Access, endpoint, key};
 use crate::launch_file::{DEFAULT_ENDPOINT, DEFAULT_PREFIX};
 
 const HELP: &str = "\
@@ -109,6 +109,9 @@ pub struct Solve {
     /// With --live: where the server listens; may be repeated
     #[arg(long, value_name = "ENDPOINT", value_parser = endpoint, default_value = DEFAULT_ENDPOINT)]
     pub connect: Vec<String>,
+    /// How to get in
+    #[command(flatten)]
+    pub access: Access,
 }
 
 /// A number of bytes, with B, kB, MB or GB, above 0.

@@ -13,15 +13,18 @@ use concert_models::onnx;
 use concert_models::pair::fit_together;
 use concert_models::store::{Store, StoreError};
 use concert_policies::Policy;
+use concert_runtime::ImagePublishing;
 use serde_json::{Value, json};
 
 use self::kind::Kind;
 use self::models::{ModelCheck, ModelFile};
+use crate::assemble::check_meeting;
 use crate::cli::{Check, Global};
 use crate::launch_file::{CameraEntry, CameraKind, LaunchFile};
 use crate::model_folders::model_folders;
 use crate::policy_choice::PolicyChoice;
 use crate::report::{Exit, Failure, Refuse, Report};
+use crate::strangers::Strangers;
 
 /// What is to say of one file.
 struct Finding {
@@ -168,14 +171,19 @@ fn of_launch(path: &Path, global: &Global) -> Result<Finding, Failure> {
         "TARGET"
     };
     let (prefix, zenoh) = (&launch.publish().prefix, launch.zenoh());
-    let _ = writeln!(
-        text,
-        "publishes {prefix}/{keys}, listening on {}",
-        zenoh.listen.join(", ")
-    );
+    let listening = match (zenoh.listen.as_slice(), &zenoh.config) {
+        ([], Some(file)) => format!("as {file} says"),
+        ([], None) => "nowhere".to_owned(),
+        (listen, _) => format!("on {}", listen.join(", ")),
+    };
+    let _ = writeln!(text, "publishes {prefix}/{keys}, listening {listening}");
+    let _ = writeln!(text, "the camera's image: {}", image_text(&launch));
     if !zenoh.connect.is_empty() {
         let _ = writeln!(text, "connects to {}", zenoh.connect.join(", "));
     }
+    check_meeting(&launch)?;
+    let strangers = Strangers::of(&launch);
+    text.push_str(&strangers.lines());
     let learnt = launch.learn().map(|learn| &learn.targets[..]);
     let learnt: Vec<_> = learnt.into_iter().flatten().map(|task| task.name).collect();
     if !learnt.is_empty() {
@@ -187,6 +195,7 @@ fn of_launch(path: &Path, global: &Global) -> Result<Finding, Failure> {
         "kind": "launch", "learn": learnt, "policy": policy.json["policy"], "models": policy.json["models"],
         "cameras": cameras, "providers": providers, "time_limit_millis": limit, "prefix": prefix,
         "listen": zenoh.listen, "connect": zenoh.connect, "shared_memory": zenoh.shared_memory,
+        "control": launch.control(), "strangers": strangers, "image": image_text(&launch),
     });
     Ok(Finding {
         json,
@@ -241,6 +250,26 @@ fn intrinsics_of(launch: &LaunchFile, camera: &CameraEntry) -> (String, Option<I
             }
         }
         _ => ("unknown".to_owned(), None),
+    }
+}
+
+/// How the camera's image is published, for people.
+fn image_text(launch: &LaunchFile) -> String {
+    let entry = &launch.publish().image;
+    let how = match entry.jpeg_quality {
+        None => "raw".to_owned(),
+        Some(quality) => format!("jpeg of quality {quality}"),
+    };
+    let rate = |hz: f64| format!("at most {hz} a second");
+    match (entry.enabled, entry.rate_hz) {
+        (Some(false), _) => "not published".to_owned(),
+        (Some(true), None) => format!("{how}, every computed frame, while somebody listens"),
+        (Some(true), Some(hz)) => format!("{how}, {}, while somebody listens", rate(hz)),
+        (None, hz) => format!(
+            "{how}, {}, while somebody listens, up to {} pixels",
+            rate(hz.unwrap_or(ImagePublishing::DEFAULT_RATE_HZ)),
+            ImagePublishing::DEFAULT_MOST_PIXELS,
+        ),
     }
 }
 

@@ -91,6 +91,8 @@ pub(crate) fn run(global: &Global) -> Report {
     ));
     #[cfg(feature = "zenoh")]
     rows.push(session::row());
+    #[cfg(feature = "zenoh")]
+    rows.push(session::strangers());
     #[cfg(not(feature = "zenoh"))]
     rows.push(Row::fail(
         "zenoh",

@@ -25,7 +25,7 @@ mod ask {
     pub(crate) fn run(args: &Learn) -> Result<Report, Failure> {
         let (word, to) = args.ask.parts();
         let ask = json!({ "ask": word, "target": to.target.map(|task| task.name) });
-        let answer = visit(&to_ask(&to.connect), |session| {
+        let answer = visit(&to_ask(&to.connect, &to.access), |session| {
             let answer = request(session, &to.prefix, Errand::Learn, &ask.to_string());
             Ok(answer.context("does the server learn (`serve --learn TARGET`)?")?)
         })?;

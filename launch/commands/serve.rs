@@ -11,7 +11,7 @@ use anyhow::anyhow;
 use concert_policies::profile::Profile;
 use concert_runtime::io::clock::SystemClock;
 use concert_runtime::io::watchdog::Watchdog;
-use concert_runtime::{Clock, Plan, RunSettings, Runtime};
+use concert_runtime::{Clock, ImageEncoding, ImagePublishing, Plan, RunSettings, Runtime};
 
 use self::served::Served;
 use super::check::kind::Kind;
@@ -137,7 +137,7 @@ fn run(
     let choice = PolicyChoice::of_launch(&launch).or_refuse()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     // First what is refused at once; networks take time to load.
-    let meeting = Meeting::open(launch.zenoh(), !beside.everything)?;
+    let meeting = Meeting::open(&launch, !beside.everything)?;
     let cameras = assemble::cameras(&launch, &clock, &meeting)?;
     let folders = model_folders(&global.models, &launch.models(), choice.path.as_deref());
     let prepared = learn::Prepared::new(&launch, &choice.policy, &folders)?;
@@ -248,11 +248,25 @@ fn settings(launch: &LaunchFile, session: &Session) -> RunSettings {
     RunSettings {
         max_wait: launch.max_age(),
         frames: session.frames,
+        images: Some(images(launch)),
         lossless: launch
             .cameras()
             .iter()
             .all(|camera| is_a_list(camera.kind())),
         ..RunSettings::default()
+    }
+}
+
+/// How the cameras' images are published.
+fn images(launch: &LaunchFile) -> ImagePublishing {
+    let entry = &launch.publish().image;
+    ImagePublishing {
+        enabled: entry.enabled,
+        encoding: match entry.jpeg_quality {
+            None => ImageEncoding::Raw,
+            Some(quality) => ImageEncoding::Jpeg { quality },
+        },
+        rate_hz: entry.rate_hz,
     }
 }
 

@@ -28,7 +28,12 @@ mod ask {
         // What is refused here need not be sent.
         let choice = PolicyChoice::of(&args.policy, Path::new(&args.policy)).or_refuse()?;
         let toml = assemble::policy_text(choice.policy.name(), choice.path.as_deref());
-        let answer = ask(&args.connect, &args.prefix, Errand::Swap, &toml)?;
+        let answer = ask(
+            (&args.connect, &args.access),
+            &args.prefix,
+            Errand::Swap,
+            &toml,
+        )?;
         Ok(report(&args.prefix, answer))
     }
 

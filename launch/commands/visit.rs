@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use concert_runtime::io::zenoh::{
-    Errand, Session, SessionOptions, close_session, open_session, request,
+    Errand, Session, SessionOptions, TlsOptions, close_session, open_session, request,
 };
 use serde_json::Value;
 
+use crate::cli::Access;
 use crate::report::Failure;
 
 /// How long a server may take to answer at the start.
@@ -29,13 +30,33 @@ pub(super) fn visit<T>(
 }
 
 /// What a session needs that only asks something of the server at `connect`.
-pub(super) fn to_ask(connect: &[String]) -> SessionOptions {
+pub(super) fn to_ask(connect: &[String], access: &Access) -> SessionOptions {
     SessionOptions {
-        listen: Vec::new(),
         connect: connect.to_vec(),
         must_connect: Some(ANSWER),
         shared_memory: false,
-        config: None,
+        ..with_access(access)
+    }
+}
+
+/// What a session needs that listens and connects nowhere yet.
+pub(super) fn with_access(access: &Access) -> SessionOptions {
+    let (certificate, private_key) = (&access.certificate, &access.private_key);
+    SessionOptions {
+        listen: Vec::new(),
+        connect: Vec::new(),
+        must_connect: None,
+        shared_memory: true,
+        config: access.zenoh_config.clone(),
+        tls: TlsOptions {
+            authority: access.authority.clone(),
+            // Shown both where we listen and where we connect.
+            certificate: certificate.clone(),
+            private_key: private_key.clone(),
+            client_certificate: certificate.clone(),
+            client_private_key: private_key.clone(),
+            ..TlsOptions::default()
+        },
     }
 }
 
@@ -44,12 +65,12 @@ pub(super) fn to_ask(connect: &[String]) -> SessionOptions {
 /// # Errors
 /// As [`visit`], and where it does not answer.
 pub(super) fn ask(
-    connect: &[String],
+    (connect, access): (&[String], &Access),
     prefix: &str,
     errand: Errand,
     payload: &str,
 ) -> Result<Value, Failure> {
-    visit(&to_ask(connect), |session| {
+    visit(&to_ask(connect, access), |session| {
         Ok(request(session, prefix, errand, payload)?)
     })
 }

@@ -17,14 +17,15 @@ mod listen {
     use std::io::Write;
     use std::time::Duration;
 
+    use concert_runtime::camera_image::IMAGE_KEY;
     use concert_runtime::io::clock::SystemClock;
-    use concert_runtime::io::zenoh::{Received, Session, SessionOptions, Watcher};
+    use concert_runtime::io::zenoh::{Received, SessionOptions, Sessions, Watcher, open_session};
     use concert_runtime::{Clock, Timestamp};
     use serde_json::json;
 
     use super::{Failure, Global, Report, Watch};
     use crate::commands::serve::screen;
-    use crate::commands::visit::{ANSWER, visit};
+    use crate::commands::visit::{ANSWER, with_access};
     use crate::draw::{Canvas, note_of_message, thumbnail_of_message};
     use crate::meter::{Meter, Observation, Row};
     use crate::report::Exit;
@@ -43,27 +44,37 @@ mod listen {
     pub(crate) fn run(args: &Watch, global: &Global) -> Result<Report, Failure> {
         let stop = Stop::on_signals()?;
         let clock = SystemClock::start();
-        let options = SessionOptions {
+        let sessions = sessions(args)?;
+        listen((args, global), &sessions, &stop, &clock)
+    }
+
+    /// Sessions with everywhere that is connected to, so that all of it is heard.
+    fn sessions(args: &Watch) -> Result<Vec<Sessions>, Failure> {
+        let options = |connect: &[String], must_connect| SessionOptions {
             listen: args.listen.clone(),
-            connect: args.connect.clone(),
-            // Who listens may wait for publishers; who only connects may not.
-            must_connect: args.listen.is_empty().then_some(ANSWER),
-            shared_memory: true,
-            config: None,
+            connect: connect.to_vec(),
+            must_connect,
+            ..with_access(&args.access)
         };
-        visit(&options, |session| {
-            listen((args, global), session, &stop, &clock)
-        })
+        // Who listens may wait for publishers; who only connects may not.
+        if !args.listen.is_empty() {
+            return Ok(vec![Sessions::open(&options(&args.connect, None), true)?]);
+        }
+        let each = args.connect.iter().map(|endpoint| {
+            let session = open_session(&options(std::slice::from_ref(endpoint), Some(ANSWER)))?;
+            Ok(session.into())
+        });
+        each.collect()
     }
 
     /// Shows what comes until it is enough.
     fn listen(
         (args, global): (&Watch, &Global),
-        session: &Session,
+        sessions: &[Sessions],
         stop: &Stop,
         clock: &SystemClock,
     ) -> Result<Report, Failure> {
-        let watcher = Watcher::open(session, &args.prefix)?;
+        let watcher = Watcher::open_on(sessions, &args.prefix)?;
         let mut seen = BTreeMap::new();
         let mut to = screen(global);
         let style = to.as_ref().map(|(_, style)| *style);
@@ -111,9 +122,10 @@ mod listen {
         args.frames.is_some_and(|frames| received() >= frames)
     }
 
-    /// Status and camera information go beside the outputs.
+    /// Status, camera information and the camera's image go beside the outputs.
     fn is_output(key: &str) -> bool {
-        key != "status" && !key.ends_with("camera_info")
+        let last = key.rsplit('/').next().unwrap_or(key);
+        !["status", "camera_info", IMAGE_KEY].contains(&last)
     }
 
     fn observe(

@@ -6,8 +6,8 @@ use std::time::Duration;
 use crate::apartment_camera::ApartmentOptions;
 
 use super::{
-    CameraEntry, CameraKind, DEFAULT_ENDPOINT, DEFAULT_PREFIX, DEFAULT_ROUTER, LaunchFile,
-    Provider, Publish, PublishStyle, ZenohEntry,
+    CameraEntry, CameraKind, DEFAULT_ENDPOINT, DEFAULT_PREFIX, DEFAULT_ROUTER, ImageEntry,
+    LaunchFile, Provider, Publish, PublishStyle, TlsEntry, ZenohEntry,
 };
 
 impl LaunchFile {
@@ -41,11 +41,15 @@ impl LaunchFile {
             publish: Publish {
                 prefix: DEFAULT_PREFIX.to_owned(),
                 style: PublishStyle::Native,
+                image: ImageEntry::default(),
             },
             zenoh: ZenohEntry {
                 listen: vec![DEFAULT_ENDPOINT.to_owned()],
                 connect: vec![DEFAULT_ROUTER.to_owned()],
+                connect_is_named: false,
                 shared_memory: true,
+                config: None,
+                tls: TlsEntry::default(),
             },
             control: None,
             learn: None,

@@ -11,10 +11,12 @@ use toml::Spanned;
 use super::camera::{CameraEntry, CameraKind};
 use super::fault::{LaunchError, LaunchFault, shown};
 use super::learn::LearnEntry;
-use super::raw::{RawCamera, RawLaunch, RawLearn, RawPublish, RawZenoh, Text, Texts};
+use super::raw::{
+    RawCamera, RawImage, RawLaunch, RawLearn, RawPublish, RawTls, RawZenoh, Text, Texts,
+};
 use super::{
-    DEFAULT_ENDPOINT, DEFAULT_PREFIX, DEFAULT_ROUTER, DEFAULT_SEED, LaunchFile, MAX_CAMERAS,
-    MAX_LAUNCH_BYTES, Provider, Publish, PublishStyle, ZenohEntry,
+    DEFAULT_ENDPOINT, DEFAULT_PREFIX, DEFAULT_ROUTER, DEFAULT_SEED, ImageEntry, LaunchFile,
+    MAX_CAMERAS, MAX_LAUNCH_BYTES, Provider, Publish, PublishStyle, TlsEntry, ZenohEntry,
 };
 use crate::apartment_camera::ApartmentOptions;
 use crate::rules;
@@ -228,7 +230,36 @@ fn publish(raw: &RawPublish) -> Placed<Publish> {
         }
         Some(text) => return unknown("style".to_owned(), text, &["native"]),
     };
-    Ok(Publish { prefix, style })
+    let image = image(&raw.image)?;
+    Ok(Publish {
+        prefix,
+        style,
+        image,
+    })
+}
+
+fn image(raw: &RawImage) -> Placed<ImageEntry> {
+    let encoding = raw.encoding.as_ref().map(Spanned::get_ref);
+    let is_jpeg = match (encoding.map(String::as_str), &raw.encoding) {
+        (None | Some("raw"), _) => false,
+        (Some("jpeg"), _) => true,
+        (Some(_), Some(text)) => {
+            return unknown("encoding of image".to_owned(), text, &["raw", "jpeg"]);
+        }
+        (Some(_), None) => false,
+    };
+    let quality = match &raw.quality {
+        None => 90,
+        // At most 100.
+        Some(quality) => number("quality of image", quality, 1, 100)? as u8,
+    };
+    let rate_hz = raw.rate_hz.as_ref();
+    let rate_hz = rate_hz.map(|rate| rate_of("rate_hz of image".to_owned(), rate));
+    Ok(ImageEntry {
+        enabled: raw.enabled,
+        jpeg_quality: is_jpeg.then_some(quality),
+        rate_hz: rate_hz.transpose()?,
+    })
 }
 
 fn zenoh(raw: &RawZenoh) -> Placed<ZenohEntry> {
@@ -242,19 +273,89 @@ fn zenoh(raw: &RawZenoh) -> Placed<ZenohEntry> {
         }
         texts_of(what, texts, 0)
     };
+    let config = raw.config.as_ref();
+    let config = config.map(|text| text_of("config of zenoh", text, MAX_PATH_BYTES));
+    let config = config.transpose()?;
+    // What a configuration file says of endpoints is not passed over.
+    let otherwise = |endpoint: &str| match config {
+        None => vec![endpoint.to_owned()],
+        Some(_) => Vec::new(),
+    };
     let listen = match &raw.listen {
-        None => vec![DEFAULT_ENDPOINT.to_owned()],
+        None => otherwise(DEFAULT_ENDPOINT),
         texts => endpoints("listen", texts.as_ref())?,
     };
     let connect = match &raw.connect {
-        None => vec![DEFAULT_ROUTER.to_owned()],
+        None => otherwise(DEFAULT_ROUTER),
         texts => endpoints("connect", texts.as_ref())?,
     };
+    let tls = tls(&raw.tls)?;
+    if config.is_none() {
+        needs_certificates(raw, &tls)?;
+    }
     Ok(ZenohEntry {
         listen,
         connect,
+        connect_is_named: raw.connect.is_some(),
         shared_memory: raw.shared_memory.unwrap_or(true),
+        config,
+        tls,
     })
+}
+
+fn tls(raw: &RawTls) -> Placed<TlsEntry> {
+    let file = |what: &str, text: &Option<Text>| {
+        let subject = format!("{what} of zenoh.tls");
+        let text = text
+            .as_ref()
+            .map(|text| text_of(&subject, text, MAX_PATH_BYTES));
+        text.transpose()
+    };
+    Ok(TlsEntry {
+        authority: file("authority", &raw.authority)?,
+        certificate: file("certificate", &raw.certificate)?,
+        private_key: file("private_key", &raw.private_key)?,
+        client_certificate: file("client_certificate", &raw.client_certificate)?,
+        client_private_key: file("client_private_key", &raw.client_private_key)?,
+        require_client_certificate: raw.require_client_certificate.unwrap_or(false),
+        verify_name: raw.verify_name.unwrap_or(true),
+    })
+}
+
+/// Refuses `tls/` endpoints without the files that they need.
+fn needs_certificates(raw: &RawZenoh, tls: &TlsEntry) -> Placed<()> {
+    let tls_endpoint = |texts: &Option<Texts>| {
+        let texts = texts.iter().flat_map(|texts| texts.get_ref().clone());
+        texts
+            .into_iter()
+            .find(|text| text.get_ref().starts_with("tls/"))
+    };
+    const LISTENS: &str = "a tls/ endpoint needs `certificate` and `private_key` in [zenoh.tls] \
+                           (or `config` in [zenoh])";
+    const ASKS: &str = "who connects can only be made to show a certificate with `authority` in \
+                        [zenoh.tls]";
+    const CONNECTS: &str =
+        "a tls/ endpoint needs `authority` in [zenoh.tls] (or `config` in [zenoh])";
+    if let Some(endpoint) = tls_endpoint(&raw.listen) {
+        let has_both = tls.certificate.is_some() && tls.private_key.is_some();
+        ruled("listen endpoint", &endpoint, (!has_both).then_some(LISTENS))?;
+        let is_open = tls.require_client_certificate && tls.authority.is_none();
+        ruled("listen endpoint", &endpoint, is_open.then_some(ASKS))?;
+    }
+    if let Some(endpoint) = tls_endpoint(&raw.connect) {
+        let missing = tls.authority.is_none();
+        ruled("connect endpoint", &endpoint, missing.then_some(CONNECTS))?;
+    }
+    Ok(())
+}
+
+fn rate_of(key: String, rate: &Spanned<f64>) -> Placed<f64> {
+    let (value, limit) = (*rate.get_ref(), concert_policies::MAX_RATE_HZ);
+    // Less than a frame in a day is a slip, and its period would overflow.
+    if value.is_finite() && value >= 1e-5 && value <= limit {
+        return Ok(value);
+    }
+    at(rate.span(), LaunchFault::Rate { key, value, limit })
 }
 
 fn learn(raw: &RawLearn) -> Placed<LearnEntry> {
@@ -566,13 +667,7 @@ impl Keys {
         let Some(rate) = &raw.rate_hz else {
             return Ok(DEFAULT_RATE_HZ);
         };
-        let (value, limit) = (*rate.get_ref(), concert_policies::MAX_RATE_HZ);
-        // Less than a frame in a day is a slip, and its period would overflow.
-        if value.is_finite() && value >= 1e-5 && value <= limit {
-            return Ok(value);
-        }
-        let key = format!("rate_hz of camera `{}`", self.camera);
-        at(rate.span(), LaunchFault::Rate { key, value, limit })
+        rate_of(format!("rate_hz of camera `{}`", self.camera), rate)
     }
 }
 

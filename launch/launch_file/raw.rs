@@ -176,6 +176,31 @@ pub(super) struct RawPublish {
     /// Key layout and attachment; default: `native`.
     #[schemars(with = "Option<String>", regex(pattern = "^native$"))]
     pub(super) style: Option<Text>,
+    /// The camera's image beside the outputs.
+    #[serde(default)]
+    pub(super) image: RawImage,
+}
+
+/// The camera's image, published at `PREFIX/image` (with several cameras at
+/// `PREFIX/CAMERA/image`) while somebody listens there. Of computed frames
+/// alone, with their stamps.
+#[derive(Deserialize, JsonSchema, Default)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "PublishImage")]
+pub(super) struct RawImage {
+    /// Whether it is published; default: where it has at most 640x480 pixels,
+    /// and then 10 times a second at most.
+    pub(super) enabled: Option<bool>,
+    /// `raw` (default), as it came from the camera, or `jpeg`.
+    #[schemars(with = "Option<String>", regex(pattern = "^(raw|jpeg)$"))]
+    pub(super) encoding: Option<Text>,
+    /// Most images a second; default: with `enabled = true`, every computed
+    /// frame.
+    #[schemars(with = "Option<f64>", extend("exclusiveMinimum" = 0, "maximum" = 1000))]
+    pub(super) rate_hz: Option<Spanned<f64>>,
+    /// Quality of `jpeg`; default: 90.
+    #[schemars(with = "Option<u32>", range(min = 1, max = 100))]
+    pub(super) quality: Option<Spanned<i64>>,
 }
 
 /// How the zenoh session meets others.
@@ -192,6 +217,44 @@ pub(super) struct RawZenoh {
     pub(super) connect: Option<Texts>,
     /// Whether large payloads go through shared memory; default: true.
     pub(super) shared_memory: Option<bool>,
+    /// A configuration file of zenoh's own, for everything else (access lists,
+    /// users). With one, `listen` and `connect` are as it says where they are
+    /// not written here; control is off unless it is enabled.
+    #[schemars(with = "Option<String>")]
+    pub(super) config: Option<Text>,
+    /// Certificates of `tls/` endpoints.
+    #[serde(default)]
+    pub(super) tls: RawTls,
+}
+
+/// Certificates and keys of `tls/` endpoints, files in PEM. A `tls/` endpoint of
+/// `listen` needs a certificate and its private key, one of `connect` needs an
+/// authority.
+#[derive(Deserialize, JsonSchema, Default)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Tls")]
+pub(super) struct RawTls {
+    /// Certificates of the authorities that are trusted, PEM.
+    #[schemars(with = "Option<String>")]
+    pub(super) authority: Option<Text>,
+    /// Certificate that is shown to who connects to us, with its chain, PEM.
+    #[schemars(with = "Option<String>")]
+    pub(super) certificate: Option<Text>,
+    /// Private key of `certificate`, PEM.
+    #[schemars(with = "Option<String>")]
+    pub(super) private_key: Option<Text>,
+    /// Certificate that is shown where we connect to who asks for one, PEM.
+    #[schemars(with = "Option<String>")]
+    pub(super) client_certificate: Option<Text>,
+    /// Private key of `client_certificate`, PEM.
+    #[schemars(with = "Option<String>")]
+    pub(super) client_private_key: Option<Text>,
+    /// Whether who connects to us must show a certificate that an authority of
+    /// `authority` signed; default: false.
+    pub(super) require_client_certificate: Option<bool>,
+    /// Whether a certificate must bear the name that we connect to; default:
+    /// true.
+    pub(super) verify_name: Option<bool>,
 }
 
 /// Whether others may change what runs.
@@ -200,8 +263,9 @@ pub(super) struct RawZenoh {
 #[schemars(rename = "Control")]
 pub(super) struct RawControl {
     /// Whether `concert swap` may change the policy while it runs; default:
-    /// only where every endpoint is of this computer alone (127.0.0.1, ::1,
-    /// localhost).
+    /// only for who comes in at an own endpoint, where all of `listen` is of
+    /// this computer alone (127.0.0.1, ::1, localhost), and no router came in
+    /// there; never through what we connect to.
     pub(super) enabled: Option<bool>,
 }
 

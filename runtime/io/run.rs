@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::bus::Bus;
 use crate::camera::Camera;
+use crate::camera_image::{ImagePlace, ImagePublishing};
 use crate::capture::capture;
 use crate::clock::Clock;
 use crate::io::thread;
@@ -27,6 +28,8 @@ pub struct RunSettings {
     pub status_period: Duration,
     /// Ends by itself after so many processed frames.
     pub frames: Option<u64>,
+    /// How the cameras' images are published; `None` for not at all.
+    pub images: Option<ImagePublishing>,
     /// Frames wait for their turn instead of replacing each other; for lists
     /// of images that are to be seen whole.
     pub lossless: bool,
@@ -38,6 +41,7 @@ impl Default for RunSettings {
             max_wait: None,
             status_period: Duration::from_secs(1),
             frames: None,
+            images: None,
             lossless: false,
         }
     }
@@ -72,7 +76,11 @@ impl Runtime {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
         let names = cameras.iter().map(|(name, _)| name.clone()).collect();
-        let shared = Arc::new(Shared::new(&pipeline, names, clock, settings.frames));
+        let mut shared = Shared::new(&pipeline, names, clock, settings.frames);
+        if let Some(images) = &settings.images {
+            shared.images = ImagePlace::of(&shared.cameras, images);
+        }
+        let shared = Arc::new(shared);
         let mut runtime = Self {
             control: Control::new(Arc::clone(&shared), &pipeline),
             shared: Arc::clone(&shared),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::camera_image::{CameraImage, IMAGE_KEY};
 use crate::output::{Output, StageTimes};
 use crate::picture::PictureFault;
 
@@ -150,6 +151,32 @@ impl Attachment {
             scale_unknown: output.remarks.scale_unknown,
             after_gap: output.remarks.after_gap,
             face_percent: output.remarks.face_percent,
+        }
+    }
+
+    /// The attachment of a camera's image: of no policy and no network.
+    #[must_use]
+    pub fn of_image(image: &CameraImage) -> Self {
+        let pixels = &image.frame.image;
+        Self {
+            v: Self::VERSION,
+            sequence: image.sequence,
+            frame_sequence: image.frame.sequence,
+            stamp_ns: image.frame.stamp.nanos(),
+            previous_stamp_ns: None,
+            camera: image.camera.to_string(),
+            frame_id: image.frame.frame_id.to_string(),
+            task: IMAGE_KEY.to_owned(),
+            policy: String::new(),
+            encoders: Vec::new(),
+            readout: (String::new(), String::new()),
+            times_us: TimesMicros::default(),
+            image_from_output: [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],
+            image_size: (pixels.width(), pixels.height()),
+            uncalibrated: false,
+            scale_unknown: false,
+            after_gap: false,
+            face_percent: None,
         }
     }
 

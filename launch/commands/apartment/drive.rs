@@ -23,7 +23,7 @@ mod on_the_bus {
     use concert_runtime::io::cameras::Pace;
     use concert_runtime::io::clock::SystemClock;
     use concert_runtime::io::zenoh::{
-        CommandListener, MessageOptions, MessagePublisher, SessionOptions, open_session,
+        CommandListener, MessageOptions, MessagePublisher, SessionOptions, Sessions,
     };
     use concert_runtime::wire::Message;
     use concert_runtime::wire::encode::camera_info;
@@ -72,24 +72,23 @@ mod on_the_bus {
         }
         // First what is refused at once; a home takes time.
         let clock = SystemClock::start();
-        let session = open_session(&SessionOptions {
+        let options = SessionOptions {
             listen: args.bus.listen.clone(),
             connect: args.bus.connect.clone(),
-            must_connect: None,
-            shared_memory: true,
-            config: None,
-        })
-        .or_refuse()?;
+            ..SessionOptions::serve()
+        };
+        let is_named = args.bus.connect != [crate::launch_file::DEFAULT_ROUTER];
+        let sessions = Sessions::open(&options, is_named).or_refuse()?;
         let options = MessageOptions {
             prefix: args.bus.prefix.clone(),
             keys: KEYS.map(str::to_owned).to_vec(),
             shared_memory_bytes: SHARED_MEMORY_BYTES,
             claim: Some(NAME_QUERY),
         };
-        let publisher = MessagePublisher::open(&session, &options).or_refuse()?;
+        let publisher = MessagePublisher::open(sessions.clone(), &options).or_refuse()?;
         let robot = robot(args)?;
         let key = format!("{}/{COMMAND}", args.bus.prefix);
-        let commands = CommandListener::open(&session, &key).or_refuse()?;
+        let commands = CommandListener::open(sessions, &key).or_refuse()?;
         tracing::info!(
             "robot in the home of seed {}: publishes below {}, takes commands at {key}, \
              listening on {}",

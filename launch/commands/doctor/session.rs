@@ -1,15 +1,38 @@
 //! Whether zenoh carries messages on this computer.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use concert_runtime::io::zenoh::{SessionOptions, close_session, open_session};
 
 use super::Row;
-use crate::launch_file::DEFAULT_ENDPOINT;
+use crate::launch_file::{DEFAULT_ENDPOINT, DEFAULT_ROUTER, LaunchFile};
+use crate::strangers::Strangers;
 
 const WHAT: &str = "zenoh";
+const STRANGERS: &str = "strangers";
+/// How long a look whether somebody answers may take.
+const LOOK: Duration = Duration::from_millis(300);
 const LIMIT: Duration = Duration::from_secs(3);
+
+/// What a stranger may do with a runtime that was started with a policy alone.
+pub(super) fn strangers() -> Row {
+    let found = Strangers::of(&LaunchFile::of_policy("first_light")).lines();
+    let found = found.trim_end().replace('\n', &format!("\n{:21}", ""));
+    match is_listened_to(DEFAULT_ROUTER) {
+        false => Row::ok(STRANGERS, found),
+        true => Row::warn(
+            STRANGERS,
+            format!("somebody answers at {DEFAULT_ROUTER}; {found}"),
+            "give `connect = []` in the launch file to stay alone, or certificates in [zenoh.tls]",
+        ),
+    }
+}
+
+fn is_listened_to(endpoint: &str) -> bool {
+    let address = endpoint.trim_start_matches("tcp/").parse();
+    address.is_ok_and(|address| TcpStream::connect_timeout(&address, LOOK).is_ok())
+}
 
 pub(super) fn row() -> Row {
     match meet() {
@@ -38,8 +61,7 @@ fn meet() -> Result<(), String> {
         listen: vec![endpoint.clone()],
         connect: Vec::new(),
         must_connect: None,
-        shared_memory: true,
-        config: None,
+        ..SessionOptions::serve()
     };
     let listening = open_session(&listening).map_err(|error| error.to_string())?;
     let connected = open_session(&SessionOptions::client(&endpoint, LIMIT));

@@ -23,7 +23,7 @@ pub(super) fn live(args: &Solve) -> Result<Report, Failure> {
             args.problem.display()
         )));
     }
-    visit(&to_ask(&args.connect), |session| {
+    visit(&to_ask(&args.connect, &args.access), |session| {
         ask(session, args, &problem, &text)
     })
 }

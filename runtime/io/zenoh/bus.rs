@@ -4,17 +4,20 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use zenoh::bytes::Encoding;
-use zenoh::key_expr::KeyExpr;
-use zenoh::liveliness::LivelinessToken;
-use zenoh::query::{Query, Queryable};
+use zenoh::query::Query;
 use zenoh::{Session, Wait};
 
+use super::connections::Connections;
+use super::name::{Name, checked_prefix};
+use super::outward::Declared;
 use super::publishers::{Listeners, Publishers};
-use super::session::{ZenohError, close_session};
+use super::session::ZenohError;
+use super::sessions::{EverywhereKept, Sessions};
 use crate::bus::{Bus, BusError};
+use crate::camera_image::CameraImage;
 use crate::clock::lock;
 use crate::output::Output;
-use crate::status::Status;
+use crate::status::{Status, StatusEntry};
 use crate::wire::sensor_msgs::CameraInfo;
 use crate::wire::tf2_msgs::TfMessage;
 use crate::wire::{self, Attachment, Message};
@@ -81,7 +84,9 @@ pub struct ZenohBus {
     message: Vec<u8>,
     attachment: Vec<u8>,
     policy: Arc<Mutex<PolicyText>>,
-    standing: Option<(LivelinessToken, Queryable<()>)>,
+    /// Name and answer, until it closes.
+    standing: Option<(Name, EverywhereKept)>,
+    connections: Connections,
 }
 
 impl ZenohBus {
@@ -90,17 +95,20 @@ impl ZenohBus {
     /// # Errors
     /// A prefix that is no key expression or belongs to another runtime that
     /// this session can see.
-    pub fn open(session: Session, options: BusOptions) -> Result<Self, ZenohError> {
+    pub fn open(sessions: impl Into<Sessions>, options: BusOptions) -> Result<Self, ZenohError> {
+        let sessions = sessions.into();
         let prefix = checked_prefix(&options.prefix)?;
-        let token = claim(&session, &prefix, options.name_query)?;
+        let name = Name::claim(&sessions, &prefix, options.name_query)?;
         let policy = Arc::new(Mutex::new(options.policy));
-        let queryable = answer_policy(&session, &prefix, Arc::clone(&policy))?;
+        let (below, told) = (prefix.clone(), Arc::clone(&policy));
+        let answer = sessions.declare(move |session| answer_policy(session, &below, &told))?;
         let mut bus = Self {
-            publishers: Publishers::new(session, prefix, options.shared_memory_bytes),
+            publishers: Publishers::new(sessions, prefix, options.shared_memory_bytes),
             message: Vec::new(),
             attachment: Vec::new(),
             policy,
-            standing: Some((token, queryable)),
+            standing: Some((name, answer)),
+            connections: Connections::begin(),
         };
         for key in options.keys.iter().map(String::as_str).chain([STATUS_KEY]) {
             bus.publishers.declare(key)?;
@@ -158,6 +166,25 @@ impl ZenohBus {
         Ok(())
     }
 
+    /// The camera's information first: whoever hears the image knows it.
+    fn publish_camera_image(&mut self, image: &CameraImage) -> Result<(), String> {
+        self.attachment.clear();
+        if let Some(intrinsics) = &image.frame.intrinsics {
+            wire::encode::camera_info(image.header(), intrinsics).encode(&mut self.message);
+            self.put_beside(&image.key, CAMERA_INFO_KEY, CameraInfo::TYPE)?;
+        }
+        self.publishers
+            .declare(&image.key)
+            .map_err(|error| error.to_string())?;
+        let message_type = image.encode(&mut self.message);
+        let message_type = message_type.map_err(|error| error.to_string())?;
+        Attachment::of_image(image)
+            .write(&mut self.attachment)
+            .map_err(|error| error.to_string())?;
+        self.put(&image.key, message_type)
+            .map_err(|error| error.reason)
+    }
+
     /// Puts what stands in `self.message` below the key of an output.
     fn put_beside(&mut self, key: &str, below: &str, kind: &'static str) -> Result<(), String> {
         let key = format!("{key}/{below}");
@@ -180,7 +207,22 @@ impl Bus for ZenohBus {
         })
     }
 
+    fn publish_image(&mut self, image: &CameraImage) -> Result<(), BusError> {
+        self.publish_camera_image(image).map_err(|reason| BusError {
+            key: format!("{}/{}", self.publishers.prefix, image.key),
+            reason,
+        })
+    }
+
+    fn entries(&mut self) -> Vec<StatusEntry> {
+        let rival = self.standing.as_ref().and_then(|(name, _)| name.rival());
+        let states = self.publishers.sessions.outward().states();
+        let pool = &self.publishers.pool;
+        vec![self.connections.entry(&states, rival.as_deref(), pool)]
+    }
+
     fn publish_status(&mut self, status: &Status) -> Result<(), BusError> {
+        self.publishers.keep_up();
         let message_type = wire::encode_status(status, &mut self.message);
         self.attachment.clear();
         self.put(STATUS_KEY, message_type)
@@ -211,17 +253,11 @@ impl Bus for ZenohBus {
     }
 
     /// Withdraws the token first, so that everybody sees us go, then closes
-    /// the session that the bus was opened with (cameras on it end too).
+    /// the sessions that the bus was opened with (cameras on them end too).
     fn close(&mut self, limit: Duration) {
-        if let Some((token, queryable)) = self.standing.take() {
-            for withdrawn in [token.undeclare().wait(), queryable.undeclare().wait()] {
-                if let Err(error) = withdrawn {
-                    tracing::debug!("withdrawing {}: {error}", self.publishers.prefix);
-                }
-            }
-        }
+        drop(self.standing.take());
         self.publishers.clear();
-        if !close_session(self.publishers.session.clone(), limit) {
+        if !self.publishers.sessions.close(limit) {
             tracing::warn!("the zenoh session did not close within {limit:?}");
         }
     }
@@ -235,87 +271,13 @@ const POLICY_KEY: &str = "policy";
 const CAMERA_INFO_KEY: &str = "camera_info";
 /// Key below an odometry output's of the same as transforms.
 const TRANSFORMS_KEY: &str = "tf";
-/// Between the prefix and the session's id in a liveliness token. Begins with
-/// `@` so that no `**` matches it.
-const TOKEN_KEY: &str = "@concert";
-
-/// The prefix, if it is a key without wildcards.
-pub(super) fn checked_prefix(prefix: &str) -> Result<String, ZenohError> {
-    let fault = |reason: String| ZenohError::Key {
-        key: prefix.to_owned(),
-        reason,
-    };
-    let key = KeyExpr::new(prefix.to_owned()).map_err(|error| fault(error.to_string()))?;
-    if key.is_wild() {
-        return Err(fault("a publish prefix has no wildcards".to_owned()));
-    }
-    Ok(prefix.to_owned())
-}
-
-/// Takes the prefix: refuses if somebody has it, then declares a token and
-/// looks again. Of two that start together, the one with the smaller session
-/// id stays.
-pub(super) fn claim(
-    session: &Session,
-    prefix: &str,
-    limit: Duration,
-) -> Result<LivelinessToken, ZenohError> {
-    let name_taken = |token: String| ZenohError::NameTaken {
-        prefix: prefix.to_owned(),
-        token,
-    };
-    if let Some(token) = others(session, prefix, "", limit)?.into_iter().next() {
-        return Err(name_taken(token));
-    }
-    let own = format!("{prefix}/{TOKEN_KEY}/{}", session.zid());
-    let token = session.liveliness().declare_token(own.clone()).wait();
-    let token = token.map_err(|error| ZenohError::Key {
-        key: own.clone(),
-        reason: error.to_string(),
-    })?;
-    let earlier = others(session, prefix, &own, limit)?.into_iter();
-    match earlier.filter(|other| *other < own).min() {
-        None => Ok(token),
-        Some(other) => {
-            if let Err(error) = token.undeclare().wait() {
-                tracing::debug!("withdrawing {own}: {error}");
-            }
-            Err(name_taken(other))
-        }
-    }
-}
-
-/// Tokens below the prefix that are alive, but for our own.
-fn others(
-    session: &Session,
-    prefix: &str,
-    own: &str,
-    limit: Duration,
-) -> Result<Vec<String>, ZenohError> {
-    let tokens = format!("{prefix}/{TOKEN_KEY}/*");
-    let replies = session
-        .liveliness()
-        .get(tokens.clone())
-        .timeout(limit)
-        .wait();
-    let replies = replies.map_err(|error| ZenohError::Key {
-        key: tokens,
-        reason: error.to_string(),
-    })?;
-    let alive = replies.iter().filter_map(|reply| {
-        let token = reply.result().ok()?.key_expr().to_string();
-        (token != own).then_some(token)
-    });
-    Ok(alive.collect())
-}
-
 fn answer_policy(
     session: &Session,
     prefix: &str,
-    policy: Arc<Mutex<PolicyText>>,
-) -> Result<Queryable<()>, ZenohError> {
+    policy: &Arc<Mutex<PolicyText>>,
+) -> Result<Declared, ZenohError> {
     let key = format!("{prefix}/{POLICY_KEY}");
-    let own = key.clone();
+    let (own, policy) = (key.clone(), Arc::clone(policy));
     let answer = move |query: Query| {
         let text = lock(&policy).answer();
         let reply = query.reply(own.clone(), text);
@@ -324,8 +286,9 @@ fn answer_policy(
         }
     };
     let queryable = session.declare_queryable(key.clone()).callback(answer);
-    queryable.wait().map_err(|error| ZenohError::Key {
+    let queryable = queryable.wait().map_err(|error| ZenohError::Key {
         key,
         reason: error.to_string(),
-    })
+    })?;
+    Ok(Box::new(queryable))
 }

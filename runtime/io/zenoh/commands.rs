@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, Mutex};
 
-use zenoh::pubsub::Subscriber;
+use zenoh::Wait;
 use zenoh::sample::{Sample, SampleKind};
-use zenoh::{Session, Wait};
 
 use super::message_type;
 use super::session::ZenohError;
+use super::sessions::{EverywhereKept, Sessions};
 use crate::clock::lock;
 use crate::commands::{CommandCounts, CommandFault, Commands, read_command};
 use crate::wire::geometry_msgs::Twist;
@@ -16,9 +16,9 @@ use crate::wire::geometry_msgs::Twist;
 /// they come, nothing queues here.
 pub struct CommandListener {
     commands: Arc<Mutex<Commands>>,
-    _subscriber: Subscriber<()>,
+    _subscriber: EverywhereKept,
     /// A session closes when nobody holds it.
-    _session: Session,
+    _sessions: Sessions,
 }
 
 impl CommandListener {
@@ -26,25 +26,30 @@ impl CommandListener {
     ///
     /// # Errors
     /// A key that is none, or a session that is closed.
-    pub fn open(session: &Session, key: &str) -> Result<Self, ZenohError> {
+    pub fn open(sessions: impl Into<Sessions>, key: &str) -> Result<Self, ZenohError> {
+        let sessions = sessions.into();
         let commands = Arc::new(Mutex::new(Commands::default()));
-        let heard = Arc::clone(&commands);
-        let subscriber = session
-            .declare_subscriber(key.to_owned())
-            .callback(move |sample| {
-                if sample.kind() == SampleKind::Put {
-                    lock(&heard).put(read(&sample));
-                }
-            })
-            .wait()
-            .map_err(|error| ZenohError::Key {
-                key: key.to_owned(),
-                reason: error.to_string(),
-            })?;
+        let (heard, key) = (Arc::clone(&commands), key.to_owned());
+        let subscriber = sessions.declare(move |session| {
+            let heard = Arc::clone(&heard);
+            let subscriber = session
+                .declare_subscriber(key.clone())
+                .callback(move |sample| {
+                    if sample.kind() == SampleKind::Put {
+                        lock(&heard).put(read(&sample));
+                    }
+                })
+                .wait()
+                .map_err(|error| ZenohError::Key {
+                    key: key.clone(),
+                    reason: error.to_string(),
+                })?;
+            Ok(Box::new(subscriber))
+        })?;
         Ok(Self {
             commands,
             _subscriber: subscriber,
-            _session: session.clone(),
+            _sessions: sessions,
         })
     }
 

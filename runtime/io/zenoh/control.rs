@@ -10,10 +10,13 @@ use std::time::Duration;
 use concert_policies::MAX_POLICY_BYTES;
 use serde_json::{Value, json};
 use zenoh::bytes::Encoding;
-use zenoh::query::{Query, Queryable};
+use zenoh::query::Query;
+use zenoh::sample::SourceInfo;
 use zenoh::{Session, Wait};
 
 use super::ZenohError;
+use super::outward::Declared;
+use super::sessions::{EverywhereKept, Sessions};
 use crate::io::thread;
 
 /// Longest problem that is read, in bytes (64 KiB).
@@ -81,26 +84,57 @@ impl Errand {
 }
 
 /// Does what a request asks for, on a thread of its own; the object it returns
-/// is the answer and has a `status`.
-pub type Handler = Box<dyn FnMut(&str) -> Value + Send>;
+/// is the answer and has a `status`. It is told why who asks may change nothing,
+/// if so, which only [`Errand::Learn`] lets that far.
+pub type Handler = Box<dyn FnMut(&str, Option<&'static str>) -> Value + Send>;
+
+/// Who may have something changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// Whoever reaches a session.
+    Anyone,
+    /// Who comes in where the runtime itself listens, unless a router came in
+    /// there: through that, anybody might.
+    OwnListener,
+    /// Nobody.
+    Nobody,
+}
+
+/// Where control is allowed after all.
+macro_rules! allow {
+    ($text:literal) => {
+        concat!(
+            $text,
+            "; it is where the launch file says `[control] enabled = true` or the command line \
+             `--allow-control`"
+        )
+    };
+}
+const NOBODY: &str = allow!("control is not allowed on this runtime");
+const OUTWARD: &str = allow!(
+    "control is not allowed through a router, or through whatever else this runtime connects to"
+);
+const ROUTER: &str = allow!("control is not allowed while a router is connected to this runtime");
 
 /// Answers one [`Errand`] at its key below the prefix. A request carries text
 /// of a bounded size; the answer is one JSON object with a `status`. Requests
 /// are done one at a time; while one is under way, others are answered `busy`
 /// at once and cost nothing more.
 pub struct ErrandServer {
-    queryable: Option<Queryable<()>>,
+    _queryables: EverywhereKept,
 }
 
 struct Request {
     query: Query,
     text: String,
+    denied: Option<&'static str>,
 }
 
 /// What the callback, on a thread of zenoh's, decides with.
 struct Door {
     key: String,
     errand: Errand,
+    admission: Admission,
     /// Where requests go, or why none is taken.
     requests: Result<SyncSender<Request>, String>,
     busy: Arc<AtomicBool>,
@@ -114,11 +148,13 @@ impl ErrandServer {
     /// # Errors
     /// A key that cannot be declared, or a thread that the system refuses.
     pub fn open(
-        session: &Session,
+        sessions: impl Into<Sessions>,
         prefix: &str,
         errand: Errand,
+        admission: Admission,
         handler: Result<Handler, String>,
     ) -> Result<Self, ZenohError> {
+        let sessions = sessions.into();
         let key = format!("{prefix}/{}", errand.key());
         let busy = Arc::new(AtomicBool::new(false));
         let fault = |reason: String| ZenohError::Key {
@@ -136,46 +172,76 @@ impl ErrandServer {
             }
             Err(reason) => Err(reason),
         };
-        let door = Door {
-            key: key.clone(),
+        let door = Arc::new(Door {
+            key,
             errand,
+            admission,
             requests,
             busy,
             denied: AtomicU64::new(0),
-        };
-        let queryable = session
-            .declare_queryable(key.clone())
-            .callback(move |query| door.take(query))
-            .wait()
-            .map_err(|error| fault(error.to_string()))?;
+        });
+        let own = Sessions::from(sessions.own().clone());
+        let open = move |session: &Session| open_door(&door, &own, session);
         Ok(Self {
-            queryable: Some(queryable),
+            _queryables: sessions.declare(open)?,
         })
     }
 }
 
-impl Drop for ErrandServer {
-    fn drop(&mut self) {
-        let withdrawn = self.queryable.take().map(|queryable| queryable.undeclare());
-        if let Some(Err(error)) = withdrawn.map(Wait::wait) {
-            tracing::debug!("withdrawing the control key: {error}");
-        }
+/// Answers queries of one session; `own` is the one that listens.
+fn open_door(door: &Arc<Door>, own: &Sessions, session: &Session) -> Result<Declared, ZenohError> {
+    let is_own = session.zid() == own.own().zid();
+    let (asked, own, through) = (Arc::clone(door), own.clone(), session.clone());
+    let queryable = session
+        .declare_queryable(door.key.clone())
+        .callback(move |query| {
+            let denied = match (asked.admission, is_own) {
+                (Admission::Anyone, _) => None,
+                (Admission::Nobody, _) => Some(NOBODY),
+                (Admission::OwnListener, false) => Some(OUTWARD),
+                (Admission::OwnListener, true) => own.has_router().then_some(ROUTER),
+            };
+            asked.take(query, denied, &through);
+        })
+        .wait()
+        .map_err(|error| ZenohError::Key {
+            key: door.key.clone(),
+            reason: error.to_string(),
+        })?;
+    Ok(Box::new(queryable))
+}
+
+/// Who asks, as far as they say so: the id of their session, and the address
+/// where they are our neighbour.
+fn asker(query: &Query, session: &Session) -> String {
+    let Some(source) = query.source_info() else {
+        return "a session that does not say who it is".to_owned();
+    };
+    let id = source.source_id().zid();
+    let mut links = session.info().links().wait();
+    match links.find(|link| *link.zid() == id) {
+        None => format!("session {id}, which is none of our neighbours"),
+        Some(link) => match link.auth_identifier() {
+            None => format!("session {id} at {}", link.dst()),
+            Some(name) => format!("session {id} at {} (certificate of {name})", link.dst()),
+        },
     }
 }
 
 impl Door {
     /// Never waits: answers at once, or hands over to the thread that does it.
-    fn take(&self, query: Query) {
+    fn take(&self, query: Query, denied: Option<&'static str>, session: &Session) {
+        // Who asks for everything below a prefix asks to see, not to change.
+        if query.key_expr().as_str() != self.key {
+            return;
+        }
         let name = self.errand.name();
-        let requests = match &self.requests {
-            Ok(requests) => requests,
-            Err(reason) => {
-                let denied = self.denied.fetch_add(1, Ordering::Relaxed) + 1;
-                if denied.is_power_of_two() {
-                    tracing::warn!(denied, "a {name} was asked for in vain: {reason}");
-                }
-                return answer(&self.key, &query, &refused(reason));
+        let requests = match (&self.requests, denied) {
+            (Err(reason), _) => return self.deny(&query, reason, session),
+            (Ok(_), Some(reason)) if self.errand != Errand::Learn => {
+                return self.deny(&query, reason, session);
             }
+            (Ok(requests), _) => requests,
         };
         let text = match text_of(&query, self.errand) {
             Ok(text) => text,
@@ -186,10 +252,28 @@ impl Door {
             let busy = json!({ "status": "busy", "error": error });
             return answer(&self.key, &query, &busy);
         }
-        if let Err(error) = requests.try_send(Request { query, text }) {
+        tracing::info!("a {name} is asked for by {}", asker(&query, session));
+        let request = Request {
+            query,
+            text,
+            denied,
+        };
+        if let Err(error) = requests.try_send(request) {
             self.busy.store(false, Ordering::Release);
             tracing::warn!("a {name} was asked for, but nobody does it: {error}");
         }
+    }
+
+    fn deny(&self, query: &Query, reason: &str, session: &Session) {
+        let denied = self.denied.fetch_add(1, Ordering::Relaxed) + 1;
+        if denied.is_power_of_two() {
+            let (name, asker) = (self.errand.name(), asker(query, session));
+            tracing::warn!(
+                denied,
+                "a {name} was asked for in vain by {asker}: {reason}"
+            );
+        }
+        answer(&self.key, query, &refused(reason));
     }
 }
 
@@ -199,8 +283,13 @@ fn serve(
     busy: &AtomicBool,
     mut handler: Handler,
 ) {
-    while let Ok(Request { query, text }) = requests.recv() {
-        let done = catch_unwind(AssertUnwindSafe(|| handler(&text)));
+    while let Ok(request) = requests.recv() {
+        let Request {
+            query,
+            text,
+            denied,
+        } = request;
+        let done = catch_unwind(AssertUnwindSafe(|| handler(&text, denied)));
         let done = done.unwrap_or_else(|_| {
             refused(&format!(
                 "the {} panicked; see the server's log",
@@ -288,6 +377,8 @@ pub fn request(
     let replies = session
         .get(key.clone())
         .payload(text)
+        // The server's log says who asked.
+        .source_info(SourceInfo::new(session.id(), 0))
         .timeout(errand.answer_limit())
         .wait()
         .map_err(|error| send(error.to_string()))?;

@@ -21,13 +21,21 @@ fn ask(session: &Session, policy: &str) -> Value {
 fn opened(handler: Result<Handler, String>) -> (Session, ErrandServer, Session) {
     let endpoint = free_endpoint();
     let session = server(&endpoint);
-    let open = ErrandServer::open(&session, PREFIX, Errand::Swap, handler).expect("declares");
+    let open = ErrandServer::open(
+        session.clone(),
+        PREFIX,
+        Errand::Swap,
+        Admission::OwnListener,
+        handler,
+    )
+    .expect("declares");
     (session, open, client(&endpoint))
 }
 
 #[test]
 fn a_request_reaches_the_handler_whole_and_its_answer_comes_back() {
-    let echo = |policy: &str| json!({ "status": "swapped", "policy": policy });
+    let echo =
+        |policy: &str, _: Option<&'static str>| json!({ "status": "swapped", "policy": policy });
     let (_session, _server, client) = opened(Ok(Box::new(echo)));
     for policy in ["name = \"a\"", "", &"#".repeat(MAX_POLICY_BYTES as usize)] {
         if policy.is_empty() {
@@ -45,7 +53,7 @@ fn a_request_reaches_the_handler_whole_and_its_answer_comes_back() {
 fn a_policy_that_is_too_long_is_refused_before_anybody_reads_it() {
     let called = Arc::new(AtomicU64::new(0));
     let calls = Arc::clone(&called);
-    let count = move |_: &str| {
+    let count = move |_: &str, _: Option<&'static str>| {
         calls.fetch_add(1, Ordering::SeqCst);
         json!({ "status": "swapped" })
     };
@@ -74,7 +82,7 @@ fn a_flood_is_answered_busy_at_once_while_one_request_is_under_way() {
     let go_on = Arc::new(AtomicBool::new(false));
     let under_way = Arc::new(AtomicU64::new(0));
     let (released, begun) = (Arc::clone(&go_on), Arc::clone(&under_way));
-    let slow = move |_: &str| {
+    let slow = move |_: &str, _: Option<&'static str>| {
         begun.fetch_add(1, Ordering::SeqCst);
         let clock = SystemClock::start();
         while !released.load(Ordering::SeqCst) && crate::clock::Clock::monotonic(&clock) < LIMIT {
@@ -101,7 +109,7 @@ fn a_flood_is_answered_busy_at_once_while_one_request_is_under_way() {
 
 #[test]
 fn a_handler_that_panics_costs_its_own_request_alone() {
-    let handler = |policy: &str| {
+    let handler = |policy: &str, _: Option<&'static str>| {
         assert_ne!(policy, "panic", "a test's panic");
         json!({ "status": "swapped" })
     };
@@ -114,8 +122,16 @@ fn a_handler_that_panics_costs_its_own_request_alone() {
 fn a_problem_has_a_key_and_a_limit_of_its_own() {
     let endpoint = free_endpoint();
     let session = server(&endpoint);
-    let echo: Handler = Box::new(|text: &str| json!({ "status": "optimal", "length": text.len() }));
-    let _server = ErrandServer::open(&session, PREFIX, Errand::Solve, Ok(echo)).expect("declares");
+    let echo: Handler =
+        Box::new(|text: &str, _| json!({ "status": "optimal", "length": text.len() }));
+    let _server = ErrandServer::open(
+        session.clone(),
+        PREFIX,
+        Errand::Solve,
+        Admission::OwnListener,
+        Ok(echo),
+    )
+    .expect("declares");
     let client = client(&endpoint);
     let limit = MAX_ASKED_PROBLEM_BYTES as usize;
     let ask = |text: &str| {

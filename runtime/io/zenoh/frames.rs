@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use concert_models::image_file::DepthImage;
 use concert_models::{Image, Intrinsics};
+use zenoh::Wait;
 use zenoh::bytes::ZBytes;
-use zenoh::pubsub::Subscriber;
 use zenoh::sample::{Sample, SampleKind};
-use zenoh::{Session, Wait};
 
 use super::calibrations::Calibrations;
 use super::depth::{DepthMessage, DepthQueue, Found, MOST_APART, depth_image};
@@ -18,6 +17,7 @@ use super::message_type;
 use super::received_image::read_image;
 use super::said::Said;
 use super::session::ZenohError;
+use super::sessions::{EverywhereKept, Sessions};
 use crate::calibration::View;
 use crate::camera::{Camera, CameraLosses, Capture, Companions, FrameFault};
 use crate::clock::{Clock, lock};
@@ -81,9 +81,9 @@ pub struct ZenohCamera {
     frame_ids: HashMap<String, Arc<str>>,
     /// What the last frame's depth image lacked.
     depth_fault: Option<DepthLack>,
-    _subscribers: Vec<Subscriber<()>>,
+    _subscribers: Vec<EverywhereKept>,
     /// A session closes when nobody holds it.
-    _session: Session,
+    _sessions: Sessions,
 }
 
 /// Why a frame goes without depth.
@@ -124,15 +124,16 @@ impl ZenohCamera {
     /// # Errors
     /// A key that is none, or a session that is closed.
     pub fn open(
-        session: &Session,
+        sessions: impl Into<Sessions>,
         options: ZenohCameraOptions,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, ZenohError> {
+        let sessions = sessions.into();
         let slot = Arc::new(Slot::default());
         let images = {
             let (slot, clock) = (Arc::clone(&slot), Arc::clone(&clock));
             let (key, limit) = (options.key.clone(), options.payload_limit);
-            listen(session, &options.key, move |sample| {
+            listen(&sessions, &options.key, move |sample| {
                 if sample.kind() == SampleKind::Put {
                     let content = accept(&sample, &key, limit);
                     slot.put(clock.monotonic(), content);
@@ -144,7 +145,7 @@ impl ZenohCamera {
             let calibrations = Calibrations::new(key, &options.key, options.rectified);
             lock(&slot.newest).calibrations = Some(calibrations);
             let (slot, clock) = (Arc::clone(&slot), Arc::clone(&clock));
-            subscribers.push(listen(session, key, move |sample| {
+            subscribers.push(listen(&sessions, key, move |sample| {
                 if sample.kind() == SampleKind::Put
                     && let Some(calibrations) = &mut lock(&slot.newest).calibrations
                 {
@@ -155,7 +156,7 @@ impl ZenohCamera {
         if let Some(key) = &options.depth_key {
             let (slot, clock) = (Arc::clone(&slot), Arc::clone(&clock));
             let (named, limit) = (key.clone(), options.payload_limit);
-            subscribers.push(listen(session, key, move |sample| {
+            subscribers.push(listen(&sessions, key, move |sample| {
                 if sample.kind() == SampleKind::Put {
                     slot.put_depth(&named, &sample, limit, clock.monotonic());
                 }
@@ -168,7 +169,7 @@ impl ZenohCamera {
             frame_ids: HashMap::new(),
             depth_fault: None,
             _subscribers: subscribers,
-            _session: session.clone(),
+            _sessions: sessions,
         })
     }
 
@@ -382,14 +383,22 @@ impl Slot {
 }
 
 fn listen(
-    session: &Session,
+    sessions: &Sessions,
     key: &str,
     heard: impl Fn(Sample) + Send + Sync + 'static,
-) -> Result<Subscriber<()>, ZenohError> {
-    let subscriber = session.declare_subscriber(key.to_owned()).callback(heard);
-    subscriber.wait().map_err(|error| ZenohError::Key {
-        key: key.to_owned(),
-        reason: error.to_string(),
+) -> Result<EverywhereKept, ZenohError> {
+    let (key, heard) = (key.to_owned(), Arc::new(heard));
+    sessions.declare(move |session| {
+        let heard = Arc::clone(&heard);
+        let subscriber = session
+            .declare_subscriber(key.clone())
+            .callback(move |sample| heard(sample))
+            .wait();
+        let subscriber = subscriber.map_err(|error| ZenohError::Key {
+            key: key.clone(),
+            reason: error.to_string(),
+        })?;
+        Ok(Box::new(subscriber))
     })
 }
 

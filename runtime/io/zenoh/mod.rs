@@ -6,23 +6,34 @@
 mod bus;
 mod calibrations;
 mod commands;
+mod connections;
 mod control;
 mod depth;
 mod frames;
+mod name;
+mod outward;
 mod pool;
 mod publishers;
 mod received_image;
 mod said;
 mod session;
+mod sessions;
 mod subscriber;
+mod tls;
+mod too_long;
 
 pub use bus::{BusOptions, PolicyHandle, PolicyText, ZenohBus};
 pub use commands::CommandListener;
-pub use control::{Errand, ErrandServer, Handler, MAX_ASKED_PROBLEM_BYTES, RequestError, request};
+pub use control::{
+    Admission, Errand, ErrandServer, Handler, MAX_ASKED_PROBLEM_BYTES, RequestError, request,
+};
 pub use frames::{ZenohCamera, ZenohCameraOptions};
 pub use publishers::{Listeners, MessageOptions, MessagePublisher};
-pub use session::{SessionOptions, ZenohError, close_session, open_session};
+pub use session::{SessionOptions, ZenohError, check_session, close_session, open_session};
+pub use sessions::Sessions;
 pub use subscriber::{KeyCounts, Received, Watcher};
+pub use tls::TlsOptions;
+pub use too_long::{TRACE_TARGET, note_trace};
 pub use zenoh::Session;
 
 use zenoh::sample::Sample;
@@ -66,4 +77,8 @@ mod key_tests {
 #[cfg(test)]
 mod control_tests;
 #[cfg(test)]
+mod router_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tls_tests;

@@ -1,24 +1,36 @@
 //! Shared memory for large payloads: bounded, and never waited for.
 
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
+
 use zenoh::Wait;
 use zenoh::bytes::ZBytes;
 use zenoh::shm::{GarbageCollect, PosixShmProviderBackend, ShmProvider, ShmProviderBuilder};
 
-/// A pool of shared memory that hands a payload over in place, or as plain
-/// bytes where it is full.
+use crate::io::thread;
+
+type Provider = ShmProvider<PosixShmProviderBackend>;
+
+/// Pools of shared memory that hand a payload over in place, or as plain bytes
+/// where they are full.
 ///
-/// A subscriber that was killed while it held payloads never gives them back:
-/// zenoh counts references in the shared memory itself. So when allocations
-/// fail one after another, the whole pool is left to its holders and a fresh
-/// one takes its place. The holes double before each further renewal, so that
-/// a living subscriber that holds on cannot make us take ever more.
+/// A subscriber that keeps messages keeps their memory, and one that was killed
+/// never gives it back: zenoh counts references in the shared memory itself. So
+/// when allocations fail one after another, a fresh pool is made, beside, on a
+/// thread of its own, and the one before is kept: what is given back in it is
+/// used again. There are never more than [`MOST_POOLS`](Self::MOST_POOLS); when
+/// all are held, payloads are copied, and it is only looked now and then whether
+/// one has room.
 pub(super) struct PayloadPool {
     bytes: usize,
-    provider: Option<ShmProvider<PosixShmProviderBackend>>,
+    pools: Vec<Provider>,
+    /// The pool that is tried first.
+    current: usize,
+    making: Option<Receiver<Option<Provider>>>,
     /// Allocations that failed since the last that did not.
     failures: u32,
-    /// As many failures bring a fresh pool.
-    patience: u32,
+    /// Payloads that are copied before it is looked again.
+    pause: u32,
+    said: bool,
     /// Payloads that went as plain bytes, though shared memory was wanted.
     pub(super) fallbacks: u64,
     /// Fresh pools since the start.
@@ -28,37 +40,25 @@ pub(super) struct PayloadPool {
 impl PayloadPool {
     /// Below this, copying is as fast as sharing.
     pub(super) const THRESHOLD: usize = 3 * 1024;
-    /// Failures before the first renewal: about a second at 30 Hz.
-    pub(super) const FIRST_PATIENCE: u32 = 32;
-    const LAST_PATIENCE: u32 = 1 << 16;
+    /// Failures before another pool is looked for: about a second at 30 Hz.
+    pub(super) const PATIENCE: u32 = 32;
+    /// Most pools, those included that subscribers hold.
+    pub(super) const MOST_POOLS: usize = 3;
 
     /// A pool of `bytes`; 0 for none, so that all goes as plain bytes.
     pub(super) fn new(bytes: usize) -> Self {
-        let mut pool = Self {
-            bytes,
-            provider: None,
+        let first = if bytes == 0 { None } else { make(bytes) };
+        Self {
+            // Without the first, none later either.
+            bytes: if first.is_some() { bytes } else { 0 },
+            pools: first.into_iter().collect(),
+            current: 0,
+            making: None,
             failures: 0,
-            patience: Self::FIRST_PATIENCE,
+            pause: 0,
+            said: false,
             fallbacks: 0,
             renewals: 0,
-        };
-        pool.provider = pool.make();
-        pool
-    }
-
-    fn make(&self) -> Option<ShmProvider<PosixShmProviderBackend>> {
-        if self.bytes == 0 {
-            return None;
-        }
-        match ShmProviderBuilder::default_backend(self.bytes).wait() {
-            Ok(provider) => Some(provider),
-            Err(error) => {
-                tracing::warn!(
-                    "no shared memory of {} bytes, payloads are copied: {error}",
-                    self.bytes
-                );
-                None
-            }
         }
     }
 
@@ -68,37 +68,97 @@ impl PayloadPool {
         if bytes.len() < Self::THRESHOLD || self.bytes == 0 {
             return bytes.into();
         }
-        if let Some(shared) = self.shared(bytes) {
+        self.take_made();
+        if self.pause > 0 {
+            self.pause -= 1;
+        } else if let Some(shared) = shared(&self.pools[self.current], bytes) {
             self.failures = 0;
-            self.patience = Self::FIRST_PATIENCE;
+            return shared;
+        } else if bytes.len() <= self.bytes / 2
+            && let Some(shared) = self.look_elsewhere(bytes)
+        {
             return shared;
         }
         self.fallbacks += 1;
-        if bytes.len() <= self.bytes / 2 {
-            self.count_failure();
-        }
         bytes.into()
     }
 
-    fn shared(&self, bytes: &[u8]) -> Option<ZBytes> {
-        let provider = self.provider.as_ref()?;
-        let allocation = provider.alloc(bytes.len());
-        let mut room = allocation.with_policy::<GarbageCollect>().wait().ok()?;
-        room.copy_from_slice(bytes);
-        Some(room.into())
-    }
-
-    fn count_failure(&mut self) {
+    /// After enough failures, another pool that has room again; else a fresh one
+    /// is begun, and where there are enough, a pause.
+    fn look_elsewhere(&mut self, bytes: &[u8]) -> Option<ZBytes> {
         self.failures += 1;
-        if self.failures < self.patience {
-            return;
+        if self.failures < Self::PATIENCE || self.making.is_some() {
+            return None;
         }
         self.failures = 0;
-        self.patience = (self.patience * 2).min(Self::LAST_PATIENCE);
-        self.renewals += 1;
-        tracing::warn!("shared memory is held by subscribers that do not give it back: fresh pool");
-        // The old one first: never two of our own at once.
-        self.provider = None;
-        self.provider = self.make();
+        for other in (0..self.pools.len()).filter(|&other| other != self.current) {
+            if let Some(shared) = shared(&self.pools[other], bytes) {
+                self.current = other;
+                return Some(shared);
+            }
+        }
+        if self.pools.len() < Self::MOST_POOLS {
+            self.begin_another();
+            return None;
+        }
+        self.pause = Self::PATIENCE;
+        if !std::mem::replace(&mut self.said, true) {
+            let most = Self::MOST_POOLS;
+            tracing::warn!(
+                "subscribers hold {most} pools of shared memory and do not give them back: \
+                 payloads are copied from now on"
+            );
+        }
+        None
     }
+
+    /// Makes another pool beside: that takes longer than a message may wait.
+    fn begin_another(&mut self) {
+        tracing::warn!("shared memory is held by subscribers that do not give it back: fresh pool");
+        let (done, made) = sync_channel(1);
+        let bytes = self.bytes;
+        let making = thread::spawn("shared-memory", move || {
+            // Nobody wants it any more where the bus is gone.
+            let _ = done.send(make(bytes));
+        });
+        match making {
+            Ok(_) => self.making = Some(made),
+            Err(error) => tracing::warn!("no fresh pool: {error}"),
+        }
+    }
+
+    fn take_made(&mut self) {
+        let Some(making) = &self.making else {
+            return;
+        };
+        match making.try_recv() {
+            Err(TryRecvError::Empty) => return,
+            Ok(Some(provider)) => {
+                self.renewals += 1;
+                self.current = self.pools.len();
+                self.pools.push(provider);
+            }
+            // It was said why.
+            Ok(None) | Err(TryRecvError::Disconnected) => self.pause = Self::PATIENCE,
+        }
+        self.making = None;
+    }
+}
+
+fn make(bytes: usize) -> Option<Provider> {
+    match ShmProviderBuilder::default_backend(bytes).wait() {
+        Ok(provider) => Some(provider),
+        Err(error) => {
+            let reason = super::session::in_zenohs_words(&error);
+            tracing::warn!("no shared memory of {bytes} bytes, payloads are copied: {reason}");
+            None
+        }
+    }
+}
+
+fn shared(provider: &Provider, bytes: &[u8]) -> Option<ZBytes> {
+    let allocation = provider.alloc(bytes.len());
+    let mut room = allocation.with_policy::<GarbageCollect>().wait().ok()?;
+    room.copy_from_slice(bytes);
+    Some(room.into())
 }

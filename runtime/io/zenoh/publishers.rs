@@ -6,23 +6,26 @@ use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
 use zenoh::bytes::Encoding;
-use zenoh::liveliness::LivelinessToken;
 use zenoh::pubsub::Publisher;
 use zenoh::qos::CongestionControl;
 use zenoh::{Session, Wait};
 
 use super::CDR_ENCODING;
-use super::bus::{checked_prefix, claim};
+use super::name::{Name, checked_prefix};
 use super::pool::PayloadPool;
-use super::session::{ZenohError, close_session};
+use super::session::ZenohError;
+use super::sessions::Sessions;
 use crate::bus::BusError;
 use crate::wire::Message;
 
 /// Who listens to what: a cheap handle, never blocking on the network.
 #[derive(Debug, Clone, Default)]
 pub struct Listeners {
-    by_key: Arc<RwLock<HashMap<String, Arc<AtomicBool>>>>,
+    by_key: Arc<RwLock<HashMap<String, Heard>>>,
 }
+
+/// Whether anyone listens, per session.
+type Heard = Arc<[AtomicBool]>;
 
 impl Listeners {
     /// Whether anyone listens to this key (below the prefix); `None` for a key
@@ -33,7 +36,8 @@ impl Listeners {
             .by_key
             .read()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        Some(by_key.get(key)?.load(Ordering::Relaxed))
+        let mut heard = by_key.get(key)?.iter();
+        Some(heard.any(|heard| heard.load(Ordering::Relaxed)))
     }
 
     fn remove(&self, key: &str) {
@@ -44,29 +48,42 @@ impl Listeners {
         by_key.remove(key);
     }
 
-    fn add(&self, key: &str) -> Arc<AtomicBool> {
+    fn add(&self, key: &str, sessions: usize) -> Heard {
         let mut by_key = self
             .by_key
             .write()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        Arc::clone(by_key.entry(key.to_owned()).or_default())
+        let heard = by_key.entry(key.to_owned());
+        let none = || (0..sessions).map(|_| AtomicBool::new(false)).collect();
+        Arc::clone(heard.or_insert_with(none))
     }
 }
 
 /// The publishers below a prefix, and the shared memory that they use.
 pub(super) struct Publishers {
-    pub(super) session: Session,
+    pub(super) sessions: Sessions,
     pub(super) prefix: String,
     pub(super) listeners: Listeners,
     pub(super) pool: PayloadPool,
-    by_key: HashMap<String, Publisher<'static>>,
+    by_key: HashMap<String, KeyPublishers>,
+    /// Sessions outward that were known when last looked.
+    opened: u64,
+}
+
+/// The publishers of one key.
+struct KeyPublishers {
+    heard: Heard,
+    own: Publisher<'static>,
+    /// By the number of the endpoint.
+    outward: Vec<(usize, Publisher<'static>)>,
 }
 
 impl Publishers {
     /// None yet.
-    pub(super) fn new(session: Session, prefix: String, shared_memory_bytes: usize) -> Self {
+    pub(super) fn new(sessions: Sessions, prefix: String, shared_memory_bytes: usize) -> Self {
         Self {
-            session,
+            opened: sessions.outward().opened(),
+            sessions,
             prefix,
             listeners: Listeners::default(),
             pool: PayloadPool::new(shared_memory_bytes),
@@ -76,35 +93,47 @@ impl Publishers {
 
     /// Declares a key below the prefix, unless it is declared.
     pub(super) fn declare(&mut self, key: &str) -> Result<(), ZenohError> {
+        self.keep_up();
         if self.by_key.contains_key(key) {
             return Ok(());
         }
         let whole = format!("{}/{key}", self.prefix);
-        let fault = |error: zenoh::Error| ZenohError::Key {
-            key: whole.clone(),
-            reason: error.to_string(),
+        let sessions = 1 + self.sessions.outward().len();
+        let heard = self.listeners.add(key, sessions);
+        let own = publisher(self.sessions.own(), &whole, (&heard, 0))?;
+        let outward = self.sessions.outward().sessions().into_iter();
+        let outward = outward.map(|(way, session)| {
+            let publisher = publisher(&session, &whole, (&heard, 1 + way))?;
+            Ok((way, publisher))
+        });
+        let outward = outward.collect::<Result<_, ZenohError>>()?;
+        let publishers = KeyPublishers {
+            heard,
+            own,
+            outward,
         };
-        // Dropped, not delayed: a slow subscriber costs nobody else anything.
-        let publisher = self
-            .session
-            .declare_publisher(whole.clone())
-            .congestion_control(CongestionControl::Drop)
-            .wait()
-            .map_err(fault)?;
-        let listened = self.listeners.add(key);
-        let heard = Arc::clone(&listened);
-        publisher
-            .matching_listener()
-            .callback(move |status| heard.store(status.matching(), Ordering::Relaxed))
-            .background()
-            .wait()
-            .map_err(fault)?;
-        let now = publisher.matching_status().wait().map_err(fault)?;
-        if now.matching() {
-            listened.store(true, Ordering::Relaxed);
-        }
-        self.by_key.insert(key.to_owned(), publisher);
+        self.by_key.insert(key.to_owned(), publishers);
         Ok(())
+    }
+
+    /// Declares what there is in sessions that were opened since.
+    pub(super) fn keep_up(&mut self) {
+        let opened = self.sessions.outward().opened();
+        if std::mem::replace(&mut self.opened, opened) == opened {
+            return;
+        }
+        for (way, session) in self.sessions.outward().sessions() {
+            for (key, publishers) in &mut self.by_key {
+                if publishers.outward.iter().any(|(known, _)| *known == way) {
+                    continue;
+                }
+                let whole = format!("{}/{key}", self.prefix);
+                match publisher(&session, &whole, (&publishers.heard, 1 + way)) {
+                    Ok(publisher) => publishers.outward.push((way, publisher)),
+                    Err(error) => tracing::warn!("{error}"),
+                }
+            }
+        }
     }
 
     /// Puts a message, and what goes with it unless that is empty.
@@ -119,23 +148,35 @@ impl Publishers {
             key: format!("{}/{key}", self.prefix),
             reason,
         };
-        let Some(publisher) = self.by_key.get(key) else {
+        let Some(publishers) = self.by_key.get(key) else {
             return Err(fault("not declared".to_owned()));
         };
         let payload = self.pool.payload(message);
         let encoding = Encoding::from(CDR_ENCODING).with_schema(message_type);
-        let put = publisher.put(payload).encoding(encoding);
-        let put = match attachment {
-            [] => put,
-            attachment => put.attachment(attachment),
-        };
-        put.wait().map_err(|error| fault(error.to_string()))
+        let outward = self.sessions.outward();
+        let ways = publishers.outward.iter();
+        let ways = ways.filter(|(way, _)| !outward.is_redundant(*way));
+        let ways = ways.map(|(_, publisher)| publisher);
+        for publisher in std::iter::once(&publishers.own).chain(ways) {
+            let put = publisher.put(payload.clone()).encoding(encoding.clone());
+            let put = match attachment {
+                [] => put,
+                attachment => put.attachment(attachment),
+            };
+            put.wait().map_err(|error| fault(error.to_string()))?;
+        }
+        Ok(())
     }
 
     /// Withdraws one key, if it is declared.
     pub(super) fn withdraw(&mut self, key: &str) {
-        if let Some(publisher) = self.by_key.remove(key) {
-            self.listeners.remove(key);
+        let Some(publishers) = self.by_key.remove(key) else {
+            return;
+        };
+        self.listeners.remove(key);
+        let ways = publishers.outward.into_iter();
+        let ways = ways.map(|(_, publisher)| publisher);
+        for publisher in std::iter::once(publishers.own).chain(ways) {
             if let Err(error) = publisher.undeclare().wait() {
                 tracing::debug!("withdrawing {}/{key}: {error}", self.prefix);
             }
@@ -146,6 +187,36 @@ impl Publishers {
     pub(super) fn clear(&mut self) {
         self.by_key.clear();
     }
+}
+
+/// A publisher that notes at its place whether anyone listens.
+fn publisher(
+    session: &Session,
+    key: &str,
+    (heard, place): (&Heard, usize),
+) -> Result<Publisher<'static>, ZenohError> {
+    let fault = |error: zenoh::Error| ZenohError::Key {
+        key: key.to_owned(),
+        reason: error.to_string(),
+    };
+    // Dropped, not delayed: a slow subscriber costs nobody else anything.
+    let publisher = session
+        .declare_publisher(key.to_owned())
+        .congestion_control(CongestionControl::Drop)
+        .wait()
+        .map_err(fault)?;
+    let note = Arc::clone(heard);
+    publisher
+        .matching_listener()
+        .callback(move |status| note[place].store(status.matching(), Ordering::Relaxed))
+        .background()
+        .wait()
+        .map_err(fault)?;
+    let now = publisher.matching_status().wait().map_err(fault)?;
+    if now.matching() {
+        heard[place].store(true, Ordering::Relaxed);
+    }
+    Ok(publisher)
 }
 
 /// How messages are published.
@@ -167,7 +238,7 @@ pub struct MessageOptions {
 pub struct MessagePublisher {
     publishers: Publishers,
     message: Vec<u8>,
-    token: Option<LivelinessToken>,
+    name: Option<Name>,
 }
 
 impl MessagePublisher {
@@ -175,20 +246,24 @@ impl MessagePublisher {
     ///
     /// # Errors
     /// A prefix or key that is none, or a prefix that belongs to somebody.
-    pub fn open(session: &Session, options: &MessageOptions) -> Result<Self, ZenohError> {
+    pub fn open(
+        sessions: impl Into<Sessions>,
+        options: &MessageOptions,
+    ) -> Result<Self, ZenohError> {
+        let sessions = sessions.into();
         let prefix = checked_prefix(&options.prefix)?;
-        let token = match options.claim {
-            Some(limit) => Some(claim(session, &prefix, limit)?),
+        let name = match options.claim {
+            Some(limit) => Some(Name::claim(&sessions, &prefix, limit)?),
             None => None,
         };
-        let mut publishers = Publishers::new(session.clone(), prefix, options.shared_memory_bytes);
+        let mut publishers = Publishers::new(sessions, prefix, options.shared_memory_bytes);
         for key in &options.keys {
             publishers.declare(key)?;
         }
         Ok(Self {
             publishers,
             message: Vec::new(),
-            token,
+            name,
         })
     }
 
@@ -198,6 +273,7 @@ impl MessagePublisher {
     /// A key that was not declared, a session that is closed.
     pub fn publish<'a, M: Message<'a>>(&mut self, key: &str, message: &M) -> Result<(), BusError> {
         message.encode(&mut self.message);
+        self.publishers.keep_up();
         self.publishers.put(key, M::TYPE, &self.message, &[])
     }
 
@@ -220,15 +296,11 @@ impl MessagePublisher {
         self.publishers.listeners.has_subscriber(key) == Some(true)
     }
 
-    /// Gives the prefix back, then closes the session; `false` where that takes
+    /// Gives the prefix back, then closes the sessions; `false` where that takes
     /// longer than `limit`.
     pub fn close(mut self, limit: Duration) -> bool {
-        if let Some(token) = self.token.take()
-            && let Err(error) = token.undeclare().wait()
-        {
-            tracing::debug!("withdrawing {}: {error}", self.publishers.prefix);
-        }
+        drop(self.name.take());
         self.publishers.clear();
-        close_session(self.publishers.session.clone(), limit)
+        self.publishers.sessions.close(limit)
     }
 }

@@ -1,5 +1,8 @@
 //! Opening and closing a zenoh session, with nothing left to chance: no
 //! multicast, no gossip, no port but those named.
+//!
+//! Who listens opens as a peer, who only connects as a client: a router passes
+//! nothing between two peers, but everything between a client and anybody.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -8,6 +11,7 @@ use std::time::Duration;
 
 use zenoh::{Config, Session, Wait};
 
+use super::tls::TlsOptions;
 use crate::io::thread;
 
 /// Where a session listens and connects.
@@ -23,10 +27,12 @@ pub struct SessionOptions {
     pub must_connect: Option<Duration>,
     /// Whether large payloads may travel in shared memory.
     pub shared_memory: bool,
-    /// A configuration file of zenoh's own, for everything else (TLS, access
+    /// A configuration file of zenoh's own, for everything else (access
     /// control, …). With one, scouting and limits are as it says; `listen` and
     /// `connect` take the place of its own where they are not empty.
     pub config: Option<PathBuf>,
+    /// Certificates of `tls/` endpoints.
+    pub tls: TlsOptions,
 }
 
 impl SessionOptions {
@@ -45,6 +51,7 @@ impl SessionOptions {
             must_connect: None,
             shared_memory: true,
             config: None,
+            tls: TlsOptions::default(),
         }
     }
 
@@ -56,9 +63,13 @@ impl SessionOptions {
             listen: Vec::new(),
             connect: vec![endpoint.to_owned()],
             must_connect: Some(limit),
-            shared_memory: true,
-            config: None,
+            ..Self::serve()
         }
+    }
+
+    /// Whether this is somebody who only connects: a client.
+    fn is_client(&self) -> bool {
+        self.listen.is_empty() && !self.connect.is_empty()
     }
 }
 
@@ -93,14 +104,45 @@ pub enum ZenohError {
         reason: String,
     },
     /// Nobody answers where somebody must.
-    #[error("nobody answers at {connect:?} within {limit:?}: {reason}")]
+    #[error("nobody answers at {} within {limit:?}: {reason}", connect.join(", "))]
     NoAnswer {
         /// Endpoints.
         connect: Vec<String>,
         /// How long was waited.
         limit: Duration,
-        /// zenoh's own words.
+        /// Of the last endpoint, what stands there.
         reason: String,
+    },
+    /// A certificate or key that cannot be used.
+    #[error("{subject} {}: {reason}", file.display())]
+    Tls {
+        /// `certificate`, `authority`, …
+        subject: &'static str,
+        /// As it was named.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An endpoint that needs a file which is not named.
+    #[error("endpoint {endpoint} needs {needs}, but none is named")]
+    TlsMissing {
+        /// `tls/…`
+        endpoint: String,
+        /// `a certificate and a private key`, `an authority`
+        needs: &'static str,
+    },
+    /// The process may open too few files to meet anybody.
+    #[error(
+        "this process may open {limit} files and has {open} open, but zenoh needs {needed} more: \
+         raise the limit (`ulimit -n 1024`, `LimitNOFILE=1024`)"
+    )]
+    TooFewFiles {
+        /// Soft limit.
+        limit: u64,
+        /// Files open now.
+        open: u64,
+        /// Files that a session needs.
+        needed: u64,
     },
     /// A key cannot be declared.
     #[error("zenoh key {key:?}: {reason}")]
@@ -130,37 +172,122 @@ pub enum ZenohError {
 
 /// Longest message that is put together from fragments: the largest camera
 /// image that is accepted, and its header.
-const MAX_MESSAGE_BYTES: usize = super::frames::DEFAULT_PAYLOAD_LIMIT + 64 * 1024;
+pub(super) const MAX_MESSAGE_BYTES: usize = super::frames::DEFAULT_PAYLOAD_LIMIT + 64 * 1024;
 
-/// Opens a session. Returns within about half a second where nothing must
-/// answer; never waits for a router.
+/// Files that a session and its threads need beyond those that are open.
+const NEEDED_FILES: u64 = 64;
+
+/// Opens a session; waits for nobody unless somebody must answer. Where there is
+/// no usable folder of shared memory, it goes without, and says so.
 ///
 /// # Errors
-/// A configuration that zenoh does not take, an address that is in use, or
-/// nobody where somebody must answer.
+/// A configuration that zenoh does not take, certificates that cannot be used,
+/// an address that is in use, nobody where somebody must answer, or a process
+/// that may open too few files.
 pub fn open_session(options: &SessionOptions) -> Result<Session, ZenohError> {
-    let config = configuration(options)?;
+    open(options, Whole::Yes)
+}
+
+/// As [`open_session`], but connects nowhere: others do that.
+pub(super) fn open_own(options: &SessionOptions) -> Result<Session, ZenohError> {
+    open(options, Whole::ButForConnecting)
+}
+
+/// How much of the options a session is to have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whole {
+    Yes,
+    ButForConnecting,
+}
+
+fn open(options: &SessionOptions, whole: Whole) -> Result<Session, ZenohError> {
+    check_files()?;
+    match open_once(options, whole) {
+        Err(ZenohError::Open { reason, .. }) if options.shared_memory && is_about_shm(&reason) => {
+            tracing::warn!(
+                "no shared memory ({reason}): payloads are copied; `shared_memory = false` says so \
+                 on purpose"
+            );
+            let without = SessionOptions {
+                shared_memory: false,
+                ..options.clone()
+            };
+            open_once(&without, whole)
+        }
+        opened => opened,
+    }
+}
+
+fn open_once(options: &SessionOptions, whole: Whole) -> Result<Session, ZenohError> {
+    let config = configuration(options, whole)?;
     zenoh::open(config).wait().map_err(|error| {
-        // What follows is where in zenoh's own source it arose.
-        let text = error.to_string();
-        let reason = text.split(" at /").next().unwrap_or(&text).to_owned();
+        let reason = in_zenohs_words(&error);
         let taken = options.listen.iter().find(|endpoint| is_taken(endpoint));
         match (taken, options.must_connect) {
             (Some(endpoint), _) => ZenohError::Taken {
                 endpoint: endpoint.clone(),
             },
-            (None, Some(limit)) => ZenohError::NoAnswer {
+            (None, Some(limit)) if !is_about_shm(&reason) => ZenohError::NoAnswer {
                 connect: options.connect.clone(),
                 limit,
-                reason,
+                reason: why_no_answer(&options.connect),
             },
-            (None, None) => ZenohError::Open {
+            _ => ZenohError::Open {
                 listen: options.listen.clone(),
                 connect: options.connect.clone(),
                 reason,
             },
         }
     })
+}
+
+/// What stands where nobody answered.
+fn why_no_answer(connect: &[String]) -> String {
+    let last = connect.last().map_or("", String::as_str);
+    match super::outward::probe(last) {
+        Err(reason) => reason,
+        Ok(()) => NOT_LET_IN.to_owned(),
+    }
+}
+
+/// Why there is no session where somebody listens.
+pub(super) const NOT_LET_IN: &str =
+    "somebody listens there, but does not let us in: it is not zenoh, or certificates do not fit";
+
+/// What zenoh says of an error, without where in its own source it arose.
+pub(super) fn in_zenohs_words(error: &zenoh::Error) -> String {
+    let text = error.to_string();
+    text.split(" at /").next().unwrap_or(&text).to_owned()
+}
+
+fn is_about_shm(reason: &str) -> bool {
+    let reason = reason.to_lowercase();
+    reason.contains("shm") || reason.contains("shared memory")
+}
+
+/// zenoh panics where it can open no more files, so this looks before.
+fn check_files() -> Result<(), ZenohError> {
+    let Some(limit) = rustix::process::getrlimit(rustix::process::Resource::Nofile).current else {
+        return Ok(());
+    };
+    let open = std::fs::read_dir("/proc/self/fd").map_or(0, |files| files.count() as u64);
+    if limit >= open + NEEDED_FILES {
+        return Ok(());
+    }
+    Err(ZenohError::TooFewFiles {
+        limit,
+        open,
+        needed: NEEDED_FILES,
+    })
+}
+
+/// Looks at everything that a session would be opened with, and opens none: the
+/// configuration file and the certificates are read.
+///
+/// # Errors
+/// As [`open_session`].
+pub fn check_session(options: &SessionOptions) -> Result<(), ZenohError> {
+    configuration(options, Whole::Yes).map(drop)
 }
 
 /// Closes a session, waiting at most `limit`; `false` where it is still
@@ -177,31 +304,53 @@ pub fn close_session(session: Session, limit: Duration) -> bool {
     closing.is_ok() && wait.recv_timeout(limit).is_ok()
 }
 
-fn configuration(options: &SessionOptions) -> Result<Config, ZenohError> {
+fn configuration(options: &SessionOptions, whole: Whole) -> Result<Config, ZenohError> {
     let mut config = match &options.config {
         None => closed_configuration()?,
         Some(file) => Config::from_file(file).map_err(|error| ZenohError::Config {
             subject: file.display().to_string(),
-            reason: error.to_string(),
+            reason: in_zenohs_words(&error),
         })?,
     };
-    if options.config.is_none() || !options.listen.is_empty() {
+    let is_client = whole == Whole::Yes && options.is_client();
+    let is_ours = |endpoints: &[String]| options.config.is_none() || !endpoints.is_empty();
+    if is_ours(&options.listen) || is_client {
         set(&mut config, "listen/endpoints", &json(&options.listen))?;
     }
-    if options.config.is_none() || !options.connect.is_empty() {
-        set(&mut config, "connect/endpoints", &json(&options.connect))?;
+    if is_ours(&options.connect) {
+        let connect = match whole {
+            Whole::Yes => options.connect.as_slice(),
+            Whole::ButForConnecting => &[],
+        };
+        set(&mut config, "connect/endpoints", &json(connect))?;
+    }
+    if is_client {
+        set(&mut config, "mode", "\"client\"")?;
     }
     if let Some(limit) = options.must_connect {
         let millis = i64::try_from(limit.as_millis().max(1)).unwrap_or(i64::MAX);
         set(&mut config, "connect/timeout_ms", &millis.to_string())?;
         set(&mut config, "connect/exit_on_failure", "true")?;
+        // Who waits is to wait no longer than needed.
+        let retry = r#"{ period_init_ms: 100, period_max_ms: 1000, period_increase_factor: 2 }"#;
+        set(&mut config, "connect/retry", retry)?;
     }
+    // Connecting goes on behind; what must be there is waited for by name.
+    set(
+        &mut config,
+        "open/return_conditions/connect_scouted",
+        "false",
+    )?;
     let shared_memory = "transport/shared_memory/enabled";
     set(
         &mut config,
         shared_memory,
         &options.shared_memory.to_string(),
     )?;
+    options.tls.check(options)?;
+    for (entry, value) in options.tls.entries(is_client) {
+        set(&mut config, entry, &value)?;
+    }
     Ok(config)
 }
 
@@ -239,12 +388,15 @@ fn json(endpoints: &[String]) -> String {
     serde_json::Value::from(endpoints.to_vec()).to_string()
 }
 
+/// `HOST:PORT` of a TCP or TLS endpoint.
+pub(super) fn address_of(endpoint: &str) -> Option<&str> {
+    let (protocol, rest) = endpoint.split_once('/')?;
+    let address = rest.split(['?', '#']).next().unwrap_or(rest);
+    matches!(protocol, "tcp" | "tls").then_some(address)
+}
+
 /// Whether somebody listens at a TCP or TLS endpoint, so that nobody else can.
 fn is_taken(endpoint: &str) -> bool {
-    let address = endpoint
-        .split_once('/')
-        .filter(|(protocol, _)| matches!(*protocol, "tcp" | "tls"))
-        .map(|(_, rest)| rest.split(['?', '#']).next().unwrap_or(rest));
-    let bound = address.map(TcpListener::bind);
+    let bound = address_of(endpoint).map(TcpListener::bind);
     matches!(bound, Some(Err(error)) if error.kind() == std::io::ErrorKind::AddrInUse)
 }

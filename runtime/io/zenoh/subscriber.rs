@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-use zenoh::pubsub::Subscriber;
 use zenoh::sample::{Sample, SampleKind};
 use zenoh::{Session, Wait};
 
 use super::message_type;
 use super::session::ZenohError;
+use super::sessions::{EverywhereKept, Sessions};
 use crate::clock::lock;
 use crate::wire::{AnyMessage, Attachment, CdrError};
 
@@ -52,9 +52,9 @@ pub struct KeyCounts {
 /// Listens to everything below a prefix and keeps the newest of each key.
 pub struct Watcher {
     shared: Arc<Shared>,
-    _subscriber: Subscriber<()>,
+    _subscribers: Vec<EverywhereKept>,
     /// A session closes when nobody holds it.
-    _session: Session,
+    _sessions: Vec<Sessions>,
 }
 
 #[derive(Default)]
@@ -88,22 +88,35 @@ impl Watcher {
     /// # Errors
     /// A prefix that is no key expression, or a session that is closed.
     pub fn open(session: &Session, prefix: &str) -> Result<Self, ZenohError> {
+        Self::open_on(&[session.clone().into()], prefix)
+    }
+
+    /// As [`open`](Self::open), on all of several sessions.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_on(sessions: &[Sessions], prefix: &str) -> Result<Self, ZenohError> {
         let shared = Arc::new(Shared::default());
-        let heard = Arc::clone(&shared);
-        let below = format!("{prefix}/");
-        let key = format!("{prefix}/**");
-        let subscriber = session
-            .declare_subscriber(key.clone())
-            .callback(move |sample| heard.put(&below, &sample))
-            .wait()
-            .map_err(|error| ZenohError::Key {
-                key,
-                reason: error.to_string(),
-            })?;
+        let subscribe = |sessions: &Sessions| {
+            let (shared, prefix) = (Arc::clone(&shared), prefix.to_owned());
+            sessions.declare(move |session| {
+                let (heard, below) = (Arc::clone(&shared), format!("{prefix}/"));
+                let key = format!("{below}**");
+                let subscriber = session
+                    .declare_subscriber(key.clone())
+                    .callback(move |sample| heard.put(&below, &sample));
+                let subscriber = subscriber.wait().map_err(|error| ZenohError::Key {
+                    key,
+                    reason: error.to_string(),
+                })?;
+                Ok(Box::new(subscriber))
+            })
+        };
+        let subscribers = sessions.iter().map(subscribe).collect::<Result<_, _>>()?;
         Ok(Self {
             shared,
-            _subscriber: subscriber,
-            _session: session.clone(),
+            _subscribers: subscribers,
+            _sessions: sessions.to_vec(),
         })
     }
 

@@ -67,7 +67,7 @@ fn bus(session: Session, keys: &[&str]) -> ZenohBus {
 }
 
 /// Publishes until it arrived: a subscription takes a moment to be known.
-fn heard(bus: &mut ZenohBus, watcher: &Watcher, output: &Output) -> Received {
+pub(super) fn heard(bus: &mut ZenohBus, watcher: &Watcher, output: &Output) -> Received {
     until(&output.origin.key, || {
         bus.publish(output).expect("publishes");
         let mut received = watcher.take(Duration::from_millis(50)).into_iter();
@@ -315,14 +315,45 @@ fn a_pool_whose_holders_died_recovers() {
     let payload = vec![7; 200_000];
     // Never given back, as by a subscriber that was killed.
     let mut held = Vec::new();
-    let most = 8 + PayloadPool::FIRST_PATIENCE;
-    for _ in 0..most {
+    until("a fresh pool", || {
+        held.push(pool.payload(&payload));
+        (pool.renewals == 1).then_some(())
+    });
+    let before = pool.fallbacks;
+    held.push(pool.payload(&payload));
+    assert_eq!(pool.fallbacks, before, "the fresh pool has room");
+}
+
+/// F20: 32 MiB more every second and a half, without end.
+#[test]
+fn a_subscriber_that_keeps_every_message_costs_bounded_shared_memory() {
+    let mut pool = PayloadPool::new(1 << 20);
+    let payload = vec![7; 200_000];
+    let most = PayloadPool::MOST_POOLS as u64 - 1;
+    let mut held = Vec::new();
+    until("as many pools as there may be", || {
+        held.push(pool.payload(&payload));
+        (pool.renewals == most).then_some(())
+    });
+    // Kept long enough for many more.
+    for _ in 0..20 * PayloadPool::PATIENCE {
         held.push(pool.payload(&payload));
     }
-    assert_eq!(pool.renewals, 1);
+    assert_eq!(pool.renewals, most);
+    assert!(held.iter().all(|held| held.to_bytes() == payload));
+    drop(held);
+    let before = pool.fallbacks;
+    for _ in 0..=2 * PayloadPool::PATIENCE {
+        pool.payload(&payload);
+    }
+    let copied = pool.fallbacks - before;
+    assert!(
+        copied <= 2 * u64::from(PayloadPool::PATIENCE),
+        "{copied} copied after all was given back"
+    );
     let before = pool.fallbacks;
     pool.payload(&payload);
-    assert_eq!(pool.fallbacks, before, "the fresh pool has room");
+    assert_eq!(pool.fallbacks, before, "what was given back is used again");
 }
 
 #[test]
@@ -387,7 +418,7 @@ fn camera(change: impl FnOnce(&mut ZenohCameraOptions)) -> (ZenohCamera, Session
     let mut options = ZenohCameraOptions::new("cam", "fallback_optical");
     change(&mut options);
     let clock = Arc::new(SystemClock::start());
-    let camera = ZenohCamera::open(&server(&endpoint), options, clock).expect("subscribes");
+    let camera = ZenohCamera::open(server(&endpoint), options, clock).expect("subscribes");
     (camera, client(&endpoint))
 }
 

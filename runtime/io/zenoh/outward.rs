@@ -1,0 +1,478 @@
+//! Connections outward: a client session for each endpoint of `connect`, kept
+//! up for as long as somebody holds it.
+//!
+//! They are sessions of their own for two reasons. A router passes nothing
+//! between two peers, but everything between a client and anybody, and who
+//! listens is a peer. And what comes in through a router may come from anywhere,
+//! what comes in at our own listener does not: so it must be told apart.
+
+use std::any::Any;
+use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
+use std::time::Duration;
+
+use zenoh::{Session, Wait};
+
+use super::session::{
+    NOT_LET_IN, SessionOptions, ZenohError, address_of, close_session, open_session,
+};
+use crate::clock::{Clock, lock};
+use crate::io::clock::SystemClock;
+use crate::io::thread;
+
+/// How long one look whether somebody listens may take.
+const PROBE_LIMIT: Duration = Duration::from_secs(1);
+/// How long somebody who listens may take to answer as zenoh does.
+const OPEN_LIMIT: Duration = Duration::from_secs(3);
+/// Between two attempts, and between two looks whether a connection still is.
+const RETRY: Duration = Duration::from_millis(500);
+/// How long an endpoint that somebody named may be silent before that is said.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long the farewell of one session may take.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// What is declared in a session, undeclared when dropped.
+pub(super) type Declared = Box<dyn Any + Send>;
+type Declare = Box<dyn Fn(&Session) -> Result<Declared, ZenohError> + Send>;
+
+/// The connections outward of one runtime; cheap to clone. They end with the
+/// last clone.
+#[derive(Clone)]
+pub(super) struct Outward(Arc<Holder>);
+
+/// Ends the threads when nobody holds it any more.
+struct Holder(Arc<Inner>);
+
+struct Inner {
+    ways: Vec<Way>,
+    shared: Mutex<Shared>,
+    changed: Condvar,
+    over: AtomicBool,
+    /// Counts the sessions that were opened.
+    opened: AtomicU64,
+}
+
+/// One endpoint.
+struct Way {
+    endpoint: String,
+    /// Somebody named it; else it is looked for where it might be, and its
+    /// absence is no fault.
+    is_named: bool,
+    /// Who answers there is met on another way, too.
+    is_redundant: AtomicBool,
+}
+
+struct Shared {
+    /// Per way.
+    states: Vec<State>,
+    declarations: Vec<Declaration>,
+    next: u64,
+}
+
+#[derive(Default)]
+struct State {
+    session: Option<Session>,
+    link: Link,
+}
+
+/// How one connection is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) enum Link {
+    /// Nobody knows yet.
+    #[default]
+    Unknown,
+    /// There.
+    Up,
+    /// Not there, for this reason.
+    Down(String),
+}
+
+struct Declaration {
+    number: u64,
+    declare: Declare,
+    made: Vec<Declared>,
+}
+
+/// How one connection is, for who tells of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct WayState {
+    pub(super) endpoint: String,
+    pub(super) is_named: bool,
+    pub(super) link: Link,
+}
+
+/// Keeps something declared on every way.
+pub(super) struct Kept {
+    inner: Weak<Inner>,
+    number: u64,
+}
+
+impl Outward {
+    /// Begins to connect, a thread for each endpoint. `own` is the session that
+    /// listens.
+    ///
+    /// # Errors
+    /// A thread that the system refuses.
+    pub(super) fn begin(
+        own: &Session,
+        options: &SessionOptions,
+        is_named: bool,
+    ) -> Result<Self, ZenohError> {
+        let way = |endpoint: &String| Way {
+            endpoint: endpoint.clone(),
+            is_named,
+            is_redundant: AtomicBool::new(false),
+        };
+        let ways: Vec<Way> = options.connect.iter().map(way).collect();
+        let inner = Arc::new(Inner {
+            shared: Mutex::new(Shared {
+                states: ways.iter().map(|_| State::default()).collect(),
+                declarations: Vec::new(),
+                next: 0,
+            }),
+            ways,
+            changed: Condvar::new(),
+            over: AtomicBool::new(false),
+            opened: AtomicU64::new(0),
+        });
+        for (index, endpoint) in options.connect.iter().enumerate() {
+            let (inner, own) = (Arc::clone(&inner), own.clone());
+            let options = SessionOptions {
+                listen: Vec::new(),
+                connect: vec![endpoint.clone()],
+                must_connect: Some(OPEN_LIMIT),
+                ..options.clone()
+            };
+            let body = move || keep_up(&inner, index, &own, &options);
+            thread::spawn("zenoh-outward", body).map_err(|error| ZenohError::Session {
+                reason: error.to_string(),
+            })?;
+        }
+        Ok(Self(Arc::new(Holder(inner))))
+    }
+
+    /// None at all.
+    pub(super) fn none() -> Self {
+        Self(Arc::new(Holder(Arc::new(Inner {
+            ways: Vec::new(),
+            shared: Mutex::new(Shared {
+                states: Vec::new(),
+                declarations: Vec::new(),
+                next: 0,
+            }),
+            changed: Condvar::new(),
+            over: AtomicBool::new(false),
+            opened: AtomicU64::new(0),
+        }))))
+    }
+
+    /// Number of endpoints.
+    pub(super) fn len(&self) -> usize {
+        self.inner().ways.len()
+    }
+
+    /// Waits until it is known of every endpoint whether somebody answers there.
+    pub(super) fn settle(&self, limit: Duration) {
+        let inner = self.inner();
+        let unknown = |shared: &mut Shared| shared.states.iter().any(|s| s.link == Link::Unknown);
+        let waited = inner
+            .changed
+            .wait_timeout_while(inner.shared(), limit, unknown);
+        drop(waited.unwrap_or_else(std::sync::PoisonError::into_inner));
+    }
+
+    /// Declares something in every session that there is and will be, for as
+    /// long as what is returned is held.
+    ///
+    /// # Errors
+    /// The first session that refuses.
+    pub(super) fn declare(
+        &self,
+        declare: impl Fn(&Session) -> Result<Declared, ZenohError> + Send + 'static,
+    ) -> Result<Kept, ZenohError> {
+        let inner = self.inner();
+        let mut shared = inner.shared();
+        let sessions = shared.states.iter().filter_map(|s| s.session.as_ref());
+        let made = sessions.map(&declare).collect::<Result<Vec<_>, _>>()?;
+        let number = shared.next;
+        shared.next += 1;
+        shared.declarations.push(Declaration {
+            number,
+            declare: Box::new(declare),
+            made,
+        });
+        Ok(Kept {
+            inner: Arc::downgrade(inner),
+            number,
+        })
+    }
+
+    /// Counts the sessions that were opened: who declares in each by itself
+    /// looks again when it grew.
+    pub(super) fn opened(&self) -> u64 {
+        self.inner().opened.load(Ordering::Acquire)
+    }
+
+    /// The sessions that were opened, by the number of their endpoint.
+    pub(super) fn sessions(&self) -> Vec<(usize, Session)> {
+        let shared = self.inner().shared();
+        let sessions = shared.states.iter().enumerate();
+        sessions
+            .filter_map(|(index, state)| Some((index, state.session.clone()?)))
+            .collect()
+    }
+
+    /// Whether who answers at an endpoint is met on another way, too, so that
+    /// it would hear everything twice.
+    pub(super) fn is_redundant(&self, way: usize) -> bool {
+        let way = self.inner().ways.get(way);
+        way.is_some_and(|way| way.is_redundant.load(Ordering::Relaxed))
+    }
+
+    /// How every connection is.
+    pub(super) fn states(&self) -> Vec<WayState> {
+        let inner = self.inner();
+        let shared = inner.shared();
+        let ways = inner.ways.iter().zip(&shared.states);
+        let state = |(way, state): (&Way, &State)| WayState {
+            endpoint: way.endpoint.clone(),
+            is_named: way.is_named,
+            link: state.link.clone(),
+        };
+        ways.map(state).collect()
+    }
+
+    /// Ends every connection, also where others still hold this.
+    pub(super) fn close(&self) {
+        self.0.0.end();
+    }
+
+    fn inner(&self) -> &Arc<Inner> {
+        &self.0.0
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        let Some(inner) = self.inner.upgrade() else {
+            return;
+        };
+        let mut shared = inner.shared();
+        let declarations = &mut shared.declarations;
+        let place = declarations.iter().position(|d| d.number == self.number);
+        let gone = place.map(|place| declarations.swap_remove(place));
+        drop(shared);
+        // Undeclares, which may call back.
+        drop(gone);
+    }
+}
+
+impl Inner {
+    fn shared(&self) -> MutexGuard<'_, Shared> {
+        lock(&self.shared)
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Acquire)
+    }
+
+    fn end(&self) {
+        self.over.store(true, Ordering::Release);
+        let mut shared = self.shared();
+        let gone = std::mem::take(&mut shared.declarations);
+        let sessions: Vec<_> = shared
+            .states
+            .iter_mut()
+            .filter_map(|s| s.session.take())
+            .collect();
+        drop(shared);
+        drop(gone);
+        self.changed.notify_all();
+        for session in sessions {
+            close_session(session, FAREWELL);
+        }
+    }
+
+    /// Takes a session and declares in it what is to be declared.
+    fn take(&self, index: usize, session: &Session) {
+        let mut shared = self.shared();
+        for declaration in &mut shared.declarations {
+            match (declaration.declare)(session) {
+                Ok(made) => declaration.made.push(made),
+                Err(error) => tracing::warn!("{}: {error}", self.ways[index].endpoint),
+            }
+        }
+        shared.states[index] = State {
+            session: Some(session.clone()),
+            link: Link::Up,
+        };
+        drop(shared);
+        self.opened.fetch_add(1, Ordering::AcqRel);
+        self.changed.notify_all();
+    }
+
+    fn note(&self, index: usize, link: Link) {
+        self.shared().states[index].link = link;
+        self.changed.notify_all();
+    }
+
+    /// Waits, but not beyond the end; whether it goes on.
+    fn pause(&self, limit: Duration) -> bool {
+        let going_on = |_: &mut Shared| !self.is_over();
+        let waited = self
+            .changed
+            .wait_timeout_while(self.shared(), limit, going_on);
+        drop(waited.unwrap_or_else(std::sync::PoisonError::into_inner));
+        !self.is_over()
+    }
+}
+
+/// The life of one way.
+fn keep_up(inner: &Inner, index: usize, own: &Session, options: &SessionOptions) {
+    let mut voice = Voice::new(&inner.ways[index]);
+    let Some(session) = connect(inner, index, options, &mut voice) else {
+        return;
+    };
+    inner.take(index, &session);
+    // Who ended it meanwhile did not see this session.
+    if inner.is_over() {
+        inner.end();
+        return;
+    }
+    voice.is_up();
+    while inner.pause(RETRY) {
+        // zenoh connects again by itself.
+        let met = neighbours(&session);
+        let link = match met.is_empty() {
+            false => Link::Up,
+            true => Link::Down("the connection was lost, it is tried again".to_owned()),
+        };
+        match &link {
+            Link::Down(reason) => voice.is_down(reason),
+            _ => voice.is_up(),
+        }
+        inner.note(index, link);
+        let others = neighbours(own);
+        let earlier = inner.shared().states[..index]
+            .iter()
+            .filter_map(|s| s.session.clone())
+            .collect::<Vec<_>>();
+        let others = earlier.iter().flat_map(neighbours).chain(others);
+        let is_redundant = others.into_iter().any(|other| met.contains(&other));
+        inner.ways[index]
+            .is_redundant
+            .store(is_redundant, Ordering::Relaxed);
+    }
+}
+
+/// Tries until somebody answers; `None` where it is over before.
+fn connect(
+    inner: &Inner,
+    index: usize,
+    options: &SessionOptions,
+    voice: &mut Voice<'_>,
+) -> Option<Session> {
+    loop {
+        if inner.is_over() {
+            return None;
+        }
+        let opened = probe(&inner.ways[index].endpoint).and_then(|()| {
+            open_session(options).map_err(|error| match error {
+                ZenohError::NoAnswer { .. } => NOT_LET_IN.to_owned(),
+                other => other.to_string(),
+            })
+        });
+        match opened {
+            Ok(session) => return Some(session),
+            Err(reason) => {
+                voice.is_down(&reason);
+                inner.note(index, Link::Down(reason));
+            }
+        }
+        if !inner.pause(RETRY) {
+            return None;
+        }
+    }
+}
+
+/// Ids of who is directly connected to a session.
+fn neighbours(session: &Session) -> Vec<String> {
+    let transports = session.info().transports().wait();
+    transports
+        .map(|transport| transport.zid().to_string())
+        .collect()
+}
+
+/// Whether somebody listens at an endpoint, else why not.
+pub(super) fn probe(endpoint: &str) -> Result<(), String> {
+    let Some(address) = address_of(endpoint) else {
+        return Ok(());
+    };
+    let addresses = address
+        .to_socket_addrs()
+        .map_err(|error| error.to_string())?;
+    let mut reason = "the name has no address".to_owned();
+    for address in addresses {
+        match TcpStream::connect_timeout(&address, PROBE_LIMIT) {
+            Ok(_) => return Ok(()),
+            Err(error) => reason = error.to_string().to_lowercase(),
+        }
+    }
+    Err(reason)
+}
+
+/// Says of one way what changed: one line each.
+struct Voice<'a> {
+    way: &'a Way,
+    clock: SystemClock,
+    down_since: Option<Duration>,
+    said: Said,
+}
+
+#[derive(PartialEq)]
+enum Said {
+    Nothing,
+    Up,
+    Down,
+}
+
+impl<'a> Voice<'a> {
+    fn new(way: &'a Way) -> Self {
+        Self {
+            way,
+            clock: SystemClock::start(),
+            down_since: None,
+            said: Said::Nothing,
+        }
+    }
+
+    fn is_up(&mut self) {
+        self.down_since = None;
+        if self.said != Said::Up {
+            tracing::info!("connected to {}: outputs go there, too", self.way.endpoint);
+            self.said = Said::Up;
+        }
+    }
+
+    fn is_down(&mut self, reason: &str) {
+        let now = self.clock.monotonic();
+        let since = *self.down_since.get_or_insert(now);
+        let is_due = self.said == Said::Up
+            || (self.way.is_named && self.said == Said::Nothing && now - since >= PATIENCE);
+        if is_due {
+            let endpoint = &self.way.endpoint;
+            tracing::warn!(
+                "not connected to {endpoint} ({reason}): nobody there hears the outputs; it is \
+                 tried again and again"
+            );
+            self.said = Said::Down;
+        }
+    }
+}
