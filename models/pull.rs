@@ -7,13 +7,14 @@
 mod download;
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::card::{EncoderCard, Pull, shown};
 use crate::digest::sha256_hex;
 use crate::onnx::{CheckError, CheckLimits, CutError, Tap, check, cut};
+use crate::whole_file::write_whole;
 
 /// Largest package that is fetched, with everything beside it, in bytes.
 pub const MAX_PACKAGE_BYTES: u64 = 2 << 30;
@@ -262,22 +263,9 @@ fn check_bytes(
     Ok(())
 }
 
-/// Writes beside the final place and renames, so that no reader ever sees half.
 fn keep(network: &[u8], folder: &Path, name: &str) -> Result<PathBuf, PullError> {
-    let error = |error: std::io::Error| file_error(folder, error);
-    std::fs::create_dir_all(folder).map_err(error)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(error)?;
-    file.write_all(network).map_err(error)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        // A temporary file is its maker's alone; a network is everybody's.
-        let readable = std::fs::Permissions::from_mode(0o644);
-        file.as_file().set_permissions(readable).map_err(error)?;
-    }
-    file.as_file().sync_all().map_err(error)?;
     let path = folder.join(format!("{name}.onnx"));
-    file.persist(&path).map_err(|failed| error(failed.error))?;
+    write_whole(&path, network).map_err(|error| file_error(folder, error.source))?;
     Ok(path)
 }
 

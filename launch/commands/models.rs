@@ -10,6 +10,7 @@ use concert_models::card::Card;
 use concert_models::onnx::{self, CheckLimits, Description, Tap};
 use concert_models::pull::Progress;
 use concert_models::store::{Listed, Store};
+use concert_models::whole_file::{check_place, write_whole};
 use serde_json::{Value, json};
 
 use super::check::kind::{Kind, read_network};
@@ -153,6 +154,7 @@ fn cut(file: &Path, taps: &[String], out: &Path) -> Result<Report, Failure> {
         Ok(Tap::new(tensor, level))
     });
     let taps = taps.collect::<Result<Vec<_>, Failure>>()?;
+    check_place(out).or_refuse()?;
     let network = checked(file)?;
     let bytes = onnx::cut(&network, &taps, &[]);
     let bytes = bytes
@@ -164,7 +166,7 @@ fn cut(file: &Path, taps: &[String], out: &Path) -> Result<Report, Failure> {
 /// Writes a network and describes what was written.
 fn written(out: &Path, bytes: &[u8]) -> Result<Report, Failure> {
     let description = onnx::describe(bytes)?;
-    std::fs::write(out, bytes).with_context(|| format!("cannot write {}", out.display()))?;
+    write_whole(out, bytes)?;
     let sha256 = concert_models::digest::sha256_hex(bytes);
     let text = format!(
         "{}\nsha256 {sha256}\n{}",
@@ -234,6 +236,11 @@ fn pull(names: &[String], into: Option<&Path>, global: &Global) -> Result<Report
     let cards = cards.collect::<Result<Vec<_>, _>>().or_refuse()?;
     let mut files = Vec::new();
     for (_, card) in &cards {
+        if card.pull.is_none() {
+            // It ships: there is nothing to fetch, and nothing went wrong.
+            files.push(store.encoder(&card.name).or_refuse()?.file.path);
+            continue;
+        }
         let spinner = indicatif::ProgressBar::new_spinner();
         spinner.enable_steady_tick(std::time::Duration::from_millis(120));
         let file = concert_models::pull::pull(card, &into, &mut |progress| {

@@ -3,6 +3,7 @@ use crate::card::Card;
 use crate::onnx::GraphBuilder;
 use crate::store::Store;
 use std::fs;
+use std::io::Write as _;
 
 /// A published network: two steps, of which the card wants the first.
 fn published() -> Vec<u8> {
