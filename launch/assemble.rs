@@ -58,7 +58,7 @@ pub(crate) fn pipeline(
             .iter()
             .map(|(name, count)| format!("{count} nodes on {name}"));
         let nodes = nodes.collect::<Vec<_>>().join(", ");
-        tracing::info!("{network} runs on {} ({nodes})", placement.provider);
+        tracing::debug!("{network} runs on {} ({nodes})", placement.provider);
     }
     Ok(pipeline)
 }

@@ -35,8 +35,8 @@ Examples:
   concert watch                                 the same outputs, seen from another process
   concert check launch/robots/front.toml        what would run, and what is missing
   concert serve launch/robots/front.toml        run it
-  concert serve first_light --frames 100 --json one hundred frames, then the figures
-  concert swap kitchen.toml                     another policy, while it runs
+  concert swap home                             another policy, while it runs
+  concert serve first_light --frames 30 --json  thirty frames, then the figures
 
 Exit codes:
   0    done, also when stopped by Ctrl-C or SIGTERM
@@ -95,7 +95,8 @@ pub struct Global {
 /// Where to publish, and to whom to connect.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Session {
-    /// End after so many processed frames
+    /// End after so many processed frames; everything is computed then, whoever
+    /// listens
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub frames: Option<u64>,
     /// Publish below this key
@@ -134,6 +135,11 @@ pub enum Command {
     Models(Models),
     /// Print the JSON Schema of a kind of file, for editors
     Schema(Schema),
+    /// List the tasks: what can be a target or a source, in which unit, and from
+    /// which sources there are readouts
+    Tasks,
+    /// List the policies that ship, by name
+    Policies,
     /// Run a policy on images and draw what comes out
     Draw(Draw),
     /// Measure a readout or a policy on a data set with labels
@@ -162,7 +168,7 @@ The camera is on a robot that tours a simulated home, which is built first;
 Examples:
   concert demo
   concert demo --seed 12              another home
-  concert demo --image ~/kitchen.jpg  what the policy makes of your kitchen
+  concert demo --image launch/photographs   what the policy makes of your images
   concert demo --camera /dev/video0   what it makes of your webcam")]
 pub struct Demo {
     /// A policy to run instead: a shipped name or a file
@@ -195,7 +201,7 @@ photographs, the processor, published at robot/perception on tcp/127.0.0.1:7448.
 Examples:
   concert serve launch/robots/front.toml
   concert serve policies/shipped/first_light.toml --prefix lab/perception
-  concert serve first_light --frames 100 --json
+  concert serve first_light --frames 30 --json
   concert serve first_light --camera /dev/video0
   concert serve launch/robots/apartment_learns.toml --learn-curve curve.svg")]
 pub struct Serve {
@@ -272,8 +278,9 @@ Exit codes: 0 swapped; 1 the server refused, was busy or did not answer; 2 the
 policy was refused here, and nothing was sent.
 
 Examples:
-  concert swap first_light
-  concert swap kitchen.toml --prefix lab/perception --connect tcp/127.0.0.1:7448")]
+  concert serve first_light           in another terminal
+  concert swap home
+  concert swap policies/shipped/first_light.toml --connect tcp/127.0.0.1:7448")]
 pub struct Swap {
     /// The policy: a shipped name or a file
     #[arg(value_name = "POLICY")]
@@ -331,15 +338,17 @@ pub struct Schema {
 #[command(after_help = "\
 Writes one PNG per output and image, OUT/IMAGE.TARGET.png: keypoints as dots,
 matches as lines from the image before, class names as letters, maps in colour.
+What is missing is said with its reason; exit code 1 where an output failed or
+nothing was drawn at all.
 
 Example:
-  concert draw --policy first_light --image a.png --image b.png --out pictures
+  concert draw --policy first_light --image launch/photographs --out pictures
   concert draw --camera /dev/video0 --out pictures")]
 pub struct Draw {
     /// The policy: a shipped name or a file
     #[arg(long, default_value = "first_light", value_name = "POLICY")]
     pub policy: String,
-    /// Images, in the order of time; may be repeated
+    /// Images or folders of images, in the order of time; may be repeated
     #[arg(
         long = "image",
         required_unless_present = "camera",
@@ -385,9 +394,8 @@ Beside the encoder goes the beginning of its card, FILE.toml, where there is non
 yet: input, levels with their shapes, hash. What the network cannot tell is to be
 filled in.
 
-Example:
-  concert models cut vit.onnx --tap /backbone/layernorm/Add_1_output_0=tokens \\
-      --size 224x224 --out models/encoders/dinov2.onnx")]
+Example, a tensor that `concert models describe` names as a tap:
+  concert models cut models/encoders/xfeat.onnx --tap descriptors=descriptors --out mine.onnx")]
     Cut {
         /// The network
         file: PathBuf,

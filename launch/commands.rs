@@ -11,11 +11,13 @@ mod fit;
 mod learn;
 mod measure;
 mod models;
+mod policies;
 mod profile;
 mod schema;
 mod serve;
 mod solve;
 mod swap;
+mod tasks;
 #[cfg(feature = "zenoh")]
 mod visit;
 mod watch;
@@ -39,6 +41,8 @@ pub(crate) fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Doctor => Ok(doctor::run(&global)),
         Command::Models(command) => models::run(&command, &global),
         Command::Schema(args) => Ok(schema::run(&args)),
+        Command::Tasks => Ok(tasks::run(&global)),
+        Command::Policies => Ok(policies::run()),
         Command::Draw(args) => draw::run(&args, &global),
         Command::Evaluate(args) => evaluate::run(&args, &global),
         Command::Fit(args) => fit::run(&args, &global),

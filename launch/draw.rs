@@ -11,7 +11,8 @@ mod output;
 mod policy_graph;
 mod svg;
 
-pub use canvas::{Canvas, CanvasError};
+pub use canvas::Canvas;
+pub(crate) use canvas::write_png;
 pub use colour::{Rgb, label_colour, turbo};
 pub use curve::{Curve, curve_picture};
 pub use front::front_picture;

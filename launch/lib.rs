@@ -5,6 +5,7 @@ mod assemble;
 pub mod cli;
 mod commands;
 pub mod draw;
+mod embedded_models;
 pub mod launch_file;
 mod learn;
 pub mod live;
@@ -16,6 +17,7 @@ pub mod model_folders;
 pub mod overrides;
 pub mod photographs;
 pub mod policy_choice;
+pub mod printable;
 pub mod report;
 pub mod rules;
 pub mod simulated_robot;
@@ -25,7 +27,8 @@ pub mod tap;
 pub mod terminal;
 mod transfers;
 
-use std::io;
+use std::ffi::OsString;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -35,10 +38,15 @@ pub use concert_runtime::io::onnxruntime::TELEMETRY_VARIABLE;
 pub use launch_file::{LaunchError, LaunchFault, LaunchFile};
 pub use overrides::Overrides;
 
+use report::Exit;
+
 /// The program: reads the command line, runs the command, says what came of it.
 #[must_use]
 pub fn run() -> ExitCode {
-    let cli = cli::Cli::parse();
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(answer) => return ExitCode::from(usage(&answer)),
+    };
     logging::begin(cli.global.verbose, cli.global.quiet);
     let as_json = cli.global.json;
     if as_json {
@@ -51,4 +59,32 @@ pub fn run() -> ExitCode {
     }
     let code = report::conclude(result, as_json, &mut io::stdout(), &mut io::stderr());
     ExitCode::from(code)
+}
+
+/// Says how the program is used: help and version on standard output, what is
+/// wrong with the command line on standard error, with `--json` also as an
+/// object. Returns the exit code.
+fn usage(answer: &clap::Error) -> u8 {
+    let (mut out, mut err) = (io::stdout(), io::stderr());
+    if !answer.use_stderr() {
+        let shown = answer.print().and_then(|()| out.flush());
+        return match report::is_said(shown, &mut err) {
+            true => Exit::Done as u8,
+            false => Exit::Failed as u8,
+        };
+    }
+    let given: Vec<_> = std::env::args_os().collect();
+    let steers = |given: &OsString| given.to_string_lossy().contains(printable::steers);
+    // Where standard error is lost, the exit code is all that is left.
+    let _ = match given.iter().any(steers) {
+        false => answer.print(),
+        true => write!(err, "{}", printable::printable(&answer.to_string())),
+    };
+    let exit = Exit::Refused as u8;
+    if given.iter().any(|given| given == "--json") {
+        let message = answer.to_string();
+        let object = serde_json::json!({ "error": message.trim_end(), "exit": exit });
+        report::said(&printable::printable_json(&object), &mut out, &mut err);
+    }
+    exit
 }

@@ -40,12 +40,21 @@ pub fn watch_runtime<W: Write>(
         }
         shown = clock.monotonic();
         if let Some(screen) = &mut screen
-            && show(screen, &runtime.snapshot(), newest, clock).is_err()
+            && let Err(error) = show(screen, &runtime.snapshot(), newest, clock)
         {
             // Nobody reads any more; the robot goes on.
-            tracing::debug!("the table has no reader");
+            say_lost_table(&error);
             return watch_runtime::<io::Sink>(runtime, newest, clock, stop, None);
         }
+    }
+}
+
+/// Says that the table goes nowhere; a reader that went away knows.
+pub(crate) fn say_lost_table(error: &io::Error) {
+    if error.kind() == io::ErrorKind::BrokenPipe {
+        tracing::debug!("the table has no reader");
+    } else {
+        tracing::warn!("cannot write to standard output, so no table is shown: {error}");
     }
 }
 

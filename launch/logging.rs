@@ -1,10 +1,15 @@
 //! Logs, to standard error.
 
+use std::fmt;
 use std::io::{self, IsTerminal};
 
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
+
+use crate::printable::PrintableLines;
 
 /// Environment variable with a filter such as `concert_runtime=debug,warn`;
 /// stands above `-v` and `-q`.
@@ -30,9 +35,14 @@ pub fn begin(verbose: u8, quiet: bool) {
     };
     let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let lines = tracing_subscriber::fmt::layer()
-        .with_writer(io::stderr)
+        .with_writer(|| PrintableLines(io::stderr()))
         .with_ansi(colour)
+        .with_timer(Stamp {
+            is_shown: !io::stderr().is_terminal() || verbose > 0,
+        })
         .with_target(verbose > 0)
+        // It would print to standard error, and panic where that is full.
+        .log_internal_errors(false)
         .with_filter(filter);
     let subscriber = tracing_subscriber::registry().with(lines);
     #[cfg(feature = "zenoh")]
@@ -40,5 +50,20 @@ pub fn begin(verbose: u8, quiet: bool) {
     let begun = subscriber.try_init();
     if let (Ok(()), Some(error)) = (begun, bad) {
         tracing::warn!("{LOG_VARIABLE} is not a filter and is ignored: {error}");
+    }
+}
+
+/// The time before each line; on a terminal, where somebody looks on and lines
+/// are short, none.
+struct Stamp {
+    is_shown: bool,
+}
+
+impl FormatTime for Stamp {
+    fn format_time(&self, to: &mut Writer<'_>) -> fmt::Result {
+        match self.is_shown {
+            true => SystemTime.format_time(to),
+            false => Ok(()),
+        }
     }
 }

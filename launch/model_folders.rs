@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use concert_models::store::Store;
 
+use crate::embedded_models;
+
 /// Environment variable with folders, separated as in `PATH`.
 pub const MODELS_VARIABLE: &str = "CONCERT_MODELS";
 /// Where packages install models.
@@ -15,7 +17,8 @@ const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models");
 /// Folders in which models are looked for, first to last: `--models`,
 /// `CONCERT_MODELS`, `models` of the launch file, the policy's folder and
 /// `models` in it, the user's data folder, the checkout that this program was
-/// built in, `/usr/share/concert/models`. Each has `encoders/` and `readouts/`
+/// built in or, where that is gone, the networks inside the program,
+/// `/usr/share/concert/models`. Each has `encoders/` and `readouts/`
 /// below it; those that are not there are left out, except where the user named
 /// them.
 #[must_use]
@@ -26,8 +29,13 @@ pub fn model_folders(named: &[PathBuf], launch: &[PathBuf], policy: Option<&Path
 
 /// Folders that do not depend on what is run.
 fn standing() -> Vec<PathBuf> {
-    let others = [PathBuf::from(CHECKOUT), PathBuf::from(INSTALLED)];
-    Store::user_folder().into_iter().chain(others).collect()
+    let checkout = PathBuf::from(CHECKOUT);
+    let shipped = match checkout.join("encoders").is_dir() {
+        true => Some(checkout),
+        false => embedded_models::folder(),
+    };
+    let user = Store::user_folder().into_iter();
+    user.chain(shipped).chain([INSTALLED.into()]).collect()
 }
 
 fn folders(

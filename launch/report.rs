@@ -4,6 +4,8 @@ use std::io::{self, Write};
 
 use serde_json::{Value, json};
 
+use crate::printable::{printable, printable_json};
+
 /// How a process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
@@ -107,38 +109,52 @@ impl<T, E: Into<anyhow::Error>> Refuse<T> for Result<T, E> {
 }
 
 /// Writes the end of a command: with `as_json` exactly one object on one line
-/// of `out`, also for a failure; else text to `out` and failures to `err`.
-/// Returns the exit code.
+/// of `out`, also for a failure; else text to `out` and failures to `err`. Where
+/// `out` cannot take it, that is said on `err`. Returns the exit code.
 pub fn conclude(
     result: Result<Report, Failure>,
     as_json: bool,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> u8 {
-    let (exit, written) = match result {
-        Ok(report) if as_json => (report.exit, writeln!(out, "{}", report.json)),
-        Ok(report) if report.text.is_empty() => (report.exit, Ok(())),
-        Ok(report) => (report.exit, writeln!(out, "{}", report.text)),
+    let (exit, line) = match result {
+        Ok(report) if as_json => (report.exit, printable_json(&report.json)),
+        Ok(report) => (report.exit, printable(&report.text).into_owned()),
         Err(failure) => {
-            let message = failure.message();
-            let exit = failure.exit();
-            let written = writeln!(err, "concert: {message}").and_then(|()| {
-                if !as_json {
-                    return Ok(());
-                }
-                let object = json!({ "error": message, "exit": exit as u8 });
-                writeln!(out, "{object}")
-            });
-            (exit, written)
+            let (message, exit) = (failure.message(), failure.exit());
+            // Where this cannot be written, the exit code is all that is left.
+            let _ = writeln!(err, "concert: {}", printable(&message));
+            let object = json!({ "error": message, "exit": exit as u8 });
+            let line = as_json.then(|| printable_json(&object));
+            (exit, line.unwrap_or_default())
         }
     };
-    let flushed = written.and_then(|()| out.flush());
-    // A reader that went away (`concert … | head`) has seen what it wanted.
-    let lost = flushed.is_err_and(|error| error.kind() != io::ErrorKind::BrokenPipe);
-    if lost {
-        exit.max(Exit::Failed) as u8
-    } else {
-        exit as u8
+    match said(&line, out, err) {
+        true => exit as u8,
+        false => exit.max(Exit::Failed) as u8,
+    }
+}
+
+/// Writes a text and ends its line; nothing where it is empty. False, and said
+/// on `err`, where it is lost. A reader that went away (`concert … | head`) has
+/// seen what it wanted.
+pub(crate) fn said(text: &str, out: &mut dyn Write, err: &mut dyn Write) -> bool {
+    if text.is_empty() {
+        return true;
+    }
+    is_said(writeln!(out, "{text}").and_then(|()| out.flush()), err)
+}
+
+/// Whether something was written to standard output, or nobody reads it any
+/// more; else says why not.
+pub(crate) fn is_said(written: io::Result<()>, err: &mut dyn Write) -> bool {
+    match written {
+        Ok(()) => true,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => true,
+        Err(error) => {
+            let _ = writeln!(err, "concert: cannot write to standard output: {error}");
+            false
+        }
     }
 }
 
@@ -192,5 +208,62 @@ mod tests {
             Failure::failed(error).message(),
             "cannot write b: disk full"
         );
+    }
+
+    /// Takes nothing, as a full disk.
+    struct Full(io::ErrorKind);
+
+    impl Write for Full {
+        fn write(&mut self, _bytes: &[u8]) -> io::Result<usize> {
+            Err(self.0.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_lost_report_has_a_word_and_a_reader_that_left_has_none() {
+        let reports = || [Ok(Report::done(json!({}), "text")), refusal()];
+        fn refusal() -> Result<Report, Failure> {
+            Err(Failure::refused(anyhow::anyhow!("bad file")))
+        }
+        for (result, want) in reports().into_iter().zip([1, 2]) {
+            let (mut full, mut err) = (Full(io::ErrorKind::StorageFull), Vec::new());
+            let code = conclude(result, true, &mut full, &mut err);
+            let said = String::from_utf8(err).expect("text");
+            assert_eq!(code, want);
+            let word = "concert: cannot write to standard output: no storage space\n";
+            assert!(said.ends_with(word), "{said:?}");
+        }
+        let (mut gone, mut err) = (Full(io::ErrorKind::BrokenPipe), Vec::new());
+        let [report, _] = reports();
+        assert_eq!(conclude(report, true, &mut gone, &mut err), 0);
+        assert!(err.is_empty());
+    }
+
+    #[test]
+    fn a_failure_is_an_object_also_where_standard_error_is_full() {
+        let failure = Err(Failure::failed(anyhow::anyhow!("no bus")));
+        let mut out = Vec::new();
+        let mut err = Full(io::ErrorKind::StorageFull);
+        assert_eq!(conclude(failure, true, &mut out, &mut err), 1);
+        assert_eq!(out, b"{\"error\":\"no bus\",\"exit\":1}\n");
+    }
+
+    #[test]
+    fn no_name_steers_the_terminal() {
+        let evil = "exe.\u{202e}gnp\x1b[2J\u{9b}";
+        let failure = || Err(Failure::failed(anyhow::anyhow!("{evil}")));
+        let report = || Ok(Report::done(json!({ "name": evil }), evil));
+        for as_json in [false, true] {
+            for result in [failure(), report()] {
+                let (_, out, err) = concluded(result, as_json);
+                let shown = out + &err;
+                let lines = shown.split('\n').collect::<String>();
+                assert!(!lines.contains(crate::printable::steers), "{shown:?}");
+            }
+        }
     }
 }

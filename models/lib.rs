@@ -25,6 +25,7 @@ pub mod quality;
 mod resample;
 pub mod store;
 pub mod tensor;
+pub mod whole_file;
 
 pub use engine::{
     Engine, EngineError, Network, NetworkFile, Placement, Slot, Terminator, View, Wiring,

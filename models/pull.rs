@@ -292,7 +292,8 @@ fn check_bytes(
     Ok(())
 }
 
-/// Writes beside the final place and renames, so that no reader ever sees half.
+/// Writes beside the final place and renames, so that no reader ever sees half
+/// and a link in its place leads nowhere.
 fn keep(network: &[u8], folder: &Path, name: &str) -> Result<PathBuf, PullError> {
     let error = |error: std::io::Error| file_error(folder, error);
     own::make_folder(folder, false).map_err(error)?;

@@ -133,7 +133,8 @@ impl Task {
     }
 
     /// The task whose spelling comes closest to an unknown one, if any comes
-    /// close enough to be meant: at most a third of its letters differ.
+    /// close enough to be meant: at most a third of its letters differ, or it is
+    /// how a spelling begins (`depth`), or one of its words (`semantic`).
     pub fn suggest(spelling: &str) -> Option<&'static Task> {
         let length = spelling.chars().count();
         if length > crate::MAX_NAME_BYTES {
@@ -152,6 +153,24 @@ impl Task {
             .min_by_key(|(distance, _)| *distance)
             .filter(|(distance, _)| *distance <= (length / 3).max(1))
             .map(|(_, task)| task)
+            .or_else(|| Self::suggest_longer(&wanted))
+    }
+
+    /// The first task of which this is the beginning or a word, of at least
+    /// three letters.
+    fn suggest_longer(wanted: &str) -> Option<&'static Task> {
+        let is_part = |part: fn(&str, &str) -> bool| {
+            let of = |task: &&Task| {
+                let mut known = task.spellings().map(str::to_ascii_lowercase);
+                known.any(|known| part(&known, wanted))
+            };
+            TASKS.iter().find(of)
+        };
+        let long_enough = wanted.chars().count() >= 3;
+        let begins = |known: &str, wanted: &str| known.starts_with(wanted);
+        let is_word = |known: &str, wanted: &str| known.split(['_', ' ']).any(|it| it == wanted);
+        let found = || is_part(begins).or_else(|| is_part(is_word));
+        long_enough.then(found).flatten()
     }
 
     /// Full name of the ROS 2 message that carries this task's output.

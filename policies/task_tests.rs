@@ -112,6 +112,10 @@ fn a_near_miss_is_suggested_and_a_far_one_is_not() {
     assert_eq!(suggested("keypoints2"), Some("keypoints2d"));
     assert_eq!(suggested("rgb2dept"), Some("depth_zbuffer"));
     assert_eq!(suggested("weather"), None);
+    assert_eq!(suggested("depth"), Some("depth_zbuffer"));
+    assert_eq!(suggested("Semantic"), Some("segment_semantic"));
+    assert_eq!(suggested("keypoints"), Some("keypoints2d"));
+    assert_eq!(suggested("de"), None);
     assert_eq!(suggested(""), None);
     assert_eq!(suggested(&"normal".repeat(1000)), None);
 }

@@ -29,8 +29,9 @@ Data sets: layout \"frames\", TUM RGB-D, TIMESTAMP.png with groundtruth.txt, ima
 with labels.csv, the apartment's dataset.json, and folders of these.
 
 Examples:
-  concert evaluate --data kitchen --readout depth_zbuffer_from_efficientnet_lite0@kitchen.onnx
-  concert evaluate --data corridor --policy home --last 35 --sheet sheet.png --json";
+  concert apartment --write walk_2 --seed 12 --frames 30 --views tour
+  concert evaluate --data walk_2 --readout depth_zbuffer_from_efficientnet_lite0
+  concert evaluate --data walk_2 --policy home --last 20 --sheet sheet.png --json";
 
 /// Arguments of `evaluate`.
 #[derive(Debug, Args)]

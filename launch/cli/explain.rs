@@ -23,9 +23,10 @@ Costs are means per camera frame, from --profile, or measured now with --measure
 Exit codes: 0 explained; 1 failed; 2 refused.
 
 Examples:
-  concert explain home --measure --picture home.svg
-  concert explain apartment --profile here.toml --json
-  concert explain mine.toml --transfers t.csv --problem p.toml";
+  concert explain first_light --measure --picture first_light.svg
+  concert explain home --profile here.toml --json         (as `profile` wrote it)
+  concert explain measured/policy_k2.toml --transfers measured/affinities.csv \\
+      --problem measured/problem.toml                     (as `measure` wrote them)";
 
 /// Arguments of `explain`.
 #[derive(Debug, Args)]

@@ -33,9 +33,9 @@ held-out frames on which the readout is better is its Gain (Taskonomy, section
 3.3). `random` and `pixels` are no sources of a policy.
 
 Examples:
-  concert fit --data kitchen --target depth_zbuffer --sources efficientnet_lite0 --frames 50 --variant kitchen
-  concert fit --data kitchen --target normal --sources dinov2_small,efficientnet_lite0 --json
-  concert fit --data rooms --target class_scene --sources efficientnet_lite0 --kind ridge";
+  concert apartment --write kitchen --seed 11 --frames 30 --views tour
+  concert fit --data kitchen --target depth_zbuffer --sources efficientnet_lite0 --variant kitchen
+  concert fit --data kitchen --target normal --sources efficientnet_lite0 --kind ridge --json";
 
 /// Arguments of `fit`.
 #[derive(Debug, Args)]

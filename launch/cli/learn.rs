@@ -35,6 +35,7 @@ launch file has a table [learn]. Its camera must give depth. `restore` and
 Exit codes: 0 done; 1 the server refused, was busy or did not answer.
 
 Examples:
+  concert serve launch/robots/apartment_learns.toml     in another terminal
   concert learn status
   concert learn restore depth_zbuffer
   concert learn resume --connect tcp/127.0.0.1:7448 --json")]

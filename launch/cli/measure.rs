@@ -44,12 +44,13 @@ on any computer, then put them together with --merge. More sources or targets ma
 be added to a folder; other frames or settings are refused there.
 
 Examples:
-  concert measure --data homes --test-data others --sources efficientnet_lite0,xfeat \\
-      --targets depth_zbuffer,normal,segment_semantic --out measured
-  concert measure --data homes --sources efficientnet_lite0,xfeat \\
-      --targets depth_zbuffer,normal --shard 1/2 --out part1
-  concert measure --merge part1 --merge part2 --out measured
-  concert serve measured/policy_k2.toml";
+  concert apartment --write few_homes --frames 20 --seeds 20..24
+  concert measure --data few_homes --sources efficientnet_lite0,xfeat \\
+      --targets depth_zbuffer,normal --kind ridge --shard 1/2 --out part1
+  concert measure --data few_homes --sources efficientnet_lite0,xfeat \\
+      --targets depth_zbuffer,normal --kind ridge --shard 2/2 --out part2
+  concert measure --merge part1 --merge part2 --out merged
+  concert serve merged/policy_k2.toml";
 
 /// Arguments of `measure`.
 #[derive(Debug, Args)]

@@ -27,10 +27,10 @@ moment of the machine is shared by all of them.
 Exit codes: 0 measured; 1 stopped or failed, and nothing was written; 2 refused.
 
 Examples:
-  concert profile --out here.toml
-  concert profile --policy home --runs 300 --json
-  concert profile --encoders xfeat --threads 1
-  concert solve --transfers t.csv --problem p.toml --profile here.toml --frame-budget 33ms";
+  concert profile --policy home --out here.toml
+  concert profile --encoders xfeat --runs 20 --threads 1 --json
+  concert solve --transfers measured/affinities.csv --problem measured/problem.toml \\
+      --profile here.toml --frame-budget 10s              (as `measure` wrote them)";
 
 /// Arguments of `profile`.
 #[derive(Debug, Args)]

@@ -48,14 +48,15 @@ Exit codes: 0 with a policy (also one that is not proved optimal), 1 where
 nothing is feasible or time ran out before anything was found, 2 where a file is
 refused.
 
-Examples:
-  concert solve --transfers transfers_16k.csv --problem home.toml
-  concert solve --transfers transfers_16k.csv --problem home.toml --json --out home_policy.toml
-  concert solve --transfers transfers_16k.csv --problem home.toml --pareto --picture front.svg
-  concert solve --transfers home.csv --problem home.toml --profile jetson.toml --frame-budget 33ms
-  concert solve --live --problem home.toml --swap
-  concert solve --transfers all_affinities_16k.pkl --transfers wins_vs_task_16k.pkl \\
-      --transfers wins_vs_pixels_16k.pkl --problem home.toml";
+Published pickles of the authors are given together, one --transfers each.
+
+Examples, with what `concert measure` writes:
+  concert solve --transfers measured/affinities.csv --problem measured/problem.toml
+  concert solve --transfers measured/affinities.csv --problem measured/problem.toml --json --out mine.toml
+  concert solve --transfers measured/affinities.csv --problem measured/problem.toml \\
+      --pareto --picture front.svg
+  concert serve measured/policy_k2.toml --transfers measured/affinities.csv     in another terminal
+  concert solve --live --problem measured/problem.toml --swap";
 
 /// Arguments of `solve`.
 #[derive(Debug, Args)]

@@ -7,9 +7,12 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use concert_models::Image;
 use concert_models::image_file::{DecodeLimits, decode};
-use concert_runtime::io::cameras::companions;
+use concert_policies::{Input, Policy, Task};
+use concert_runtime::io::cameras::{ImageSource, companions};
 use concert_runtime::io::clock::SystemClock;
-use concert_runtime::{Audience, Capture, Clock, Frame, ManualClock, NoWatch, Output, Timestamp};
+use concert_runtime::{
+    Audience, Capture, Clock, Frame, ManualClock, NoWatch, Outcome, Output, Pipeline, Timestamp,
+};
 use serde_json::json;
 
 use super::serve::camera_of;
@@ -20,7 +23,7 @@ use crate::launch_file::LaunchFile;
 use crate::model_folders::model_folders;
 use crate::overrides::Overrides;
 use crate::policy_choice::PolicyChoice;
-use crate::report::{Failure, Refuse, Report};
+use crate::report::{Exit, Failure, Refuse, Report};
 
 /// Time that is let pass between two images: longer than any rate's period, so
 /// that every target is due on every image.
@@ -38,11 +41,15 @@ pub(crate) fn run(args: &Draw, global: &Global) -> Result<Report, Failure> {
     };
     let launch = LaunchFile::of_policy(&args.policy).with(&overrides);
     let choice = PolicyChoice::of_launch(&launch).or_refuse()?;
-    let images = match &args.camera {
-        Some(camera) => from_camera(&launch, camera, args.frames)?,
+    // The first image is looked at before anything is made ready for it.
+    let (paths, looked_at) = match &args.camera {
+        Some(camera) => from_camera(&launch, camera, args.frames)?
+            .into_iter()
+            .unzip(),
         None => {
-            let images = args.images.iter().map(|path| read_image(path));
-            images.collect::<Result<Vec<_>, Failure>>()?
+            let paths = paths(&args.images)?;
+            let first = read_image(&paths[0])?;
+            (paths, vec![first])
         }
     };
     std::fs::create_dir_all(&args.out)
@@ -53,74 +60,213 @@ pub(crate) fn run(args: &Draw, global: &Global) -> Result<Report, Failure> {
     let folders = model_folders(&global.models, &[], choice.path.as_deref());
     let planned = assemble::plan(&choice.policy, folders)?;
     let engine = EngineChoice::start(launch.providers(), launch.threads(), global)?;
-    let mut pipeline =
-        assemble::pipeline(&launch, planned.plan, engine, clock.clone(), watch, None)?;
-    let mut keep = Keep::default();
-    let mut pictures = Vec::new();
-    for (index, (path, image)) in images.iter().enumerate() {
+    let pipeline = assemble::pipeline(&launch, planned.plan, engine, clock.clone(), watch, None)?;
+    let mut drawing = Drawing {
+        policy: &choice.policy,
+        out: &args.out,
+        paths: &paths,
+        frame_id: launch.cameras()[0].frame_id().into(),
+        pipeline,
+        keep: Keep::default(),
+        drawn: Vec::new(),
+        missing: Vec::new(),
+    };
+    let mut looked_at = looked_at.into_iter();
+    let mut previous: Option<Image> = None;
+    for (index, path) in paths.iter().enumerate() {
+        let image = looked_at.next().map_or_else(|| read_image(path), Ok)?;
         clock.advance(STEP);
+        drawing.draw(index, &image, previous.as_ref(), clock.as_ref())?;
+        previous = Some(image);
+    }
+    Ok(report(&drawing.drawn, &drawing.missing))
+}
+
+/// The files that are meant, at least one: of a folder its images, in natural
+/// order.
+fn paths(named: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let mut paths = Vec::new();
+    for path in named {
+        if path.is_dir() {
+            paths.extend(ImageSource::at(path).files().or_refuse()?);
+        } else {
+            paths.push(path.clone());
+        }
+    }
+    Ok(paths)
+}
+
+/// Draws what a policy makes of images, one after the other.
+struct Drawing<'a> {
+    policy: &'a Policy,
+    out: &'a Path,
+    paths: &'a [PathBuf],
+    frame_id: Arc<str>,
+    pipeline: Pipeline,
+    keep: Keep,
+    drawn: Vec<Drawn>,
+    missing: Vec<Missing>,
+}
+
+/// A picture that was written.
+struct Drawn {
+    file: PathBuf,
+    target: &'static str,
+    note: String,
+}
+
+/// An output of which there is no picture.
+struct Missing {
+    image: PathBuf,
+    target: &'static str,
+    reason: String,
+    /// Whether something is wrong, or an image before is all that lacks.
+    is_fault: bool,
+}
+
+impl Drawing<'_> {
+    fn draw(
+        &mut self,
+        index: usize,
+        image: &Image,
+        previous: Option<&Image>,
+        clock: &ManualClock,
+    ) -> Result<(), Failure> {
+        let path = &self.paths[index];
         let (depth, intrinsics) = companions(path, image, &DecodeLimits::default());
         let frame = Frame {
             sequence: index as u64,
             stamp: clock.now(),
             arrived: clock.monotonic(),
-            frame_id: launch.cameras()[0].frame_id().into(),
+            frame_id: self.frame_id.clone(),
             image: image.clone(),
             intrinsics,
             distorted: false,
             depth,
         };
-        keep.outputs = pipeline.buffers(0);
-        keep.delivered.clear();
-        pipeline.step(0, &frame, STEP, &mut keep);
-        let previous = index.checked_sub(1).map(|before| &images[before].1);
-        for output in &keep.delivered {
-            let to = args.out.join(name_of(path, index, &images, output));
-            let canvas = match on_photograph(output, image, previous) {
-                Ok(canvas) => canvas,
-                Err(error) => {
-                    tracing::warn!("{}: {error}", path.display());
-                    continue;
+        let buffers = self.pipeline.buffers(0);
+        let targets: Vec<_> = buffers.iter().map(|output| output.origin.task).collect();
+        self.keep.outputs = buffers;
+        self.keep.delivered.clear();
+        let step = self.pipeline.step(0, &frame, STEP, &mut self.keep);
+        let outcomes = step.outcomes.clone();
+        for output in &self.keep.delivered {
+            let target = output.origin.task.name;
+            let file = self.out.join(name_of(self.paths, index, target));
+            match on_photograph(output, image, previous) {
+                Ok(canvas) => {
+                    canvas.write_png(&file)?;
+                    let note = note_of(output);
+                    self.drawn.push(Drawn { file, target, note });
                 }
-            };
-            canvas.write_png(&to)?;
-            pictures.push((to, output.origin.task.name, note_of(output)));
+                Err(error) => self.missing.push(Missing {
+                    image: path.clone(),
+                    target,
+                    reason: error.to_string(),
+                    is_fault: true,
+                }),
+            }
         }
+        let made: Vec<_> = targets.into_iter().zip(outcomes).collect();
+        for (task, outcome) in &made {
+            if *outcome != Outcome::Delivered {
+                let (reason, is_fault) = self.reason(task, &made);
+                self.missing.push(Missing {
+                    image: path.clone(),
+                    target: task.name,
+                    reason,
+                    is_fault,
+                });
+            }
+        }
+        Ok(())
     }
-    Ok(report(&pictures))
+
+    /// Why a target was not delivered, and whether that is a fault.
+    fn reason(&self, task: &'static Task, made: &[(&'static Task, Outcome)]) -> (String, bool) {
+        let outcome = made.iter().find(|(made, _)| *made == task);
+        let outcome = outcome.map_or(Outcome::Failed, |(_, outcome)| *outcome);
+        let transfer = self.policy.transfer(task);
+        if outcome == Outcome::InputMissing {
+            // What it reads may only have to wait for another image, too.
+            let inputs = transfer.map(|transfer| transfer.inputs()).unwrap_or(&[]);
+            let lacks = inputs.iter().find_map(|input| match input {
+                Input::Target(input) => made.iter().find(|(made, outcome)| {
+                    made == input && !matches!(outcome, Outcome::Delivered | Outcome::Internal)
+                }),
+                Input::CameraDepth => None,
+            });
+            if let Some((input, _)) = lacks {
+                let (reason, is_fault) = self.reason(input, made);
+                return (format!("it reads {input}: {reason}"), is_fault);
+            }
+        }
+        let readout = transfer.map(|transfer| transfer.readout_name());
+        let sources = transfer.map(|transfer| transfer.sources()).unwrap_or(&[]);
+        let names = sources.iter().map(AsRef::as_ref);
+        let named: Vec<&str> = readout.as_deref().into_iter().chain(names).collect();
+        let troubles = self.pipeline.troubles(0);
+        let trouble = troubles.iter().find(|it| named.contains(&it.name.as_str()));
+        let told = trouble.map(|trouble| trouble.reason.clone());
+        let (own, is_fault) = match outcome {
+            Outcome::Withheld => ("withheld: its values are not what the task allows", true),
+            Outcome::Warming => ("it needs more images first", false),
+            Outcome::Lost => ("it has lost track", false),
+            Outcome::InputMissing => ("what it reads is missing", true),
+            _ => ("it failed", true),
+        };
+        let reason = match (told, outcome) {
+            (Some(told), Outcome::Withheld) => format!("{own}: {told}"),
+            (Some(told), _) => told,
+            (None, _) => own.to_owned(),
+        };
+        (reason, is_fault)
+    }
 }
 
-fn report(pictures: &[(PathBuf, &str, String)]) -> Report {
-    let lines = pictures
+/// What was drawn and what is missing. A fault is a failure, and so is no
+/// picture at all; an output that waits for another image is neither.
+fn report(drawn: &[Drawn], missing: &[Missing]) -> Report {
+    let pictures = drawn
         .iter()
-        .map(|(path, _, note)| format!("{}  {note}", path.display()));
-    let text = lines.collect::<Vec<_>>().join("\n");
-    let objects = pictures
+        .map(|one| json!({ "file": one.file, "target": one.target, "note": one.note }));
+    let lacking = missing
         .iter()
-        .map(|(path, target, note)| json!({ "file": path, "target": target, "note": note }));
-    Report::done(json!({ "pictures": objects.collect::<Vec<_>>() }), text)
+        .map(|one| json!({ "image": one.image, "target": one.target, "reason": one.reason }));
+    let json = json!({
+        "pictures": pictures.collect::<Vec<_>>(), "missing": lacking.collect::<Vec<_>>(),
+    });
+    let written = drawn
+        .iter()
+        .map(|one| format!("{}  {}", one.file.display(), one.note));
+    let lacking = missing.iter().map(|one| {
+        let image = one.image.display();
+        format!("no picture of {} for {image}: {}", one.target, one.reason)
+    });
+    let text = written.chain(lacking).collect::<Vec<_>>().join("\n");
+    let failed = drawn.is_empty() || missing.iter().any(|one| one.is_fault);
+    Report {
+        exit: if failed { Exit::Failed } else { Exit::Done },
+        ..Report::done(json, text)
+    }
 }
 
 /// `IMAGE.TARGET.png`; numbered where two images have one name.
-fn name_of(path: &Path, index: usize, images: &[(PathBuf, Image)], output: &Output) -> String {
+fn name_of(paths: &[PathBuf], index: usize, target: &str) -> String {
     let stem = |path: &Path| {
         path.file_stem()
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned()
     };
-    let name = stem(path);
-    let shared = images
-        .iter()
-        .filter(|(other, _)| stem(other) == name)
-        .count()
-        > 1;
-    let number = if shared {
+    let name = stem(&paths[index]);
+    let is_shared = paths.iter().filter(|path| stem(path) == name).count() > 1;
+    let number = if is_shared {
         format!(".{index}")
     } else {
         String::new()
     };
-    format!("{name}{number}.{}.png", output.origin.task.name)
+    format!("{name}{number}.{target}.png")
 }
 
 /// The first images that a camera shows, named as it calls them.
@@ -156,16 +302,20 @@ fn from_camera(
             )));
         }
     }
+    if images.is_empty() {
+        return Err(Failure::failed(anyhow!(
+            "--camera {camera}: it ended without an image"
+        )));
+    }
     Ok(images)
 }
 
-fn read_image(path: &Path) -> Result<(PathBuf, Image), Failure> {
+fn read_image(path: &Path) -> Result<Image, Failure> {
     let bytes = assemble::read_bounded(path).or_refuse()?;
     let image = decode(&bytes, &DecodeLimits::default());
-    let image = image
+    image
         .with_context(|| path.display().to_string())
-        .or_refuse()?;
-    Ok((path.to_owned(), image))
+        .or_refuse()
 }
 
 /// Wants everything, and keeps it.

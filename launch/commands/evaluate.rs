@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use concert_models::dataset::DataSet;
+use concert_models::whole_file::check_place;
 use concert_runtime::io::clock::SystemClock;
 use concert_runtime::parts::plan_from_store;
 use concert_runtime::{Clock, ManualClock, NoWatch, Pipeline, Timestamp};
@@ -32,6 +33,9 @@ use tally::{Tally, Truth};
 const MOST_SURVEYED: usize = 300;
 
 pub(crate) fn run(args: &Evaluate, global: &Global) -> Result<Report, Failure> {
+    for path in [&args.sheet, &args.table].into_iter().flatten() {
+        check_place(path).or_refuse()?;
+    }
     let data = data::open(&args.data, args.intrinsics, args.depth_units)?;
     let frames = selection::selection(&data, &args.frames).or_refuse()?;
     let has_depth = data.sequences().iter().any(|sequence| sequence.has_depth());

@@ -5,8 +5,8 @@ mod text;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
-use concert_models::fit::write_whole;
+use anyhow::anyhow;
+use concert_models::whole_file::{check_place, write_whole};
 use concert_policies::explain::{Evidence, explain};
 use concert_policies::profile::Profile;
 use concert_policies::solve::Problem;
@@ -14,7 +14,7 @@ use concert_runtime::Clock;
 use concert_runtime::io::clock::SystemClock;
 use serde_json::json;
 
-use super::profile::{measure, refuse_unwritable};
+use super::profile::measure;
 use crate::cli::{Explain, Global, Profile as ProfileArgs};
 use crate::draw::policy_picture;
 use crate::policy_choice::PolicyChoice;
@@ -31,7 +31,7 @@ pub(crate) fn run(args: &Explain, global: &Global) -> Result<Report, Failure> {
     let choice = PolicyChoice::of(&args.policy, Path::new(&args.policy)).or_refuse()?;
     if let Some(picture) = &args.picture {
         refuse_other_pictures(picture).or_refuse()?;
-        refuse_unwritable(picture).or_refuse()?;
+        check_place(picture).or_refuse()?;
     }
     let is_given = !args.transfers.is_empty();
     let table = is_given.then(|| read_transfers(&args.transfers, args.partial));
@@ -59,8 +59,7 @@ pub(crate) fn run(args: &Explain, global: &Global) -> Result<Report, Failure> {
         write_whole(
             path,
             policy_picture(&choice.policy, &explanation).as_bytes(),
-        )
-        .with_context(|| format!("cannot write {}", path.display()))?;
+        )?;
         json["picture"] = json!(path);
         lines.push(format!("wrote {}", path.display()));
     }

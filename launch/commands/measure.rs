@@ -7,11 +7,11 @@ mod text;
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use concert_models::dataset::DataSet;
-use concert_models::fit::{Effort, FitError, PIXELS, RANDOM, spaced_frames, write_whole};
+use concert_models::fit::{Effort, FitError, PIXELS, RANDOM, spaced_frames};
 use concert_models::measure::{MeasureError, MeasureRequest, measure, merge, tables};
 use concert_models::store::{Encoder, Store};
+use concert_models::whole_file::write_whole;
 use concert_runtime::Clock;
 use concert_runtime::io::clock::SystemClock;
 use serde_json::json;
@@ -169,7 +169,5 @@ fn report(
 }
 
 fn write(path: &Path, text: &str) -> Result<(), Failure> {
-    write_whole(path, text.as_bytes())
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(())
+    Ok(write_whole(path, text.as_bytes())?)
 }

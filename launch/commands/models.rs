@@ -10,6 +10,7 @@ use concert_models::card::{Card, ImageInput, encoder_skeleton};
 use concert_models::onnx::{self, CheckLimits, Description, Tap};
 use concert_models::pull::Progress;
 use concert_models::store::{Listed, Store, StoreError};
+use concert_models::whole_file::{check_place, write_whole};
 use serde_json::{Value, json};
 
 use super::check::kind::{Kind, read_network};
@@ -194,6 +195,7 @@ fn cut(
         Ok(Tap::new(tensor, level))
     });
     let taps = taps.collect::<Result<Vec<_>, Failure>>()?;
+    check_place(out).or_refuse()?;
     let network = checked(file)?;
     let inputs = input_shapes(file, &network, size)?;
     let bytes = onnx::cut(&network, &taps, &inputs);
@@ -238,7 +240,7 @@ fn card_beside(card: &Path, out: &Path, bytes: &[u8], from: &str) -> Result<Stri
 /// Writes a network and describes what was written.
 fn written(out: &Path, bytes: &[u8]) -> Result<Report, Failure> {
     let description = onnx::describe(bytes)?;
-    std::fs::write(out, bytes).with_context(|| format!("cannot write {}", out.display()))?;
+    write_whole(out, bytes)?;
     let sha256 = concert_models::digest::sha256_hex(bytes);
     let text = format!(
         "{}\nsha256 {sha256}\n{}",

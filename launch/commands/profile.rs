@@ -6,14 +6,13 @@ mod metered;
 mod rounds;
 mod selection;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use concert_apartment::{Home, LightQuality, Randomisation};
 use concert_models::Engine;
-use concert_models::fit::write_whole;
+use concert_models::whole_file::{check_place, write_whole};
 use concert_policies::profile::Profile;
 use concert_runtime::io::board::{PowerMeter, processor};
 use concert_runtime::io::clock::SystemClock;
@@ -50,13 +49,12 @@ pub(crate) struct Measured {
 
 pub(crate) fn run(args: &Args, global: &Global) -> Result<Report, Failure> {
     if let Some(path) = &args.out {
-        refuse_unwritable(path).or_refuse()?;
+        check_place(path).or_refuse()?;
     }
     let stop = Stop::on_signals()?;
     let measured = measure(args, global, &stop)?;
     if let Some(path) = &args.out {
-        write_whole(path, measured.profile.to_toml().as_bytes())
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        write_whole(path, measured.profile.to_toml().as_bytes())?;
     }
     Ok(report(&measured, args))
 }
@@ -206,25 +204,6 @@ fn rounds(
         clock: Arc::clone(clock),
         meter: PowerMeter::find(),
     })
-}
-
-/// Refuses a place to write to before anything is measured for it.
-pub(super) fn refuse_unwritable(path: &Path) -> anyhow::Result<()> {
-    let shown = path.display();
-    if path.is_dir() {
-        return Err(anyhow!("{shown} is a folder: name a file"));
-    }
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    match folder.is_dir() {
-        true => Ok(()),
-        false => Err(anyhow!(
-            "cannot write {shown}: there is no folder {}",
-            folder.display()
-        )),
-    }
 }
 
 fn report(measured: &Measured, args: &Args) -> Report {

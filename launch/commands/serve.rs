@@ -43,6 +43,7 @@ pub(crate) fn demo(args: &Demo, global: &Global) -> Result<Report, Failure> {
         None => launch,
     };
     let beside = Beside {
+        alone: true,
         everything: true,
         ..Beside::default()
     };
@@ -52,7 +53,9 @@ pub(crate) fn demo(args: &Demo, global: &Global) -> Result<Report, Failure> {
 /// Runs a launch file, or a policy with the default launch.
 pub(crate) fn serve(args: &Serve, global: &Global) -> Result<Report, Failure> {
     let beside = Beside {
-        everything: false,
+        alone: false,
+        // What is to be counted is computed.
+        everything: args.session.frames.is_some(),
         shadow: args.shadow.clone(),
         solver: solver(args)?,
         learning: args.learning.clone(),
@@ -83,6 +86,8 @@ pub(super) fn camera_of(text: &str, repeat: bool) -> Result<CameraKind, Failure>
 /// What is done beside serving what somebody subscribes to.
 #[derive(Default)]
 struct Beside {
+    /// Whether it runs also where nobody can listen.
+    alone: bool,
     /// Whether everything is computed, whoever listens.
     everything: bool,
     /// A policy that runs in the shadow.
@@ -137,7 +142,7 @@ fn run(
     let choice = PolicyChoice::of_launch(&launch).or_refuse()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     // First what is refused at once; networks take time to load.
-    let meeting = Meeting::open(&launch, !beside.everything)?;
+    let meeting = Meeting::open(&launch, !beside.alone)?;
     let cameras = assemble::cameras(&launch, &clock, &meeting)?;
     let folders = model_folders(&global.models, &launch.models(), choice.path.as_deref());
     let prepared = learn::Prepared::new(&launch, &choice.policy, &folders)?;
@@ -177,11 +182,8 @@ fn run(
     let (tap, newest) = Tap::new(bus, ears(&beside, prepared.as_ref()));
     let settings = settings(&launch, session);
     let where_to = meeting.describe(&launch);
-    tracing::info!(
-        "{} runs on {}; {where_to}",
-        choice.policy.name(),
-        description
-    );
+    tracing::info!("{} runs on {description}", choice.policy.name());
+    tracing::info!("{where_to}");
     let runtime = Runtime::start(
         pipeline,
         cameras,

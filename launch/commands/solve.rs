@@ -7,6 +7,7 @@ mod text;
 use std::path::Path;
 
 use anyhow::Context;
+use concert_models::whole_file::{check_place, write_whole};
 use concert_policies::profile::Profile;
 use concert_policies::solve::{
     Answer, Device, DeviceBudgets, Front, Problem, Status, front, solve_on,
@@ -23,6 +24,9 @@ use crate::transfers::read_transfers;
 pub(crate) fn run(args: &Solve) -> Result<Report, Failure> {
     if args.live {
         return live(args);
+    }
+    for path in [&args.out, &args.picture].into_iter().flatten() {
+        check_place(path).or_refuse()?;
     }
     let problem = Problem::read(&args.problem).or_refuse()?;
     let table = read_transfers(&args.transfers, args.partial)?;
@@ -89,8 +93,7 @@ fn pareto(front: &Front, args: &Solve) -> Result<Report, Failure> {
     if let Some(path) = &args.picture {
         let problem = args.problem.file_name().unwrap_or_default();
         let title = format!("{}: what more budget buys", problem.display());
-        std::fs::write(path, front_picture(front, &title))
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        write_whole(path, front_picture(front, &title).as_bytes())?;
         json["picture"] = json!(path);
         lines.push(format!("wrote {}", path.display()));
     }
@@ -119,7 +122,6 @@ fn write_policy(answer: &Answer, problem: &Problem, path: &Path) -> Result<Strin
         .to_policy(&name, problem.max_order())
         .context("the answer cannot be written as a policy")
         .or_refuse()?;
-    std::fs::write(path, policy.to_toml())
-        .with_context(|| format!("cannot write {}", path.display()))?;
+    write_whole(path, policy.to_toml().as_bytes())?;
     Ok(policy.hash().to_string())
 }

@@ -1,9 +1,12 @@
 //! A picture that is drawn on.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use concert_models::whole_file::{WriteError, write_whole};
 use concert_models::{Image, PixelFormat};
 use font8x8::UnicodeFonts;
+use image::ImageEncoder as _;
+use image::codecs::png::PngEncoder;
 
 use super::colour::Rgb;
 
@@ -14,16 +17,6 @@ pub struct Canvas {
     width: usize,
     height: usize,
     pixels: Vec<Rgb>,
-}
-
-/// Why a picture could not be written.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot write {}: {reason}", path.display())]
-pub struct CanvasError {
-    /// The file.
-    pub path: PathBuf,
-    /// What the encoder or the system says.
-    pub reason: String,
 }
 
 impl Canvas {
@@ -209,26 +202,35 @@ impl Canvas {
         small
     }
 
-    /// Writes a PNG file.
+    /// Writes a PNG file, whole or not at all.
     ///
     /// # Errors
     /// Where the file cannot be written, or the picture is empty.
-    pub fn write_png(&self, path: &Path) -> Result<(), CanvasError> {
-        let (width, height) = (self.width as u32, self.height as u32);
-        let bytes = self.pixels.as_flattened();
-        image::save_buffer_with_format(
+    pub fn write_png(&self, path: &Path) -> Result<(), WriteError> {
+        write_png(
             path,
-            bytes,
-            width,
-            height,
-            image::ExtendedColorType::Rgb8,
-            image::ImageFormat::Png,
+            self.pixels.as_flattened(),
+            self.width as u32,
+            self.height as u32,
         )
-        .map_err(|error| CanvasError {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        })
     }
+}
+
+/// Writes red, green and blue bytes as a PNG file, whole or not at all.
+pub(crate) fn write_png(
+    path: &Path,
+    bytes: &[u8],
+    width: u32,
+    height: u32,
+) -> Result<(), WriteError> {
+    let mut png = Vec::new();
+    PngEncoder::new(&mut png)
+        .write_image(bytes, width, height, image::ExtendedColorType::Rgb8)
+        .map_err(|error| WriteError {
+            path: path.to_owned(),
+            source: std::io::Error::other(error),
+        })?;
+    write_whole(path, &png)
 }
 
 /// Two pixels of BT.601 limited range.
@@ -323,10 +325,8 @@ mod tests {
         let read = image::open(&path).expect("an image").into_rgb8();
         assert_eq!(read.dimensions(), (5, 3));
         assert_eq!(read.as_raw().as_slice(), canvas.pixels.as_flattened());
-        assert!(
-            canvas
-                .write_png(&folder.path().join("no/such/folder.png"))
-                .is_err()
-        );
+        assert!(canvas.write_png(folder.path()).is_err(), "a folder");
+        let empty = Canvas::new(0, 0, [0; 3]);
+        assert!(empty.write_png(&folder.path().join("b.png")).is_err());
     }
 }

@@ -141,7 +141,11 @@ fn ticks(values: impl Iterator<Item = f64>, most: usize) -> Vec<f64> {
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
             (low.min(value), high.max(value))
         });
-    let span = (greatest - least).max(1e-9);
+    // One value alone stands on an axis of its own size.
+    let span = match greatest > least {
+        true => greatest - least,
+        false => least.abs().max(1.0),
+    };
     let rough = span / most as f64;
     let power = 10f64.powf(rough.log10().floor());
     let steps = [1.0, 2.0, 5.0, 10.0].map(|step| step * power);
@@ -173,6 +177,7 @@ mod tests {
             [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]
         );
         assert_eq!(ticks([3.0].into_iter(), 5).len(), 2);
+        assert_eq!(ticks([38.117_41].into_iter(), 12), [35.0, 40.0]);
         let fine = ticks([0.0, 0.37].into_iter(), 5);
         assert!(fine[0] <= 0.0 && *fine.last().expect("a tick") >= 0.37);
     }

@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use anyhow::anyhow;
-use concert_models::fit::{CurvePoint, write_whole};
+use anyhow::{Context as _, anyhow};
+use concert_models::fit::CurvePoint;
+use concert_models::whole_file::{check_place as check_file, write_whole};
 
 use crate::draw::{Curve, curve_picture};
-use crate::report::Failure;
+use crate::report::{Failure, Refuse as _};
 
 /// Refuses a place in a folder that is not there: it would be found out at the
 /// end only.
@@ -15,23 +16,13 @@ pub(crate) fn check_place(picture: Option<&Path>) -> Result<(), Failure> {
     let Some(path) = picture else {
         return Ok(());
     };
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    let ending = path.extension().is_some_and(|ending| ending == "svg");
-    match (folder.is_dir(), ending) {
-        (true, true) => Ok(()),
-        (false, _) => Err(Failure::refused(anyhow!(
-            "the curve cannot be written to {}: there is no folder {}",
-            path.display(),
-            folder.display()
-        ))),
-        (_, false) => Err(Failure::refused(anyhow!(
+    if path.extension().is_none_or(|ending| ending != "svg") {
+        return Err(Failure::refused(anyhow!(
             "the curve is a picture of kind svg, but its file is {}",
             path.display()
-        ))),
+        )));
     }
+    check_file(path).context("the curve").or_refuse()
 }
 
 /// Writes the picture, and the numbers beside it.

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use concert_models::fit::write_whole;
+use concert_models::whole_file::write_whole;
 use serde::{Deserialize, Serialize};
 
 /// What variants that were learnt are called before their number.

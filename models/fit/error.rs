@@ -4,6 +4,7 @@ use crate::dataset::{DataSetError, LabelError};
 use crate::engine::EngineError;
 use crate::image::PixelFormat;
 use crate::preprocess::PreprocessError;
+use crate::whole_file::WriteError;
 
 /// Why a readout could not be fitted.
 #[derive(Debug, thiserror::Error)]
@@ -191,13 +192,8 @@ pub enum FitError {
     #[error("the exported readout is refused: {0}")]
     Export(String),
     /// A file that cannot be written.
-    #[error("{path} cannot be written: {reason}")]
-    Write {
-        /// The file.
-        path: String,
-        /// The system's own words.
-        reason: String,
-    },
+    #[error(transparent)]
+    Write(#[from] WriteError),
     /// Pixels of a format that data sets do not have.
     #[error("a frame has pixels of format {format:?}, which are not cut")]
     PixelFormat {

@@ -48,7 +48,7 @@ pub use linear::LinearFit;
 pub use material::{MAX_BYTES, Shortcomings, Views, focal_px};
 pub use representations::{Encoders, Layout, Representation};
 pub use request::{Effort, FitProgress, FitRequest, spaced_frames};
-pub use save::{FitNotes, SavedReadout, write_whole};
+pub use save::{FitNotes, SavedReadout};
 pub use statistics::{MAX_TERMS, Statistics};
 pub use warm::WarmReadout;
 

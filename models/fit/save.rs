@@ -1,7 +1,6 @@
 //! A fitted readout becomes two files of the store (three with classes), all or
 //! none of them, after the file was held to what was fitted.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::FitError;
@@ -15,6 +14,7 @@ use crate::digest::sha256_hex;
 use crate::engine::{Engine, NetworkFile, Slot, Wiring};
 use crate::onnx::{CheckLimits, check};
 use crate::tensor::TensorSpec;
+use crate::whole_file::{WholeFile, WriteError};
 
 /// Furthest that the engine's output may lie from what was fitted, as a share
 /// of the greatest number.
@@ -232,7 +232,6 @@ impl FittedReadout {
     /// [`FitError::Write`], with nothing half written.
     pub fn save(&self, folder: &Path, notes: &FitNotes) -> Result<SavedReadout, FitError> {
         let folder = folder.join("readouts");
-        std::fs::create_dir_all(&folder).map_err(write_error(&folder))?;
         let card = self.card(notes);
         let text = card.to_toml();
         Card::parse(&text, "the new card").map_err(|error| FitError::Export(error.to_string()))?;
@@ -242,13 +241,12 @@ impl FittedReadout {
             .classes
             .as_ref()
             .map(|classes| classes.join("\n") + "\n");
-        let mut files = vec![Pending::write(&folder, &network, &self.onnx)?];
+        let mut files = vec![complete(&network, &self.onnx)?];
         if let Some(labels) = labels {
-            let path = place(".labels.txt");
-            files.push(Pending::write(&folder, &path, labels.as_bytes())?);
+            files.push(complete(&place(".labels.txt"), labels.as_bytes())?);
         }
         // The card last: without it, nothing finds the others.
-        files.push(Pending::write(&folder, &card_path, text.as_bytes())?);
+        files.push(complete(&card_path, text.as_bytes())?);
         for file in files {
             file.place()?;
         }
@@ -274,59 +272,9 @@ fn compare(wanted: &[f32], found: &[f32]) -> Result<(), FitError> {
 }
 
 /// A file that is complete, but not yet where it belongs.
-struct Pending {
-    file: tempfile::NamedTempFile,
-    path: PathBuf,
-}
-
-impl Pending {
-    fn write(folder: &Path, path: &Path, bytes: &[u8]) -> Result<Self, FitError> {
-        let mut file = tempfile::Builder::new()
-            .prefix(".concert-fit-")
-            .tempfile_in(folder)
-            .map_err(write_error(path))?;
-        file.write_all(bytes).map_err(write_error(path))?;
-        file.as_file().sync_all().map_err(write_error(path))?;
-        Ok(Self {
-            file,
-            path: path.to_owned(),
-        })
-    }
-
-    fn place(self) -> Result<(), FitError> {
-        readable(self.file.as_file()).map_err(write_error(&self.path))?;
-        let path = self.path;
-        let placed = self.file.persist(&path);
-        placed.map_err(|error| write_error(&path)(error.error))?;
-        Ok(())
-    }
-}
-
-/// Temporary files are the owner's alone; a readout is for everybody who runs.
-#[cfg(unix)]
-fn readable(file: &std::fs::File) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
-}
-
-#[cfg(not(unix))]
-fn readable(_: &std::fs::File) -> std::io::Result<()> {
-    Ok(())
-}
-
-/// Writes a file whole or not at all: beside its place first, then into it.
-///
-/// # Errors
-/// [`FitError::Write`]; what stood there before stands there still.
-pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), FitError> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(write_error(folder))?;
-    Pending::write(folder, path, bytes)?.place()
-}
-
-fn write_error(path: &Path) -> impl FnOnce(std::io::Error) -> FitError + '_ {
-    move |error| FitError::Write {
-        path: path.display().to_string(),
-        reason: error.to_string(),
-    }
+fn complete(path: &Path, bytes: &[u8]) -> Result<WholeFile, WriteError> {
+    let mut file = WholeFile::begin(path)?;
+    file.write_bytes(bytes)?;
+    file.complete()?;
+    Ok(file)
 }

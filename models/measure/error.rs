@@ -5,6 +5,7 @@ use concert_policies::affinity::{AhpError, TableError};
 use crate::dataset::{DataSetError, LabelError};
 use crate::fit::FitError;
 use crate::quality::QualityError;
+use crate::whole_file::WriteError;
 
 /// Why nothing could be measured.
 #[derive(Debug, thiserror::Error)]
@@ -81,8 +82,8 @@ pub enum MeasureError {
     Damaged { path: String, reason: String },
     #[error("{path} cannot be read: {reason}")]
     Read { path: String, reason: String },
-    #[error("{path} cannot be written: {reason}")]
-    Write { path: String, reason: String },
+    #[error(transparent)]
+    Write(#[from] WriteError),
     #[error("stopped: {done} of {of} transfers are measured and kept; the same command goes on")]
     Stopped { done: usize, of: usize },
     #[error("{target}: {fault}")]

@@ -1,6 +1,6 @@
 //! Files that are whole or not there, and known to be what was written.
 
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::path::Path;
 
 use serde::Serialize;
@@ -8,33 +8,14 @@ use serde::de::DeserializeOwned;
 
 use super::error::MeasureError;
 use crate::digest::sha256_hex;
+use crate::whole_file::{WriteError, write_whole};
 
 /// Largest file that is read, bytes.
 const MOST: u64 = 64 << 20;
 
-/// Writes a file beside its place and, when it is complete, into it.
+/// Writes a file whole or not at all.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), MeasureError> {
-    let fail = |error: std::io::Error| MeasureError::Write {
-        path: path.display().to_string(),
-        reason: error.to_string(),
-    };
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(fail)?;
-    let mut file = tempfile::Builder::new()
-        .prefix(".concert-measure-")
-        .tempfile_in(folder)
-        .map_err(fail)?;
-    file.write_all(bytes).map_err(fail)?;
-    file.as_file().sync_data().map_err(fail)?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        // Temporary files are the owner's alone; results are for everybody.
-        let everybody = std::fs::Permissions::from_mode(0o644);
-        file.as_file().set_permissions(everybody).map_err(fail)?;
-    }
-    file.persist(path).map_err(|error| fail(error.error))?;
-    Ok(())
+    Ok(write_whole(path, bytes)?)
 }
 
 /// Reads a file; `None` where there is none.
@@ -63,9 +44,9 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, MeasureError> {
 
 /// JSON on one line, and on the next its SHA-256.
 pub(super) fn write_sealed(path: &Path, value: &impl Serialize) -> Result<(), MeasureError> {
-    let text = serde_json::to_string(value).map_err(|error| MeasureError::Write {
-        path: path.display().to_string(),
-        reason: error.to_string(),
+    let text = serde_json::to_string(value).map_err(|error| WriteError {
+        path: path.to_owned(),
+        source: error.into(),
     })?;
     let seal = sha256_hex(text.as_bytes());
     write(path, format!("{text}\n{seal}\n").as_bytes())

@@ -502,10 +502,10 @@ fn stopped(done: usize, of: usize) -> MeasureError {
 }
 
 fn present(cache: &Cache, frame: usize, layout: &Layout) -> Result<Representation, MeasureError> {
-    cache.read(frame, layout)?.ok_or_else(|| {
-        MeasureError::Fit(FitError::Write {
+    cache
+        .read(frame, layout)?
+        .ok_or_else(|| MeasureError::Read {
             path: format!("representation {frame}"),
             reason: "it was taken away while it was needed".to_owned(),
         })
-    })
 }

@@ -8,6 +8,7 @@ use super::ExplainError;
 use crate::policy::Policy;
 use crate::profile::{Load, Profile};
 use crate::solve::DEFAULT_CAMERA_HZ;
+use crate::task::{OutputKind, Task};
 use crate::transfer::Input;
 
 /// What something takes of a device.
@@ -195,7 +196,8 @@ impl<'a> Costs<'a> {
         self.total().less(self.cost(&published))
     }
 
-    /// What another output from the same sources would add, on every frame.
+    /// What another output from the same sources would add, on every frame: the
+    /// median of those like it that were measured.
     pub(super) fn next(&self, place: usize) -> Option<Cost> {
         let transfer = &self.policy.transfers()[place];
         let sources: BTreeSet<&str> = transfer.sources().iter().map(String::as_str).collect();
@@ -206,7 +208,18 @@ impl<'a> Costs<'a> {
             let same: BTreeSet<&str> = readout.sources.iter().map(String::as_str).collect();
             same == sources && readout.target != transfer.target().name
         });
-        let mut loads: Vec<Load> = others.map(|readout| readout.load).collect();
+        // Like is held against like: what a network says of pixels, not what
+        // following the camera or the room costs.
+        let is_geometric = |target: &str| {
+            let kind = Task::find(target).map(|task| task.output);
+            matches!(
+                kind,
+                Some(OutputKind::Odometry | OutputKind::RoomLayout | OutputKind::Vector { .. })
+            )
+        };
+        let own = is_geometric(transfer.target().name);
+        let like = others.filter(|readout| is_geometric(&readout.target) == own);
+        let mut loads: Vec<Load> = like.map(|readout| readout.load).collect();
         loads.sort_by(|a, b| a.millis.total_cmp(&b.millis));
         let median = loads.get(loads.len() / 2).copied();
         let load = median.or(self.profile.typical_readout())?;

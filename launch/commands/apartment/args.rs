@@ -16,8 +16,8 @@ seed whose first draw is no possible home is drawn again, and that is said.
 Examples:
   concert apartment --view --seeds 1..9               look at eight homes
   concert apartment --view labels.png --seed 7        look at the labels of one
-  concert apartment --write /tmp/homes --frames 400 --seeds 0..40
-  concert apartment --write /tmp/walk --seed 3 --frames 300 --views tour --spacing 0.05
+  concert apartment --write rooms --frames 20 --seeds 30..32
+  concert apartment --write tour --seed 3 --frames 30 --views tour --spacing 0.05
   concert apartment --drive --seed 7                  a robot on the bus
   concert serve launch/robots/driven.toml             what it sees, understood
 
@@ -60,7 +60,7 @@ pub struct Apartment {
           default_missing_value = "apartment.png", help_heading = "What to do")]
     pub view: Option<PathBuf>,
     /// The homes: one seed, `A..B` without B, or `A..=B`
-    #[arg(long, visible_alias = "seed", value_name = "SEEDS", default_value = "1",
+    #[arg(long, visible_alias = "seed", value_name = "SEEDS", default_value = "7",
           value_parser = seeds)]
     pub seeds: Range<u64>,
     /// Frames: to write in all [default: 100], or to drive for [default: no end]

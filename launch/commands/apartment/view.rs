@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use concert_apartment::{Home, Intrinsics, Renderer, contact_sheet};
+use concert_models::whole_file::check_place;
 use image::RgbImage;
 use indicatif::ProgressBar;
 use serde_json::json;
@@ -12,6 +13,7 @@ use super::args::Apartment;
 use super::settings::Defaults;
 use super::{failure, say_redraws};
 use crate::cli::Global;
+use crate::draw::write_png;
 use crate::report::{Failure, Refuse, Report};
 use crate::stop::Stop;
 
@@ -25,6 +27,7 @@ pub(super) fn run(file: &Path, args: &Apartment, global: &Global) -> Result<Repo
     let homes = args.seeds.end - args.seeds.start;
     let (width, height) = args.size(&Defaults::VIEW);
     check(file, homes, (width, height)).or_refuse()?;
+    check_place(file).or_refuse()?;
     // Refused before a home is made for nothing.
     args.development(true).check().map_err(failure)?;
     let sheet = if homes == 1 {
@@ -39,10 +42,8 @@ pub(super) fn run(file: &Path, args: &Apartment, global: &Global) -> Result<Repo
         };
         sheet
     };
-    sheet
-        .save(file)
-        .with_context(|| format!("{}: cannot be written", file.display()))?;
     let (wide, high) = sheet.dimensions();
+    write_png(file, sheet.as_raw(), wide, high)?;
     let what = if homes == 1 {
         "colour, depth, normals; classes, occlusion edges, room layout".to_owned()
     } else {

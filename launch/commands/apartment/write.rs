@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use concert_apartment::{
@@ -19,6 +20,8 @@ use crate::cli::Global;
 use crate::report::{Failure, Refuse, Report};
 use crate::stop::Stop;
 
+/// How often a line tells how far it has come, where no bar shows.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 /// Frames where nothing else is said.
 const DEFAULT_FRAMES: u64 = 100;
 
@@ -28,9 +31,16 @@ pub(super) fn run(folder: &Path, args: &Apartment, global: &Global) -> Result<Re
     let options = options(folder, args);
     check_folder(folder).or_refuse()?;
     let bar = bar(options.frames, global.quiet);
+    let mut told = clock.monotonic();
     let result = write_data_set(&options, &mut |progress: Progress| {
-        bar.set_position(progress.frames);
-        bar.set_message(format!("seed {}", progress.seed));
+        let (frames, seed) = (progress.frames, progress.seed);
+        bar.set_position(frames);
+        bar.set_message(format!("seed {seed}"));
+        // Where no bar shows, a line now and then.
+        if bar.is_hidden() && clock.monotonic().saturating_sub(told) >= TELL_EVERY {
+            told = clock.monotonic();
+            tracing::info!("{frames} of {} frames, seed {seed}", options.frames);
+        }
         if stop.is_raised() {
             return ControlFlow::Break(());
         }

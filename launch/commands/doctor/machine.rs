@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
 
 use concert_runtime::Clock;
 use concert_runtime::io::clock::SystemClock;
@@ -41,14 +42,16 @@ fn processor() -> Row {
 fn clock() -> Row {
     let now = SystemClock::start().now();
     let (seconds, _) = now.seconds_and_nanos();
+    let since_1970 = Duration::from_secs(u64::try_from(seconds).unwrap_or(0));
+    let found = humantime::format_rfc3339_seconds(UNIX_EPOCH + since_1970).to_string();
     if seconds < EARLIEST_SECONDS {
         return Row::warn(
             "clock",
-            format!("{seconds} s since 1970"),
+            found,
             "set the clock (chrony, ntp): stamps and ages would be wrong",
         );
     }
-    Row::ok("clock", format!("{seconds} s since 1970"))
+    Row::ok("clock", found)
 }
 
 fn shared_memory(folder: &Path) -> Row {

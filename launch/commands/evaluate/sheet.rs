@@ -4,12 +4,13 @@ use std::path::Path;
 
 use concert_models::Image;
 use concert_models::dataset::{Label, LabelKind};
+use concert_models::whole_file::WriteError;
 use concert_policies::OutputKind;
 use concert_runtime::Output;
 
 use super::room;
 use super::tally::Compared;
-use crate::draw::{Canvas, CanvasError, Rgb, label_colour, turbo};
+use crate::draw::{Canvas, Rgb, label_colour, turbo};
 
 /// Width of one picture of the sheet, px.
 const CELL: usize = 240;
@@ -89,7 +90,7 @@ impl Sheet {
     }
 
     /// Writes the rows below each other; nothing where there are none.
-    pub(super) fn write(&self, path: &Path) -> Result<bool, CanvasError> {
+    pub(super) fn write(&self, path: &Path) -> Result<bool, WriteError> {
         let Some(width) = self.rows.iter().map(Canvas::width).max() else {
             return Ok(false);
         };

@@ -1,19 +1,19 @@
 //! Measures frame by frame: as a file, and a few of them for the terminal.
 
-use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use anyhow::Context;
 use concert_models::quality::{Measures, Quality};
+use concert_models::whole_file::WholeFile;
 use concert_policies::Task;
 
 /// Most frames that are shown on a terminal.
 const SHOWN: usize = 12;
 
-/// Measures of each frame, written as they come.
+/// Measures of each frame, written as they come, and in their place when all
+/// are there.
 pub(super) struct Table {
-    file: Option<BufWriter<File>>,
+    file: Option<BufWriter<WholeFile>>,
     /// First measure of each target, by frame.
     shown: Vec<(String, Vec<Option<f64>>)>,
     total: usize,
@@ -28,12 +28,8 @@ impl Table {
         tasks: &[&'static Task],
         total: usize,
     ) -> anyhow::Result<Self> {
-        let mut file = path
-            .map(|path| {
-                File::create(path).with_context(|| format!("cannot write {}", path.display()))
-            })
-            .transpose()?
-            .map(BufWriter::new);
+        let file = path.map(WholeFile::begin).transpose()?;
+        let mut file = file.map(BufWriter::new);
         let mut heads = Vec::new();
         let mut line = "frame".to_owned();
         for task in tasks {
@@ -91,8 +87,9 @@ impl Table {
 
     /// Ends the file, and gives the lines for a terminal.
     pub(super) fn finish(mut self) -> anyhow::Result<Vec<String>> {
-        if let Some(file) = &mut self.file {
-            file.flush()?;
+        if let Some(file) = self.file.take() {
+            let file = file.into_inner().map_err(|failed| failed.into_error())?;
+            file.place()?;
         }
         if self.heads.is_empty() {
             return Ok(Vec::new());

@@ -7,6 +7,7 @@ use concert_models::card::{Card, ReadFrom};
 use concert_models::onnx::{self, CheckLimits, Checked, Connection, Part};
 use concert_models::pair::fit_together;
 use concert_models::store::{Realisation, Store};
+use concert_models::whole_file::check_place;
 use concert_policies::{Input, Policy};
 use serde_json::json;
 
@@ -34,6 +35,7 @@ struct Merged {
 type Wire = [String; 4];
 
 pub(super) fn run(policy: &str, out: &Path, global: &Global) -> Result<Report, Failure> {
+    check_place(out).or_refuse()?;
     let choice = PolicyChoice::of(policy, Path::new(policy)).or_refuse()?;
     let folders = model_folders(&global.models, &[], choice.path.as_deref());
     let Merged {

@@ -162,12 +162,14 @@ fn table(transfers: &[AnswerTransfer]) -> Vec<String> {
 }
 
 fn means(answer: &Answer) -> String {
-    let share =
-        |share: Option<f64>| share.map_or("unknown".to_owned(), |share| format!("{share:.3}"));
+    let share = |name, share: Option<f64>, than| match share {
+        Some(share) => format!("mean {name} {share:.3} (share of images better than {than})"),
+        None => format!("mean {name} not in the table"),
+    };
     format!(
-        "mean gain {} (better than training from pixels), mean quality {} (better than full supervision)",
-        share(answer.gain),
-        share(answer.quality)
+        "{}, {}",
+        share("gain", answer.gain, "training from pixels"),
+        share("quality", answer.quality, "full supervision")
     )
 }
 

@@ -61,7 +61,10 @@ impl ImageSource {
     }
 
     /// The files, at least one.
-    pub(super) fn files(&self) -> Result<Vec<PathBuf>, CameraError> {
+    ///
+    /// # Errors
+    /// A folder that cannot be read, has no image or too many.
+    pub fn files(&self) -> Result<Vec<PathBuf>, CameraError> {
         let (files, entries) = match self {
             ImageSource::Folder(folder) => list(folder, |_| true)?,
             ImageSource::Pattern {
