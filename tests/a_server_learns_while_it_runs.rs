@@ -374,7 +374,7 @@ fn what_cannot_be_learnt_is_refused_before_anything_runs() {
         blind.contains("at least 1 camera with depth") && blind.contains("front of kind pan"),
         "{blind}"
     );
-    let foreign = serve("home", "class_object");
+    let foreign = serve("home", "class_scene");
     assert!(foreign.contains("depth alone says nothing"), "{foreign}");
     let folder = tempfile::tempdir().unwrap();
     let launch = folder.path().join("apartment.toml");

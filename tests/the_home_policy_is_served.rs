@@ -19,12 +19,14 @@ use serde_json::Value;
 const LIMIT: Duration = Duration::from_secs(120);
 /// Sound messages of every target from every camera.
 const WANTED: u32 = 3;
-const TARGETS: [&str; 6] = [
+const TARGETS: [&str; 8] = [
     "depth_zbuffer",
     "normal",
     "room_layout",
     "odometry",
-    "class_object",
+    "segment_semantic",
+    "edge_occlusion",
+    "class_scene",
     "keypoints2d",
 ];
 

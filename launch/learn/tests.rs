@@ -12,7 +12,7 @@ use concert_runtime::{Frame, Observation, ObservedLevel, Timestamp};
 use super::folder::{Folder, Record};
 use super::pupil::{Looked, Pupil, Subject};
 
-const STEM: &str = "depth_zbuffer_from_efficientnet_lite0";
+const STEM: &str = "depth_zbuffer_from_home_multi";
 const SIZE: (usize, usize) = (64, 48);
 
 fn store() -> Store {
@@ -32,7 +32,7 @@ fn pupil(target: &str) -> Pupil {
 /// A frame with depth, and levels that all hold `value`.
 fn observed(pupil: &Pupil, depth: Option<DepthImage>, value: f32) -> Observation {
     let (width, height) = SIZE;
-    let card = store().encoder_card("efficientnet_lite0").unwrap().1;
+    let card = store().encoder_card("home_multi").unwrap().1;
     let levels = pupil.learner.layout().levels().map(|(source, level)| {
         let shape = card.levels.iter().find(|l| l.name == level).unwrap();
         ObservedLevel {
@@ -135,10 +135,7 @@ fn levels_of_another_encoder_and_normals_without_intrinsics_are_not_learnt_from(
     // One encoder made all levels; the first tells.
     foreign.levels[0].sha256 = "0".repeat(64);
     let reason = why(pupil.look(&foreign));
-    assert!(
-        reason.contains("efficientnet_lite0 has sha256 0000"),
-        "{reason}"
-    );
+    assert!(reason.contains("home_multi has sha256 0000"), "{reason}");
     let mut blind = observed(&pupil, Some(depth(SIZE, room)), 0.5);
     blind.frame.intrinsics = None;
     let reason = why(pupil.look(&blind));

@@ -77,6 +77,23 @@ impl Survey {
         Err(LabelError::Useless { task, reason })
     }
 
+    /// That no label names a class beyond the `count` that the data set lists.
+    ///
+    /// # Errors
+    /// The greatest number, and how many there are.
+    pub fn check_classes(&self, count: usize) -> Result<(), LabelError> {
+        if self.known == 0 || (self.most as usize) < count {
+            return Ok(());
+        }
+        let most = self.most;
+        Err(LabelError::Useless {
+            task: self.task.name,
+            reason: format!(
+                "a label is class number {most}, but the data set lists {count} classes, from 0"
+            ),
+        })
+    }
+
     /// Number of classes that a class label needs: the greatest number plus 1.
     #[must_use]
     pub fn classes(&self, kind: LabelKind) -> Option<usize> {

@@ -310,6 +310,36 @@ fn a_pipe_in_a_data_set_is_refused_at_once() {
 }
 
 #[test]
+fn the_room_of_a_simulated_frame_is_its_class_of_scene() {
+    let folder = tempfile::tempdir().unwrap();
+    one_frame(folder.path());
+    let layout = folder.path().join("frame-000000.layout.json");
+    let with = |more: &str| {
+        let text = format!(r#"{{"layout":{{"cuboid":[0,0,3,0,0,0,4,2.5,5]}}{more}}}"#);
+        fs::write(&layout, text).unwrap();
+        let example = read_first(folder.path()).unwrap();
+        Label::of(task("class_scene"), &example)
+    };
+    let kitchen = with(r#","scene":1"#).unwrap().unwrap();
+    assert_eq!((kitchen.values.as_slice(), kitchen.width), (&[1.0][..], 1));
+    // Data sets of earlier versions say nothing.
+    assert!(with("").unwrap().is_none());
+    let absurd = with(r#","scene":99999"#).unwrap_err().to_string();
+    assert!(
+        absurd.contains("has scene 99999, but must be below"),
+        "{absurd}"
+    );
+    let mut survey = Survey::new(task("class_scene"));
+    survey.add(Some(&kitchen));
+    survey.check_classes(2).unwrap();
+    let beyond = survey.check_classes(1).unwrap_err().to_string();
+    assert!(
+        beyond.contains("class number 1, but the data set lists 1 classes"),
+        "{beyond}"
+    );
+}
+
+#[test]
 fn label_files_come_before_what_depth_would_say() {
     let folder = tempfile::tempdir().unwrap();
     one_frame(folder.path());

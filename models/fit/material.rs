@@ -141,6 +141,9 @@ impl Wanted<'_> {
             }
         }
         survey.check()?;
+        if let Some(classes) = classes {
+            survey.check_classes(classes.len())?;
+        }
         if material.frames < 2 {
             return Err(FitError::TooFewFrames {
                 target: self.target.name,

@@ -13,7 +13,7 @@ device = 'a board'
 [typical_readout]
 millis = 2.5
 [[encoder]]
-source = 'efficientnet_lite0'
+source = 'home_multi'
 millis = 20
 memory_bytes = 20000000
 [[encoder]]
@@ -22,17 +22,17 @@ millis = 30
 memory_bytes = 5000000
 [[readout]]
 target = 'depth_zbuffer'
-sources = ['efficientnet_lite0']
+sources = ['home_multi']
 millis = 1
 memory_bytes = 100
 [[readout]]
 target = 'normal'
-sources = ['efficientnet_lite0']
+sources = ['home_multi']
 millis = 2
 memory_bytes = 200
 [[readout]]
 target = 'segment_semantic'
-sources = ['efficientnet_lite0']
+sources = ['home_multi']
 millis = 3
 memory_bytes = 300
 [[readout]]
@@ -113,8 +113,8 @@ fn the_next_output_from_the_same_sources_costs_as_the_median_of_the_others() {
 #[test]
 fn a_slower_reader_keeps_an_encoder_at_its_own_rate() {
     let text = "name = 'p'\nsupervision_budget = 1\n\
-        [[transfer]]\ntarget = 'normal'\nsources = ['efficientnet_lite0']\nrate_hz = 15\n\
-        [[transfer]]\ntarget = 'depth_zbuffer'\nsources = ['efficientnet_lite0']\n";
+        [[transfer]]\ntarget = 'normal'\nsources = ['home_multi']\nrate_hz = 15\n\
+        [[transfer]]\ntarget = 'depth_zbuffer'\nsources = ['home_multi']\n";
     let explanation = on_board(&Policy::parse(text, "p").expect("a policy"));
     // Without depth the encoder runs on every second frame.
     assert!((saved(&explanation, "depth_zbuffer") - (1.0 + 10.0)).abs() < 1e-9);
@@ -235,7 +235,7 @@ fn a_policy_over_the_budget_is_never_called_the_best() {
 #[test]
 fn the_best_is_the_best_within_what_the_problem_takes_of_the_device() {
     let mut table = TableBuilder::new("table");
-    for (source, affinity) in [("efficientnet_lite0", 0.3), ("xfeat", 0.7)] {
+    for (source, affinity) in [("home_multi", 0.3), ("xfeat", 0.7)] {
         let row = TransferRow {
             target: "normal".to_owned(),
             sources: vec![source.to_owned()],
@@ -255,7 +255,7 @@ fn the_best_is_the_best_within_what_the_problem_takes_of_the_device() {
     };
     let why = |source: &str, device: &str| {
         let problem = format!(
-            "target_only = ['normal']\nsource_only = ['xfeat', 'efficientnet_lite0']\nbudget = 1\n{device}"
+            "target_only = ['normal']\nsource_only = ['xfeat', 'home_multi']\nbudget = 1\n{device}"
         );
         let problem = Problem::parse(&problem, "problem").expect("a problem");
         let evidence = Evidence {
@@ -271,13 +271,13 @@ fn the_best_is_the_best_within_what_the_problem_takes_of_the_device() {
     let device = "[device]\nframe_millis = 25\n";
     let why_xfeat = why("xfeat", device);
     assert_eq!(why_xfeat.is_optimal, Some(false));
-    assert_eq!(why_xfeat.sources_used, ["efficientnet_lite0"]);
-    assert_eq!(why("efficientnet_lite0", device).is_optimal, Some(true));
+    assert_eq!(why_xfeat.sources_used, ["home_multi"]);
+    assert_eq!(why("home_multi", device).is_optimal, Some(true));
     let small = why("xfeat", "[device]\nmemory_bytes = 6e6\n");
     assert_eq!(small.is_optimal, Some(true));
     assert_eq!(small.one_more.map(|more| more.rise), Some(0.0));
     // What a policy takes of energy is not known, so it is not called the best.
     let energy = "[device]\nframe_millijoules = 1\nframe_millis = 25\n";
-    assert_eq!(why("efficientnet_lite0", energy).is_optimal, None);
+    assert_eq!(why("home_multi", energy).is_optimal, None);
     assert_eq!(why("xfeat", energy).is_optimal, Some(false));
 }

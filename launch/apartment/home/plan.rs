@@ -24,14 +24,15 @@ pub enum RoomKind {
 }
 
 impl RoomKind {
-    /// All kinds; a kind's place is its number as a class of scenes.
+    /// All kinds, in the order of their names as scenes; a kind's place is its
+    /// number as a class of scenes.
     pub const ALL: [Self; 6] = [
-        Self::Living,
-        Self::Kitchen,
-        Self::Bedroom,
         Self::Bathroom,
+        Self::Bedroom,
         Self::Hall,
         Self::Study,
+        Self::Kitchen,
+        Self::Living,
     ];
 
     /// What MIT Places calls such a room: the label of `class_scene`.

@@ -194,10 +194,7 @@ mod tests {
         let names: Vec<_> = all.iter().map(Candidate::name).collect();
         assert_eq!(
             names,
-            [
-                "depth_zbuffer_from_efficientnet_lite0",
-                "odometry_from_xfeat"
-            ]
+            ["depth_zbuffer_from_home_multi", "odometry_from_xfeat"]
         );
         let error = odometry.with_inputs(&known[..1]).expect_err("no depth");
         assert!(error.to_string().contains("depth_zbuffer"), "{error}");
