@@ -11,6 +11,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod verdict;
+mod watch;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use concert_policies::Task;
 
 pub use rules::{LearnRules, Taken};
 pub use verdict::{CurvePoint, Refit, Verdict};
+pub use watch::{NewestErrors, NewestFrames, Watch, WatchVerdict, WatchedErrors};
 
 use super::FitError;
 use super::convolutional::Sample;

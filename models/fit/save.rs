@@ -51,7 +51,7 @@ impl FitNotes {
             data,
             licence: "LicenseRef-user".to_owned(),
             fitted_by: "concert fit".to_owned(),
-            held_out: "fitted on the rest with a third of the steps".to_owned(),
+            held_out: "fitted on the rest with all steps".to_owned(),
         }
     }
 }

@@ -74,7 +74,7 @@ pub(super) fn typed_entries(tensor: &TensorProto, elements: u64) -> Option<(u64,
 }
 
 /// The first values, at most `limit`, of an integer tensor (i64 or i32).
-pub(super) fn integers(tensor: &TensorProto, limit: usize) -> Option<Vec<i64>> {
+pub(crate) fn integers(tensor: &TensorProto, limit: usize) -> Option<Vec<i64>> {
     let raw = tensor.raw_data.as_deref().filter(|raw| !raw.is_empty());
     match (tensor.data_type(), raw) {
         (7, None) => Some(tensor.int64_data.iter().copied().take(limit).collect()),
