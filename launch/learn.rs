@@ -60,7 +60,7 @@ impl Prepared {
     ///
     /// # Errors
     /// Refuses where no camera carries depth, the policy has no such target, or
-    /// the readout that serves it was not fitted here.
+    /// the readout that serves it is no small network.
     pub(crate) fn new(
         launch: &LaunchFile,
         policy: &Policy,

@@ -225,7 +225,8 @@ fn report(
             None => format!("began with: {}", warm.readout),
         });
     }
-    if let Some(reason) = &fitted.not_begun {
+    let not_begun = fitted.not_begun.as_ref().or(comparison.not_begun.as_ref());
+    if let Some(reason) = not_begun {
         lines.push(format!("begun with first weights: {reason}"));
     }
     lines.extend(comparison.lines());
@@ -255,7 +256,7 @@ fn report(
         "lambda": fitted.lambda,
         "warm_start": fitted.warm_start.as_ref().map(|warm| &warm.readout),
         "warm_start_share": fitted.warm_start.as_ref().and_then(|warm| warm.share),
-        "not_begun": fitted.not_begun,
+        "not_begun": not_begun,
         "sources": comparison.kept,
         "compared": comparison.json(),
         "reference_focal_px": fitted.reference_focal_px,

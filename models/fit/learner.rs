@@ -344,7 +344,11 @@ impl Learner {
         // What served before a restart had walked already.
         let walked =
             (self.serving.as_ref()).is_some_and(|serving| serving.kind() == FitKind::Convolutional);
-        let begin = if walked { &served } else { &first };
+        let shapes = |model: &Model| -> Vec<[usize; 4]> {
+            model.net.blocks().map(|block| block.shape).collect()
+        };
+        let same = shapes(&served) == shapes(&first);
+        let begin = if walked && same { &served } else { &first };
         let walker = (self.first.kind() == FitKind::Convolutional).then(|| begin.weights.clone());
         Ok(Learning {
             served,

@@ -24,6 +24,8 @@ pub struct WarmReadout {
     pub reference_focal_px: Option<f64>,
     /// What its inputs are.
     pub reads: Vec<Read>,
+    /// Name and shape of its output.
+    pub output: (String, Vec<usize>),
     /// The file.
     pub network: Checked,
 }
@@ -49,6 +51,7 @@ impl WarmReadout {
                 .collect(),
             reference_focal_px: card.reference_focal_px(),
             reads: card.reads.clone(),
+            output: (card.output.tensor.clone(), card.output.shape.clone()),
             network,
         }
     }

@@ -2,7 +2,7 @@
 
 use concert_models::engine::Engine;
 use concert_models::fit::{
-    Chosen, Encoders, FitProgress, FitRequest, FittedReadout, WarmReadout, choose,
+    Chosen, Encoders, FitError, FitProgress, FitRequest, FittedReadout, WarmReadout, choose,
 };
 use concert_models::store::Encoder;
 use serde_json::{Value, json};
@@ -18,6 +18,8 @@ pub(super) struct Comparison {
     measure: &'static str,
     /// The sources that are read.
     pub(super) kept: Vec<String>,
+    /// Why the readout at hand is not begun with.
+    pub(super) not_begun: Option<String>,
 }
 
 impl Comparison {
@@ -68,14 +70,18 @@ pub(super) fn best(
     }
     let mut begun = Vec::new();
     for set in &sets {
-        begun.push(warm(set).unwrap_or_else(|reason| {
-            tracing::info!("nothing to begin with: {reason}");
-            None
-        }));
+        begun.push(match warm(set) {
+            Ok(Some(warm)) => sound(warm, engine, set, request)?,
+            Ok(None) => (None, None),
+            Err(reason) => {
+                tracing::info!("nothing to begin with: {reason}");
+                (None, None)
+            }
+        });
     }
     let mut comparison = Comparison::default();
     let mut best: Option<Chosen<'_>> = None;
-    for (set, warm_start) in sets.iter().zip(&begun) {
+    for (set, (warm_start, not_begun)) in sets.iter().zip(&begun) {
         let request = FitRequest {
             warm_start: warm_start.as_ref(),
             ..*request
@@ -92,6 +98,7 @@ pub(super) fn best(
             .is_none_or(|best| chosen.error() < best.error())
         {
             best = Some(chosen);
+            comparison.not_begun.clone_from(not_begun);
         }
     }
     let best = best.expect("there is at least one set");
@@ -99,4 +106,34 @@ pub(super) fn best(
     comparison.measure = best.measure();
     let fitted = best.finish(told).map_err(failure)?;
     Ok((fitted, comparison))
+}
+
+/// A readout to begin with, if the net that is made of it computes what its file
+/// does; else why not.
+fn sound(
+    warm: WarmReadout,
+    engine: &mut dyn Engine,
+    encoders: &[Encoder],
+    request: &FitRequest<'_>,
+) -> Result<(Option<WarmReadout>, Option<String>), Failure> {
+    let Some((sequence, index)) = request.frames.first() else {
+        return Ok((Some(warm), None));
+    };
+    let mut loaded = Encoders::load(engine, encoders).or_refuse()?;
+    let layout = loaded.layout().clone();
+    // A frame that cannot be read is told of where all are.
+    let Ok(example) = request.data.sequences()[*sequence].read(*index) else {
+        return Ok((Some(warm), None));
+    };
+    let frame = loaded.encode(&example.image).map_err(failure)?;
+    drop(loaded);
+    match warm.verify(request.target, &layout, engine, &[frame]) {
+        Ok(()) => Ok((Some(warm), None)),
+        Err(error @ FitError::OtherForm { .. }) => {
+            let reason = error.to_string();
+            tracing::warn!("begun with first weights: {reason}");
+            Ok((None, Some(reason)))
+        }
+        Err(error) => Err(failure(error)),
+    }
 }
