@@ -14,7 +14,7 @@ mod svg;
 pub use canvas::Canvas;
 pub(crate) use canvas::write_png;
 pub use colour::{Rgb, label_colour, turbo};
-pub use curve::{Curve, curve_picture};
+pub use curve::{Curve, Switch, WatchedPoint, curve_picture};
 pub use front::front_picture;
 pub use geometry::{camera_of, room_edges};
 pub use message::{note_of_message, thumbnail_of_message};

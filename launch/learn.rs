@@ -1,9 +1,10 @@
 //! Learning while serving: one thread of lowest priority looks at frames with
-//! depth, makes readouts of what it saw, and lets the better one take over.
+//! depth, makes readouts of what it saw, and lets the better one take over;
+//! another watches what serves and takes back what got worse.
 //!
 //! `desk` is what that thread shares with those who ask (`concert learn`);
 //! `folder` is what is kept on disk; `pupil` is one target; `worker` the
-//! thread. What is computed is in `concert_models::fit`.
+//! thread that learns, `watcher` the one that watches. What is computed is in `concert_models::fit`.
 
 mod curve_file;
 mod desk;
@@ -11,6 +12,7 @@ mod folder;
 mod pupil;
 #[cfg(test)]
 mod tests;
+mod watcher;
 mod worker;
 
 use std::path::{Path, PathBuf};
@@ -28,6 +30,7 @@ use serde_json::{Value, json};
 use self::desk::Desk;
 use self::folder::Folder;
 use self::pupil::{Pupil, Subject};
+use self::watcher::{Lookout, Watcher};
 use self::worker::Worker;
 use crate::assemble::SharedSwapper;
 use crate::launch_file::{CameraEntry, CameraKind, LaunchFile, LearnEntry};
@@ -48,7 +51,7 @@ pub(crate) struct Prepared {
 pub(crate) struct Learning {
     desk: Arc<Desk>,
     stop: Arc<AtomicBool>,
-    thread: JoinHandle<()>,
+    threads: [JoinHandle<()>; 2],
 }
 
 impl Prepared {
@@ -57,7 +60,7 @@ impl Prepared {
     ///
     /// # Errors
     /// Refuses where no camera carries depth, the policy has no such target, or
-    /// the readout that serves it was not fitted here.
+    /// the readout that serves it is no small network.
     pub(crate) fn new(
         launch: &LaunchFile,
         policy: &Policy,
@@ -97,40 +100,67 @@ impl Prepared {
         targets.map(|task| task.name).collect()
     }
 
-    /// Starts the thread.
+    /// Starts the threads.
     ///
     /// # Errors
     /// A thread that the system refuses.
     pub(crate) fn start(
-        self,
+        mut self,
         control: Control,
         swapper: SharedSwapper,
         clock: Arc<dyn Clock>,
     ) -> Result<Learning, Failure> {
         let stop = Arc::new(AtomicBool::new(false));
         let subjects = self.pupils.iter().map(Pupil::subject);
-        let desk = Desk::new(control.clone(), swapper, self.folder, subjects);
-        let desk = Arc::new(desk);
-        let guard = control.clone();
+        let (watch_guard, guard) = (control.clone(), control.clone());
+        let means = (control.clone(), swapper, Arc::clone(&clock));
+        let desk = Arc::new(Desk::new(means, self.folder, subjects));
+        let request = worker::request(&self.pupils, self.entry.interval);
+        let lookout = Lookout::new(control.observe(request), &mut self.pupils);
+        let lookout = Arc::new(lookout);
+        let watcher = Watcher {
+            lookout: Arc::clone(&lookout),
+            desk: Arc::clone(&desk),
+            clock: Arc::clone(&clock),
+            stop: Arc::clone(&stop),
+            store: Store::new(self.store.roots().to_vec()),
+        };
         let worker = Worker::new(
-            (Arc::clone(&desk), control, clock, Arc::clone(&stop)),
+            (
+                Arc::clone(&desk),
+                lookout,
+                control,
+                clock,
+                Arc::clone(&stop),
+            ),
             self.entry,
             self.store,
             self.pupils,
             self.cameras,
         );
-        let fall = Fall(Arc::clone(&desk));
-        let thread = thread::spawn("learn", move || {
+        let (fall, no_watch) = (Fall(Arc::clone(&desk)), Fall(Arc::clone(&desk)));
+        let watches = thread::spawn("watch", move || {
+            watch_guard.guard("watch", || {
+                let _fall = no_watch;
+                watcher.run();
+            });
+        })?;
+        let learns = thread::spawn("learn", move || {
             guard.guard("learn", || {
                 let _fall = fall;
                 worker.run();
             });
         })?;
-        Ok(Learning { desk, stop, thread })
+        let threads = [watches, learns];
+        Ok(Learning {
+            desk,
+            stop,
+            threads,
+        })
     }
 }
 
-/// Tells of a panic of the thread that learns, which nobody waits for.
+/// Tells of a panic of a thread that nobody waits for.
 struct Fall(Arc<Desk>);
 
 impl Drop for Fall {
@@ -152,15 +182,23 @@ impl Learning {
     /// Draws the curve at `picture`.
     pub(crate) fn finish(self, picture: Option<&Path>) -> (Value, anyhow::Result<()>) {
         self.stop.store(true, Ordering::SeqCst);
-        // A panic of it has ended the runtime, and was said.
-        let _ = self.thread.join();
+        for thread in self.threads {
+            // A panic of it has ended the runtime, and was said.
+            let _ = thread.join();
+        }
         let drawn = match picture {
-            Some(path) => curve_file::write(path, &self.desk.curves()),
+            Some(path) => curve_file::write(path, &self.desk.histories()),
             None => Ok(()),
         };
-        let curves = self.desk.curves();
-        let targets: Vec<_> = (curves.iter())
-            .map(|(target, points)| json!({ "target": target, "curve": points }))
+        let histories = self.desk.histories();
+        let targets: Vec<_> = (histories.iter())
+            .map(|history| {
+                json!({
+                    "target": history.target,
+                    "curve": history.points,
+                    "switches": history.switches,
+                })
+            })
             .collect();
         let folder = self.desk.folder().path().to_owned();
         (json!({ "folder": folder, "targets": targets }), drawn)

@@ -35,6 +35,9 @@ pub struct LearningSnapshot {
     pub refit_seconds: Option<f64>,
     /// Times that a readout was exchanged because of that.
     pub exchanges: u64,
+    /// Of these, how often the first readout came back because what served got
+    /// worse than that.
+    pub taken_back: u64,
     /// Exchanges that were refused.
     pub refused_exchanges: u64,
     /// Files that could not be written.

@@ -145,7 +145,12 @@ fn a_constant_readout_is_measured_as_by_hand() {
     );
     // 2.5 / 2 is not below 1.25, so nothing is near.
     assert_eq!(json["delta_1"], 0.0);
-    assert_eq!(json["constant"]["values"][0], 2.5);
+    // Fewer pixels are near, but an error counts by 1 / depth.
+    assert_eq!(json["constant"]["values"][0], 1.0);
+    let of_near = |edge: f64| (64.0 - edge) * 48.0 * 0.6 / (64.0 * 48.0 - 1.0);
+    let want = (of_near(20.0) + of_near(24.0)) / 2.0;
+    let got = json["constant"]["abs_rel"].as_f64().expect("abs_rel");
+    assert!((got - want).abs() < 1e-5, "{got}, but by hand it is {want}");
     assert!(json["median_scaled"]["abs_rel"].is_f64());
     let lines = fs::read_to_string(&table).expect("the table");
     assert_eq!(lines.lines().count(), 3);

@@ -18,8 +18,9 @@ and each output is compared with the truth at the label's full resolution:
              nees: squared errors of steps over what covariances say (1: honest)
   layout     corner_m, plane_m, manhattan_deg; seen_plane_m, seen_within_10_cm:
              sides that the picture shows; unseen_plane_m: those it does not
-Beside each stands the constant predictor's: the best single answer for all
-pixels and frames, chosen on the very frames that are evaluated.
+Beside each stands the constant predictor's: the single answer for all pixels
+and frames that is best by the first measure (of depth the median weighted by
+1 / depth), chosen on the very frames that are evaluated.
 
 --json: the measures are the object's own keys, with `constant`, `frames` and
 `seconds`; of several targets, those keys that only one has, and all of them

@@ -1,6 +1,7 @@
 //! `concert fit`: a new readout from a few labelled frames.
 
 mod progress;
+mod sources;
 
 use std::path::PathBuf;
 
@@ -8,15 +9,17 @@ use anyhow::anyhow;
 use concert_models::card::FitData;
 use concert_models::fit::{
     Effort, Encoders, FitError, FitNotes, FitRequest, FittedReadout, SavedReadout, Trial, Views,
-    WarmReadout, fit, pixels, spaced_frames, trial, untrained,
+    WarmReadout, pixels, spaced_frames, trial, untrained,
 };
 use concert_models::onnx::{CheckLimits, check};
 use concert_models::store::{Encoder, Store};
+use concert_policies::Task;
 use concert_runtime::Clock;
 use concert_runtime::io::clock::SystemClock;
 use serde_json::json;
 
 use self::progress::Bars;
+use self::sources::Comparison;
 use super::data;
 use crate::assemble::EngineChoice;
 use crate::cli::{Fit, Global};
@@ -41,17 +44,12 @@ pub(crate) fn run(args: &Fit, global: &Global) -> Result<Report, Failure> {
     let frames = spaced_frames(&data, args.frames.map(usize::from));
     let sound = data::sound(&data, &frames, &[args.target])?;
     let (frames, damaged) = (sound.frames, sound.left_out.len());
-    let warm = match args.from_scratch {
-        true => None,
-        false => warm_start(args, &store),
-    };
     let stop = Stop::on_signals()?;
     let provider = Provider::Cpu;
     let threads = global.threads.map(usize::from);
     let mut engine = EngineChoice::start(&[provider], threads, global)?.engine;
     let request = FitRequest {
         kind: args.kind.one(),
-        warm_start: warm.as_ref(),
         views: Views {
             per_frame: args
                 .views
@@ -67,13 +65,20 @@ pub(crate) fn run(args: &Fit, global: &Global) -> Result<Report, Failure> {
     };
     let baselines = baselines(args, &encoders)?;
     let mut bars = Bars::new(global);
-    let mut loaded = Encoders::load(&mut *engine, &encoders).or_refuse()?;
-    let fitted = fit(&mut loaded, &request, &mut |progress| {
+    let mut told = |progress| {
         bars.show(progress);
         !stop.is_raised()
-    });
-    drop(loaded);
-    let fitted = fitted.map_err(failure)?;
+    };
+    let fitted = sources::best(
+        &mut *engine,
+        (&encoders, &request),
+        &|encoders| match args.from_scratch {
+            true => Ok(None),
+            false => warm_start(args.target, encoders, &store).map(Some),
+        },
+        &mut told,
+    );
+    let (fitted, comparison) = fitted?;
     let seconds = (clock.monotonic().saturating_sub(begin)).as_secs_f64();
     fitted.verify(&mut *engine)?;
     let data_entry = FitData::new(
@@ -95,6 +100,7 @@ pub(crate) fn run(args: &Fit, global: &Global) -> Result<Report, Failure> {
         trials.push((tried[0].card.name.clone(), trial.map_err(failure)?));
     }
     bars.finish();
+    let seconds = (seconds, &comparison);
     Ok(report(&fitted, &saved, seconds, &trials, damaged))
 }
 
@@ -135,33 +141,36 @@ pub(super) fn name_of(paths: &[PathBuf]) -> String {
     }
 }
 
-/// The readout of the same target and sources that is found without a variant,
-/// where it was fitted with the same kind of network.
-fn warm_start(args: &Fit, store: &Store) -> Option<WarmReadout> {
-    let mut sources = args.sources.clone();
-    sources.sort();
-    let name = format!("{}_from_{}", args.target.name, sources.join("+"));
-    let readout = match store.readout(&name) {
-        Ok(readout) => readout,
-        Err(error) => {
-            tracing::info!("nothing to begin with: {error}");
-            return None;
-        }
-    };
-    let network = check(&readout.file.bytes, &CheckLimits::default()).ok()?;
-    match WarmReadout::new(&readout.card, network) {
-        Some(warm) => Some(warm),
-        None => {
-            tracing::info!("{name} was not fitted as a small network, so it is not begun with");
-            None
+/// The readout of the same target and sources that is found without a variant;
+/// why there is none to begin with, in words.
+fn warm_start(target: &Task, encoders: &[Encoder], store: &Store) -> Result<WarmReadout, String> {
+    let mut sources: Vec<_> = (encoders.iter())
+        .map(|encoder| encoder.card.name.as_str())
+        .collect();
+    sources.sort_unstable();
+    let name = format!("{}_from_{}", target.name, sources.join("+"));
+    let readout = store.readout(&name).map_err(|error| error.to_string())?;
+    let network = check(&readout.file.bytes, &CheckLimits::default());
+    let network = network.map_err(|error| format!("{name}: {error}"))?;
+    let linear = || format!("{name} is linear: no network goes on from it");
+    let warm = WarmReadout::new(&readout.card, network).ok_or_else(linear)?;
+    for encoder in encoders {
+        let (own, found) = (&encoder.card.name, &encoder.card.origin.sha256);
+        let pin = warm.encoders.iter().find(|(source, _)| source == own);
+        if pin.is_none_or(|(_, sha256)| sha256 != found) {
+            let pinned = pin.map_or("none", |(_, sha256)| sha256.as_str());
+            return Err(format!(
+                "{name} was made for {own} with sha256 {pinned}, but the one at hand has {found}"
+            ));
         }
     }
+    Ok(warm)
 }
 
 fn report(
     fitted: &FittedReadout,
     saved: &SavedReadout,
-    seconds: f64,
+    (seconds, comparison): (f64, &Comparison),
     trials: &[(String, Trial)],
     damaged: usize,
 ) -> Report {
@@ -207,8 +216,20 @@ fn report(
         lines.push(format!("lambda: {lambda}"));
     }
     if let Some(warm) = &fitted.warm_start {
-        lines.push(format!("began with: {}", warm.readout));
+        lines.push(match warm.share {
+            Some(share) => format!(
+                "began with: {}, and went {:.0} % of the way to what these frames alone led to",
+                warm.readout,
+                100.0 * share
+            ),
+            None => format!("began with: {}", warm.readout),
+        });
     }
+    let not_begun = fitted.not_begun.as_ref().or(comparison.not_begun.as_ref());
+    if let Some(reason) = not_begun {
+        lines.push(format!("begun with first weights: {reason}"));
+    }
+    lines.extend(comparison.lines());
     if let Some(focal) = fitted.reference_focal_px {
         lines.push(format!(
             "metric for a focal length of {focal:.1} px, scaled to the camera's"
@@ -234,6 +255,10 @@ fn report(
         "frames": fitted.frames,
         "lambda": fitted.lambda,
         "warm_start": fitted.warm_start.as_ref().map(|warm| &warm.readout),
+        "warm_start_share": fitted.warm_start.as_ref().and_then(|warm| warm.share),
+        "not_begun": not_begun,
+        "sources": comparison.kept,
+        "compared": comparison.json(),
         "reference_focal_px": fitted.reference_focal_px,
         "damaged_frames": damaged,
         "unlabelled_frames": lacks.unlabelled,

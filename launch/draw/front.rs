@@ -24,6 +24,8 @@ pub(super) struct Line<'a> {
     pub(super) points: Vec<[f64; 2]>,
     /// Places of large dots.
     pub(super) marks: Vec<[f64; 2]>,
+    /// Places along the first axis of thin upright lines.
+    pub(super) upright: Vec<f64>,
 }
 
 /// Two panels over cost: the objective with what greedy choice reaches dotted,
@@ -46,6 +48,7 @@ pub fn front_picture(front: &Front, title: &str) -> String {
             .filter_map(|p| Some([p.along(front.axis)?, of(p)?]))
             .collect(),
         marks: Vec::new(),
+        upright: Vec::new(),
     };
     let objective = [
         line("exact", EXACT, false, &|point| Some(point.objective)),
@@ -76,7 +79,8 @@ pub(super) fn panel(svg: &mut Svg, top: f64, name: &str, lines: &[Line<'_>], uni
         svg.text(middle, 13.0, GREY, Anchor::Middle, "not in the table");
         return;
     }
-    let across = ticks(all().map(|point| point[0]), 12);
+    let upright = || lines.iter().flat_map(|line| line.upright.iter());
+    let across = ticks(all().map(|point| point[0]).chain(upright().copied()), 12);
     let up = ticks(all().map(|point| point[1]).chain([0.0]), 5);
     let place = |[x, y]: [f64; 2]| {
         let share = |value: f64, ticks: &[f64]| {
@@ -120,6 +124,10 @@ pub(super) fn panel(svg: &mut Svg, top: f64, name: &str, lines: &[Line<'_>], uni
             for &point in &points {
                 svg.disc(point, 3.0, line.colour);
             }
+        }
+        for &x in &line.upright {
+            let [x, _] = place([x, up[0]]);
+            svg.upright(x, [top, bottom], line.colour);
         }
         for &mark in &line.marks {
             svg.disc(place(mark), 6.0, line.colour);

@@ -51,6 +51,14 @@ impl Svg {
         ));
     }
 
+    /// A thin upright line from one height to another: something changed there.
+    pub fn upright(&mut self, x: f64, [top, bottom]: [f64; 2], colour: &str) {
+        self.push(format_args!(
+            "<line class=\"switch\" x1=\"{x:.1}\" y1=\"{top:.1}\" x2=\"{x:.1}\" y2=\"{bottom:.1}\" stroke=\"{}\" stroke-width=\"1\" stroke-opacity=\"0.6\"/>",
+            escaped(colour)
+        ));
+    }
+
     /// A smooth line between two places, level at both.
     pub fn curve(&mut self, [x0, y0]: [f64; 2], [x1, y1]: [f64; 2], colour: &str, width: f64) {
         let middle = (x0 + x1) / 2.0;

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
-use concert_models::fit::CurvePoint;
 use concert_models::whole_file::{check_place as check_file, write_whole};
 
+use super::desk::History;
 use crate::draw::{Curve, curve_picture};
 use crate::report::{Failure, Refuse as _};
 
@@ -25,31 +25,55 @@ pub(crate) fn check_place(picture: Option<&Path>) -> Result<(), Failure> {
     check_file(path).context("the curve").or_refuse()
 }
 
-/// Writes the picture, and the numbers beside it.
-pub(super) fn write(
-    picture: &Path,
-    curves: &[(&'static str, Vec<CurvePoint>)],
-) -> anyhow::Result<()> {
-    let drawn: Vec<_> = curves
+/// Writes the picture, and the numbers and switches beside it.
+pub(super) fn write(picture: &Path, histories: &[History]) -> anyhow::Result<()> {
+    let drawn: Vec<_> = histories
         .iter()
-        .map(|(target, points)| Curve { target, points })
+        .map(|history| Curve {
+            target: history.target,
+            points: &history.points,
+            watched: &history.watched,
+            switches: &history.switches,
+        })
         .collect();
     let text = curve_picture(
         &drawn,
-        "What was learnt while serving (a large dot: it took over)",
+        "What was learnt while serving (a thin line: another readout serves)",
     );
     write_whole(picture, text.as_bytes())?;
-    write_whole(&picture.with_extension("csv"), table(curves).as_bytes())?;
+    write_whole(&picture.with_extension("csv"), table(histories).as_bytes())?;
+    let switches = picture.with_extension("switches.csv");
+    write_whole(&switches, switch_table(histories).as_bytes())?;
     Ok(())
 }
 
+/// One line per switch.
+fn switch_table(histories: &[History]) -> String {
+    let mut text = "target,seconds,serving,why\n".to_owned();
+    for history in histories {
+        for switch in &history.switches {
+            writeln!(
+                text,
+                "{},{:.2},{},\"{}\"",
+                history.target,
+                switch.seconds,
+                switch.serving,
+                switch.why.replace('"', "'")
+            )
+            .expect("writing to a string cannot fail");
+        }
+    }
+    text
+}
+
 /// One line per refit.
-fn table(curves: &[(&'static str, Vec<CurvePoint>)]) -> String {
+fn table(histories: &[History]) -> String {
     let mut text = "target,seconds,learnt_frames,judged_frames,measure,kind,learnt,served,first,\
                     constant,learnt_ahead,served_ahead,exchanged\n"
         .to_owned();
-    for (target, points) in curves {
-        for point in points {
+    for history in histories {
+        let target = history.target;
+        for point in &history.points {
             writeln!(
                 text,
                 "{target},{:.2},{},{},{},{},{:.5},{:.5},{:.5},{:.5},{:.5},{:.5},{}",

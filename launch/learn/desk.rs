@@ -3,15 +3,17 @@
 
 mod answer;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use concert_models::fit::{CurvePoint, FitNotes, FittedReadout};
+use concert_models::fit::{CurvePoint, FitNotes, FittedReadout, WatchedErrors};
 use concert_policies::Policy;
-use concert_runtime::{Control, LearningSnapshot};
+use concert_runtime::{Clock, Control, LearningSnapshot};
 
 use super::folder::{Folder, Record};
 use super::pupil::Subject;
 use crate::assemble::SharedSwapper;
+use crate::draw::{Switch, WatchedPoint};
 
 /// Most points of a curve; past them, every other one is dropped.
 const MAX_POINTS: usize = 4096;
@@ -21,7 +23,17 @@ pub(crate) struct Desk {
     control: Control,
     swapper: SharedSwapper,
     folder: Folder,
+    clock: Arc<dyn Clock>,
+    began: Duration,
     board: Mutex<Board>,
+}
+
+/// What happened to a target.
+pub(crate) struct History {
+    pub(crate) target: &'static str,
+    pub(crate) points: Vec<CurvePoint>,
+    pub(crate) watched: Vec<WatchedPoint>,
+    pub(crate) switches: Vec<Switch>,
 }
 
 struct Board {
@@ -39,6 +51,8 @@ struct Line {
     rests: Option<String>,
     figures: LearningSnapshot,
     points: Vec<CurvePoint>,
+    watched: Vec<WatchedPoint>,
+    switches: Vec<Switch>,
     frame_fault: String,
     disk_fault: String,
     next: u64,
@@ -46,8 +60,7 @@ struct Line {
 
 impl Desk {
     pub(crate) fn new<'a>(
-        control: Control,
-        swapper: SharedSwapper,
+        (control, swapper, clock): (Control, SharedSwapper, Arc<dyn Clock>),
         folder: Folder,
         subjects: impl Iterator<Item = &'a Subject>,
     ) -> Self {
@@ -65,6 +78,8 @@ impl Desk {
                     ..LearningSnapshot::default()
                 },
                 points: Vec::new(),
+                watched: Vec::new(),
+                switches: Vec::new(),
                 frame_fault: String::new(),
                 disk_fault: String::new(),
                 next: folder.next_number(&stem),
@@ -79,6 +94,8 @@ impl Desk {
             control,
             swapper,
             folder,
+            began: clock.monotonic(),
+            clock,
             board: Mutex::new(board),
         };
         desk.tell(&desk.board());
@@ -124,9 +141,14 @@ impl Desk {
             return Vec::new();
         };
         let mut changed = Vec::new();
+        let seconds = self.seconds();
         for (at, line) in board.lines.iter_mut().enumerate() {
+            let before = line.serving.clone();
             if line.follow(&policy) {
                 changed.push((at, line.subject.clone()));
+            }
+            if line.serving != before {
+                line.switched(seconds, "somebody else swapped the policy");
             }
         }
         self.tell(&board);
@@ -190,16 +212,52 @@ impl Desk {
         figures.first_error = Some(point.first);
         figures.constant_error = Some(point.constant);
         figures.verdict = verdict;
-        if line.points.len() >= MAX_POINTS {
-            let mut number = 0;
-            line.points.retain(|point| {
-                number += 1;
-                number % 2 == 1 || point.exchanged
-            });
-            line.points.truncate(MAX_POINTS - 1);
-        }
+        thin(&mut line.points, |point| point.exchanged);
         line.points.push(point);
         self.tell(&board);
+    }
+
+    /// Notes errors on the last frames while something learnt serves.
+    pub(crate) fn note_watched(&self, at: usize, errors: WatchedErrors) {
+        let seconds = self.seconds();
+        let mut board = self.board();
+        let line = &mut board.lines[at];
+        thin(&mut line.watched, |_| false);
+        line.watched.push(WatchedPoint {
+            seconds,
+            served: errors.served,
+            first: errors.first,
+        });
+    }
+
+    /// Lets the first readout serve again where `serving`, which got worse than
+    /// that, still serves.
+    pub(crate) fn take_back(&self, at: usize, serving: Option<&str>, errors: WatchedErrors) {
+        let (now, learns) = self.state(at);
+        if !learns || now.as_deref() != serving {
+            return;
+        }
+        let mut board = self.board();
+        let first = board.lines[at].subject.first.clone();
+        let why = format!(
+            "taken back: {:.4} on the last frames, where the first readout has {:.4}",
+            errors.served, errors.first
+        );
+        if self.put(&mut board, at, first, &why) {
+            let line = &mut board.lines[at];
+            line.figures.exchanges += 1;
+            line.figures.taken_back += 1;
+            tracing::info!("{} {why}", line.subject.readout(serving));
+            line.figures.verdict = why;
+            self.remember(line);
+        }
+        self.tell(&board);
+    }
+
+    /// Since learning began, s.
+    fn seconds(&self) -> f64 {
+        let now = self.clock.monotonic();
+        now.saturating_sub(self.began).as_secs_f64()
     }
 
     /// Keeps statistics; what fails is counted, and said once.
@@ -226,7 +284,8 @@ impl Desk {
         let written = saved.is_ok();
         line.note_written(saved.map(|_| ()).map_err(Into::into));
         let learns = !line.figures.paused && line.rests.is_none();
-        let done = written && learns && self.put(&mut board, at, Some(variant));
+        let done =
+            written && learns && self.put(&mut board, at, Some(variant), "learnt, and better");
         if done {
             let line = &mut board.lines[at];
             line.next += 1;
@@ -245,7 +304,7 @@ impl Desk {
             return false;
         }
         let first = line.subject.first.clone();
-        let done = self.put(&mut board, at, first);
+        let done = self.put(&mut board, at, first, "the first readout is better");
         if done {
             board.lines[at].figures.exchanges += 1;
             self.remember(&mut board.lines[at]);
@@ -259,7 +318,12 @@ impl Desk {
         let mut board = self.board();
         board.lines[at].figures.paused = record.paused;
         if let Some(variant) = record.serving.clone()
-            && self.put(&mut board, at, Some(variant))
+            && self.put(
+                &mut board,
+                at,
+                Some(variant),
+                "it served when the last process ended",
+            )
         {
             board.lines[at].figures.exchanges += 1;
         }
@@ -267,7 +331,7 @@ impl Desk {
     }
 
     /// Exchanges the readout of a target in the policy that runs.
-    fn put(&self, board: &mut Board, at: usize, variant: Option<String>) -> bool {
+    fn put(&self, board: &mut Board, at: usize, variant: Option<String>, why: &str) -> bool {
         let line = &mut board.lines[at];
         let mut swapper = locked(&self.swapper);
         if swapper.epoch != board.epoch {
@@ -284,6 +348,7 @@ impl Desk {
                 line.figures.serving = line.subject.readout(variant.as_deref());
                 tracing::info!("{} serves", line.figures.serving);
                 line.serving = variant;
+                line.switched(self.seconds(), why);
                 true
             }
             Err(error) => {
@@ -320,17 +385,45 @@ impl Desk {
         self.control.tell_learning(figures.collect());
     }
 
-    /// The curves until now.
-    pub(crate) fn curves(&self) -> Vec<(&'static str, Vec<CurvePoint>)> {
+    /// What happened until now.
+    pub(crate) fn histories(&self) -> Vec<History> {
         let board = self.board();
         let lines = board.lines.iter();
         lines
-            .map(|line| (line.subject.task.name, line.points.clone()))
+            .map(|line| History {
+                target: line.subject.task.name,
+                points: line.points.clone(),
+                watched: line.watched.clone(),
+                switches: line.switches.clone(),
+            })
             .collect()
     }
 }
 
+/// Drops every other entry but those `kept`, where there are too many.
+fn thin<T>(entries: &mut Vec<T>, kept: impl Fn(&T) -> bool) {
+    if entries.len() < MAX_POINTS {
+        return;
+    }
+    let mut number = 0;
+    entries.retain(|entry| {
+        number += 1;
+        number % 2 == 1 || kept(entry)
+    });
+    entries.truncate(MAX_POINTS - 1);
+}
+
 impl Line {
+    /// Notes that another readout serves.
+    fn switched(&mut self, seconds: f64, why: &str) {
+        thin(&mut self.switches, |_| false);
+        self.switches.push(Switch {
+            seconds,
+            serving: self.figures.serving.clone(),
+            why: why.to_owned(),
+        });
+    }
+
     /// Follows a policy of somebody else; whether there is another first
     /// readout now.
     fn follow(&mut self, policy: &Policy) -> bool {

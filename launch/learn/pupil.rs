@@ -5,7 +5,9 @@ use std::time::Duration;
 use anyhow::{anyhow, bail};
 use concert_models::card::Card;
 use concert_models::dataset::{DepthFault, Example, Label, LabelFiles};
-use concert_models::fit::{KnownReadout, Layout, LearnRules, Learner, Taken, focal_px};
+use concert_models::fit::{
+    KnownReadout, Layout, LearnRules, Learner, Representation, Taken, Watch, focal_px,
+};
 use concert_models::onnx::{CheckLimits, check};
 use concert_models::store::Store;
 use concert_policies::{Policy, Task};
@@ -71,6 +73,8 @@ impl Subject {
 pub(crate) struct Pupil {
     subject: Subject,
     pub(crate) learner: Learner,
+    /// What is to watch that which serves; taken by who watches.
+    pub(crate) watch: Option<Watch>,
     /// The variant that the learner takes to serve.
     pub(crate) serving: Option<String>,
     /// Whether it was said that a camera's intrinsics are unknown.
@@ -95,7 +99,7 @@ impl Pupil {
     ///
     /// # Errors
     /// Encoders or a readout that are missing or refused, and a readout that
-    /// was not fitted here.
+    /// is no small network.
     pub(crate) fn first(
         store: &Store,
         subject: Subject,
@@ -106,8 +110,10 @@ impl Pupil {
         let cards = cards.collect::<anyhow::Result<Vec<_>>>()?;
         let layout = Layout::of(&cards.iter().collect::<Vec<_>>())?;
         let first = known(store, &subject.readout(subject.first.as_deref()))?;
+        let watch = Watch::new(subject.task, &layout, &first)?;
         let learner = Learner::new(subject.task, &layout, first, rules)?;
         Ok(Self {
+            watch: Some(watch),
             serving: subject.first.clone(),
             subject,
             learner,
@@ -154,7 +160,7 @@ impl Pupil {
 
     /// Looks at a frame.
     pub(crate) fn look(&mut self, observation: &Observation) -> Looked {
-        match self.label(observation) {
+        match label_of(self.subject.task, observation) {
             Ok(None) => Looked::WithoutDepth,
             Ok(Some(label)) => match self.learn(observation, &label) {
                 Ok(taken) => Looked::Taken(taken),
@@ -164,53 +170,8 @@ impl Pupil {
         }
     }
 
-    fn label(&self, observation: &Observation) -> anyhow::Result<Option<Label>> {
-        let frame = &observation.frame;
-        let Some(depth) = &frame.depth else {
-            return Ok(None);
-        };
-        let size = (frame.image.width(), frame.image.height());
-        if let Some(fault) = DepthFault::of(depth, size) {
-            return Err(fault.into());
-        }
-        let example = Example {
-            name: format!("frame {}", frame.sequence),
-            image: frame.image.clone(),
-            depth: Some(depth.clone()),
-            depth_scaled_from: None,
-            intrinsics: frame.intrinsics,
-            world_from_optical: None,
-            pose_fault: None,
-            stamp_seconds: None,
-            class: None,
-            files: LabelFiles::default(),
-        };
-        Ok(Label::of(self.subject.task, &example)?)
-    }
-
     fn learn(&mut self, observation: &Observation, label: &Label) -> anyhow::Result<Taken> {
-        let layout = self.learner.layout();
-        for (source, sha256) in layout.encoders() {
-            let made = observation
-                .levels
-                .iter()
-                .find(|level| level.source == source);
-            let found = made.map_or("none", |level| level.sha256.as_str());
-            if found != sha256 {
-                bail!("encoder {source} has sha256 {found}, but {sha256} is learnt from");
-            }
-        }
-        let levels = layout.levels().map(|(source, level)| {
-            let mut copies = observation.levels.iter();
-            let copy = copies.find(|copy| copy.source == source && copy.level == level);
-            copy.map_or(&[][..], |copy| copy.values.as_slice())
-        });
-        let levels: Vec<&[f32]> = levels.collect();
-        let representation = layout.represent(&levels)?;
-        let frame = &observation.frame;
-        let (width, height) = (frame.image.width(), frame.image.height());
-        let camera = frame.intrinsics.as_ref();
-        let focal = camera.map(|camera| focal_px(camera, layout.contract(), width, height));
+        let (representation, focal) = represent(self.learner.layout(), observation)?;
         let is_metric = self.subject.task.name == "depth_zbuffer";
         if is_metric && focal.is_none() && !std::mem::replace(&mut self.uncalibrated, true) {
             tracing::warn!(
@@ -219,13 +180,71 @@ impl Pupil {
                 self.subject.stem()
             );
         }
-        let now = frame.arrived;
+        let now = observation.frame.arrived;
         Ok(self.learner.add(representation, label, focal, now)?)
     }
 }
 
-/// The readout of this name, if it was fitted here.
-fn known(store: &Store, name: &str) -> anyhow::Result<KnownReadout> {
+/// The label of a frame; `None` where it carries no depth.
+pub(super) fn label_of(
+    task: &'static Task,
+    observation: &Observation,
+) -> anyhow::Result<Option<Label>> {
+    let frame = &observation.frame;
+    let Some(depth) = &frame.depth else {
+        return Ok(None);
+    };
+    let size = (frame.image.width(), frame.image.height());
+    if let Some(fault) = DepthFault::of(depth, size) {
+        return Err(fault.into());
+    }
+    let example = Example {
+        name: format!("frame {}", frame.sequence),
+        image: frame.image.clone(),
+        depth: Some(depth.clone()),
+        depth_scaled_from: None,
+        intrinsics: frame.intrinsics,
+        world_from_optical: None,
+        pose_fault: None,
+        stamp_seconds: None,
+        class: None,
+        files: LabelFiles::default(),
+    };
+    Ok(Label::of(task, &example)?)
+}
+
+/// What encoders made of a frame, and the focal length that it was seen with, px
+/// of the first encoder's input.
+pub(super) fn represent(
+    layout: &Layout,
+    observation: &Observation,
+) -> anyhow::Result<(Representation, Option<f64>)> {
+    for (source, sha256) in layout.encoders() {
+        let made = observation
+            .levels
+            .iter()
+            .find(|level| level.source == source);
+        let found = made.map_or("none", |level| level.sha256.as_str());
+        if found != sha256 {
+            bail!("encoder {source} has sha256 {found}, but {sha256} is learnt from");
+        }
+    }
+    let levels = layout.levels().map(|(source, level)| {
+        let mut copies = observation.levels.iter();
+        let copy = copies.find(|copy| copy.source == source && copy.level == level);
+        copy.map_or(&[][..], |copy| copy.values.as_slice())
+    });
+    let levels: Vec<&[f32]> = levels.collect();
+    let representation = layout.represent(&levels)?;
+    let frame = &observation.frame;
+    let (width, height) = (frame.image.width(), frame.image.height());
+    let camera = frame.intrinsics.as_ref();
+    let focal = camera.map(|camera| focal_px(camera, layout.contract(), width, height));
+    Ok((representation, focal))
+}
+
+/// The readout of this name, if it is no geometry.
+pub(super) fn known(store: &Store, name: &str) -> anyhow::Result<KnownReadout> {
     if let Card::Geometric(_) = store.readout_card(name)? {
         return Err(anyhow!(
             "{name} is geometry: there is nothing in it to learn"
@@ -233,5 +252,5 @@ fn known(store: &Store, name: &str) -> anyhow::Result<KnownReadout> {
     }
     let readout = store.readout(name)?;
     let network = check(&readout.file.bytes, &CheckLimits::default())?;
-    Ok(KnownReadout::new(&readout.card, network)?)
+    Ok(KnownReadout::new(&readout.card, network))
 }

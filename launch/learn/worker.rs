@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use concert_models::card::FitData;
 use concert_models::fit::{
-    CurvePoint, FitError, FitNotes, Refit, Taken, Verdict, compute_on_this_thread,
+    CurvePoint, FitError, FitNotes, FittedReadout, Refit, Taken, Verdict, compute_on_this_thread,
 };
 use concert_models::store::Store;
 use concert_runtime::{Clock, Control, Observation, ObservationRequest};
 
 use super::desk::Desk;
 use super::pupil::{Looked, Pupil};
+use super::watcher::Lookout;
 use crate::launch_file::LearnEntry;
 
 /// How long a frame is waited for before the end is looked for.
@@ -26,6 +27,7 @@ const KEEP_EVERY: Duration = Duration::from_secs(60);
 /// The thread's own.
 pub(crate) struct Worker {
     desk: Arc<Desk>,
+    lookout: Arc<Lookout>,
     control: Control,
     clock: Arc<dyn Clock>,
     stop: Arc<AtomicBool>,
@@ -38,11 +40,17 @@ pub(crate) struct Worker {
     kept: Duration,
 }
 
-type Means = (Arc<Desk>, Control, Arc<dyn Clock>, Arc<AtomicBool>);
+type Means = (
+    Arc<Desk>,
+    Arc<Lookout>,
+    Control,
+    Arc<dyn Clock>,
+    Arc<AtomicBool>,
+);
 
 impl Worker {
     pub(crate) fn new(
-        (desk, control, clock, stop): Means,
+        (desk, lookout, control, clock, stop): Means,
         entry: LearnEntry,
         store: Store,
         pupils: Vec<Pupil>,
@@ -51,6 +59,7 @@ impl Worker {
         let began = clock.monotonic();
         Self {
             desk,
+            lookout,
             control,
             clock,
             stop,
@@ -79,14 +88,14 @@ impl Worker {
         for at in 0..self.pupils.len() {
             self.begin(at);
         }
-        let observer = self.control.observe(self.request());
+        let lookout = Arc::clone(&self.lookout);
         while !self.stops() {
             self.follow();
-            let observation = observer.next(LOOK_EVERY);
+            let observation = lookout.next(LOOK_EVERY);
             way.borrow_mut().begin();
             if let Some(observation) = observation {
                 self.look(&observation);
-                observer.recycle(observation);
+                lookout.recycle(observation);
             }
             for at in 0..self.pupils.len() {
                 let pupil = &self.pupils[at];
@@ -96,7 +105,6 @@ impl Worker {
                 }
             }
         }
-        drop(observer);
         // Somebody waits for what is kept at the end.
         way.borrow_mut().hurry();
         for at in 0..self.pupils.len() {
@@ -106,26 +114,6 @@ impl Worker {
 
     fn stops(&self) -> bool {
         self.stop.load(Ordering::SeqCst)
-    }
-
-    /// All levels that any target is learnt from.
-    fn request(&self) -> ObservationRequest {
-        let mut levels: Vec<(String, String)> = Vec::new();
-        for pupil in &self.pupils {
-            for (source, level) in pupil.learner.layout().levels() {
-                let level = (source.to_owned(), level.to_owned());
-                if !levels.contains(&level) {
-                    levels.push(level);
-                }
-            }
-        }
-        ObservationRequest {
-            camera: None,
-            levels,
-            // Frames without depth are to be counted.
-            needs_depth: false,
-            least_interval: self.entry.interval,
-        }
     }
 
     /// Goes on where the last process ended.
@@ -155,6 +143,7 @@ impl Worker {
                         });
                     }
                     pupil.due = self.pupils[at].due;
+                    self.lookout.begin_anew(at, &mut pupil);
                     self.pupils[at] = pupil;
                 }
                 Err(error) => tracing::warn!("learning goes on against what was first: {error:#}"),
@@ -241,9 +230,11 @@ impl Worker {
             self.desk.note(at, |figures| figures.verdict = words);
             return;
         };
+        let mut stays = None;
         match refit.verdict {
             Verdict::Better => {
-                if let Some(readout) = &refit.readout
+                stays = (refit.readout.as_ref()).and_then(|readout| self.why_not(at, readout));
+                if let (Some(readout), None) = (&refit.readout, &stays)
                     && self.desk.exchange(at, readout, self.notes(at, seconds))
                 {
                     point.exchanged = true;
@@ -257,9 +248,26 @@ impl Worker {
         }
         self.desk
             .note(at, |figures| figures.refit_seconds = Some(seconds));
-        let words = words_of(&refit.verdict, Some(&point));
+        let words = stays.unwrap_or_else(|| words_of(&refit.verdict, Some(&point)));
         tracing::info!("{target}, refitted in {seconds:.1} s: {words}");
         self.desk.note_point(at, point, words);
+    }
+
+    /// Why what a refit made does not take over, though it was better on held-out
+    /// frames: the robot went on while it was made.
+    fn why_not(&self, at: usize, readout: &FittedReadout) -> Option<String> {
+        let pupil = &self.pupils[at];
+        if pupil.serving != self.desk.state(at).0 {
+            return Some("better than what served, but that was exchanged meanwhile".to_owned());
+        }
+        let newest = self.lookout.newest(at);
+        let errors = pupil.learner.on_newest(readout, &newest);
+        let stays = format!(
+            "better on held-out frames, but not where the camera is now: {:.4} against {:.4} \
+             served and {:.4} first, on the last {} frames",
+            errors.candidate, errors.served, errors.first, errors.frames
+        );
+        (!errors.allow()).then_some(stays)
     }
 
     fn notes(&self, at: usize, seconds: f64) -> FitNotes {
@@ -277,6 +285,26 @@ impl Worker {
         if let Some(bytes) = self.pupils[at].learner.to_bytes() {
             self.desk.keep(at, &bytes);
         }
+    }
+}
+
+/// All levels that any target is learnt from.
+pub(super) fn request(pupils: &[Pupil], least_interval: Duration) -> ObservationRequest {
+    let mut levels: Vec<(String, String)> = Vec::new();
+    for pupil in pupils {
+        for (source, level) in pupil.learner.layout().levels() {
+            let level = (source.to_owned(), level.to_owned());
+            if !levels.contains(&level) {
+                levels.push(level);
+            }
+        }
+    }
+    ObservationRequest {
+        camera: None,
+        levels,
+        // Frames without depth are to be counted.
+        needs_depth: false,
+        least_interval,
     }
 }
 

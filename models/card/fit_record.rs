@@ -60,13 +60,16 @@ pub struct FitData {
 }
 
 /// The readout whose weights a fit began with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct WarmStart {
     /// Its name.
     pub readout: String,
     /// SHA-256 of its ONNX file.
     pub sha256: String,
+    /// How far the weights went from there to those that the frames alone led
+    /// to, 0 to 1: what is written lies so far between the two.
+    pub share: Option<f64>,
 }
 
 /// A figure on frames that were held out, beside the constant predictor's.
@@ -153,6 +156,10 @@ struct RawWarmStart {
     /// SHA-256 of its ONNX file.
     #[schemars(with = "String", regex(pattern = "^[0-9a-f]{64}$"))]
     sha256: Spanned<String>,
+    /// How far the weights went from there to those that the frames alone led
+    /// to.
+    #[schemars(with = "Option<f64>", range(min = 0.0, max = 1.0))]
+    share: Option<Spanned<f64>>,
 }
 
 /// A figure on frames that were held out.
@@ -242,7 +249,8 @@ impl FitRecord {
         lines.plain("data", format!("[{}]", data.join(", ")));
         if let Some(warm) = &self.warm_start {
             let (readout, sha256) = (quoted(&warm.readout), quoted(&warm.sha256));
-            let warm = format!("{{ readout = {readout}, sha256 = {sha256} }}");
+            let share = (warm.share).map_or(String::new(), |share| format!(", share = {share:?}"));
+            let warm = format!("{{ readout = {readout}, sha256 = {sha256}{share} }}");
             lines.plain("warm_start", warm);
         }
         if let Some(held_out) = &self.held_out {
@@ -282,13 +290,26 @@ impl WarmStart {
     /// The readout of this name and hash.
     #[must_use]
     pub fn new(readout: String, sha256: String) -> Self {
-        Self { readout, sha256 }
+        Self {
+            readout,
+            sha256,
+            share: None,
+        }
     }
 
     fn parse(raw: &RawWarmStart) -> Placed<Self> {
         Ok(Self {
             readout: text(&raw.readout, "fit.warm_start.readout")?,
             sha256: digest(&raw.sha256, "fit.warm_start.sha256")?,
+            share: match &raw.share {
+                Some(share) => Some(checked(
+                    share,
+                    "fit.warm_start.share",
+                    "it must be from 0 to 1",
+                    |x| (0.0..=1.0).contains(&x),
+                )?),
+                None => None,
+            },
         })
     }
 }

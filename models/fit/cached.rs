@@ -66,7 +66,7 @@ pub fn fit_cached(
     if let Objective::Edge { share } = &mut material.objective {
         *share = material::mean(&material.entries);
     }
-    Fitter::new(layout, &material, request)?.run(report)
+    Fitter::new(layout.clone(), material, request)?.run(report)
 }
 
 /// Refuses targets that are not fitted, and classes without names, before

@@ -161,6 +161,14 @@ pub enum FitError {
         /// What it has.
         found: String,
     },
+    /// A readout whose graph is no small network.
+    #[error("readout {readout} is of another form than readouts that are fitted here: {reason}")]
+    OtherForm {
+        /// The readout.
+        readout: String,
+        /// Which part of it has no counterpart.
+        reason: String,
+    },
     /// An encoder that cannot be held against itself.
     #[error("{baseline} cannot be made: {reason}")]
     Baseline {
@@ -168,15 +176,6 @@ pub enum FitError {
         baseline: &'static str,
         /// Which rule is broken.
         reason: String,
-    },
-    /// A readout whose weights nobody here knows.
-    #[error(
-        "readout {readout} was not fitted by concert, so it cannot be run beside the frames and \
-         compared with what is learnt"
-    )]
-    UnknownReadout {
-        /// The readout.
-        readout: String,
     },
     /// A readout of another target.
     #[error("readout {readout} gives {found}, but {expected} is learnt")]

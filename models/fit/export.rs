@@ -150,6 +150,24 @@ impl Writer<'_> {
                 bias,
                 position,
             } => self.convolution(*from, *to, weights, bias.as_ref(), position.as_ref()),
+            Operator::Depthwise {
+                from,
+                to,
+                weights,
+                bias,
+            } => {
+                let input = self.tensor(*from);
+                let values = |weights: &Weights| self.model.weights[weights.range()].to_vec();
+                let (kernel, shift) = (values(weights), values(bias));
+                let kernel = self.floats(&weights.name, &weights.shape, &kernel);
+                let shift = self.floats(&bias.name, &bias.shape[..1], &shift);
+                let attributes = [
+                    ("group", Attr::Int(weights.shape[0] as i64)),
+                    ("pads", Attr::Ints(vec![1; 4])),
+                ];
+                let out = self.node("Conv", &[&input, &kernel, &shift], &attributes);
+                self.add(*to, out);
+            }
             Operator::Resize { from, to } => {
                 let node = self.model.net.nodes[*to];
                 let from = self.tensor(*from);
@@ -172,9 +190,12 @@ impl Writer<'_> {
                 let from = self.tensor(*from);
                 self.add(*to, from);
             }
-            Operator::Relu { at } => {
+            Operator::Relu { at, most } => {
                 let before = self.tensor(*at);
-                let after = self.node("Relu", &[&before], &[]);
+                let after = match most.is_finite() {
+                    true => self.clip(&before, 0.0, *most),
+                    false => self.node("Relu", &[&before], &[]),
+                };
                 self.tensors[*at] = Some(after);
             }
         }
@@ -327,7 +348,7 @@ fn fold(model: &Model, from: NodeId, weights: &Weights, bias: Option<&Weights>) 
 }
 
 /// Which input a node is, or is the mean of.
-fn scaled_input(net: &Net, node: NodeId) -> Option<usize> {
+pub(crate) fn scaled_input(net: &Net, node: NodeId) -> Option<usize> {
     if let Some(input) = net.nodes[node].input {
         return Some(input);
     }

@@ -8,7 +8,9 @@ use super::adamw::Pace;
 use super::convolutional::{Descent, Sample, Scaling, Training, dense_net, whole_net};
 use super::dice::Dice;
 use super::export;
+use super::from_onnx::Start;
 use super::material::{Entry, Material, Shortcomings, Views, Wanted};
+use super::mixing;
 use super::model::Model;
 use super::net::Net;
 use super::representations::{Encoders, Layout};
@@ -18,13 +20,6 @@ use crate::card::{FitKind, HeldOut, WarmStart};
 
 /// Blocks of time; each is held out once where that is cheap.
 const BLOCKS: usize = 5;
-/// How far to go from the weights at hand to those fitted on a few frames. In
-/// between, what was known of other rooms is kept (Wortsman et al., "Robust
-/// fine-tuning of zero-shot models", CVPR 2022).
-const SHARES: [f32; 5] = [0.0, 0.25, 0.5, 0.75, 1.0];
-/// Error that is paid, as a share of the least, for staying nearer to the
-/// weights at hand: held-out blocks show the same rooms, a robot sees others.
-const PAID: f64 = 1.04;
 /// Blocks that are held out when networks are compared.
 const HELD_OUT: [usize; 2] = [1, 3];
 
@@ -52,6 +47,8 @@ pub struct FittedReadout {
     pub tried: Vec<(&'static str, f64)>,
     /// The readout that it began with.
     pub warm_start: Option<WarmStart>,
+    /// Why the readout at hand was not begun with.
+    pub not_begun: Option<String>,
     /// Labelled frames.
     pub frames: usize,
     /// What some of the frames lacked.
@@ -77,9 +74,77 @@ pub fn fit(
     request: &FitRequest<'_>,
     report: &mut dyn FnMut(FitProgress) -> bool,
 ) -> Result<FittedReadout, FitError> {
+    choose(encoders, request, report)?.finish(report)
+}
+
+/// The first half of [`fit`]: finds the best kind on blocks of time that are
+/// held out. What several sets of encoders are worth on the same frames can be
+/// compared before the best one is fitted on all.
+///
+/// # Errors
+/// See [`FitError`].
+pub fn choose<'a>(
+    encoders: &mut Encoders<'_>,
+    request: &FitRequest<'a>,
+    report: &mut dyn FnMut(FitProgress) -> bool,
+) -> Result<Chosen<'a>, FitError> {
     let (layout, material) = gathered(encoders, request, report)?;
-    let fitter = Fitter::new(&layout, &material, request)?;
-    fitter.run(report)
+    Fitter::new(layout, material, request)?.choose(report)
+}
+
+/// The best kind of readout, and what it is worth on held-out blocks.
+pub struct Chosen<'a> {
+    fitter: Fitter<'a>,
+    kind: Candidate,
+    /// Fitted on all but the held-out blocks; of a warm start before mixing.
+    model: Model,
+    share: f32,
+    error: f64,
+    each: Vec<f64>,
+    tried: Vec<(Candidate, f64)>,
+}
+
+impl Chosen<'_> {
+    /// Its error on held-out blocks; less is better.
+    #[must_use]
+    pub fn error(&self) -> f64 {
+        self.error
+    }
+
+    /// What the error is called.
+    #[must_use]
+    pub fn measure(&self) -> &'static str {
+        self.fitter.material.objective.measure()
+    }
+
+    /// Sources of the levels that it reads.
+    #[must_use]
+    pub fn sources(&self) -> Vec<String> {
+        let pins = self.fitter.layout.pins.iter();
+        pins.map(|pin| pin.source.clone()).collect()
+    }
+
+    /// Fits it on all frames.
+    ///
+    /// # Errors
+    /// See [`FitError`].
+    pub fn finish(
+        self,
+        report: &mut dyn FnMut(FitProgress) -> bool,
+    ) -> Result<FittedReadout, FitError> {
+        let fitter = &self.fitter;
+        let all: Vec<&Entry> = fitter.material.entries.iter().collect();
+        let mut report = |done, of, loss| report(FitProgress::Fitting { done, of, loss });
+        let (model, lambda) = match self.kind {
+            Candidate::Ridge => fitter.candidate(self.kind, &all, &mut report)?,
+            Candidate::Convolutional => (fitter.go_on(&self.model, &all, &mut report)?, None),
+            Candidate::Warm => {
+                let model = fitter.go_on(&self.model, &all, &mut report)?;
+                (fitter.mixed(&model, self.share, &all), None)
+            }
+        };
+        fitter.written(model, lambda, &self)
+    }
 }
 
 /// Everything that a request learns from, and how it lies.
@@ -129,44 +194,72 @@ impl Candidate {
 }
 
 pub(super) struct Fitter<'a> {
-    layout: &'a Layout,
-    material: &'a Material,
-    request: &'a FitRequest<'a>,
+    layout: Layout,
+    material: Material,
+    request: FitRequest<'a>,
     scaling: Scaling,
-    /// Net and the weights that a warm start begins with.
+    /// What first weights are drawn for.
     net: Net,
-    warm: Option<Vec<f32>>,
+    /// What a warm start begins with, or why there is none.
+    warm: Option<Model>,
+    not_begun: Option<String>,
     constant_error: f64,
 }
 
 impl<'a> Fitter<'a> {
     pub(super) fn new(
-        layout: &'a Layout,
-        material: &'a Material,
-        request: &'a FitRequest<'a>,
+        layout: Layout,
+        material: Material,
+        request: &FitRequest<'a>,
     ) -> Result<Self, FitError> {
         let plain = material.entries.iter().map(|entry| &entry.representation);
-        let scaling = Scaling::measure(layout, plain);
+        let scaling = Scaling::measure(&layout, plain);
         let channels = material.objective.channels();
         let net = match material.grid.cells() {
-            1 => whole_net(layout, channels),
-            _ => dense_net(layout, channels, super::convolutional::Shape::default()),
-        };
-        let warm = match request.warm_start {
-            Some(warm) => Some(warm.weights(layout, &net, &scaling, material)?),
-            None => None,
+            1 => whole_net(&layout, channels),
+            _ => dense_net(&layout, channels, super::convolutional::Shape::default()),
         };
         let mut fitter = Self {
             layout,
             material,
-            request,
+            request: *request,
             scaling,
             net,
-            warm,
+            warm: None,
+            not_begun: None,
             constant_error: 0.0,
         };
+        if let Some(warm) = request.warm_start {
+            let form = (
+                &fitter.material.objective,
+                fitter.material.reference_focal_px,
+            );
+            match warm.start(&fitter.layout, &fitter.net, &fitter.scaling, form) {
+                Ok(start) => fitter.warm = Some(fitter.model(start)),
+                // Then first weights are all there is to begin with.
+                Err(error @ FitError::OtherForm { .. }) => {
+                    fitter.not_begun = Some(error.to_string());
+                }
+                Err(error) => return Err(error),
+            }
+        }
         fitter.constant_error = fitter.constant_error();
         Ok(fitter)
+    }
+
+    fn model(&self, start: Start) -> Model {
+        let objective = self.material.objective;
+        Model {
+            net: start.net,
+            weights: start.weights,
+            scaling: start.scaling,
+            objective,
+            decoding: objective.decoding(self.material.grid),
+        }
+    }
+
+    pub(super) fn layout(&self) -> &Layout {
+        &self.layout
     }
 
     /// The block of time that a frame is in.
@@ -211,70 +304,75 @@ impl<'a> Fitter<'a> {
     }
 
     pub(super) fn run(
-        &self,
+        self,
         report: &mut dyn FnMut(FitProgress) -> bool,
     ) -> Result<FittedReadout, FitError> {
-        let entries = &self.material.entries;
+        self.choose(report)?.finish(report)
+    }
+
+    /// Fits every kind on all but the held-out blocks, a network with all its
+    /// steps as the closed form has its solution, and takes the best on those.
+    fn choose(self, report: &mut dyn FnMut(FitProgress) -> bool) -> Result<Chosen<'a>, FitError> {
         let (kept, held) = self.split();
         let mut tried: Vec<(Candidate, f64)> = Vec::new();
-        let mut best: Option<(Candidate, f64, Vec<f64>)> = None;
-        let mut share = 1.0;
+        let mut best: Option<(Candidate, Model, f32, f64, Vec<f64>)> = None;
         while let Some(candidate) = self.next(&tried) {
             let what = candidate.name();
-            let steps = self.request.effort.trial_steps();
-            let (model, _) = self.candidate(candidate, &kept, steps, &mut |done, of, _| {
+            let (model, _) = self.candidate(candidate, &kept, &mut |done, of, _| {
                 report(FitProgress::Comparing { what, done, of })
             })?;
-            let (error, each) = match candidate {
-                Candidate::Warm => {
-                    share = self.share(&model, &held);
-                    self.between(&model, share).errors(self.layout, &held)
+            let (share, error, each) = match candidate {
+                Candidate::Warm => self.share(&model, &kept, &held),
+                _ => {
+                    let (error, each) = model.errors(&self.layout, &held);
+                    (1.0, error, each)
                 }
-                _ => model.errors(self.layout, &held),
             };
             let least = tried.iter().map(|(_, error)| *error);
             if error < least.fold(f64::INFINITY, f64::min) {
-                best = Some((candidate, error, each));
+                best = Some((candidate, model, share, error, each));
             }
             tried.push((candidate, error));
         }
-        let (chosen, error, each) = best.ok_or(FitError::NotFinite)?;
-        let all: Vec<&Entry> = entries.iter().collect();
-        let steps = self.request.effort.steps;
-        let (mut model, lambda) = self.candidate(chosen, &all, steps, &mut |done, of, loss| {
-            report(FitProgress::Fitting { done, of, loss })
-        })?;
-        if chosen == Candidate::Warm {
-            model = self.between(&model, share);
-        }
-        let measure = self.material.objective.measure().to_owned();
-        let held_out = HeldOut::new(measure, error, self.constant_error, held.len());
-        let names = (tried.into_iter()).map(|(what, error)| (what.name(), error));
-        self.written(model, chosen, lambda, names.collect(), (held_out, each))
+        let (kind, model, share, error, each) = best.ok_or(FitError::NotFinite)?;
+        drop((kept, held));
+        Ok(Chosen {
+            fitter: self,
+            kind,
+            model,
+            share,
+            error,
+            each,
+            tried,
+        })
     }
 
-    /// How far to go from the weights at hand to the model's.
-    fn share(&self, model: &Model, held: &[Sample<'_>]) -> f32 {
-        let error = |share: &f32| self.between(model, *share).errors(self.layout, held).0;
-        let errors: Vec<f64> = SHARES.iter().map(error).collect();
-        let least = errors.iter().copied().fold(f64::INFINITY, f64::min);
-        let near = |error: &f64| *error <= PAID * least;
-        SHARES[errors.iter().position(near).unwrap_or(SHARES.len() - 1)]
+    /// How far to go from the weights at hand to the model's, with the error and
+    /// those of the held-out frames.
+    fn share(&self, model: &Model, kept: &[&Entry], held: &[Sample<'_>]) -> (f32, f64, Vec<f64>) {
+        let start = self
+            .warm
+            .as_ref()
+            .map(|warm| warm.errors(&self.layout, held).0);
+        let is_sound = start.is_some_and(|error| error < self.constant_error);
+        mixing::share(is_sound, |share| {
+            self.mixed(model, share, kept).errors(&self.layout, held)
+        })
     }
 
-    /// The model between the weights at hand and its own.
-    fn between(&self, model: &Model, share: f32) -> Model {
-        let mut between = model.clone();
-        if let Some(warm) = &self.warm {
-            for (weight, warm) in between.weights.iter_mut().zip(warm) {
-                *weight = warm + share * (*weight - warm);
-            }
-        }
-        between
+    /// The model between the weights at hand and its own, in metres of the
+    /// entries' scale.
+    fn mixed(&self, model: &Model, share: f32, entries: &[&Entry]) -> Model {
+        let Some(warm) = self.warm.as_ref().filter(|_| share < 1.0) else {
+            return model.clone();
+        };
+        let plain = entries.iter().filter(|entry| entry.plain);
+        let samples: Vec<Sample<'_>> = plain.map(|entry| sample(entry)).collect();
+        mixing::between(warm, model, share).scaled_to(&self.layout, &samples)
     }
 
     /// Entries to fit on, and those of the held-out blocks as they are.
-    pub(super) fn split(&self) -> (Vec<&'a Entry>, Vec<Sample<'a>>) {
+    pub(super) fn split(&self) -> (Vec<&Entry>, Vec<Sample<'_>>) {
         let entries = &self.material.entries;
         let kept = (entries.iter()).filter(|entry| !self.is_held_out(entry.frame));
         let held = (entries.iter()).filter(|entry| self.is_held_out(entry.frame));
@@ -295,7 +393,6 @@ impl<'a> Fitter<'a> {
         &self,
         candidate: Candidate,
         entries: &[&Entry],
-        steps: usize,
         report: &mut dyn FnMut(usize, usize, f32) -> bool,
     ) -> Result<(Model, Option<f64>), FitError> {
         match candidate {
@@ -306,23 +403,62 @@ impl<'a> Fitter<'a> {
                 }
                 Ok(model)
             }
-            Candidate::Convolutional | Candidate::Warm => {
-                let warm = match candidate {
-                    Candidate::Warm => self.warm.clone(),
-                    _ => None,
+            Candidate::Convolutional => {
+                let steps = self.request.effort.steps;
+                let rate = self.request.effort.rate;
+                self.descent(&self.first(entries), entries, (steps, rate), report)
+                    .map(|model| (model, None))
+            }
+            Candidate::Warm => {
+                let steps = self.request.effort.steps;
+                let rate = self.request.effort.warm_rate;
+                let first;
+                let start = match &self.warm {
+                    Some(warm) => warm,
+                    None => {
+                        first = self.first(entries);
+                        &first
+                    }
                 };
-                self.descent(warm, entries, steps, report)
+                self.descent(start, entries, (steps, rate), report)
                     .map(|model| (model, None))
             }
         }
+    }
+
+    /// A network that was fitted on some of the entries goes on with all of
+    /// them, for fewer steps.
+    fn go_on(
+        &self,
+        model: &Model,
+        entries: &[&Entry],
+        report: &mut dyn FnMut(usize, usize, f32) -> bool,
+    ) -> Result<Model, FitError> {
+        let steps = self.request.effort.last_steps();
+        let rate = self.request.effort.warm_rate;
+        self.descent(model, entries, (steps, rate), report)
+    }
+
+    /// First weights, drawn by lot.
+    fn first(&self, entries: &[&Entry]) -> Model {
+        let seed = u64::from(self.request.seed);
+        let mut weights = self.net.first_weights(&mut Dice::new(seed));
+        let labels = entries.iter().map(|entry| entry.label.as_slice());
+        let objective = &self.material.objective;
+        objective.begin(&self.net, labels, &mut weights);
+        self.model(Start {
+            net: self.net.clone(),
+            weights,
+            scaling: self.scaling.clone(),
+        })
     }
 
     fn ridge(&self, entries: &[&Entry]) -> Result<(Model, Option<f64>), FitError> {
         // Cut and lit views teach the closed form little for their time.
         let of_frame = |entry: &&&Entry| entry.plain;
         let plain: Vec<&Entry> = entries.iter().filter(of_frame).copied().collect();
-        let (layout, scaling) = (self.layout, &self.scaling);
-        let material = self.material;
+        let (layout, scaling) = (&self.layout, &self.scaling);
+        let material = &self.material;
         let target = self.request.target.name;
         let block = |frame: usize| self.block(frame);
         let blocks = ridge::blocks(
@@ -344,27 +480,15 @@ impl<'a> Fitter<'a> {
         Ok((model, Some(lambda)))
     }
 
+    /// Moves a model down the slope of its loss on the entries.
     fn descent(
         &self,
-        warm: Option<Vec<f32>>,
+        start: &Model,
         entries: &[&Entry],
-        steps: usize,
+        (steps, rate): (usize, f32),
         report: &mut dyn FnMut(usize, usize, f32) -> bool,
     ) -> Result<Model, FitError> {
         let effort = self.request.effort;
-        let objective = self.material.objective;
-        let seed = u64::from(self.request.seed);
-        let rate = if warm.is_some() {
-            effort.warm_rate
-        } else {
-            effort.rate
-        };
-        let weights = warm.unwrap_or_else(|| {
-            let mut weights = self.net.first_weights(&mut Dice::new(seed));
-            let labels = entries.iter().map(|entry| entry.label.as_slice());
-            objective.begin(&self.net, labels, &mut weights);
-            weights
-        });
         let training = Training {
             pace: Pace {
                 rate,
@@ -374,62 +498,74 @@ impl<'a> Fitter<'a> {
             },
             batch: effort.batch,
             dropout: effort.dropout,
-            seed,
+            seed: u64::from(self.request.seed),
         };
         let samples: Vec<Sample<'_>> = entries.iter().map(|entry| sample(entry)).collect();
         let descent = Descent {
-            net: &self.net,
-            layout: self.layout,
-            scaling: &self.scaling,
+            net: &start.net,
+            layout: &self.layout,
+            scaling: &start.scaling,
             samples: &samples,
-            objective,
+            objective: start.objective,
             training,
         };
-        let weights = descent.run(weights, &mut |step, loss| report(step + 1, steps, loss));
+        let weights = descent.run(start.weights.clone(), &mut |step, loss| {
+            report(step + 1, steps, loss)
+        });
         Ok(Model {
-            net: self.net.clone(),
             weights: weights.ok_or(FitError::Stopped)?,
-            scaling: self.scaling.clone(),
-            objective,
-            decoding: objective.decoding(self.material.grid),
+            ..start.clone()
         })
     }
 
     fn written(
         &self,
         model: Model,
-        chosen: Candidate,
         lambda: Option<f64>,
-        tried: Vec<(&'static str, f64)>,
-        (held_out, held_out_frames): (HeldOut, Vec<f64>),
+        chosen: &Chosen<'_>,
     ) -> Result<FittedReadout, FitError> {
-        let material = self.material;
+        let material = &self.material;
         let target = self.request.target;
         let reference = material.reference_focal_px;
-        let plain = material.entries.iter().filter(|entry| entry.plain).take(3);
-        let warm = self
-            .request
-            .warm_start
-            .filter(|_| chosen == Candidate::Warm);
+        let plain = material.entries.iter().filter(|entry| entry.plain);
+        let held = plain.clone().filter(|entry| self.is_held_out(entry.frame));
+        let warm = self.request.warm_start;
+        let warm = warm.filter(|_| chosen.kind == Candidate::Warm);
+        let warm = warm.map(|warm| {
+            let mut begun = WarmStart::new(warm.name.clone(), warm.sha256.clone());
+            begun.share = Some(f64::from(chosen.share));
+            begun
+        });
+        let measure = material.objective.measure().to_owned();
+        let tried = chosen.tried.iter();
         Ok(FittedReadout {
             target,
-            kind: match chosen {
+            kind: match chosen.kind {
                 Candidate::Ridge => FitKind::Ridge,
                 Candidate::Convolutional | Candidate::Warm => FitKind::Convolutional,
             },
-            onnx: export::onnx(&model, self.layout, target.name, reference),
+            onnx: export::onnx(&model, &self.layout, target.name, reference),
             output_shape: export::output_shape(&model),
             lambda,
             reference_focal_px: reference,
-            held_out: Some(held_out),
-            held_out_frames,
-            tried,
-            warm_start: warm.map(|warm| WarmStart::new(warm.name.clone(), warm.sha256.clone())),
+            held_out: Some(HeldOut::new(
+                measure,
+                chosen.error,
+                self.constant_error,
+                held.count(),
+            )),
+            held_out_frames: chosen.each.clone(),
+            tried: tried.map(|(what, error)| (what.name(), *error)).collect(),
+            warm_start: warm,
+            not_begun: self.not_begun.clone(),
             frames: material.frames,
             shortcomings: material.shortcomings,
             classes: material.classes.clone(),
             layout: self.layout.clone(),
-            witnesses: plain.map(|entry| entry.representation.clone()).collect(),
+            witnesses: plain
+                .take(3)
+                .map(|entry| entry.representation.clone())
+                .collect(),
             model,
         })
     }

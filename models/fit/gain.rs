@@ -24,17 +24,13 @@ pub fn trial(
         warm_start: None,
         ..*request
     };
-    let fitter = Fitter::new(&layout, &material, &request)?;
+    let fitter = Fitter::new(layout, material, &request)?;
     let (kept, held) = fitter.split();
-    let steps = request.effort.trial_steps();
     let what = Candidate::Convolutional.name();
-    let (model, _) = fitter.candidate(
-        Candidate::Convolutional,
-        &kept,
-        steps,
-        &mut |done, of, _| report(FitProgress::Comparing { what, done, of }),
-    )?;
-    let (error, frames) = model.errors(&layout, &held);
+    let (model, _) = fitter.candidate(Candidate::Convolutional, &kept, &mut |done, of, _| {
+        report(FitProgress::Comparing { what, done, of })
+    })?;
+    let (error, frames) = model.errors(fitter.layout(), &held);
     Ok(Trial { error, frames })
 }
 

@@ -3,6 +3,8 @@
 //! Planes are `[channels, height, width]`, row-major. Everything adds to what
 //! it writes.
 
+use crate::give_way::give_way;
+
 use super::product::{add_product, rows, rows_mut, spaced, spaced_mut};
 
 /// Height and width of a plane, in cells.
@@ -209,6 +211,104 @@ fn columns(from: &[f32], inputs: usize, grid: Grid, columns: &mut Vec<f32>) {
                 .copy_from_slice(&seen[left + right - 1..end + right - 1]);
         }
     }
+}
+
+/// Planes that a depthwise convolution does before the thread may give way.
+const PLANES: usize = 8;
+
+/// Adds the convolution of each channel of `from` with a 3×3 kernel of its own
+/// to `out`.
+pub(crate) fn depthwise(
+    from: &[f32],
+    weights: &[f32],
+    grid: Grid,
+    out: &mut [f32],
+    scratch: &mut Scratch,
+) {
+    let kernels = weights.as_chunks::<9>().0.iter();
+    let planes = from.chunks_exact(grid.cells());
+    let planes = planes.zip(out.chunks_exact_mut(grid.cells()));
+    for (at, ((from, out), kernel)) in planes.zip(kernels).enumerate() {
+        if at % PLANES == 0 {
+            give_way();
+        }
+        correlate(from, kernel, grid, out, &mut scratch.padded);
+    }
+}
+
+/// The way back through [`depthwise`] to what was convolved.
+pub(crate) fn depthwise_back(
+    out_slope: &[f32],
+    weights: &[f32],
+    grid: Grid,
+    slope: &mut [f32],
+    scratch: &mut Scratch,
+) {
+    let kernels = weights.as_chunks::<9>().0.iter();
+    let planes = out_slope.chunks_exact(grid.cells());
+    let planes = planes.zip(slope.chunks_exact_mut(grid.cells()));
+    for (at, ((out, slope), kernel)) in planes.zip(kernels).enumerate() {
+        if at % PLANES == 0 {
+            give_way();
+        }
+        let mut turned = *kernel;
+        turned.reverse();
+        correlate(out, &turned, grid, slope, &mut scratch.padded);
+    }
+}
+
+/// Adds the slopes of the weights of [`depthwise`] to `sums`.
+pub(crate) fn depthwise_weights_back(
+    from: &[f32],
+    out_slope: &[f32],
+    grid: Grid,
+    sums: &mut [f32],
+    scratch: &mut Scratch,
+) {
+    let border = Padded { grid };
+    let planes = from.chunks_exact(grid.cells());
+    let planes = planes.zip(out_slope.chunks_exact(grid.cells()));
+    for (at, ((from, out), sums)) in planes.zip(sums.chunks_exact_mut(9)).enumerate() {
+        if at % PLANES == 0 {
+            give_way();
+        }
+        border.fill(1, from, &mut scratch.padded);
+        for (tap, sum) in sums.iter_mut().enumerate() {
+            let rows = out.chunks_exact(grid.width).enumerate();
+            let seen = &scratch.padded[border.tap(tap)..];
+            *sum += rows
+                .map(|(y, row)| dot(row, &seen[y * border.width()..]))
+                .sum::<f32>();
+        }
+    }
+}
+
+/// Adds what a 3×3 kernel sees of one plane, zeros beyond its border.
+fn correlate(from: &[f32], kernel: &[f32; 9], grid: Grid, out: &mut [f32], padded: &mut Vec<f32>) {
+    let border = Padded { grid };
+    border.fill(1, from, padded);
+    for (y, out) in out.chunks_exact_mut(grid.width).enumerate() {
+        for (down, kernel) in kernel.as_chunks::<3>().0.iter().enumerate() {
+            let seen = &padded[(y + down) * border.width()..][..border.width()];
+            for (out, seen) in out.iter_mut().zip(seen.windows(3)) {
+                *out += kernel[0] * seen[0] + kernel[1] * seen[1] + kernel[2] * seen[2];
+            }
+        }
+    }
+}
+
+/// The sum of products, in sixteen parts as [`total`].
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let b = &b[..a.len()];
+    let ((parts, rest), (others, other)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
+    let mut sums = [0.0; 16];
+    for (part, other) in parts.iter().zip(others) {
+        for ((sum, a), b) in sums.iter_mut().zip(part).zip(other) {
+            *sum += a * b;
+        }
+    }
+    let rest = rest.iter().zip(other).map(|(a, b)| a * b);
+    sums.into_iter().chain(rest).sum()
 }
 
 /// Adds one number per channel.

@@ -1,11 +1,11 @@
-//! A readout that was fitted here, so that it can be run beside the frames
-//! without an engine.
+//! A readout that can be run beside the frames without an engine.
 
 use concert_policies::Task;
 
 use super::FitError;
 use super::convolutional::{Scaling, Shape, dense_net, whole_net};
 use super::export;
+use super::from_onnx::Start;
 use super::kernels::Grid;
 use super::material::{objective, reference_focal_px};
 use super::model::Model;
@@ -17,8 +17,9 @@ use super::warm::WarmReadout;
 use crate::card::{FitKind, ReadoutCard};
 use crate::onnx::Checked;
 
-/// A readout that `concert fit` or learning made: a linear or a small
-/// convolutional one, whose weights are read out of its file.
+/// A readout whose weights are read out of its file: a linear or a small
+/// convolutional one that `concert fit` or learning made, or one of another
+/// form whose graph is a small network too.
 #[derive(Debug)]
 pub struct KnownReadout {
     target: &'static Task,
@@ -27,20 +28,16 @@ pub struct KnownReadout {
 }
 
 impl KnownReadout {
-    /// The readout of this card and file.
-    ///
-    /// # Errors
-    /// [`FitError::UnknownReadout`] where it was not fitted here.
-    pub fn new(card: &ReadoutCard, network: Checked) -> Result<Self, FitError> {
-        let Some(record) = &card.fit else {
-            let readout = card.name.clone();
-            return Err(FitError::UnknownReadout { readout });
-        };
-        Ok(Self {
+    /// The readout of this card and file; [`check`](Self::check) says whether
+    /// it can be run.
+    #[must_use]
+    pub fn new(card: &ReadoutCard, network: Checked) -> Self {
+        let record = card.fit.as_ref();
+        Self {
             target: card.target,
-            kind: record.kind,
+            kind: record.map_or(FitKind::Convolutional, |record| record.kind),
             readout: WarmReadout::of(card, network),
-        })
+        }
     }
 
     /// Its name, `TARGET_from_A+B[@VARIANT]`.
@@ -95,20 +92,24 @@ impl KnownReadout {
         }
         let reference = reference_focal_px(target, layout);
         let net = net_of(self.kind, layout, &objective, grid);
-        let weights = match self.kind {
+        let start = match self.kind {
             FitKind::Convolutional => {
-                (self.readout).weights_for(layout, &net, scaling, (&objective, reference))?
+                (self.readout).start(layout, &net, scaling, (&objective, reference))?
             }
-            FitKind::Ridge => self.linear_weights(layout, &net, scaling, reference)?,
+            FitKind::Ridge => Start {
+                weights: self.linear_weights(layout, &net, scaling, reference)?,
+                scaling: scaling.clone(),
+                net,
+            },
         };
         let decoding = match self.kind {
             FitKind::Convolutional => objective.decoding(grid),
             FitKind::Ridge => objective.linear_decoding(grid),
         };
         Ok(Model {
-            net,
-            weights,
-            scaling: scaling.clone(),
+            net: start.net,
+            weights: start.weights,
+            scaling: start.scaling,
             objective,
             decoding,
         })

@@ -11,6 +11,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 mod verdict;
+mod watch;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -19,6 +20,7 @@ use concert_policies::Task;
 
 pub use rules::{LearnRules, Taken};
 pub use verdict::{CurvePoint, Refit, Verdict};
+pub use watch::{NewestErrors, NewestFrames, Watch, WatchVerdict, WatchedErrors};
 
 use super::FitError;
 use super::convolutional::Sample;
@@ -342,7 +344,11 @@ impl Learner {
         // What served before a restart had walked already.
         let walked =
             (self.serving.as_ref()).is_some_and(|serving| serving.kind() == FitKind::Convolutional);
-        let begin = if walked { &served } else { &first };
+        let shapes = |model: &Model| -> Vec<[usize; 4]> {
+            model.net.blocks().map(|block| block.shape).collect()
+        };
+        let same = shapes(&served) == shapes(&first);
+        let begin = if walked && same { &served } else { &first };
         let walker = (self.first.kind() == FitKind::Convolutional).then(|| begin.weights.clone());
         Ok(Learning {
             served,

@@ -179,6 +179,7 @@ impl LinearFit {
             held_out_frames: Vec::new(),
             tried: Vec::new(),
             warm_start: None,
+            not_begun: None,
             frames: usize::try_from(statistics.frames()).unwrap_or(usize::MAX),
             shortcomings: Shortcomings::default(),
             classes: self.classes.clone(),

@@ -19,12 +19,14 @@ mod dice;
 mod error;
 mod export;
 mod fitting;
+mod from_onnx;
 mod gain;
 mod kernels;
 mod known;
 mod learner;
 mod linear;
 mod material;
+mod mixing;
 mod model;
 mod net;
 mod objective;
@@ -40,10 +42,13 @@ pub use alone::compute_on_this_thread;
 pub use baselines::{PIXELS, RANDOM, pixels, untrained};
 pub use cached::{CachedFrame, check_target, fit_cached};
 pub use error::FitError;
-pub use fitting::{FittedReadout, fit};
+pub use fitting::{Chosen, FittedReadout, choose, fit};
 pub use gain::{Trial, trial};
 pub use known::KnownReadout;
-pub use learner::{CurvePoint, LearnRules, Learner, Refit, Taken, Verdict};
+pub use learner::{
+    CurvePoint, LearnRules, Learner, NewestErrors, NewestFrames, Refit, Taken, Verdict, Watch,
+    WatchVerdict, WatchedErrors,
+};
 pub use linear::LinearFit;
 pub use material::{MAX_BYTES, Shortcomings, Views, focal_px};
 pub use representations::{Encoders, Layout, Representation};

@@ -45,14 +45,23 @@ pub(crate) enum Operator {
         bias: Option<Weights>,
         position: Option<Weights>,
     },
+    /// Convolution of each channel with a 3×3 kernel of its own and zeros
+    /// beyond the border; a bias.
+    Depthwise {
+        from: NodeId,
+        to: NodeId,
+        weights: Weights,
+        bias: Weights,
+    },
     /// Linear interpolation to the size of `to`.
     Resize { from: NodeId, to: NodeId },
     /// Mean over the frame.
     Mean { from: NodeId, to: NodeId },
     /// Sum; a `from` of one cell is spread over the frame.
     Add { from: NodeId, to: NodeId },
-    /// Numbers below 0 become 0, in place, after all that writes the node.
-    Relu { at: NodeId },
+    /// Numbers below 0 become 0 and those above `most` (6, or infinity) that,
+    /// in place, after all that writes the node.
+    Relu { at: NodeId, most: f32 },
 }
 
 /// A node's size, and whether it is filled from outside.
@@ -139,6 +148,36 @@ impl Net {
         });
     }
 
+    /// A convolution with a bias, the same everywhere in the frame.
+    pub(crate) fn placeless_convolution(
+        &mut self,
+        name: &str,
+        from: NodeId,
+        to: NodeId,
+        kernel: usize,
+    ) {
+        self.convolution(name, from, to, kernel, false);
+        let outputs = self.nodes[to].channels;
+        let own = self.take(format!("{name}.bias"), [outputs, 1, 1, 1]);
+        if let Some(Operator::Convolution { bias, .. }) = self.operators.last_mut() {
+            *bias = Some(own);
+        }
+    }
+
+    /// A convolution of each channel by itself, 3×3.
+    pub(crate) fn depthwise(&mut self, name: &str, from: NodeId, to: NodeId) {
+        let channels = self.nodes[from].channels;
+        let weights = self.take(format!("{name}.weight"), [channels, 1, 3, 3]);
+        self.init.push((weights.range(), 9));
+        let bias = self.take(format!("{name}.bias"), [channels, 1, 1, 1]);
+        self.operators.push(Operator::Depthwise {
+            from,
+            to,
+            weights,
+            bias,
+        });
+    }
+
     /// Linear interpolation.
     pub(crate) fn resize(&mut self, from: NodeId, to: NodeId) {
         self.operators.push(Operator::Resize { from, to });
@@ -156,7 +195,12 @@ impl Net {
 
     /// Rectifier.
     pub(crate) fn relu(&mut self, at: NodeId) {
-        self.operators.push(Operator::Relu { at });
+        self.relu_up_to(at, f32::INFINITY);
+    }
+
+    /// Rectifier that holds numbers to at most `most`.
+    pub(crate) fn relu_up_to(&mut self, at: NodeId, most: f32) {
+        self.operators.push(Operator::Relu { at, most });
     }
 
     /// First weights: normal, of variance 2 / terms (He et al., 2015); biases
@@ -183,6 +227,7 @@ impl Net {
                     position,
                     ..
                 } => [Some(weights), bias.as_ref(), position.as_ref()],
+                Operator::Depthwise { weights, bias, .. } => [Some(weights), Some(bias), None],
                 _ => [None, None, None],
             })
             .flatten()
@@ -283,6 +328,18 @@ impl Workspace {
                         kernels::convolve(basis, w, shape, grid, out, &mut self.scratch);
                     }
                 }
+                Operator::Depthwise {
+                    from,
+                    to,
+                    weights: kernel,
+                    bias,
+                } => {
+                    let (from, out) = pair(&mut self.values, *from, *to);
+                    let grid = net.nodes[*to].grid;
+                    let w = &weights[kernel.range()];
+                    kernels::depthwise(from, w, grid, out, &mut self.scratch);
+                    kernels::add_bias(&weights[bias.range()], out);
+                }
                 Operator::Resize { from, to } => {
                     let (from, out) = pair(&mut self.values, *from, *to);
                     let resampling = self.resamplings[index].as_ref();
@@ -297,9 +354,9 @@ impl Workspace {
                     let (from, out) = pair(&mut self.values, *from, *to);
                     kernels::add_spread(from, out);
                 }
-                Operator::Relu { at } => {
+                Operator::Relu { at, most } => {
                     for value in &mut self.values[*at] {
-                        *value = value.max(0.0);
+                        *value = value.max(0.0).min(*most);
                     }
                 }
             }
@@ -344,6 +401,24 @@ impl Workspace {
                         kernels::convolve_weights_back(basis, out, shape, grid, dw, scratch);
                     }
                 }
+                Operator::Depthwise {
+                    from,
+                    to,
+                    weights: kernel,
+                    bias,
+                } => {
+                    let values = &self.values[*from];
+                    let (slope, out) = pair(&mut self.slopes, *from, *to);
+                    let grid = net.nodes[*to].grid;
+                    let scratch = &mut self.scratch;
+                    let dw = &mut sums[kernel.range()];
+                    kernels::depthwise_weights_back(values, out, grid, dw, scratch);
+                    if !slope.is_empty() {
+                        let w = &weights[kernel.range()];
+                        kernels::depthwise_back(out, w, grid, slope, scratch);
+                    }
+                    kernels::add_bias_back(out, &mut sums[bias.range()]);
+                }
                 Operator::Resize { from, to } => {
                     let (slope, out) = pair(&mut self.slopes, *from, *to);
                     if !slope.is_empty() {
@@ -360,9 +435,9 @@ impl Workspace {
                     let (slope, out) = pair(&mut self.slopes, *from, *to);
                     kernels::add_spread_back(out, slope);
                 }
-                Operator::Relu { at } => {
+                Operator::Relu { at, most } => {
                     for (slope, value) in self.slopes[*at].iter_mut().zip(&self.values[*at]) {
-                        if *value <= 0.0 {
+                        if *value <= 0.0 || value >= most {
                             *slope = 0.0;
                         }
                     }
@@ -419,8 +494,14 @@ mod tests {
         net.resize(deeper, high);
         net.convolution("high", b, high, 1, false);
         net.relu(high);
+        let apart = net.node(4, fine);
+        net.depthwise("apart", high, apart);
+        net.relu_up_to(apart, 0.8);
+        let both = net.node(4, fine);
+        net.add(high, both);
+        net.add(apart, both);
         net.output = net.node(2, fine);
-        net.convolution("out", high, net.output, 3, true);
+        net.convolution("out", both, net.output, 3, true);
         net
     }
 

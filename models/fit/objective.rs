@@ -2,6 +2,7 @@
 //! loss and its slope, and how the net's numbers become the task's.
 
 use super::kernels::Grid;
+use crate::quality::directions::Directions;
 
 /// What a net is fitted to. Labels are NaN where unknown: such cells cost
 /// nothing and teach nothing.
@@ -174,8 +175,8 @@ impl Objective {
         }
     }
 
-    /// The best constant, decoded, per channel: of numbers the one of least
-    /// error, of directions the mean, of classes the most frequent.
+    /// The best constant, decoded, per channel: of numbers and directions the
+    /// one of least error, of classes the most frequent.
     pub(crate) fn constant<'a>(
         &self,
         labels: impl Iterator<Item = &'a [f32]>,
@@ -183,16 +184,23 @@ impl Objective {
     ) -> Vec<f32> {
         let cells = grid.cells();
         let mut planes = vec![Vec::new(); self.label_channels()];
+        let mut directions = Directions::default();
         for label in labels {
+            if *self == Objective::Normal {
+                for at in 0..cells {
+                    let of = |axis: usize| f64::from(label[axis * cells + at]);
+                    directions.add([of(0), of(1), of(2)]);
+                }
+                continue;
+            }
             for (plane, label) in planes.iter_mut().zip(label.chunks_exact(cells)) {
                 plane.extend(label.iter().copied().filter(|label| !label.is_nan()));
             }
         }
         match *self {
             Objective::Normal => {
-                let sums: Vec<f32> = planes.iter().map(|plane| plane.iter().sum()).collect();
-                let length = sums.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-6);
-                sums.iter().map(|x| x / length).collect()
+                let median = directions.median().unwrap_or([0.0, 0.0, -1.0]);
+                median.iter().map(|x| *x as f32).collect()
             }
             Objective::Classes { count } => {
                 let mut shares = vec![0.0; count];

@@ -31,7 +31,8 @@ pub struct FitRequest<'a> {
 /// How long a convolutional readout is fitted.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Effort {
-    /// Steps of the final fit; a third of them to choose.
+    /// Steps of a network that is held against other kinds; the best one goes
+    /// on for a third as many with all frames.
     pub steps: usize,
     /// Frames in one step.
     pub batch: usize,
@@ -56,8 +57,8 @@ impl Default for Effort {
 }
 
 impl Effort {
-    /// Steps of a fit that only shows what a kind is worth.
-    pub(super) fn trial_steps(self) -> usize {
+    /// Steps with all frames, after those without the held-out blocks.
+    pub(super) fn last_steps(self) -> usize {
         (self.steps / 3).max(1)
     }
 }

@@ -3,15 +3,24 @@
 
 use std::path::{Path, PathBuf};
 
+use concert_policies::{OutputKind, Task};
+
 use super::FitError;
+use super::convolutional::Scaling;
 use super::export::{FOCAL, OUTPUT};
 use super::fitting::FittedReadout;
+use super::known::net_of;
+use super::material::{objective, reference_focal_px};
+use super::model::Model;
+use super::representations::{Layout, Representation};
+use super::warm::WarmReadout;
 use crate::card::{
-    CameraNumber, Card, FitData, FitRecord, Origin, Provenance, Quality, Read, ReadFrom,
+    CameraNumber, Card, FitData, FitKind, FitRecord, Origin, Provenance, Quality, Read, ReadFrom,
     ReadoutCard, ReadoutOutput,
 };
 use crate::digest::sha256_hex;
 use crate::engine::{Engine, NetworkFile, Slot, Wiring};
+use crate::onnx::build::bytes_of;
 use crate::onnx::{CheckLimits, check};
 use crate::tensor::TensorSpec;
 use crate::whole_file::{WholeFile, WriteError};
@@ -51,7 +60,7 @@ impl FitNotes {
             data,
             licence: "LicenseRef-user".to_owned(),
             fitted_by: "concert fit".to_owned(),
-            held_out: "fitted on the rest with a third of the steps".to_owned(),
+            held_out: "fitted on the rest with all steps".to_owned(),
         }
     }
 }
@@ -77,47 +86,31 @@ impl FittedReadout {
     pub fn verify(&self, engine: &mut dyn Engine) -> Result<(), FitError> {
         check(&self.onnx, &CheckLimits::default())
             .map_err(|error| FitError::Export(error.to_string()))?;
-        let mut wiring = Wiring::default();
-        let mut levels: Vec<Slot> = Vec::new();
-        for (read, shape) in &self.layout.reads {
-            let slot = engine.slot(&TensorSpec::f32(shape))?;
-            wiring.inputs.push((read.tensor.clone(), slot));
-            levels.push(slot);
-        }
-        let focal = 1.25;
-        if let Some(reference) = self.reference_focal_px {
-            let slot = engine.slot(&TensorSpec::f32(&[1, 1]))?;
-            let given = (reference * focal) as f32;
-            engine.fill(slot, &mut |bytes| {
-                bytes.copy_from_slice(&given.to_ne_bytes());
-            })?;
-            wiring.inputs.push((FOCAL.to_owned(), slot));
-        }
-        let output = engine.slot(&TensorSpec::f32(&self.output_shape))?;
-        wiring.outputs.push((OUTPUT.to_owned(), output));
-        let file = NetworkFile {
+        let file = File {
             name: self.name(None),
-            path: PathBuf::from("(fitted)"),
-            sha256: sha256_hex(&self.onnx),
-            bytes: self.onnx.as_slice().into(),
+            bytes: &self.onnx,
+            reads: &self.reads(),
+            output: (OUTPUT, &self.output_shape),
         };
-        let mut network = engine.load(&file, &[wiring])?;
-        let mut space = self.model.workspace();
-        for witness in &self.witnesses {
-            for (read, slot) in levels.iter().enumerate() {
-                let values = self.layout.level(witness, read);
-                engine.fill(*slot, &mut |bytes| {
-                    bytes.copy_from_slice(bytemuck::cast_slice(&values));
-                })?;
-            }
-            network.run(0)?;
-            let wanted = self
-                .model
-                .run(&self.layout, witness, focal as f32, &mut space);
-            let found: Vec<f32> = bytemuck::pod_collect_to_vec(&engine.view(output)?);
-            compare(&wanted, &found)?;
+        let (layout, reference) = (&self.layout, self.reference_focal_px);
+        let different = file.differs(engine, (layout, &self.model, reference), &self.witnesses)?;
+        match different {
+            Some(reason) => Err(FitError::Export(reason)),
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    fn reads(&self) -> Vec<Read> {
+        let mut reads: Vec<Read> = (self.layout.reads.iter())
+            .map(|(read, _)| read.clone())
+            .collect();
+        if self.reference_focal_px.is_some() {
+            reads.push(Read {
+                tensor: FOCAL.to_owned(),
+                from: ReadFrom::Camera(CameraNumber::FocalPx),
+            });
+        }
+        reads
     }
 
     /// The task's numbers for one frame, as the file gives them: planes of
@@ -155,15 +148,6 @@ impl FittedReadout {
     #[must_use]
     pub fn card(&self, notes: &FitNotes) -> ReadoutCard {
         let name = self.name(notes.variant.as_deref());
-        let mut reads: Vec<Read> = (self.layout.reads.iter())
-            .map(|(read, _)| read.clone())
-            .collect();
-        if self.reference_focal_px.is_some() {
-            reads.push(Read {
-                tensor: FOCAL.to_owned(),
-                from: ReadFrom::Camera(CameraNumber::FocalPx),
-            });
-        }
         let mut record = FitRecord::new(
             self.kind,
             self.frames,
@@ -193,7 +177,7 @@ impl FittedReadout {
                 quality: self.quality(&data, &notes.held_out),
             },
             encoders: self.layout.pins.clone(),
-            reads,
+            reads: self.reads(),
             output: ReadoutOutput {
                 tensor: OUTPUT.to_owned(),
                 shape: self.output_shape.clone(),
@@ -258,17 +242,135 @@ impl FittedReadout {
     }
 }
 
-fn compare(wanted: &[f32], found: &[f32]) -> Result<(), FitError> {
-    let greatest = wanted.iter().fold(1.0_f32, |most, x| most.max(x.abs()));
-    for (at, (wanted, found)) in wanted.iter().zip(found).enumerate() {
-        let near = (wanted - found).abs() <= TOLERANCE * greatest;
-        if !near {
-            return Err(FitError::Export(format!(
-                "number {at} of the output is {found}, but was fitted as {wanted}"
-            )));
+/// A readout as an engine sees it.
+struct File<'a> {
+    name: String,
+    bytes: &'a [u8],
+    reads: &'a [Read],
+    /// Name and shape.
+    output: (&'a str, &'a [usize]),
+}
+
+impl File<'_> {
+    /// Where what an engine makes of it is not what a model computes on these
+    /// frames, to 10⁻⁴ of the greatest number; in words.
+    fn differs(
+        &self,
+        engine: &mut dyn Engine,
+        (layout, model, reference): (&Layout, &Model, Option<f64>),
+        witnesses: &[Representation],
+    ) -> Result<Option<String>, FitError> {
+        let focal = 1.25;
+        let mut wiring = Wiring::default();
+        let mut levels: Vec<(usize, Slot)> = Vec::new();
+        for read in self.reads {
+            let own = layout
+                .reads
+                .iter()
+                .position(|(own, _)| own.from == read.from);
+            let slot = match own {
+                Some(own) => {
+                    let slot = engine.slot(&TensorSpec::f32(&layout.reads[own].1))?;
+                    levels.push((own, slot));
+                    slot
+                }
+                None => {
+                    let slot = engine.slot(&TensorSpec::f32(&[1, 1]))?;
+                    let given = (reference.unwrap_or(1.0) * focal) as f32;
+                    engine.fill(slot, &mut |bytes| {
+                        bytes.copy_from_slice(&given.to_ne_bytes());
+                    })?;
+                    slot
+                }
+            };
+            wiring.inputs.push((read.tensor.clone(), slot));
+        }
+        let output = engine.slot(&TensorSpec::f32(self.output.1))?;
+        wiring.outputs.push((self.output.0.to_owned(), output));
+        let file = NetworkFile {
+            name: self.name.clone(),
+            path: PathBuf::from("(fitted)"),
+            sha256: sha256_hex(self.bytes),
+            bytes: self.bytes.into(),
+        };
+        let mut network = engine.load(&file, &[wiring])?;
+        let mut space = model.workspace();
+        for witness in witnesses {
+            for (own, slot) in &levels {
+                let values = layout.level(witness, *own);
+                engine.fill(*slot, &mut |bytes| {
+                    bytes.copy_from_slice(bytemuck::cast_slice(&values));
+                })?;
+            }
+            network.run(0)?;
+            let wanted = model.run(layout, witness, focal as f32, &mut space);
+            let found: Vec<f32> = bytemuck::pod_collect_to_vec(&engine.view(output)?);
+            if let Some(reason) = difference(&wanted, &found) {
+                return Ok(Some(reason));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl WarmReadout {
+    /// Holds the net that a fit would begin with to what the file computes on
+    /// these frames. Maps of classes are not compared: their last layer may
+    /// begin anew.
+    ///
+    /// # Errors
+    /// [`FitError::OtherForm`] for a file that no net computes, or that computes
+    /// something else by more than 10⁻⁴ of its greatest number;
+    /// [`FitError::OtherEncoder`]; what the engine refuses.
+    pub fn verify(
+        &self,
+        target: &'static Task,
+        layout: &Layout,
+        engine: &mut dyn Engine,
+        frames: &[Representation],
+    ) -> Result<(), FitError> {
+        if matches!(target.output, OutputKind::Classes | OutputKind::ClassMap) {
+            return Ok(());
+        }
+        let (objective, grid) = objective(target, layout, None)?;
+        let own = net_of(FitKind::Convolutional, layout, &objective, grid);
+        let reference = reference_focal_px(target, layout);
+        let form = (&objective, reference);
+        let start = self.start(layout, &own, &Scaling::none(layout), form)?;
+        let model = Model {
+            net: start.net,
+            weights: start.weights,
+            scaling: start.scaling,
+            objective,
+            decoding: objective.decoding(grid),
+        };
+        let bytes = bytes_of(&self.network.clone().into_model());
+        let file = File {
+            name: self.name.clone(),
+            bytes: &bytes,
+            reads: &self.reads,
+            output: (&self.output.0, &self.output.1),
+        };
+        match file.differs(engine, (layout, &model, reference), frames)? {
+            Some(reason) => Err(FitError::OtherForm {
+                readout: self.name.clone(),
+                reason,
+            }),
+            None => Ok(()),
         }
     }
-    Ok(())
+}
+
+fn difference(wanted: &[f32], found: &[f32]) -> Option<String> {
+    let greatest = wanted.iter().fold(1.0_f32, |most, x| most.max(x.abs()));
+    let mut both = wanted.iter().zip(found).enumerate();
+    let far = |(_, (wanted, found)): &(usize, (&f32, &f32))| {
+        let near = (**wanted - **found).abs() <= TOLERANCE * greatest;
+        !near
+    };
+    both.find(far).map(|(at, (wanted, found))| {
+        format!("number {at} of the output is {found}, but was fitted as {wanted}")
+    })
 }
 
 /// A file that is complete, but not yet where it belongs.

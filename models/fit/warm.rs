@@ -4,11 +4,11 @@ use super::FitError;
 use super::convolutional::Scaling;
 use super::dice::Dice;
 use super::export;
-use super::material::Material;
-use super::net::Net;
+use super::from_onnx::{Source, Start, readers};
+use super::net::{Net, NodeId, Operator, Weights};
 use super::objective::Objective;
 use super::representations::Layout;
-use crate::card::{FitKind, ReadoutCard};
+use crate::card::{FitKind, Read, ReadoutCard};
 use crate::onnx::Checked;
 
 /// A readout whose weights a fit may begin with.
@@ -22,20 +22,22 @@ pub struct WarmReadout {
     pub encoders: Vec<(String, String)>,
     /// The focal length that its output is metric for.
     pub reference_focal_px: Option<f64>,
+    /// What its inputs are.
+    pub reads: Vec<Read>,
+    /// Name and shape of its output.
+    pub output: (String, Vec<usize>),
     /// The file.
     pub network: Checked,
 }
 
 impl WarmReadout {
-    /// The readout of this card and file; `None` where it was not fitted as a
-    /// small network, so that there are no weights to begin with.
+    /// The readout of this card and file; `None` for a linear readout of a fit,
+    /// which no network goes on from. Whether a net can be made of a readout
+    /// that was built elsewhere shows when a fit begins.
     #[must_use]
     pub fn new(card: &ReadoutCard, network: Checked) -> Option<Self> {
-        let kind = card.fit.as_ref()?.kind;
-        if kind != FitKind::Convolutional {
-            return None;
-        }
-        Some(Self::of(card, network))
+        let linear = (card.fit.as_ref()).is_some_and(|fit| fit.kind == FitKind::Ridge);
+        (!linear).then(|| Self::of(card, network))
     }
 
     /// The readout of this card and file, whatever was fitted.
@@ -48,46 +50,79 @@ impl WarmReadout {
                 .map(|pin| (pin.source.clone(), pin.sha256.clone()))
                 .collect(),
             reference_focal_px: card.reference_focal_px(),
+            reads: card.reads.clone(),
+            output: (card.output.tensor.clone(), card.output.shape.clone()),
             network,
         }
     }
 
-    /// Its weights, for inputs of this scale.
-    pub(super) fn weights(
+    /// What a fit goes on from: this program's own net with its weights, or
+    /// where the file is of another form, the net of its graph.
+    ///
+    /// # Errors
+    /// [`FitError::OtherEncoder`]; [`FitError::OtherForm`] for a graph that no
+    /// net computes.
+    pub(crate) fn start(
         &self,
         layout: &Layout,
-        net: &Net,
-        scaling: &Scaling,
-        material: &Material,
-    ) -> Result<Vec<f32>, FitError> {
-        let reference = material.reference_focal_px;
-        self.weights_for(layout, net, scaling, (&material.objective, reference))
-    }
-
-    /// The same, for a target whose numbers are written down for this focal
-    /// length.
-    pub(crate) fn weights_for(
-        &self,
-        layout: &Layout,
-        net: &Net,
+        own: &Net,
         scaling: &Scaling,
         (objective, reference_focal_px): (&Objective, Option<f64>),
-    ) -> Result<Vec<f32>, FitError> {
+    ) -> Result<Start, FitError> {
         self.check_encoders(layout)?;
-        let first = net.first_weights(&mut Dice::new(1));
+        let first = own.first_weights(&mut Dice::new(1));
         let classes = matches!(objective, Objective::Classes { .. });
         let last = classes.then_some(first.as_slice());
-        let mut weights = export::weights_of(&self.network, &self.name, net, scaling, last)?;
-        // Written down for another focal length, all logarithms move alike.
-        if let (Some(from), Some(to)) = (self.reference_focal_px, reference_focal_px) {
-            let bias = net.blocks().find(|block| block.name == "output.bias");
-            if let Some(bias) = bias.map(super::net::Weights::range) {
-                weights[bias]
-                    .iter_mut()
-                    .for_each(|bias| *bias += (to / from).ln() as f32);
+        let named = export::weights_of(&self.network, &self.name, own, scaling, last);
+        let mut start = match named {
+            Ok(weights) => Start {
+                net: own.clone(),
+                weights,
+                scaling: scaling.clone(),
+            },
+            Err(_) => {
+                let source = Source {
+                    network: &self.network,
+                    reads: &self.reads,
+                    layout,
+                    objective: *objective,
+                    grid: own.nodes[own.output].grid,
+                };
+                let other = |reason| self.other_form(reason);
+                source.start(scaling).map_err(other)?
             }
+        };
+        // Written down for another focal length, all logarithms move alike.
+        match (self.reference_focal_px, reference_focal_px) {
+            (Some(from), Some(to)) => self.shift(&mut start, (to / from).ln() as f32)?,
+            (None, Some(_)) if self.reads_focal() => {
+                let reason = "its card does not say for which focal length it is metric";
+                return Err(self.other_form(reason.to_owned()));
+            }
+            _ => {}
         }
-        Ok(weights)
+        Ok(start)
+    }
+
+    fn reads_focal(&self) -> bool {
+        use crate::card::{CameraNumber, ReadFrom};
+        let focal = ReadFrom::Camera(CameraNumber::FocalPx);
+        self.reads.iter().any(|read| read.from == focal)
+    }
+
+    fn shift(&self, start: &mut Start, by: f32) -> Result<(), FitError> {
+        let bias = last_bias(&start.net, start.net.output);
+        let bias = bias.ok_or_else(|| self.other_form("its last layer has no bias".to_owned()))?;
+        let bias = &mut start.weights[bias.range()];
+        bias.iter_mut().for_each(|bias| *bias += by);
+        Ok(())
+    }
+
+    fn other_form(&self, reason: String) -> FitError {
+        FitError::OtherForm {
+            readout: self.name.clone(),
+            reason,
+        }
     }
 
     /// Refuses encoders that it was not made for.
@@ -106,4 +141,21 @@ impl WarmReadout {
         }
         Ok(())
     }
+}
+
+/// The bias of a convolution that is added to every number of a node, and to
+/// nothing else.
+pub(super) fn last_bias(net: &Net, node: NodeId) -> Option<&Weights> {
+    net.operators.iter().find_map(|operator| match operator {
+        Operator::Convolution {
+            to,
+            bias: Some(bias),
+            ..
+        } if *to == node => Some(bias),
+        Operator::Depthwise { to, bias, .. } if *to == node => Some(bias),
+        Operator::Add { from, to } if *to == node && readers(net, *from).count() == 1 => {
+            last_bias(net, *from)
+        }
+        _ => None,
+    })
 }

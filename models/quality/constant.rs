@@ -4,17 +4,27 @@ use std::collections::BTreeMap;
 
 use concert_policies::{OutputKind, Task};
 
+use super::directions::Directions;
+use super::edges;
 use super::layout;
+use super::measures::Quality;
 use super::sketch::Sketch;
 use crate::dataset::{Label, LabelKind};
 
 /// Most layouts among which the most central is looked for.
 const MOST_LAYOUTS: usize = 128;
 
-/// Finds the best constant answer to a task from true labels: for values per
-/// pixel the median of each channel, for normals the mean direction, for
-/// classes the most frequent one, for a room layout and vanishing points the
-/// frame whose truth is nearest to all others'.
+/// Finds the best constant answer to a task from true labels: the one that is
+/// best by the first of the measures that [`Quality`](super::Quality) gives.
+///
+/// | target | measure | best constant |
+/// |---|---|---|
+/// | depth | `abs_rel`, a mean over frames | the median weighted by 1 / (depth · known pixels of its frame) |
+/// | normals | `mean_deg` | the direction of least mean angle |
+/// | class of the picture, segmentation | `top1`, `miou` | the most frequent class |
+/// | edges | `f1` | any that calls every pixel an edge; of those, the one of least `l1` |
+/// | others with a value per pixel | `l1` | the median of each channel |
+/// | room layout, vanishing points | distance of corners, of axes | the frame whose truth is nearest to all others' |
 ///
 /// Fitted on training frames it is the baseline that a readout must beat. Where
 /// only the evaluated frames are at hand it is fitted on those, which is
@@ -23,7 +33,7 @@ const MOST_LAYOUTS: usize = 128;
 pub struct ConstantFit {
     task: &'static Task,
     channels: Vec<Sketch>,
-    sums: [f64; 3],
+    directions: Directions,
     counts: BTreeMap<u32, u64>,
     layouts: Vec<Vec<f32>>,
     frames: usize,
@@ -36,7 +46,7 @@ impl ConstantFit {
         Self {
             task,
             channels: Vec::new(),
-            sums: [0.0; 3],
+            directions: Directions::default(),
             counts: BTreeMap::new(),
             layouts: Vec::new(),
             frames: 0,
@@ -48,9 +58,9 @@ impl ConstantFit {
         self.frames += 1;
         match truth.kind {
             LabelKind::Normal => {
-                for (axis, sum) in self.sums.iter_mut().enumerate() {
-                    let known = truth.plane(axis).iter().filter(|value| !value.is_nan());
-                    *sum += known.map(|value| f64::from(*value)).sum::<f64>();
+                for pixel in 0..truth.width * truth.height {
+                    let of = |axis: usize| f64::from(truth.plane(axis)[pixel]);
+                    self.directions.add([of(0), of(1), of(2)]);
                 }
             }
             LabelKind::Class => {
@@ -64,13 +74,23 @@ impl ConstantFit {
                     self.layouts.push(numbers.copied().collect());
                 }
             }
+            LabelKind::Depth => {
+                // Each pixel's error is |c - t| / t, each frame's their mean.
+                let known = truth.values.iter().filter(|metres| **metres > 0.0);
+                let count = known.clone().count() as f64;
+                self.channels.resize_with(1, Sketch::new);
+                for metres in known {
+                    let weight = 1.0 / (f64::from(*metres) * count);
+                    self.channels[0].add(*metres, weight);
+                }
+            }
             _ => {
                 self.channels.resize_with(truth.channels, Sketch::new);
                 for (channel, sketch) in self.channels.iter_mut().enumerate() {
                     truth
                         .plane(channel)
                         .iter()
-                        .for_each(|value| sketch.add(*value));
+                        .for_each(|value| sketch.add(*value, 1.0));
                 }
             }
         }
@@ -94,11 +114,19 @@ impl ConstantFit {
             let medians = self
                 .channels
                 .iter()
-                .map(|sketch| Some(sketch.median()? as f32));
+                .map(|sketch| Some(self.at_least(sketch.median()? as f32)));
             return medians.collect();
         }
-        let length = self.sums.iter().map(|x| x * x).sum::<f64>().sqrt();
-        (length > 0.0).then(|| self.sums.iter().map(|x| (x / length) as f32).collect())
+        let direction = self.directions.median()?;
+        Some(direction.iter().map(|x| *x as f32).collect())
+    }
+
+    /// Of edges, no constant below the least threshold finds any.
+    fn at_least(&self, median: f32) -> f32 {
+        match Quality::new(self.task) {
+            Some(quality) if quality.is_of_edges() => median.max(edges::LEAST_THRESHOLD),
+            _ => median,
+        }
     }
 
     /// The constant as a prediction for `truth`, in the form that

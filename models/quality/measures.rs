@@ -190,6 +190,11 @@ impl Quality {
         }
     }
 
+    /// Whether it measures edges by thresholds.
+    pub(super) fn is_of_edges(&self) -> bool {
+        matches!(self.kind, Kind::Edges(_))
+    }
+
     /// Frames added.
     #[must_use]
     pub fn frames(&self) -> usize {

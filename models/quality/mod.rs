@@ -18,11 +18,12 @@
 //! pixels unknown only in the prediction count as not covered (`coverage`).
 //!
 //! The constant predictor ([`ConstantFit`]) says the same at every pixel of
-//! every frame: the best single answer, without looking.
+//! every frame: the best single answer, without looking, by the first measure.
 
 mod classes;
 mod constant;
 mod depth;
+pub(crate) mod directions;
 mod edges;
 pub mod layout;
 mod measures;

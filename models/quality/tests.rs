@@ -309,7 +309,10 @@ fn the_constant_predictor_is_the_best_constant() {
     let mut fit = ConstantFit::new(task);
     fit.add(&label(LabelKind::Depth, 1, 3, &[1.0, 2.5, NAN]));
     fit.add(&label(LabelKind::Depth, 1, 3, &[2.5, 7.0, 2.5]));
+    // Weights: of the first frame 1/2 and 1/5, of the second 2/15, 1/21, 2/15.
     assert_eq!(fit.values(), Some(vec![2.5]));
+    fit.add(&label(LabelKind::Depth, 1, 3, &[1.0, NAN, 1.0]));
+    assert_eq!(fit.values(), Some(vec![1.0]));
     let mut fit = ConstantFit::new(Task::find("normal").unwrap());
     fit.add(&label(LabelKind::Normal, 3, 2, &[1., 0., 0., 0., 0., -1.]));
     let half = std::f32::consts::FRAC_1_SQRT_2;
@@ -323,6 +326,28 @@ fn the_constant_predictor_is_the_best_constant() {
     let truth = label(LabelKind::Class, 1, 1, &[0.0]);
     assert_eq!(fit.prediction(&truth, 5).unwrap(), [0., 0., 0., 1., 0.]);
     assert_eq!(ConstantFit::new(task).values(), None);
+}
+
+#[test]
+fn the_constant_of_edges_finds_them_all() {
+    let task = Task::find("edge_occlusion").unwrap();
+    let mut fit = ConstantFit::new(task);
+    let mut truth = vec![0.0; 20 * 20];
+    truth[45] = 1.0;
+    let truth = label(LabelKind::Edge, 1, 20, &truth);
+    fit.add(&truth);
+    let of = |said: f32| {
+        let measures = quality(task.name).add(&truth, &[said; 400]).unwrap();
+        measures.get("f1").unwrap()
+    };
+    let best = fit.values().unwrap()[0];
+    assert_eq!(of(0.0), 0.0);
+    assert!(of(best) > 0.0);
+    assert_eq!(of(best), of(1.0));
+    assert!(
+        best < 0.05,
+        "of the constants of best f1, the one of least l1"
+    );
 }
 
 #[test]
@@ -390,6 +415,32 @@ proptest! {
         values.sort_by(f32::total_cmp);
         let want = values[(values.len() - 1) / 2];
         prop_assert!((got - want).abs() <= 3e-4 * want.abs() + 2e-5, "{} for {}", got, want);
+    }
+
+    #[test]
+    fn no_constant_has_less_relative_error_over_frames_of_any_coverage(
+        frames in prop::collection::vec(prop::collection::vec(0.3f32..12.0, 1..40), 1..6),
+        other in 0.3f32..12.0,
+    ) {
+        let task = Task::find("depth_zbuffer").unwrap();
+        let mut fit = ConstantFit::new(task);
+        let labels: Vec<Label> = (frames.iter())
+            .map(|known| {
+                let mut values = known.clone();
+                values.resize(40, NAN);
+                label(LabelKind::Depth, 1, 8, &values)
+            })
+            .collect();
+        labels.iter().for_each(|truth| fit.add(truth));
+        let abs_rel = |said: f32| {
+            let mut all = quality("depth_zbuffer");
+            for truth in &labels {
+                all.add(truth, &[said; 40]).unwrap();
+            }
+            all.measures().get("abs_rel").unwrap()
+        };
+        let best = fit.values().unwrap()[0];
+        prop_assert!(abs_rel(best) <= abs_rel(other) + 1e-3, "{} but {}", best, other);
     }
 
     #[test]

@@ -81,7 +81,7 @@ impl Desk {
             let first = line.subject.first.clone();
             // A policy that reads the target otherwise is somebody else's.
             let is_due = line.rests.is_none() && line.serving != first;
-            if is_due && !self.put(board, *at, first) {
+            if is_due && !self.put(board, *at, first, "somebody asked for it") {
                 goes_on.push(board.lines[*at].figures.serving.clone());
             }
             self.remember(&mut board.lines[*at]);

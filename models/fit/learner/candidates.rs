@@ -146,6 +146,7 @@ impl Learner {
             )),
             tried: Vec::new(),
             warm_start: walked.then(warm),
+            not_begun: None,
             frames: usize::try_from(self.learnt).unwrap_or(usize::MAX),
             shortcomings: Shortcomings::default(),
             classes: None,

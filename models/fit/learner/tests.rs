@@ -49,7 +49,7 @@ fn known(readout: &FittedReadout) -> KnownReadout {
     let data = vec![FitData::new("d".into(), "0".repeat(64), 30)];
     let card = readout.card(&FitNotes::new(None, 1.0, 1, data));
     let network = check(&readout.onnx, &CheckLimits::default()).unwrap();
-    KnownReadout::new(&card, network).unwrap()
+    KnownReadout::new(&card, network)
 }
 
 fn rules() -> LearnRules {
@@ -333,4 +333,64 @@ fn a_readout_is_run_beside_the_frames_as_its_file_says() {
     let normal = Task::find("normal").unwrap();
     let refused = known(&readout).check(normal, &layout, None).unwrap_err();
     assert!(matches!(refused, FitError::OtherTarget { .. }), "{refused}");
+}
+
+/// What a watch says of `count` frames whose depth is `times` that which a
+/// readout of 1 is right about.
+fn watched(watch: &mut Watch, dice: &mut Dice, count: usize, times: f32) -> Vec<WatchVerdict> {
+    let layout = small_layout();
+    let verdicts = (0..count).map(|_| {
+        let frame = representation(&layout, dice);
+        let label = label(&layout, &frame, times);
+        watch.look(frame, &label, None)
+    });
+    verdicts.collect()
+}
+
+#[test]
+fn what_gets_worse_than_the_first_readout_is_taken_back_after_a_few_frames() {
+    let (first, learnt) = (known(&readout(1.0)), known(&readout(1.5)));
+    let mut watch = Watch::new(target(), &small_layout(), &first).unwrap();
+    let mut dice = Dice::new(5);
+    let nothing = watched(&mut watch, &mut dice, 8, 1.0);
+    assert!(
+        nothing
+            .iter()
+            .all(|verdict| *verdict == WatchVerdict::Nothing)
+    );
+    // Where the learnt readout is right, it stays.
+    watch.serve(Some(&learnt)).unwrap();
+    let right = watched(&mut watch, &mut dice, 8, 1.5);
+    assert!((right.iter()).all(|verdict| matches!(verdict, WatchVerdict::Serves(_))));
+    // In the next room it is wrong: a few frames decide, one does not.
+    let wrong = watched(&mut watch, &mut dice, 8, 1.0);
+    assert!(matches!(wrong[0], WatchVerdict::Serves(_)));
+    let at = wrong
+        .iter()
+        .position(|verdict| matches!(verdict, WatchVerdict::Worse(_)));
+    assert!(at.is_some_and(|at| at <= 4), "{wrong:?}");
+    // Frames from before it served say nothing of it.
+    watch.serve(Some(&learnt)).unwrap();
+    assert!(matches!(
+        watched(&mut watch, &mut dice, 1, 1.0)[0],
+        WatchVerdict::Serves(_)
+    ));
+}
+
+#[test]
+fn a_refit_that_finished_for_another_room_is_not_taken() {
+    let mut learner = learner(3.0, rules());
+    let mut watch = Watch::new(target(), &small_layout(), &known(&readout(3.0))).unwrap();
+    show(&mut learner, 1, 60, TENTH, 1.0);
+    let found = refit(&mut learner);
+    assert_eq!(found.verdict, Verdict::Better);
+    let readout = found.readout.unwrap();
+    let mut dice = Dice::new(6);
+    watched(&mut watch, &mut dice, 5, 1.0);
+    assert!(learner.on_newest(&readout, &watch.newest()).allow());
+    // While it was made, the robot went to where the first readout is right.
+    watched(&mut watch, &mut dice, 5, 3.0);
+    let errors = learner.on_newest(&readout, &watch.newest());
+    assert!(!errors.allow(), "{errors:?}");
+    assert!(errors.candidate > 0.5 && errors.first < 0.1, "{errors:?}");
 }
