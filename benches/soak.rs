@@ -21,12 +21,12 @@ use concert_runtime::io::clock::SystemClock;
 use concert_runtime::io::library::{LibraryRequest, find_or_fetch};
 use concert_runtime::io::onnxruntime::{Environment, OrtEngine, Provider};
 use concert_runtime::io::zenoh::{
-    BusOptions, SessionOptions, Watcher, ZenohBus, close_session, open_session,
+    BusOptions, SessionOptions, TlsOptions, Watcher, ZenohBus, close_session, open_session,
 };
 use concert_runtime::parts::plan_from_store;
 use concert_runtime::{
-    Bus, BusError, Camera, Capture, Clock, Frame, LaneName, NoWatch, Output, Pipeline, RunSettings,
-    Runtime, Status,
+    Bus, BusError, Camera, CameraImage, Capture, Clock, Frame, LaneName, NoWatch, Output, Pipeline,
+    RunSettings, Runtime, Status,
 };
 
 const PREFIX: &str = "soak/perception";
@@ -57,6 +57,7 @@ impl Camera for Moving {
             arrived: self.clock.monotonic(),
             frame_id: "soak_optical".into(),
             image: image.expect("a photograph has a size"),
+            distorted: false,
             intrinsics: None,
             depth: None,
         })
@@ -81,6 +82,10 @@ impl Bus for Timed {
         let micros = u32::try_from(took.as_micros()).unwrap_or(u32::MAX);
         self.micros.lock().expect("no panic").push(micros);
         published
+    }
+
+    fn publish_image(&mut self, image: &CameraImage) -> Result<(), BusError> {
+        self.bus.publish_image(image)
     }
 
     fn publish_status(&mut self, status: &Status) -> Result<(), BusError> {
@@ -174,6 +179,7 @@ fn main() -> Result<()> {
         must_connect: None,
         shared_memory: true,
         config: None,
+        tls: TlsOptions::default(),
     })?;
     let listening = open_session(&SessionOptions::client(&endpoint, Duration::from_secs(10)))?;
     let watcher = Watcher::open(&listening, PREFIX)?;

@@ -371,6 +371,7 @@ mod tests {
             arrived: Duration::from_millis(millis),
             frame_id: "front_optical".into(),
             image,
+            distorted: false,
             intrinsics: None,
             depth: None,
         }

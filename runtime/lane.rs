@@ -597,6 +597,7 @@ impl Lane {
         for (value, bytes) in lane.output.values.iter_mut().zip(bytes.chunks_exact(4)) {
             *value = f32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
         }
+        drop(bytes);
         self.check(index, step)?;
         self.readouts[index].network.note_success();
         Ok(())

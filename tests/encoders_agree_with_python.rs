@@ -76,7 +76,7 @@ fn the_same_picture_gives_the_same_representation() {
         network.run(0).unwrap();
         for (level, slot) in &levels {
             let path = folder.path().join(format!("{}.f32", level.name));
-            std::fs::write(path, engine.view(*slot).unwrap()).unwrap();
+            std::fs::write(path, &engine.view(*slot).unwrap()[..]).unwrap();
         }
 
         let output = Command::new("python3")

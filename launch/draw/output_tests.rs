@@ -34,6 +34,8 @@ fn output(target: &str, shape: &[usize], values: Vec<f32>, labels: &[&str]) -> O
         intrinsics: None,
         uncalibrated: false,
         distorted: false,
+        picture: None,
+        unknown: false,
         remarks: Remarks::default(),
         arrived: Duration::ZERO,
         times: StageTimes::default(),

@@ -17,7 +17,7 @@ mod operators;
 mod reduce;
 mod step;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::check::{CheckError, CheckLimits};
@@ -579,12 +579,4 @@ pub(super) fn type_of(fact: &Fact) -> Option<TypeProto> {
         value: Some(TypeValue::Tensor(tensor)),
         denotation: None,
     })
-}
-
-/// Names of values that a graph makes of its inputs, not of constants alone.
-pub(super) fn computed<'a>(graph: &'a GraphProto, facts: &Facts<'a>) -> HashSet<&'a str> {
-    let made = graph.node.iter().flat_map(|node| &node.output);
-    let made = made.map(String::as_str);
-    made.filter(|name| facts.get(name).is_some_and(|fact| !fact.constant))
-        .collect()
 }

@@ -3,7 +3,6 @@ use crate::card::Card;
 use crate::onnx::GraphBuilder;
 use crate::store::Store;
 use std::fs;
-use std::io::Write as _;
 use std::time::Duration;
 
 /// A published network: two steps, of which the card wants the first.

@@ -15,9 +15,9 @@ use concert_runtime::io::clock::SystemClock;
 use concert_runtime::io::thread;
 use concert_runtime::picture::PictureFault;
 use concert_runtime::{
-    Bus, BusError, Camera, CameraLosses, Capture, Clock, Health, LaneName, ManualClock, MemoryBus,
-    NoWatch, Outcome, Output, Pipeline, RunSettings, Runtime, ScriptedCamera, Snapshot, Status,
-    SwapError, Timestamp, Watch,
+    Bus, BusError, Camera, CameraImage, CameraLosses, Capture, Clock, Health, LaneName,
+    ManualClock, MemoryBus, NoWatch, Outcome, Output, Pipeline, RunSettings, Runtime,
+    ScriptedCamera, Snapshot, Status, SwapError, Timestamp, Watch,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -417,6 +417,10 @@ impl Bus for PanickingBus {
 
     fn publish(&mut self, _output: &Output) -> Result<(), BusError> {
         panic!("the test's own panic")
+    }
+
+    fn publish_image(&mut self, _image: &CameraImage) -> Result<(), BusError> {
+        Ok(())
     }
 
     fn publish_status(&mut self, _status: &Status) -> Result<(), BusError> {

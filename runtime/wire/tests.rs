@@ -53,6 +53,8 @@ pub(crate) fn output(task: &str, shape: &[usize], values: Vec<f32>) -> Output {
         }),
         uncalibrated: false,
         distorted: false,
+        picture: None,
+        unknown: false,
         remarks: Remarks::default(),
         arrived: Duration::ZERO,
         times: StageTimes {
