@@ -74,7 +74,7 @@ pub(super) fn size(step: &Step<'_>) -> Made {
 
 /// A shape that an input gives, each length a constant.
 fn wanted(step: &Step<'_>, index: usize) -> Result<Vec<Length>, String> {
-    let numbers = step.numbers(index).ok_or(NO_CONSTANT)?;
+    let numbers = step.sizes(index)?;
     Ok(numbers.into_iter().map(length_of).collect())
 }
 
@@ -314,7 +314,7 @@ pub(super) fn transpose(step: &Step<'_>) -> Made {
 }
 
 pub(super) fn expand(step: &Step<'_>) -> Made {
-    let numbers = step.numbers(1).ok_or(NO_CONSTANT)?;
+    let numbers = step.sizes(1)?;
     // There -1 keeps an axis, as 1 does.
     let target = |n: Number| {
         length_of(Number {

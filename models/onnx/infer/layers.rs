@@ -76,11 +76,15 @@ impl Window {
         };
         let reach = self.dilations[axis] * (self.kernel[axis].value as f64 - 1.0) + 1.0;
         let steps = (input + pads - reach) / stride;
-        let steps = if self.ceil {
+        let mut steps = if self.ceil {
             steps.ceil()
         } else {
             steps.floor()
         };
+        // A last window that begins on the padding behind the image is left out.
+        if self.ceil && steps * stride >= input + self.begin[axis] {
+            steps -= 1.0;
+        }
         length(steps + 1.0, sure)
     }
 

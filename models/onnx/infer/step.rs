@@ -1,7 +1,7 @@
 //! One node, as its rule sees it.
 
 use super::super::proto::{AttributeProto, NodeProto, TensorProto};
-use super::{Fact, Length, Number, Sure};
+use super::{Fact, Length, MAX_NUMBERS, Number, Sure};
 
 /// A node and what is known of its inputs.
 pub(super) struct Step<'s> {
@@ -60,6 +60,17 @@ impl<'s> Step<'s> {
     pub(super) fn numbers(&self, index: usize) -> Option<Vec<Number>> {
         let numbers = self.input(index)?.numbers.as_ref()?;
         numbers.iter().copied().collect()
+    }
+
+    /// Numbers that sizes are made of.
+    pub(super) fn sizes(&self, index: usize) -> Result<Vec<Number>, String> {
+        if let Some([axes]) = self.input(index).and_then(|fact| fact.shape.as_deref())
+            && axes.value > MAX_NUMBERS as u64
+        {
+            return Err(format!("a result of {} axes", axes.value));
+        }
+        let numbers = self.numbers(index);
+        numbers.ok_or_else(|| "a result, as its sizes are no constants".to_owned())
     }
 
     /// The one number of an input.
