@@ -73,6 +73,13 @@ impl Replay {
             let outcomes = pipeline.step(0, &frame, STEP, &mut keep).outcomes.clone();
             let step_ms = system.monotonic().saturating_sub(begin).as_secs_f64() * 1e3;
             self.step_ms.push(step_ms);
+            let troubles = pipeline.troubles(0);
+            for ((tally, outcome), output) in tallies.iter_mut().zip(&outcomes).zip(&keep.buffers) {
+                let (readout, _) = &output.origin.hashes.readout;
+                let told = troubles.iter().find(|trouble| trouble.name == *readout);
+                let reason = told.map(|trouble| trouble.reason.as_str());
+                tally.explain(&example.name, *outcome, reason);
+            }
             self.compare(tallies, &example, &outcomes, &keep, step_ms)?;
             bar.inc(1);
         }

@@ -27,6 +27,18 @@ pub(super) struct Tally {
     told_before: Option<Option<Timestamp>>,
     /// Outputs whose metres are those of a reference camera.
     pub(super) uncalibrated: u64,
+    /// The first frames without an output, and why.
+    pub(super) missing: Vec<Missing>,
+}
+
+/// Most frames without an output that are told one by one.
+const MOST_MISSING: usize = 50;
+
+/// Why a frame has no output.
+pub(super) struct Missing {
+    pub(super) frame: String,
+    pub(super) outcome: Outcome,
+    pub(super) reason: String,
 }
 
 /// How a target is compared.
@@ -93,6 +105,7 @@ impl Tally {
             outcomes: BTreeMap::new(),
             told_before: None,
             uncalibrated: 0,
+            missing: Vec::new(),
         }
     }
 
@@ -130,6 +143,17 @@ impl Tally {
         self.told_before = None;
         if let Truth::Poses(poses) = &mut self.truth {
             poses.begin();
+        }
+    }
+
+    /// Notes why a frame has no output.
+    pub(super) fn explain(&mut self, frame: &str, outcome: Outcome, reason: Option<&str>) {
+        if outcome != Outcome::Delivered && self.missing.len() < MOST_MISSING {
+            self.missing.push(Missing {
+                frame: frame.to_owned(),
+                outcome,
+                reason: reason.unwrap_or(outcome.name()).to_owned(),
+            });
         }
     }
 

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use concert_models::dataset::DataSet;
 use concert_models::quality::Measures;
+use concert_runtime::Outcome;
 use serde_json::{Map, Value, json};
 
 use super::subject::Subject;
 use super::table::number;
-use super::tally::{Tally, Truth};
+use super::tally::{Missing, Tally, Truth};
 use crate::cli::Evaluate;
 use crate::commands::data::left_out_line;
 use crate::report::{Exit, Failure, Report};
@@ -157,6 +158,10 @@ impl Target {
         if !lost.is_empty() {
             lines.push(format!("{delivered} delivered, {}", lost.join(", ")));
         }
+        if !tally.missing.is_empty() {
+            object.insert("missing".to_owned(), missing_json(&tally.missing));
+            lines.extend(missing_lines(&tally.missing));
+        }
         if tally.uncalibrated > 0 {
             object.insert("uncalibrated".to_owned(), json!(tally.uncalibrated));
             lines.push(format!(
@@ -180,6 +185,30 @@ impl Target {
             delivered,
         })
     }
+}
+
+/// Frames without an output that are named on a terminal.
+const SHOWN_MISSING: usize = 8;
+
+fn missing_json(missing: &[Missing]) -> Value {
+    let each = missing.iter().map(
+        |one| json!({ "frame": one.frame, "outcome": one.outcome.name(), "reason": one.reason }),
+    );
+    each.collect()
+}
+
+/// Of those that not merely came first.
+fn missing_lines(missing: &[Missing]) -> Vec<String> {
+    let told: Vec<_> = (missing.iter())
+        .filter(|one| one.outcome != Outcome::Warming)
+        .collect();
+    let mut lines: Vec<_> = (told.iter().take(SHOWN_MISSING))
+        .map(|one| format!("  {}: {}", one.frame, one.reason))
+        .collect();
+    if told.len() > SHOWN_MISSING {
+        lines.push("  … more stand in --json".to_owned());
+    }
+    lines
 }
 
 /// The constant predictor's measures, and what it says.

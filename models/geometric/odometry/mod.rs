@@ -9,11 +9,14 @@
 //! and says that the motion up to it is unknown.
 
 mod inverse_depth;
+mod joint;
+mod measured;
 mod parameters;
 mod pose;
 mod refine;
 mod relative;
 mod snapshot;
+mod surface;
 
 use nalgebra::{Isometry3, Translation3, UnitQuaternion, Vector3};
 
@@ -28,6 +31,8 @@ pub use self::pose::{ODOMETRY_LENGTH, OdometryEstimate, body_from_optical};
 
 /// Variance of what is not known at all: a kilometre, squared.
 const UNKNOWN_METRES: f64 = 1e6;
+/// Share of a keyframe's surfaces below which the next is one.
+const LEAST_OVERLAP: f64 = 0.6;
 /// Speed that is possible while nobody looks, m/s, and rate of turning, rad/s.
 const UNSEEN_SPEED: f64 = 1.0;
 const UNSEEN_TURNING: f64 = 1.0;
@@ -156,10 +161,20 @@ impl Odometry {
             tracker.track(then, now, &guesses, &parameters)
         };
         let found = track(&mut self.tracker, &mut self.keyframe, &self.now);
-        if found.is_ok() || self.last.stamp_nanos == self.keyframe.stamp_nanos {
+        let is_firm = |found: &Relative| found.overlap.is_none_or(|share| share >= LEAST_OVERLAP);
+        if found.as_ref().is_ok_and(is_firm) || self.last.stamp_nanos == self.keyframe.stamp_nanos {
             return found;
         }
         let again = track(&mut self.tracker, &mut self.last, &self.now);
+        if let (Ok(first), Ok(second)) = (&found, &again)
+            && first.overlap >= second.overlap
+        {
+            // Its matches are those that are gone on with.
+            return track(&mut self.tracker, &mut self.keyframe, &self.now);
+        }
+        if again.is_err() && found.is_ok() {
+            return track(&mut self.tracker, &mut self.keyframe, &self.now);
+        }
         if again.is_ok() {
             std::mem::swap(&mut self.keyframe, &mut self.last);
             self.last.clone_from(&self.keyframe);
@@ -218,7 +233,8 @@ impl Odometry {
                 self.now.is_read_out = self.keyframe.is_read_out;
             }
         }
-        let replace = left < self.parameters.keyframe_overlap || gains_metres;
+        let is_far = relative.overlap.is_some_and(|share| share < LEAST_OVERLAP);
+        let replace = left < self.parameters.keyframe_overlap || gains_metres || is_far;
         std::mem::swap(&mut self.last, &mut self.now);
         if replace {
             self.keyframe.clone_from(&self.last);

@@ -13,6 +13,9 @@ pub struct OdometryParameters {
     /// Greatest error of a match that fits the motion, px of the network's
     /// input.
     pub inlier_px: f64,
+    /// The same where a depth camera measures: its depth may be registered to the
+    /// image a few pixels off.
+    pub depth_inlier_px: f64,
     /// Fewer matches that agree are a loss.
     pub least_inliers: usize,
     /// A frame becomes the keyframe when fewer than this share of the matches
@@ -34,6 +37,7 @@ impl Default for OdometryParameters {
             most_points: 512,
             least_similarity: 0.82,
             inlier_px: 1.5,
+            depth_inlier_px: 3.0,
             least_inliers: 15,
             keyframe_overlap: 0.7,
             restart_after: 3,
@@ -62,6 +66,11 @@ impl OdometryParameters {
             (
                 (0.1..=10.0).contains(&self.inlier_px),
                 "inlier_px",
+                "0.1 to 10",
+            ),
+            (
+                (0.1..=10.0).contains(&self.depth_inlier_px),
+                "depth_inlier_px",
                 "0.1 to 10",
             ),
             (

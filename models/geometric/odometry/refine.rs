@@ -1,6 +1,8 @@
 //! The motion that explains best where points of uncertain depth are seen.
 
-use nalgebra::{Isometry3, Matrix2x3, SMatrix, SVector, Translation3, UnitQuaternion, Vector3};
+use nalgebra::{
+    ArrayStorage, Isometry3, Matrix2x3, SMatrix, SVector, Translation3, UnitQuaternion, Vector3,
+};
 
 use super::inverse_depth::Sight;
 use super::pose::Covariance;
@@ -34,7 +36,7 @@ pub(super) fn refine(sights: &[Sight], start: &Isometry3<f64>, tolerance: f64) -
     let mut now = cost(sights, &motion, tolerance);
     let mut damping = 1e-4;
     for _ in 0..MOST_STEPS {
-        let (normal, right, _) = equations(sights, &motion, tolerance);
+        let Equations { normal, right } = equations(sights, &motion, tolerance);
         let mut damped = normal;
         (0..6).for_each(|i| damped[(i, i)] += damping * normal[(i, i)] + 1e-9);
         let Some(step) = damped.cholesky().map(|factor| factor.solve(&right)) else {
@@ -70,36 +72,60 @@ fn cost(sights: &[Sight], motion: &Isometry3<f64>, tolerance: f64) -> f64 {
         .sum()
 }
 
-type Equations = (SMatrix<f64, 6, 6>, SVector<f64, 6>, f64);
+/// Normal equations of a motion: `normal · step = right`, for a rotation vector
+/// and a translation from the left.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Equations {
+    pub(super) normal: SMatrix<f64, 6, 6>,
+    pub(super) right: SVector<f64, 6>,
+}
 
-/// Normal equations in units of a pixel, and the sum of the weights.
-fn equations(sights: &[Sight], motion: &Isometry3<f64>, tolerance: f64) -> Equations {
-    let scale = 0.5 * tolerance;
-    let mut normal = SMatrix::zeros();
-    let mut right = SVector::zeros();
-    let mut weights = 0.0;
-    for sight in sights {
-        let Some(projected) = sight.project(motion) else {
-            continue;
-        };
-        let information = projected.information(sight.inverse.sigma, scale) / (scale * scale);
-        let residual = projected.residual;
-        let weight = 1.0 / (1.0 + residual.dot(&(information * residual)));
-        let point = projected.point;
-        let (x, y, by_z) = (point.x / point.z, point.y / point.z, 1.0 / point.z);
-        let by_point = Matrix2x3::new(by_z, 0.0, -x * by_z, 0.0, by_z, -y * by_z);
-        let mut derivative = SMatrix::<f64, 2, 6>::zeros();
-        // The point is divided by its depth: a translation is seen in proportion.
-        let by_turn = -by_point * point.cross_matrix();
-        derivative.fixed_view_mut::<2, 3>(0, 0).copy_from(&by_turn);
-        let by_step = by_point * sight.inverse.value;
-        derivative.fixed_view_mut::<2, 3>(0, 3).copy_from(&by_step);
-        let weighted = derivative.transpose() * (information * weight);
-        normal += weighted * derivative;
-        right -= weighted * residual;
-        weights += weight;
+impl Equations {
+    pub(super) const ZERO: Self = Self {
+        normal: SMatrix::from_array_storage(ArrayStorage([[0.0; 6]; 6])),
+        right: SVector::from_array_storage(ArrayStorage([[0.0; 6]])),
+    };
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.normal += other.normal;
+        self.right += other.right;
     }
-    (normal, right, weights)
+}
+
+/// What one sight adds, in units of `scale`; `None` behind the camera.
+pub(super) fn equations_of(
+    sight: &Sight,
+    motion: &Isometry3<f64>,
+    scale: f64,
+) -> Option<Equations> {
+    let projected = sight.project(motion)?;
+    let information = projected.information(sight.inverse.sigma, scale) / (scale * scale);
+    let residual = projected.residual;
+    let weight = 1.0 / (1.0 + residual.dot(&(information * residual)));
+    let point = projected.point;
+    let (x, y, by_z) = (point.x / point.z, point.y / point.z, 1.0 / point.z);
+    let by_point = Matrix2x3::new(by_z, 0.0, -x * by_z, 0.0, by_z, -y * by_z);
+    let mut derivative = SMatrix::<f64, 2, 6>::zeros();
+    // The point is divided by its depth: a translation is seen in proportion.
+    let by_turn = -by_point * point.cross_matrix();
+    derivative.fixed_view_mut::<2, 3>(0, 0).copy_from(&by_turn);
+    let by_step = by_point * sight.inverse.value;
+    derivative.fixed_view_mut::<2, 3>(0, 3).copy_from(&by_step);
+    let weighted = derivative.transpose() * (information * weight);
+    Some(Equations {
+        normal: weighted * derivative,
+        right: -weighted * residual,
+    })
+}
+
+/// Of all sights, in units of half the tolerance.
+fn equations(sights: &[Sight], motion: &Isometry3<f64>, tolerance: f64) -> Equations {
+    let mut sum = Equations::ZERO;
+    let each = sights.iter();
+    for one in each.filter_map(|sight| equations_of(sight, motion, 0.5 * tolerance)) {
+        sum.add(&one);
+    }
+    sum
 }
 
 /// How the first motion differs from the second: rotation vector, translation.
@@ -113,7 +139,7 @@ pub(super) fn difference(one: &Isometry3<f64>, two: &Isometry3<f64>) -> SVector<
     all
 }
 
-fn stepped(motion: &Isometry3<f64>, step: &SVector<f64, 6>) -> Isometry3<f64> {
+pub(super) fn stepped(motion: &Isometry3<f64>, step: &SVector<f64, 6>) -> Isometry3<f64> {
     let turn = UnitQuaternion::from_scaled_axis(step.fixed_rows::<3>(0).into_owned());
     let moved: Vector3<f64> = step.fixed_rows::<3>(3).into_owned();
     Isometry3::from_parts(Translation3::from(moved), turn) * motion
@@ -123,7 +149,7 @@ fn stepped(motion: &Isometry3<f64>, step: &SVector<f64, 6>) -> Isometry3<f64> {
 /// Statistics", 1981, 7.6): the noise is that of all sights near the motion, not
 /// only of those that happen to be within the tolerance.
 fn covariance(sights: &[Sight], motion: &Isometry3<f64>, tolerance: f64) -> Covariance {
-    let (normal, ..) = equations(sights, motion, tolerance);
+    let Equations { normal, .. } = equations(sights, motion, tolerance);
     let (mut influence, mut slope, mut weights, mut count) = (0.0, 0.0, 0.0, 0_usize);
     let misfits = sights
         .iter()

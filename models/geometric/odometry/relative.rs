@@ -14,12 +14,12 @@ use crate::geometric::pnp::{Sighting, pnp};
 use crate::geometric::two_view::{triangulate, two_view};
 
 /// Least points of known depth for a motion from them.
-const LEAST_KNOWN: usize = 20;
+pub(super) const LEAST_KNOWN: usize = 20;
 /// Least way, in units of the median distance, that depths are learnt from.
 const LEAST_PARALLAX: f64 = 0.04;
 /// Share of the matches that must agree where depths are given, and where the
 /// only rule is that rays meet, which chance fulfils more easily.
-const LEAST_SHARE: (usize, usize) = (20, 35);
+pub(super) const LEAST_SHARE: (usize, usize) = (20, 35);
 /// Greatest standard deviation of a turn that is still told, degrees.
 const MOST_TURN_DEGREES: f64 = 1.8;
 /// How often the matches are halved at random to see how sure a motion is.
@@ -35,6 +35,9 @@ pub(super) struct Relative {
     /// Of a rotation vector and a translation from the left.
     pub(super) covariance: Covariance,
     pub(super) inliers: usize,
+    /// Share of the surfaces seen then that are seen now, where a depth camera
+    /// tells.
+    pub(super) overlap: Option<f64>,
 }
 
 /// Matches two frames and finds the motion between them; buffers are kept.
@@ -42,13 +45,16 @@ pub(super) struct Relative {
 pub(super) struct Tracker {
     matcher: Matcher,
     dice: Dice,
-    pairs: Vec<(u32, u32, f32)>,
+    pub(super) pairs: Vec<(u32, u32, f32)>,
     matches: Vec<Match>,
-    sightings: Vec<Sighting>,
+    pub(super) sightings: Vec<Sighting>,
     /// As many as pairs.
-    sights: Vec<Sight>,
+    pub(super) sights: Vec<Sight>,
     /// As many as pairs: which fit the motion found last.
     fitting: Vec<bool>,
+    /// As many as pairs: the part of the picture that each lies in.
+    pub(super) parts: Vec<u8>,
+    pub(super) residuals: Vec<f64>,
     /// Sights in random order, and a half of them in their own.
     shuffled: Vec<usize>,
     half: Vec<Sight>,
@@ -64,6 +70,8 @@ impl Tracker {
             sightings: Vec::new(),
             sights: Vec::new(),
             fitting: Vec::new(),
+            parts: Vec::new(),
+            residuals: Vec::new(),
             shuffled: Vec::new(),
             half: Vec::new(),
         }
@@ -95,21 +103,20 @@ impl Tracker {
         }
         self.pairs.sort_by(|a, b| b.2.total_cmp(&a.2));
         self.sight(then, now);
-        let tolerance = parameters.inlier_px * now.pixel;
-        let from_depths = self.by_depths(then, guesses, tolerance, least);
         // A sensor's depths that do not agree are a loss. Others may be wrong:
         // those learnt from a wrong motion agree on the next one.
-        let is_sensed = then.is_measured && !then.is_read_out;
-        let from_rays = match is_sensed {
-            true => None,
-            false => self.by_rays(then, guesses, tolerance, least),
-        };
+        if then.is_measured && !then.is_read_out {
+            return self.by_sensor(then, now, guesses, parameters);
+        }
+        let tolerance = parameters.inlier_px * now.pixel;
+        let from_depths = self.by_depths(then, guesses, tolerance, least);
+        let from_rays = self.by_rays(then, guesses, tolerance, least);
         let found = [from_depths, from_rays].into_iter().flatten();
         let found = found.min_by(|a, b| a.cost.total_cmp(&b.cost));
         let mut found = found.ok_or_else(|| {
             format!("of {total} matches too few agree on a motion, at least {least} must")
         })?;
-        self.settle(&found, tolerance);
+        self.settle(&found.now_from_then, tolerance);
         self.doubt(&mut found, tolerance, least, then.is_measured)?;
         if then.is_read_out {
             let alike = self.agreeing() as f64 / INDEPENDENT_DEPTHS;
@@ -120,6 +127,7 @@ impl Tracker {
             now_from_then: found.now_from_then,
             covariance: found.covariance,
             inliers: self.agreeing(),
+            overlap: None,
         })
     }
 
@@ -133,7 +141,7 @@ impl Tracker {
             }));
     }
 
-    fn by_depths(
+    pub(super) fn by_depths(
         &mut self,
         then: &Snapshot,
         guesses: &[Isometry3<f64>],
@@ -205,15 +213,14 @@ impl Tracker {
     }
 
     /// Notes which matches fit.
-    fn settle(&mut self, refined: &Refined, tolerance: f64) {
-        let motion = &refined.now_from_then;
+    pub(super) fn settle(&mut self, motion: &Isometry3<f64>, tolerance: f64) {
         self.fitting.clear();
         let fits =
             |sight: &Sight| misfit(sight, motion, tolerance).is_some_and(|squared| squared < 1.0);
         self.fitting.extend(self.sights.iter().map(fits));
     }
 
-    fn agreeing(&self) -> usize {
+    pub(super) fn agreeing(&self) -> usize {
         self.fitting.iter().filter(|fits| **fits).count()
     }
 
@@ -254,15 +261,7 @@ impl Tracker {
                 found.covariance += off * off.transpose() / (2 * SPLITS) as f64;
             }
         }
-        let turn = found.covariance.fixed_view::<3, 3>(0, 0).trace().sqrt();
-        let turn = turn.to_degrees();
-        if turn.is_nan() || turn > MOST_TURN_DEGREES {
-            return Err(format!(
-                "{agreeing} of {total} matches tell the turn to {turn:.1} degrees, but \
-                 {MOST_TURN_DEGREES} at most are wanted"
-            ));
-        }
-        Ok(())
+        told_turn(&found.covariance, agreeing, total)
     }
 
     /// Fisher and Yates.
@@ -311,7 +310,7 @@ impl Tracker {
         refine(&self.half, &start, tolerance).now_from_then
     }
 
-    fn learn(&mut self, then: &mut Snapshot, found: &Refined, tolerance: f64) {
+    pub(super) fn learn(&mut self, then: &mut Snapshot, found: &Refined, tolerance: f64) {
         // With little parallax the direction may be wrong altogether: what was
         // learnt of it would confirm it for ever.
         let parallax = found.now_from_then.translation.vector.norm();
@@ -342,6 +341,24 @@ impl Tracker {
             }
         }
     }
+}
+
+/// # Errors
+/// Why a motion of this covariance is not to be told.
+pub(super) fn told_turn(
+    covariance: &Covariance,
+    agreeing: usize,
+    total: usize,
+) -> Result<(), String> {
+    let turn = covariance.fixed_view::<3, 3>(0, 0).trace().sqrt();
+    let turn = turn.to_degrees();
+    if turn.is_nan() || turn > MOST_TURN_DEGREES {
+        return Err(format!(
+            "{agreeing} of {total} matches tell the turn to {turn:.1} degrees, but \
+             {MOST_TURN_DEGREES} at most are wanted"
+        ));
+    }
+    Ok(())
 }
 
 fn median(values: &mut [f64]) -> Option<f64> {

@@ -5,14 +5,15 @@ use nalgebra::{Isometry3, Vector2, Vector3};
 use super::OdometryParameters;
 use super::inverse_depth::InverseDepth;
 use super::pose::Covariance;
+use super::surface::{Surface, part_of};
 use crate::geometric::keypoints::{Detector, KeypointLevels, Keypoints, LOGITS};
 use crate::geometric::scene::{Dense, Scene, Unable};
 use crate::geometry::Intrinsics;
 
 /// Depths further away are as good as unknown, m.
-const MOST_DEPTH: f32 = 20.0;
+pub(super) const MOST_DEPTH: f32 = 20.0;
 /// Least depth that a camera measures, m.
-const LEAST_DEPTH: f32 = 0.05;
+pub(super) const LEAST_DEPTH: f32 = 0.05;
 /// Fewer points of measured depth do not make a frame metric.
 const LEAST_MEASURED: usize = 20;
 /// Share by which neighbouring depths of one surface differ at most.
@@ -27,6 +28,10 @@ pub(super) struct Snapshot {
     pub(super) rays: Vec<Vector2<f64>>,
     /// In 1/m, or in the unit of a trajectory without scale.
     pub(super) inverse_depths: Vec<InverseDepth>,
+    /// Parts of the picture that keypoints lie in.
+    pub(super) parts: Vec<u8>,
+    /// What a depth camera sees.
+    pub(super) surface: Surface,
     /// Whether depth was measured here, by the frame itself.
     pub(super) is_measured: bool,
     /// Whether inverse depths are in metres: measured here, or handed on from
@@ -56,6 +61,8 @@ impl Default for Snapshot {
             keypoints: Keypoints::default(),
             rays: Vec::new(),
             inverse_depths: Vec::new(),
+            parts: Vec::new(),
+            surface: Surface::default(),
             is_measured: false,
             is_metric: false,
             scale_error: 0.0,
@@ -110,6 +117,12 @@ impl Snapshot {
             let [u, v] = image_of(level, point.u, point.v);
             Vector2::new((u - cx) / fx, (v - cy) / fy)
         }));
+        let size = (8.0 * level.width as f64, 8.0 * level.height as f64);
+        self.parts.clear();
+        let points = self.keypoints.points.iter();
+        self.parts.extend(
+            points.map(|point| part_of(f64::from(point.u) / size.0, f64::from(point.v) / size.1)),
+        );
         let [[across, ..], [_, down, _]] = level.image_from_pixel.0;
         self.pixel = (across * down / (fx * fy)).abs().sqrt() / 8.0;
     }
@@ -123,6 +136,7 @@ impl Snapshot {
         self.is_read_out = false;
         self.is_measured = false;
         self.is_metric = false;
+        self.surface.clear();
         self.inverse_depths.clear();
         self.inverse_depths
             .resize(self.rays.len(), InverseDepth::UNKNOWN);
@@ -149,6 +163,9 @@ impl Snapshot {
         if self.is_measured {
             self.scale_error = noise.scale;
             self.is_read_out = depth.relative_error.is_some();
+            if !self.is_read_out {
+                self.surface.take(&depth, &scene.intrinsics());
+            }
         }
         Ok(())
     }

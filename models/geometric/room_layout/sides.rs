@@ -2,7 +2,7 @@
 
 use super::layers::{Blur, Direction, LEAST_OFFSET, Layer, layers};
 use super::surface::Placed;
-use super::walls::{Evidence, wall};
+use super::walls::{BEYOND, BEYOND_THICKNESSES, Evidence, wall};
 use super::{Face, RoomLayoutParameters};
 
 /// Walls are looked for in this order: those that the camera looks at first.
@@ -17,6 +17,9 @@ const SURE_LEVEL: f64 = 0.97;
 const SURE_TALL: f64 = 0.92;
 const SURE_CUT: f64 = 0.8;
 const SURE_OUTERMOST: f64 = 0.6;
+/// Share of all points that may lie below a floor or above a ceiling: more, and
+/// it is none.
+const MOST_BEYOND_LEVEL: f64 = 0.03;
 /// A wall that is not in view is at least so far behind the camera, m.
 const LEAST_BEHIND: f64 = 0.8;
 /// Surfaces no further than this outside of a side still belong to the room, m.
@@ -31,7 +34,12 @@ pub(super) fn faces(
     parameters: &RoomLayoutParameters,
 ) -> [Face; 6] {
     let candidates: [Vec<Layer>; 6] = std::array::from_fn(|side| {
-        layers(surfaces, Direction(side), blur, 0.5 * parameters.least_area)
+        let direction = Direction(side);
+        let mut found = layers(surfaces, direction, blur, 0.5 * parameters.least_area);
+        if side >= WALLS.len() {
+            found.retain(|layer| may_end_the_room(surfaces, layer, direction));
+        }
+        found
     });
     let outermost = [0, 1, 2, 3, 4, 5].map(|side| outermost(&candidates[side], parameters));
     let mut found = [0, 1, 2, 3, 4, 5].map(|side| {
@@ -62,7 +70,9 @@ pub(super) fn faces(
     std::array::from_fn(|side| match found[side] {
         Some((layer, sure)) => Face {
             offset: offsets[side],
-            confidence: sure * (1.0 - (-layer.area / SURE_AREA).exp()),
+            confidence: sure
+                * (1.0 - (-layer.area / SURE_AREA).exp())
+                * (1.0 - share_beyond(surfaces, layer, Direction(side))),
             area: layer.area,
             extent: layer.extent,
         },
@@ -73,6 +83,31 @@ pub(super) fn faces(
             extent: [[0.0; 2]; 2],
         },
     })
+}
+
+/// Whether a layer may be a floor or a ceiling: hardly anything is seen beyond
+/// it, as below a table or above a shelf.
+fn may_end_the_room(surfaces: &[Placed], layer: &Layer, direction: Direction) -> bool {
+    let (_, beyond) = on_and_beyond(surfaces, layer, direction);
+    beyond as f64 <= MOST_BEYOND_LEVEL * surfaces.len() as f64
+}
+
+/// Points beyond a layer, as a share of those and of the points that are on it.
+fn share_beyond(surfaces: &[Placed], layer: &Layer, direction: Direction) -> f64 {
+    let (on, beyond) = on_and_beyond(surfaces, layer, direction);
+    beyond as f64 / (on + beyond).max(1) as f64
+}
+
+/// How many points lie on a layer, and how many lie beyond it for certain.
+fn on_and_beyond(surfaces: &[Placed], layer: &Layer, direction: Direction) -> (usize, usize) {
+    let end = layer.offset + BEYOND.max(BEYOND_THICKNESSES * layer.thickness);
+    let (mut on, mut beyond) = (0, 0);
+    for patch in surfaces {
+        let along = direction.along(&patch.point);
+        on += usize::from((along - layer.offset).abs() < 1.5 * layer.thickness);
+        beyond += usize::from(along > end);
+    }
+    (on, beyond)
 }
 
 /// The outermost layer that is not small beside the largest.

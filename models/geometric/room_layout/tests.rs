@@ -192,6 +192,58 @@ fn a_cupboard_is_not_the_end_of_a_room() {
     assert!((ahead.offset - 4.0).abs() < 0.06, "{ahead:?}");
 }
 
+/// A table used to be a floor that was 63 % sure, with a seventh of the picture
+/// below it.
+#[test]
+fn a_table_with_a_part_of_the_picture_below_it_is_not_the_floor() {
+    let half = Vector3::new(2.5, 1.8, 1.25);
+    let box_from_optical = camera([-1.2, 0.1, 0.3], 5.0, 25.0);
+    let mut tried = 0;
+    for table in [
+        [[-0.2, 1.2], [-0.5, 0.5], [-0.5, -0.45]],
+        [[-0.6, 1.6], [-1.2, 0.3], [-0.5, -0.45]],
+        [[-0.4, 0.8], [-0.9, 0.9], [-0.5, -0.45]],
+    ] {
+        let depth = furnished(half, &box_from_optical, &[Thing::Cupboard(table)]);
+        let below = depth.iter().enumerate().filter(|(index, metres)| {
+            let (u, v) = ((index % SIZE.0) as f64, (index / SIZE.0) as f64);
+            let ray = Vector3::new((u - 79.5) / FOCAL, (v - 59.5) / FOCAL, 1.0);
+            (box_from_optical * Point3::from(ray * f64::from(**metres))).z < -0.75
+        });
+        let below = below.count() as f64 / depth.len() as f64;
+        if below < 0.06 {
+            continue;
+        }
+        tried += 1;
+        let layout = estimate(&depth, None).expect("a room");
+        let floor = &layout.faces[5];
+        let is_floor = (floor.offset - 1.55).abs() < 0.06;
+        assert!(
+            is_floor || floor.confidence == 0.0,
+            "{floor:?}, {below} below"
+        );
+    }
+    assert!(tried > 0, "no table leaves anything below it in view");
+}
+
+/// What is seen beyond a side takes its share of how sure it is.
+#[test]
+fn a_wall_with_a_wide_view_beyond_it_is_less_sure_than_one_without() {
+    let half = Vector3::new(2.5, 1.8, 1.25);
+    let box_from_optical = camera([-1.5, 0.2, 0.1], 7.0, 3.0);
+    let door = Thing::Door {
+        y: [-0.6, 0.6],
+        top: 0.8,
+        deep: 4.0,
+    };
+    let sure = |things: &[Thing]| {
+        let depth = furnished(half, &box_from_optical, things);
+        estimate(&depth, None).expect("a room").faces[0].confidence
+    };
+    let (shut, open) = (sure(&[]), sure(&[door]));
+    assert!(open < 0.9 * shut, "{open} beside {shut}");
+}
+
 #[test]
 fn sides_that_are_not_in_view_lie_beyond_what_is_and_are_never_sure() {
     // Close to a wall, with nothing of the others in view but the floor.

@@ -12,8 +12,8 @@ use super::surface::Placed;
 
 /// Something reaches further than a wall where it lies so far beyond it: m, and
 /// in thicknesses of the wall.
-const BEYOND: f64 = 0.15;
-const BEYOND_THICKNESSES: f64 = 2.5;
+pub(super) const BEYOND: f64 = 0.15;
+pub(super) const BEYOND_THICKNESSES: f64 = 2.5;
 /// Surfaces no further than this outside of the box still belong to it, m.
 const SLACK: f64 = 0.05;
 /// Width of a strip of wall, m and share of its distance.
