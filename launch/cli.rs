@@ -162,7 +162,9 @@ pub enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Publishes as `serve` does: look at it with `concert watch` in another terminal.
-The camera is on a robot that tours a simulated home, which is built first;
+The camera is on a robot that tours a simulated home, which is built first; it
+measures depth, too, so beside the shipped depth another one begins from nothing
+and learns: both pictures and both errors over time are shown.
 --photographs pans over photographs instead, --image takes your images.
 
 Examples:
@@ -171,9 +173,10 @@ Examples:
   concert demo --image launch/photographs   what the policy makes of your images
   concert demo --camera /dev/video0   what it makes of your webcam")]
 pub struct Demo {
-    /// A policy to run instead: a shipped name or a file
-    #[arg(long, default_value = "apartment", value_name = "POLICY")]
-    pub policy: String,
+    /// A policy to run instead of `demo`, or of `home` on photographs and
+    /// images: a shipped name or a file
+    #[arg(long, value_name = "POLICY")]
+    pub policy: Option<String>,
     /// The home to tour: the same seed is the same home
     #[arg(long, value_name = "S", default_value_t = DEFAULT_SEED)]
     pub seed: u64,

@@ -2,10 +2,12 @@
 //! depth, makes readouts of what it saw, and lets the better one take over;
 //! another watches what serves and takes back what got worse.
 //!
-//! `desk` is what that thread shares with those who ask (`concert learn`);
+//! `beginner` is a readout that begins from nothing beside what serves, to be
+//! looked at; `desk` is what that thread shares with those who ask (`concert learn`);
 //! `folder` is what is kept on disk; `pupil` is one target; `worker` the
 //! thread that learns, `watcher` the one that watches. What is computed is in `concert_models::fit`.
 
+mod beginner;
 mod curve_file;
 mod desk;
 mod folder;
@@ -36,6 +38,7 @@ use crate::assemble::SharedSwapper;
 use crate::launch_file::{CameraEntry, CameraKind, LaunchFile, LearnEntry};
 use crate::report::{Failure, Refuse};
 
+pub(crate) use beginner::{Beginner, Beginning};
 pub(crate) use curve_file::check_place;
 
 /// Everything that learning needs, checked, before anything runs.

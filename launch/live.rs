@@ -5,47 +5,114 @@ use std::time::Duration;
 
 use concert_runtime::io::thread;
 use concert_runtime::snapshot::TargetSnapshot;
-use concert_runtime::{Clock, Health, Outcome, Output, Percentiles, Runtime, Snapshot};
+use concert_runtime::{
+    Clock, Health, LearningSnapshot, Outcome, Output, Percentiles, Runtime, Snapshot,
+};
 
-use crate::draw::{note_of, thumbnail};
+use crate::draw::{Canvas, Legend, note_of, picture_of};
+use crate::learn::Beginning;
 use crate::meter::Row;
 use crate::stop::Stop;
 use crate::tap::Newest;
-use crate::terminal::{Screen, Style};
+use crate::terminal::{Panel, Screen, Style, View};
 
-/// How often a signal or the end is looked for.
-const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often a signal, the end, or another size of the window is looked for.
+pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How often the table is drawn on a terminal.
 const DRAW_EVERY: Duration = Duration::from_millis(250);
 /// How often a line is written elsewhere.
 const WRITE_EVERY: Duration = Duration::from_secs(1);
+/// Longest side of the camera's picture before it is brought to its place, px.
+const CAMERA_SIDE: usize = 640;
 
-/// Shows the table of a runtime on `to` until the runtime is over or a stop is
-/// asked for.
-pub fn watch_runtime<W: Write>(
-    runtime: &Runtime,
-    newest: &Newest,
-    clock: &dyn Clock,
-    stop: &Stop,
-    screen: Option<(W, Style)>,
-) {
-    let live = screen.as_ref().is_some_and(|(_, style)| style.live);
-    let every = if live { DRAW_EVERY } else { WRITE_EVERY };
-    let mut screen = screen.map(|(to, style)| Screen::new(to, style));
-    let mut shown = clock.monotonic();
-    while !stop.is_raised() && !runtime.is_over() {
-        thread::sleep(LOOK_EVERY);
-        if clock.monotonic().saturating_sub(shown) < every {
-            continue;
+/// How often a screen of this style shows something new.
+pub(crate) fn every(style: &Style) -> Duration {
+    if style.live { DRAW_EVERY } else { WRITE_EVERY }
+}
+
+/// What is shown.
+pub(crate) struct Watched<'a> {
+    pub(crate) runtime: &'a Runtime,
+    pub(crate) newest: &'a Newest,
+    pub(crate) clock: &'a dyn Clock,
+    /// A readout that begins from nothing beside what serves.
+    pub(crate) beginning: Option<&'a Beginning>,
+}
+
+impl Watched<'_> {
+    /// Shows the table of a runtime until the runtime is over or a stop is
+    /// asked for.
+    pub(crate) fn until<W: Write>(&self, stop: &Stop, screen: Option<(W, Style)>) {
+        let pictures = screen.as_ref().is_some_and(|(_, style)| style.live);
+        let every = screen
+            .as_ref()
+            .map_or(WRITE_EVERY, |(_, style)| every(style));
+        let mut screen = screen.and_then(|(to, style)| Screen::open(to, style).ok());
+        let mut shown = self.clock.monotonic();
+        while !stop.is_raised() && !self.runtime.is_over() {
+            thread::sleep(LOOK_EVERY);
+            let Some(open) = &mut screen else {
+                continue;
+            };
+            let due = self.clock.monotonic().saturating_sub(shown) >= every;
+            if !due && !open.was_resized() {
+                continue;
+            }
+            shown = self.clock.monotonic();
+            let snapshot = self.runtime.snapshot();
+            let view = || self.view(&snapshot, pictures);
+            if let Err(error) = open.show(&rates(&snapshot), view) {
+                // The robot goes on.
+                screen = None;
+                say_lost_table(&error);
+            }
         }
-        shown = clock.monotonic();
-        if let Some(screen) = &mut screen
-            && let Err(error) = show(screen, &runtime.snapshot(), newest, clock)
-        {
-            // Nobody reads any more; the robot goes on.
-            say_lost_table(&error);
-            return watch_runtime::<io::Sink>(runtime, newest, clock, stop, None);
+    }
+
+    fn view(&self, snapshot: &Snapshot, pictures: bool) -> View {
+        let row = |target| row(target, self.newest, self.clock);
+        let learning = snapshot.learning.iter().map(LearningSnapshot::line);
+        View {
+            title: format!("{} on {}; Ctrl-C ends", snapshot.policy, cameras(snapshot)),
+            rows: serving(snapshot).map(row).collect(),
+            remarks: learning
+                .chain(self.beginning.map(Beginning::line))
+                .collect(),
+            panels: match pictures {
+                true => self.panels(snapshot),
+                false => Vec::new(),
+            },
+            log: Vec::new(),
         }
+    }
+
+    /// The cameras' pictures, then those of the outputs; what begins from
+    /// nothing comes after the output that it is compared with.
+    fn panels(&self, snapshot: &Snapshot) -> Vec<Panel> {
+        let cameras = snapshot.cameras.iter().enumerate();
+        let cameras = cameras.filter_map(|(index, camera)| {
+            let frame = self.runtime.newest_frame(index)?;
+            Some(Panel::Picture {
+                name: camera.camera.clone(),
+                canvas: Canvas::of_at_most(&frame.image, CAMERA_SIDE),
+                legend: Legend::None,
+            })
+        });
+        let mut panels: Vec<Panel> = cameras.collect();
+        let mut begun = self.beginning;
+        for target in serving(snapshot) {
+            let output = self.newest.get(&target.key);
+            if let Some((canvas, legend)) = output.as_ref().and_then(picture_of) {
+                panels.push(Panel::Picture {
+                    name: target.key.clone(),
+                    canvas,
+                    legend,
+                });
+            }
+            let beside = begun.take_if(|one| one.target().name == target.target);
+            panels.extend(beside.into_iter().flat_map(Beginning::panels));
+        }
+        panels
     }
 }
 
@@ -58,17 +125,20 @@ pub(crate) fn say_lost_table(error: &io::Error) {
     }
 }
 
-fn show<W: Write>(
-    screen: &mut Screen<W>,
-    snapshot: &Snapshot,
-    newest: &Newest,
-    clock: &dyn Clock,
-) -> io::Result<()> {
-    let rows: Vec<_> = snapshot
-        .targets
-        .iter()
-        .map(|target| row(target, newest, clock))
-        .collect();
+/// What a swap ended is in the figures at the end.
+fn serving(snapshot: &Snapshot) -> impl Iterator<Item = &TargetSnapshot> {
+    snapshot.targets.iter().filter(|target| !target.ended)
+}
+
+/// How fast frames come, per camera.
+fn rates(snapshot: &Snapshot) -> String {
+    let each = snapshot.cameras.iter();
+    let each = each.map(|camera| format!("{} {:.1}/s", camera.camera, camera.rate_hz));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+/// How fast frames come and what became of them, per camera.
+fn cameras(snapshot: &Snapshot) -> String {
     let cameras = snapshot.cameras.iter().map(|camera| {
         let (name, counts) = (&camera.camera, &camera.counts);
         let ill = match camera.message.as_str() {
@@ -82,18 +152,7 @@ fn show<W: Write>(
             counts.dropped()
         )
     });
-    let cameras = cameras.collect::<Vec<_>>().join("; ");
-    let learning = snapshot.learning.iter();
-    let learning: String = learning.map(|one| format!("\n{}", one.line())).collect();
-    let title = format!("{} on {cameras}; Ctrl-C ends{learning}", snapshot.policy);
-    let outputs = snapshot
-        .targets
-        .iter()
-        .filter_map(|target| newest.get(&target.key));
-    let pictures: Vec<_> = outputs
-        .filter_map(|output| Some((output.origin.key.to_string(), thumbnail(&output)?)))
-        .collect();
-    screen.show(&title, &rows, &pictures)
+    cameras.collect::<Vec<_>>().join("; ")
 }
 
 /// What comes out now; where nothing does, or not what should, why.
@@ -132,6 +191,7 @@ pub fn row(target: &TargetSnapshot, newest: &Newest, clock: &dyn Clock) -> Row {
         p50: of(&target.latency, target.latency.p50_millis),
         p99: of(&target.latency, target.latency.p99_millis),
         drops: target.outcomes.lost() + target.superseded + target.lost_on_bus,
+        health: target.health,
         note,
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use concert_runtime::Timestamp;
+use concert_runtime::{Health, Timestamp};
 
 /// How many of the newest outputs percentiles are taken over.
 const WINDOW: usize = 512;
@@ -31,7 +31,9 @@ pub struct Row {
     pub p99: Option<Duration>,
     /// Outputs that were made but never came here, by their sequence numbers.
     pub drops: u64,
-    /// The newest output in a few words.
+    /// How well it is.
+    pub health: Health,
+    /// What is wrong, or the newest output, in a few words.
     pub note: String,
 }
 
@@ -112,6 +114,7 @@ impl Meter {
             p50: percentile(&sorted, 50),
             p99: percentile(&sorted, 99),
             drops: self.drops,
+            health: Health::Ok,
             note: self.note.clone(),
         }
     }

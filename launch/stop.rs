@@ -13,6 +13,8 @@ use concert_runtime::io::thread;
 
 use crate::report::Exit;
 
+use concert_runtime::io::exit;
+
 /// Exit code after a second Ctrl-C, which waits for nothing.
 pub const EXIT_INTERRUPTED: i32 = 130;
 /// How long after a signal a process may take to end by itself; users are
@@ -48,7 +50,7 @@ impl Stop {
         let raised = stop.clone();
         ctrlc::set_handler(move || {
             if raised.raise() {
-                std::process::exit(EXIT_INTERRUPTED);
+                exit::at_once(EXIT_INTERRUPTED);
             }
             let forced = raised.clone();
             if let Err(error) = thread::spawn("stop", move || forced.by_force()) {
@@ -90,7 +92,7 @@ impl Stop {
             // There is nobody left to tell.
             let _ = writeln!(std::io::stdout(), "{object}");
         }
-        std::process::exit(code.into());
+        exit::at_once(code.into());
     }
 }
 

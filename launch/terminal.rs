@@ -1,9 +1,15 @@
-//! The live table, and small pictures in half blocks.
+//! The live table, and pictures in half blocks.
 
-mod blocks;
+mod colours;
+mod panel;
 mod screen;
 mod table;
+mod view;
+mod window;
 
-pub use blocks::half_blocks;
+pub use colours::Colours;
+pub use panel::{Curve, CurveLine, Panel};
 pub use screen::{Screen, Style};
-pub use table::{plain_line, table};
+pub use table::{plain_line, table, wrap};
+pub use view::{View, draw};
+pub use window::width_of_stdout;

@@ -106,6 +106,7 @@ impl Perceiver<'_> {
             known[camera] = troubles;
         }
         drop(known);
+        lock(&shared.newest)[camera] = Some(frame.clone());
         let clock = shared.clock.as_ref();
         let pipeline = &mut self.pipeline;
         shared.tap.offer((camera, name), frame, pipeline, clock);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use concert_models::contract::InputContract;
 use concert_models::geometric::Method;
 use concert_models::{NetworkFile, TensorSpec};
-use concert_policies::{Input, Policy, Task, Transfer};
+use concert_policies::{Input, OutputKind, Policy, Task, Transfer};
 
 /// What a plan needs to know of an encoder: its checked file and its card.
 #[derive(Debug, Clone)]
@@ -324,6 +324,14 @@ impl Plan {
     /// Targets in running order.
     pub fn targets(&self) -> impl Iterator<Item = &'static Task> + '_ {
         self.readouts.iter().map(|readout| readout.task)
+    }
+
+    /// What the classes of each pixel are called, by the hash of the readout
+    /// that makes them.
+    pub fn pixel_classes(&self) -> impl Iterator<Item = (&str, &[String])> {
+        let maps = self.readouts.iter();
+        let maps = maps.filter(|readout| readout.task.output == OutputKind::ClassMap);
+        maps.map(|readout| (readout.file.sha256.as_str(), &*readout.labels))
     }
 
     /// Name of the policy.

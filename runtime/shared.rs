@@ -10,6 +10,7 @@ use crate::camera_image::ImagePlace;
 use crate::clock::{Clock, lock};
 use crate::consistency::ConsistencySnapshot;
 use crate::failures::Trouble;
+use crate::frame::Frame;
 use crate::generation::Generation;
 use crate::health::{self, Faults};
 use crate::learning::LearningSnapshot;
@@ -58,6 +59,8 @@ pub(crate) struct Shared {
     pub(crate) consistency: Mutex<Vec<ConsistencySnapshot>>,
     /// Who gets copies of frames and representations.
     pub(crate) tap: Tap,
+    /// Per camera, the frame that was processed last; its pixels are shared.
+    pub(crate) newest: Mutex<Vec<Option<Frame>>>,
     /// When the perceive thread rests.
     pub(crate) pauses: Pauses,
     started: Duration,
@@ -92,6 +95,7 @@ impl Shared {
             learning: Mutex::default(),
             consistency: Mutex::default(),
             tap: Tap::default(),
+            newest: Mutex::new(vec![None; cameras.len()]),
             pauses: Pauses::default(),
             started: clock.monotonic(),
             images: Vec::new(),

@@ -31,7 +31,17 @@ pub(crate) fn plan(policy: &Policy, folders: Vec<PathBuf>) -> Result<Planned, Fa
 /// As [`plan`], for a policy that came while another one runs.
 pub(crate) fn planned(policy: &Policy, folders: Vec<PathBuf>) -> Result<Planned, PartsError> {
     let planned = plan_from_store(policy, &Store::new(folders))?;
-    let provenance = planned.origins.iter().map(origin_json).collect();
+    let plan = &planned.plan;
+    let provenance = planned.origins.iter().map(|origin| {
+        let mut json = origin_json(origin);
+        // Who draws a map of classes wants to know what they are.
+        let mut named = plan.pixel_classes();
+        if let Some((_, labels)) = named.find(|(hash, _)| *hash == origin.1.sha256) {
+            json["labels"] = json!(labels);
+        }
+        json
+    });
+    let provenance = provenance.collect();
     Ok(Planned {
         plan: planned.plan,
         provenance,

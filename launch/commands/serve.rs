@@ -3,11 +3,12 @@
 mod served;
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::anyhow;
+use concert_models::store::Store;
 use concert_policies::profile::Profile;
 use concert_runtime::io::clock::SystemClock;
 use concert_runtime::io::watchdog::Watchdog;
@@ -19,7 +20,7 @@ use crate::assemble::{self, About, AskedSolver, EngineChoice, Meeting};
 use crate::cli::{Demo, Global, LearnFlags, Serve, Session};
 use crate::launch_file::{CameraKind, LaunchFile, Provider};
 use crate::learn;
-use crate::live::watch_runtime;
+use crate::live::Watched;
 use crate::model_folders::model_folders;
 use crate::policy_choice::PolicyChoice;
 use crate::report::{Exit, Failure, Refuse, Report};
@@ -32,7 +33,9 @@ use crate::transfers::read_transfers;
 /// photographs, or other images); the table counts as a subscriber, so that
 /// everything is computed.
 pub(crate) fn demo(args: &Demo, global: &Global) -> Result<Report, Failure> {
-    let launch = LaunchFile::of_policy(&args.policy);
+    let in_home = args.images.is_empty() && !args.photographs;
+    let usual = if in_home { "demo" } else { "home" };
+    let launch = LaunchFile::of_policy(args.policy.as_deref().unwrap_or(usual));
     let launch = match args.images.as_slice() {
         [] if args.photographs => launch,
         [] => launch.in_apartment(args.seed),
@@ -45,6 +48,7 @@ pub(crate) fn demo(args: &Demo, global: &Global) -> Result<Report, Failure> {
     let beside = Beside {
         alone: true,
         everything: true,
+        begins: true,
         ..Beside::default()
     };
     run(&launch, &args.session, global, beside)
@@ -56,6 +60,7 @@ pub(crate) fn serve(args: &Serve, global: &Global) -> Result<Report, Failure> {
         alone: false,
         // What is to be counted is computed.
         everything: args.session.frames.is_some(),
+        begins: false,
         shadow: args.shadow.clone(),
         solver: solver(args)?,
         learning: args.learning.clone(),
@@ -90,6 +95,8 @@ struct Beside {
     alone: bool,
     /// Whether everything is computed, whoever listens.
     everything: bool,
+    /// Whether a readout begins from nothing beside what serves, to be seen.
+    begins: bool,
     /// A policy that runs in the shadow.
     shadow: Option<String>,
     /// Who answers problems.
@@ -148,6 +155,7 @@ fn run(
     let prepared = learn::Prepared::new(&launch, &choice.policy, &folders)?;
     let folders = prepared.as_ref().map_or(folders, learn::Prepared::folders);
     let planned = assemble::plan(&choice.policy, folders.clone())?;
+    let beginner = beside.begins.then(|| beginner(&launch, &choice, &folders));
     let shadow = beside
         .shadow
         .as_deref()
@@ -211,7 +219,17 @@ fn run(
         runtime.control().shadow(Some(plan))?;
     }
     stop.ends_with(Exit::Failed);
-    watch_runtime(&runtime, &newest, clock.as_ref(), &stop, screen(global));
+    let beginning = beginner.flatten();
+    let beginning = beginning.map(|one| one.start(runtime.control(), Arc::clone(&clock)));
+    let beginning = beginning.transpose()?;
+    let watched = Watched {
+        runtime: &runtime,
+        newest: &newest,
+        clock: clock.as_ref(),
+        beginning: beginning.as_ref(),
+    };
+    watched.until(&stop, screen(global));
+    let begun = beginning.map(learn::Beginning::finish);
     let learnt = learning.map(|learning| learning.finish(picture));
     let (learnt, drawn) = learnt.unzip();
     let snapshot = runtime.stop();
@@ -228,6 +246,7 @@ fn run(
         snapshot: &snapshot,
         rows: &rows,
         learnt,
+        begun,
     };
     let mut report = served.report();
     if let Some(Err(error)) = drawn {
@@ -244,6 +263,21 @@ fn first_run_limit(providers: &[Provider]) -> Duration {
         true => Watchdog::FIRST_RUN,
         false => Duration::from_secs(15 * 60),
     }
+}
+
+/// A readout that begins from nothing; where that cannot be, everything else
+/// goes on.
+fn beginner(
+    launch: &LaunchFile,
+    choice: &PolicyChoice,
+    folders: &[PathBuf],
+) -> Option<learn::Beginner> {
+    let store = Store::new(folders.to_vec());
+    let found = learn::Beginner::of(launch, &choice.policy, &store);
+    found.unwrap_or_else(|error| {
+        tracing::warn!("nothing begins from nothing beside it: {error:#}");
+        None
+    })
 }
 
 fn settings(launch: &LaunchFile, session: &Session) -> RunSettings {

@@ -1,5 +1,8 @@
 //! `concert watch`: shows what another process publishes.
 
+#[cfg(feature = "zenoh")]
+mod seen;
+
 use crate::cli::{Global, Watch};
 use crate::report::{Failure, Report};
 
@@ -13,33 +16,25 @@ pub(crate) use listen::run;
 
 #[cfg(feature = "zenoh")]
 mod listen {
-    use std::collections::BTreeMap;
-    use std::io::Write;
     use std::time::Duration;
 
-    use concert_runtime::camera_image::IMAGE_KEY;
+    use concert_runtime::Clock;
     use concert_runtime::io::clock::SystemClock;
-    use concert_runtime::io::zenoh::{Received, SessionOptions, Sessions, Watcher, open_session};
-    use concert_runtime::{Clock, Timestamp};
-    use serde_json::json;
+    use concert_runtime::io::zenoh::{SessionOptions, Sessions, Watcher, open_session};
+    use serde_json::{Value, json};
 
+    use super::seen::{Seen, is_output};
     use super::{Failure, Global, Report, Watch};
     use crate::commands::serve::screen;
     use crate::commands::visit::{ANSWER, with_access};
-    use crate::draw::{Canvas, note_of_message, thumbnail_of_message};
-    use crate::meter::{Meter, Observation, Row};
+    use crate::live::{LOOK_EVERY, every, say_lost_table};
+    use crate::meter::Row;
     use crate::report::Exit;
     use crate::stop::Stop;
-    use crate::terminal::{Screen, table};
+    use crate::terminal::{Screen, View, table, width_of_stdout};
 
-    /// How long one look for messages lasts at most.
-    const LOOK: Duration = Duration::from_millis(100);
-
-    /// What is known of one key.
-    struct Seen {
-        meter: Meter,
-        picture: Option<Canvas>,
-    }
+    /// How long the server may take to say what its classes are called.
+    const NAMES: Duration = Duration::from_millis(300);
 
     pub(crate) fn run(args: &Watch, global: &Global) -> Result<Report, Failure> {
         let stop = Stop::on_signals()?;
@@ -75,34 +70,56 @@ mod listen {
         clock: &SystemClock,
     ) -> Result<Report, Failure> {
         let watcher = Watcher::open_on(sessions, &args.prefix)?;
-        let mut seen = BTreeMap::new();
-        let mut to = screen(global);
-        let style = to.as_ref().map(|(_, style)| *style);
-        let pictures = style.is_some_and(|style| style.pictures);
-        let every = match style {
-            Some(style) if style.live => Duration::from_millis(250),
-            _ => Duration::from_secs(1),
-        };
-        let mut screen = to.take().map(|(to, style)| Screen::new(to, style));
+        let screen = screen(global);
+        let pictures = screen.as_ref().is_some_and(|(_, style)| style.live);
+        let every = screen.as_ref().map(|(_, style)| every(style));
+        let mut screen = screen
+            .map(|(to, style)| Screen::open(to, style))
+            .transpose()?;
+        let mut seen = Seen::default();
         let mut shown = clock.monotonic();
         let end = args.seconds.map(Duration::from_secs);
         while !stop.is_raised() && !is_enough(args, &watcher, end, clock) {
-            for message in watcher.take(LOOK) {
-                observe(&mut seen, &message, clock, pictures);
+            for message in watcher.take(LOOK_EVERY) {
+                seen.observe(&message, clock, pictures);
             }
-            if clock.monotonic().saturating_sub(shown) < every {
+            if pictures && seen.lacks_names() {
+                seen.name_classes(&policy(sessions, &args.prefix)?);
+            }
+            let Some(open) = &mut screen else {
+                continue;
+            };
+            let due = every.is_some_and(|every| clock.monotonic() >= shown + every);
+            if !due && !open.was_resized() {
                 continue;
             }
             shown = clock.monotonic();
-            let rows = rows(&seen, &watcher, clock);
-            if let Some(open) = &mut screen
-                && show(open, &args.prefix, &rows, &seen).is_err()
-            {
+            let view = || View {
+                title: format!("{}; Ctrl-C ends", seen.title(&args.prefix, clock)),
+                rows: seen.rows(&watcher.counts(), clock),
+                panels: seen.panels(),
+                ..View::default()
+            };
+            if let Err(error) = open.show(&args.prefix, view) {
+                screen = None;
+                say_lost_table(&error);
                 break;
             }
         }
-        let rows = rows(&seen, &watcher, clock);
+        drop(screen);
+        let rows = seen.rows(&watcher.counts(), clock);
         Ok(report(args, &rows))
+    }
+
+    /// What the runtime says of its policy; null where it does not.
+    fn policy(sessions: &[Sessions], prefix: &str) -> Result<Value, Failure> {
+        for session in sessions {
+            let policy = Watcher::ask_policy(session.own(), prefix, NAMES)?;
+            if let Some(policy) = policy.and_then(|text| serde_json::from_str(&text).ok()) {
+                return Ok(policy);
+            }
+        }
+        Ok(Value::Null)
     }
 
     fn is_enough(
@@ -122,78 +139,6 @@ mod listen {
         args.frames.is_some_and(|frames| received() >= frames)
     }
 
-    /// Status, camera information and the camera's image go beside the outputs.
-    fn is_output(key: &str) -> bool {
-        let last = key.rsplit('/').next().unwrap_or(key);
-        !["status", "camera_info", IMAGE_KEY].contains(&last)
-    }
-
-    fn observe(
-        seen: &mut BTreeMap<String, Seen>,
-        received: &Received,
-        clock: &SystemClock,
-        pictures: bool,
-    ) {
-        if !is_output(&received.key) {
-            return;
-        }
-        let message = received.message();
-        let note = match &message {
-            Ok(message) => note_of_message(message),
-            Err(error) => format!("cannot be read: {error}"),
-        };
-        let attachment = received.attachment.as_ref();
-        let header = message.as_ref().ok().and_then(|message| message.header());
-        let stamp = header.map(|header| header.stamp);
-        let stamp = stamp.or_else(|| Some(Timestamp::from_nanos(attachment?.stamp_ns)));
-        let stamp = stamp.unwrap_or_default();
-        let entry = seen.entry(received.key.clone()).or_insert_with(|| Seen {
-            meter: Meter::new(&received.key),
-            picture: None,
-        });
-        entry.meter.observe(Observation {
-            sequence: attachment.map_or(0, |attachment| attachment.sequence),
-            stamp,
-            at: clock.monotonic(),
-            latency: stamp.age_at(clock.now()),
-            note,
-        });
-        if pictures {
-            let size = attachment.map_or((0, 0), |attachment| attachment.image_size);
-            entry.picture = message
-                .ok()
-                .and_then(|message| thumbnail_of_message(&message, size));
-        }
-    }
-
-    fn rows(seen: &BTreeMap<String, Seen>, watcher: &Watcher, clock: &SystemClock) -> Vec<Row> {
-        let counts: BTreeMap<_, _> = watcher.counts().into_iter().collect();
-        let (now, monotonic) = (clock.now(), clock.monotonic());
-        let each = seen.iter().map(|(key, seen)| {
-            let mut row = seen.meter.row(now, monotonic);
-            // The watcher sees also those that a newer one replaced before
-            // they were looked at here.
-            if let Some(counts) = counts.get(key) {
-                (row.count, row.drops) = (counts.received, counts.lost + counts.refused);
-            }
-            row
-        });
-        each.collect()
-    }
-
-    fn show<W: Write>(
-        screen: &mut Screen<W>,
-        prefix: &str,
-        rows: &[Row],
-        seen: &BTreeMap<String, Seen>,
-    ) -> std::io::Result<()> {
-        let title = format!("{prefix}; Ctrl-C ends");
-        let pictures = seen
-            .iter()
-            .filter_map(|(key, seen)| Some((key.clone(), seen.picture.clone()?)));
-        screen.show(&title, rows, &pictures.collect::<Vec<_>>())
-    }
-
     fn report(args: &Watch, rows: &[Row]) -> Report {
         let json = json!({ "prefix": args.prefix, "outputs": rows });
         if rows.is_empty() {
@@ -207,6 +152,6 @@ mod listen {
                 exit: Exit::Failed,
             };
         }
-        Report::done(json, table(rows, 160, false).join("\n"))
+        Report::done(json, table(rows, width_of_stdout()).join("\n"))
     }
 }

@@ -31,6 +31,44 @@ impl Canvas {
         }
     }
 
+    /// The picture that a camera image shows, of every nth pixel where it is
+    /// wider or higher than `side`.
+    #[must_use]
+    pub fn of_at_most(image: &Image, side: usize) -> Self {
+        let longest = image.width().max(image.height());
+        let every = longest.div_ceil(side.max(1)).max(1);
+        if every == 1 {
+            return Self::of(image);
+        }
+        let (width, height) = (image.width() / every, image.height() / every);
+        let mut small = Self::new(width, height, [0; 3]);
+        let bytes = image.format().bytes_per_pixel();
+        for v in 0..height {
+            let row = image.row(v * every);
+            for u in 0..width {
+                let at = u * every;
+                let pixel = match image.format() {
+                    PixelFormat::Grey8 => [row[at]; 3],
+                    // Two pixels share their colour.
+                    PixelFormat::Yuyv => {
+                        let pair = at / 2 * 4;
+                        rgb_from_yuyv(&row[pair..pair + 4])[at % 2]
+                    }
+                    PixelFormat::Bgr8 | PixelFormat::Bgra8 => {
+                        let p = &row[at * bytes..];
+                        [p[2], p[1], p[0]]
+                    }
+                    PixelFormat::Rgb8 | PixelFormat::Rgba8 => {
+                        let p = &row[at * bytes..];
+                        [p[0], p[1], p[2]]
+                    }
+                };
+                small.pixels[v * width + u] = pixel;
+            }
+        }
+        small
+    }
+
     /// The picture that a camera image shows.
     #[must_use]
     pub fn of(image: &Image) -> Self {
@@ -125,6 +163,27 @@ impl Canvas {
         self.line([u1, v0], [u1, v1], colour);
         self.line([u1, v1], [u0, v1], colour);
         self.line([u0, v1], [u0, v0], colour);
+    }
+
+    /// A rectangle of `size` (width, height) full of one colour, its top left
+    /// corner at `from`.
+    pub fn rectangle_filled(&mut self, [u, v]: [i64; 2], [width, height]: [i64; 2], colour: Rgb) {
+        for dv in 0..height.clamp(0, self.height as i64) {
+            for du in 0..width.clamp(0, self.width as i64) {
+                self.set(u + du, v + dv, colour);
+            }
+        }
+    }
+
+    /// Copies a picture into this one, its top left corner at column `u` of row
+    /// `v`.
+    pub fn paste(&mut self, from: &Canvas, u: usize, v: usize) {
+        for row in 0..from.height {
+            for column in 0..from.width {
+                let colour = from.pixels[row * from.width + column];
+                self.set((u + column) as i64, (v + row) as i64, colour);
+            }
+        }
     }
 
     /// Letters of 8 × 8 pixels times `scale`, with their top left corner at
@@ -281,6 +340,15 @@ mod tests {
             let image = Image::packed(2, 1, format, bytes.to_vec()).expect("an image");
             let canvas = Canvas::of(&image);
             assert_eq!(canvas.pixels, [want; 2], "{format:?}");
+            let small = Canvas::of_at_most(&image, 1);
+            assert_eq!(
+                (small.width, small.height),
+                (1, 0),
+                "half as high is no row"
+            );
+            let twice = [bytes, bytes].concat();
+            let image = Image::packed(2, 2, format, twice).expect("an image");
+            assert_eq!(Canvas::of_at_most(&image, 1).pixels, [want], "{format:?}");
         }
     }
 

@@ -1,11 +1,14 @@
 //! Messages as a subscriber sees them: in a few words, and small.
 
 use concert_models::Image as Pixels;
+use concert_policies::{OutputKind, Task};
 use concert_runtime::wire::AnyMessage;
 use concert_runtime::wire::sensor_msgs::{Image, PointCloud2, PointField};
 
 use super::canvas::Canvas;
 use super::colour::{label_colour, turbo};
+use super::legend::Legend;
+use super::output::{NORMALS, UNSURE, bulk};
 
 /// Largest picture that is made of a message, pixels.
 const MAX_PIXELS: usize = 1 << 22;
@@ -23,7 +26,7 @@ pub fn note_of_message(message: &AnyMessage<'_>) -> String {
         }
         AnyMessage::Classification(classes) => match classes.results.first() {
             Some(best) => format!("{} {:.2}", best.class_id, best.score),
-            None => "no class".to_owned(),
+            None => UNSURE.to_owned(),
         },
         AnyMessage::Detection2DArray(boxes) => format!("{} boxes", boxes.detections.len()),
         AnyMessage::Odometry(odometry) => {
@@ -47,22 +50,29 @@ pub fn note_of_message(message: &AnyMessage<'_>) -> String {
     }
 }
 
-/// A small picture of an image message, or of points in an image of
-/// `image_size` (width, height in px); `None` for other messages, and for those
-/// that are not what they say.
+/// What a subscriber knows of the task that a message is about.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct About<'a> {
+    /// The task, where the message says which.
+    pub task: Option<&'static Task>,
+    /// Width and height of the camera image, px.
+    pub image_size: (usize, usize),
+    /// Names of classes, where they are known.
+    pub labels: &'a [String],
+}
+
+/// A small picture of an image message, or of points, and what its colours
+/// mean; `None` for other messages, and for those that are not what they say.
 #[must_use]
-pub fn thumbnail_of_message(
-    message: &AnyMessage<'_>,
-    image_size: (usize, usize),
-) -> Option<Canvas> {
+pub fn picture_of_message(message: &AnyMessage<'_>, about: &About<'_>) -> Option<(Canvas, Legend)> {
     match message {
-        AnyMessage::Image(image) => of_image(image),
-        AnyMessage::PointCloud2(cloud) => of_points(cloud, image_size),
+        AnyMessage::Image(image) => of_image(image, about),
+        AnyMessage::PointCloud2(cloud) => Some((of_points(cloud, about.image_size)?, Legend::None)),
         _ => None,
     }
 }
 
-fn of_image(image: &Image<'_>) -> Option<Canvas> {
+fn of_image(image: &Image<'_>, about: &About<'_>) -> Option<(Canvas, Legend)> {
     let (width, height, step) = (
         image.width as usize,
         image.height as usize,
@@ -70,7 +80,7 @@ fn of_image(image: &Image<'_>) -> Option<Canvas> {
     );
     let cell_bytes = match &*image.encoding {
         "mono8" => 1,
-        "rgb8" => 3,
+        "rgb8" | "bgr8" => 3,
         "32FC1" => 4,
         "32FC3" => 12,
         _ => return None,
@@ -83,26 +93,35 @@ fn of_image(image: &Image<'_>) -> Option<Canvas> {
     let cell = |u: usize, v: usize| &image.data[v * step + u * cell_bytes..][..cell_bytes];
     let float = |bytes: &[u8]| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
     let cells = || (0..width * height).map(|index| cell(index % width, index / width));
-    let finite = || {
-        cells()
-            .filter(|_| cell_bytes == 4)
-            .map(float)
-            .filter(|x| x.is_finite())
+    let unit = about.task.map_or("1", |task| task.unit);
+    let is_of_classes = about.task.map(|task| task.output) == Some(OutputKind::ClassMap);
+    let (mut low, mut high) = (0.0, 1.0);
+    let legend = match cell_bytes {
+        1 if is_of_classes => Legend::of_classes(cells().map(|cell| f32::from(cell[0])), |at| {
+            about.labels.get(at).map(String::as_str)
+        }),
+        4 => {
+            let values: Vec<f32> = cells().map(float).collect();
+            (low, high) = bulk(&values);
+            Legend::Scale { low, high, unit }
+        }
+        12 => Legend::Words(NORMALS),
+        _ => Legend::None,
     };
-    let low = finite().fold(f32::INFINITY, f32::min);
-    let high = finite().fold(f32::NEG_INFINITY, f32::max);
     let signed = |x: f32| ((x + 1.0) * 127.5) as u8;
     let mut canvas = Canvas::new(width, height, [0; 3]);
     for (index, bytes) in cells().enumerate() {
         let colour = match cell_bytes {
-            1 => label_colour(bytes[0].into()),
+            1 if is_of_classes => label_colour(bytes[0].into()),
+            1 => [bytes[0]; 3],
+            3 if image.encoding == "bgr8" => [bytes[2], bytes[1], bytes[0]],
             3 => [bytes[0], bytes[1], bytes[2]],
             4 => turbo((float(bytes) - low) / (high - low)),
             _ => [0, 4, 8].map(|at| signed(float(&bytes[at..]))),
         };
         canvas.set((index % width) as i64, (index / width) as i64, colour);
     }
-    Some(canvas)
+    Some((canvas, legend))
 }
 
 fn of_points(cloud: &PointCloud2<'_>, (width, height): (usize, usize)) -> Option<Canvas> {
@@ -159,12 +178,43 @@ mod tests {
     fn a_depth_image_becomes_a_picture_from_near_to_far() {
         let depth = [1.0f32, 3.0].iter().flat_map(|x| x.to_le_bytes()).collect();
         let message = image("32FC1", 8, depth);
-        let canvas = thumbnail_of_message(&message, (0, 0)).expect("a picture");
+        let about = About {
+            task: Task::find("depth_zbuffer"),
+            ..About::default()
+        };
+        let (canvas, legend) = picture_of_message(&message, &about).expect("a picture");
+        let want = Legend::Scale {
+            low: 1.0,
+            high: 3.0,
+            unit: "m",
+        };
+        assert_eq!(legend, want);
         assert_eq!(
             (canvas.get(0, 0), canvas.get(1, 0)),
             (Some(turbo(0.0)), Some(turbo(1.0)))
         );
         assert_eq!(note_of_message(&message), "2x1 32FC1");
+    }
+
+    #[test]
+    fn bytes_are_classes_where_the_task_says_so_and_grey_elsewhere() {
+        let message = image("mono8", 2, vec![1, 9]);
+        let labels = ["wall".to_owned(), "floor".to_owned()];
+        let about = About {
+            task: Task::find("segment_semantic"),
+            labels: &labels,
+            ..About::default()
+        };
+        let (canvas, legend) = picture_of_message(&message, &about).expect("a picture");
+        assert_eq!(canvas.get(0, 0), Some(label_colour(1)));
+        let Legend::Classes(classes) = legend else {
+            panic!("{legend:?}");
+        };
+        let names: Vec<_> = classes.iter().map(|class| class.name.as_str()).collect();
+        assert_eq!(names, ["floor", "class 9"]);
+        let camera = picture_of_message(&message, &About::default()).expect("a picture");
+        assert_eq!(camera.0.get(1, 0), Some([9; 3]));
+        assert_eq!(camera.1, Legend::None);
     }
 
     #[test]
@@ -177,7 +227,7 @@ mod tests {
         ] {
             let message = image(encoding, step, vec![0; bytes]);
             assert_eq!(
-                thumbnail_of_message(&message, (0, 0)),
+                picture_of_message(&message, &About::default()),
                 None,
                 "{encoding} {step}"
             );

@@ -1,12 +1,14 @@
 //! What each kind of output looks like.
 
 use concert_models::{Affine2, Image};
-use concert_policies::OutputKind;
+use concert_policies::{OutputKind, Task};
 use concert_runtime::Output;
+use concert_runtime::wire::encode::LEAST_SURE;
 
 use super::canvas::Canvas;
 use super::colour::{hue, label_colour, turbo};
 use super::geometry;
+use super::legend::Legend;
 
 /// Why an output cannot be drawn.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +36,8 @@ pub enum DrawError {
 
 /// The output drawn on the photograph that it was made from: points as dots,
 /// matches as lines between the two frames, boxes as rectangles, maps beside
-/// the photograph at its size, everything else as text.
+/// the photograph at its size (above the names of their classes), everything
+/// else as text.
 ///
 /// # Errors
 /// A tensor of another shape than its task's, or matches without the frame
@@ -48,8 +51,9 @@ pub fn on_photograph(
     let target = output.origin.task.name;
     match output.origin.task.output {
         OutputKind::Dense { .. } | OutputKind::ClassMap => {
-            let map = map(output)?;
-            Ok(canvas.beside(&onto_frame(&map, output, frame)))
+            let (map, legend) = map(output)?;
+            let both = canvas.beside(&onto_frame(&map, output, frame));
+            Ok(both.above_classes(&legend))
         }
         OutputKind::Points { columns } if columns.contains(&"u_previous") => {
             let previous = previous.ok_or(DrawError::NeedsPreviousFrame { target })?;
@@ -73,12 +77,26 @@ pub fn on_photograph(
     }
 }
 
-/// A picture of the output alone, for a terminal: maps in colour, points as
-/// dots on black; `None` for outputs that are numbers or names.
+/// What is said where no class is likely.
+pub(super) const UNSURE: &str = "unsure";
+
+/// What the colours of a map of normals mean, in the optical frame.
+pub(super) const NORMALS: &str = "red faces right, green down";
+
+/// A picture of the output alone, for a terminal, and what its colours mean:
+/// maps in colour, points as dots on black; `None` for outputs that are numbers
+/// or names.
 #[must_use]
-pub fn thumbnail(output: &Output) -> Option<Canvas> {
+pub fn picture_of(output: &Output) -> Option<(Canvas, Legend)> {
     match output.origin.task.output {
         OutputKind::Dense { .. } | OutputKind::ClassMap => map(output).ok(),
+        _ => Some((small(output)?, Legend::None)),
+    }
+}
+
+/// Points or a room at an eighth of the photograph's size.
+fn small(output: &Output) -> Option<Canvas> {
+    match output.origin.task.output {
         OutputKind::Points { columns } => {
             let (width, height) = output.image_size;
             let sides = 1..=Image::MAX_SIDE;
@@ -135,50 +153,86 @@ pub fn note_of(output: &Output) -> String {
 }
 
 /// A map in colour, at the output's own resolution.
-fn map(output: &Output) -> Result<Canvas, DrawError> {
+fn map(output: &Output) -> Result<(Canvas, Legend), DrawError> {
+    let origin = &output.origin;
+    let values = &output.values;
+    map_of(origin.task, values, &origin.shape, &origin.labels)
+}
+
+/// The map of a task in colour, one pixel per cell, and what its colours mean;
+/// `shape` is `[1, channels, height, width]`.
+///
+/// # Errors
+/// Another shape, or one that `values` do not fill.
+pub fn map_of(
+    task: &'static Task,
+    values: &[f32],
+    shape: &[usize],
+    labels: &[String],
+) -> Result<(Canvas, Legend), DrawError> {
     let refuse = |kind| DrawError::Shape {
-        target: output.origin.task.name,
-        got: output.values.len(),
-        shape: output.origin.shape.clone(),
+        target: task.name,
+        got: values.len(),
+        shape: shape.to_vec(),
         kind,
     };
-    let &[1, channels, height, width] = output.origin.shape.as_slice() else {
+    let &[1, channels, height, width] = shape else {
         return Err(refuse("map of shape [1, channels, h, w]"));
     };
     let area = height.checked_mul(width).filter(|area| *area > 0);
     let count = area.and_then(|area| area.checked_mul(channels));
-    let Some(area) = area.filter(|_| count == Some(output.values.len()) && channels > 0) else {
+    let Some(area) = area.filter(|_| count == Some(values.len()) && channels > 0) else {
         return Err(refuse("map that fills its shape"));
     };
-    let plane = |channel: usize| &output.values[channel * area..(channel + 1) * area];
+    let plane = |channel: usize| &values[channel * area..(channel + 1) * area];
     let mut canvas = Canvas::new(width, height, [0; 3]);
     let mut paint = |colour: &dyn Fn(usize) -> [u8; 3]| {
         for cell in 0..area {
             canvas.set((cell % width) as i64, (cell / width) as i64, colour(cell));
         }
     };
-    match (output.origin.task.output, channels) {
-        (OutputKind::ClassMap, 1) => paint(&|cell| label_colour(plane(0)[cell].max(0.0) as usize)),
-        (OutputKind::ClassMap, _) => paint(&|cell| {
-            let score = |channel: &usize| plane(*channel)[cell];
-            let best = (0..channels).max_by(|a, b| score(a).total_cmp(&score(b)));
-            label_colour(best.unwrap_or(0))
-        }),
+    let legend = match (task.output, channels) {
+        (OutputKind::ClassMap, _) => {
+            let classes = classes(values, channels, area);
+            paint(&|cell| label_colour(classes[cell].max(0.0) as usize));
+            let name = |at: usize| labels.get(at).map(String::as_str);
+            Legend::of_classes(classes.iter().copied(), name)
+        }
         (_, 3) => {
-            let signed = output.origin.task.range.min < 0.0;
+            let signed = task.range.min < 0.0;
             let byte = |x: f32| if signed { (x + 1.0) * 127.5 } else { x * 255.0 };
             paint(&|cell| [0, 1, 2].map(|channel| byte(plane(channel)[cell]) as u8));
+            match signed {
+                true => Legend::Words(NORMALS),
+                false => Legend::None,
+            }
         }
         _ => {
             let (low, high) = bulk(plane(0));
             paint(&|cell| turbo((plane(0)[cell] - low) / (high - low)));
+            let unit = task.unit;
+            Legend::Scale { low, high, unit }
         }
+    };
+    Ok((canvas, legend))
+}
+
+/// The class of each cell: labels as they are, or the greatest of the scores.
+fn classes(values: &[f32], channels: usize, area: usize) -> Vec<f32> {
+    if channels == 1 {
+        return values.to_vec();
     }
-    Ok(canvas)
+    let best = |cell: usize| {
+        let score = |channel: &usize| values[channel * area + cell];
+        (0..channels).max_by(|a, b| score(a).total_cmp(&score(b)))
+    };
+    (0..area)
+        .map(|cell| best(cell).unwrap_or(0) as f32)
+        .collect()
 }
 
 /// The range of the middle 96 of 100 finite values; never empty.
-fn bulk(values: &[f32]) -> (f32, f32) {
+pub(super) fn bulk(values: &[f32]) -> (f32, f32) {
     let mut sorted: Vec<_> = values.iter().copied().filter(|x| x.is_finite()).collect();
     sorted.sort_by(f32::total_cmp);
     let Some(last) = sorted.len().checked_sub(1) else {
@@ -308,13 +362,17 @@ fn label(output: &Output, class: usize) -> String {
     label.cloned().unwrap_or_else(|| format!("class {class}"))
 }
 
-/// An output of names or numbers as lines: the three likeliest classes, or each
-/// number with its name.
+/// An output of names or numbers as lines: the three likeliest classes, that it
+/// is unsure where none is likely, or each number with its name.
 fn lines(output: &Output) -> Vec<String> {
     match output.origin.task.output {
         OutputKind::Classes => {
             let mut classes: Vec<_> = output.values.iter().copied().enumerate().collect();
-            classes.sort_by(|a, b| b.1.total_cmp(&a.1));
+            let score = |score: f32| score.max(f32::NEG_INFINITY);
+            classes.sort_by(|a, b| score(b.1).total_cmp(&score(a.1)));
+            if classes.first().is_none_or(|best| !(best.1 >= LEAST_SURE)) {
+                return vec![UNSURE.to_owned()];
+            }
             let best = classes.iter().take(3);
             best.map(|(class, score)| format!("{} {score:.2}", label(output, *class)))
                 .collect()

@@ -117,7 +117,49 @@ fn a_map_covers_the_photograph_that_it_is_about() {
 fn a_map_of_nothing_known_is_drawn_all_the_same() {
     let unknown = output("depth_zbuffer", &[1, 1, 2, 2], vec![f32::NAN; 4], &[]);
     assert_eq!(note_of(&unknown), "nothing known");
-    assert!(thumbnail(&unknown).is_some());
+    assert!(picture_of(&unknown).is_some());
+}
+
+#[test]
+fn classes_of_pixels_come_with_a_legend() {
+    // Scores of two classes per cell: the second wins on the right half.
+    let half = |left: f32| (0..32 * 24).map(move |cell| if cell % 32 < 16 { left } else { 0.5 });
+    let scores: Vec<f32> = half(0.9).chain(half(0.1)).collect();
+    let output = output(
+        "segment_semantic",
+        &[1, 2, 24, 32],
+        scores,
+        &["wall", "cup"],
+    );
+    let (_, legend) = picture_of(&output).expect("a picture");
+    let Legend::Classes(shares) = &legend else {
+        panic!("{legend:?}");
+    };
+    assert_eq!(shares[0].name, "wall");
+    let canvas = on_photograph(&output, &photograph(), None).expect("a picture");
+    assert_eq!(canvas.width(), 128);
+    assert!(canvas.height() > 48, "the legend stands below");
+    let below = (48..canvas.height()).flat_map(|v| (0..128).map(move |u| (u, v)));
+    let colours: Vec<_> = below.filter_map(|(u, v)| canvas.get(u, v)).collect();
+    assert!(colours.contains(&label_colour(0)), "the wall's");
+}
+
+#[test]
+fn depth_comes_with_its_scale_and_normals_with_their_directions() {
+    let mut values = vec![1.0; 32 * 24];
+    values[..32 * 12].fill(5.0);
+    let depth = output("depth_zbuffer", &[1, 1, 24, 32], values, &[]);
+    let want = Legend::Scale {
+        low: 1.0,
+        high: 5.0,
+        unit: "m",
+    };
+    assert_eq!(picture_of(&depth).expect("a picture").1, want);
+    let normal = output("normal", &[1, 3, 2, 2], vec![0.5; 12], &[]);
+    assert_eq!(
+        picture_of(&normal).expect("a picture").1,
+        Legend::Words(NORMALS)
+    );
 }
 
 #[test]
@@ -132,7 +174,16 @@ fn classes_are_named_the_likeliest_first() {
     assert_eq!(note_of(&output), "cup 0.70");
     let canvas = on_photograph(&output, &photograph(), None).expect("a picture");
     assert_ne!(canvas, Canvas::of(&photograph()));
-    assert!(thumbnail(&output).is_none());
+    assert!(picture_of(&output).is_none());
+}
+
+#[test]
+fn where_no_class_is_likely_it_says_unsure_rather_than_a_guess() {
+    for scores in [vec![0.2, 0.29, 0.1], vec![0.2, f32::NAN, 0.1]] {
+        let output = output("class_object", &[1, 3], scores, &["cat", "bobsled"]);
+        assert_eq!(note_of(&output), "unsure");
+        assert_eq!(lines(&output), ["unsure"]);
+    }
 }
 
 #[test]

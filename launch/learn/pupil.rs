@@ -170,6 +170,13 @@ impl Pupil {
         }
     }
 
+    /// What the last refit made of what was learnt says of a frame; see
+    /// [`Learner::says`].
+    pub(crate) fn says(&self, observation: &Observation) -> Option<(Vec<f32>, [usize; 2])> {
+        let (representation, focal) = represent(self.learner.layout(), observation).ok()?;
+        self.learner.says(&representation, focal)
+    }
+
     fn learn(&mut self, observation: &Observation, label: &Label) -> anyhow::Result<Taken> {
         let (representation, focal) = represent(self.learner.layout(), observation)?;
         let is_metric = self.subject.task.name == "depth_zbuffer";

@@ -1,44 +1,38 @@
-//! Where the table goes: rewritten in place on a terminal, a line a second
-//! elsewhere.
+//! Where the table goes: a window of its own on a terminal, a short line a
+//! second elsewhere.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 
-use super::{half_blocks, plain_line, table};
-use crate::draw::Canvas;
-use crate::meter::Row;
+use ratatui::backend::{Backend, CrosstermBackend};
+use ratatui::layout::Rect;
+use ratatui::{Terminal, TerminalOptions, Viewport};
+
+use super::view::{View, draw};
+use super::window::{self, Window};
+use super::{Colours, plain_line};
+use crate::logging;
 
 /// What a terminal can do, and is wanted to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Style {
-    /// Whether lines can be rewritten in place.
+    /// Whether the table has a window of its own.
     pub live: bool,
-    /// Whether letters may be bold and coloured.
-    pub colour: bool,
-    /// Whether pictures in 24-bit colour show.
-    pub pictures: bool,
-    /// Columns and lines.
-    pub size: (usize, usize),
+    /// Which colours there are, or why there are none, and so no pictures.
+    pub colours: Result<Colours, String>,
 }
 
 impl Style {
-    /// What standard output can do: live only on a terminal that understands
-    /// escapes, colour unless `NO_COLOR` is set, pictures where `COLORTERM`
-    /// says 24 bits.
+    /// What standard output can do: live only on a terminal in the foreground
+    /// that understands escapes; colours as the environment says.
     #[must_use]
     pub fn of_stdout() -> Style {
-        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-        let dumb = set("TERM").is_none_or(|term| term == "dumb");
-        let live = io::stdout().is_terminal() && !dumb;
-        let colour = live && set("NO_COLOR").is_none();
-        let deep = set("COLORTERM").is_some_and(|term| term == "truecolor" || term == "24bit");
-        let size = terminal_size::terminal_size().map_or((100, 30), |(width, height)| {
-            (width.0.into(), height.0.into())
-        });
+        let variable = |name: &str| std::env::var(name).ok();
+        let term = variable("TERM").filter(|term| !term.is_empty());
+        let dumb = term.is_none_or(|term| term == "dumb");
+        let live = io::stdout().is_terminal() && !dumb && window::is_in_foreground();
         Style {
             live,
-            colour,
-            pictures: colour && deep,
-            size,
+            colours: Colours::of(variable),
         }
     }
 
@@ -47,178 +41,189 @@ impl Style {
     pub fn plain() -> Style {
         Style {
             live: false,
-            colour: false,
-            pictures: false,
-            size: (100, 30),
+            colours: Err("this is no terminal".to_owned()),
         }
+    }
+
+    /// Whether pictures will be shown, if the window is large enough.
+    #[must_use]
+    pub fn pictures(&self) -> bool {
+        self.live && self.colours.is_ok()
     }
 }
 
-/// Shows rows, again and again.
-#[derive(Debug)]
+/// Shows views, again and again.
 pub struct Screen<W: Write> {
-    to: W,
-    style: Style,
-    drawn: usize,
+    to: To<W>,
+}
+
+enum To<W: Write> {
+    Lines(W),
+    Window(Box<Live<W>>),
+}
+
+struct Live<W: Write> {
+    terminal: Terminal<CrosstermBackend<Out<W>>>,
+    colours: Result<Colours, String>,
+    size: (u16, u16),
+    window: Window,
 }
 
 impl<W: Write> Screen<W> {
-    /// A screen that writes to `to` what `style` allows.
-    pub fn new(to: W, style: Style) -> Self {
-        Self {
-            to,
-            style,
-            drawn: 0,
+    /// A screen that writes to `to` what `style` allows; `to` is standard
+    /// output where it is live.
+    ///
+    /// # Errors
+    /// Where nothing can be written.
+    pub fn open(to: W, style: Style) -> io::Result<Self> {
+        if !style.live {
+            return Ok(Self { to: To::Lines(to) });
+        }
+        let window = Window::enter()?;
+        let size = window::size();
+        let options = TerminalOptions {
+            viewport: Viewport::Fixed(area(size)),
+        };
+        let out = Out {
+            to: BufWriter::with_capacity(1 << 16, to),
+            is_gone: false,
+        };
+        let mut terminal = Terminal::with_options(CrosstermBackend::new(out), options)?;
+        terminal.clear()?;
+        let live = Live {
+            terminal,
+            colours: style.colours,
+            size,
+            window,
+        };
+        Ok(Self {
+            to: To::Window(Box::new(live)),
+        })
+    }
+
+    /// Whether the window has another size than when it was last drawn.
+    pub fn was_resized(&self) -> bool {
+        match &self.to {
+            To::Lines(_) => false,
+            To::Window(live) => live.size != window::size(),
         }
     }
 
-    /// Shows a title (of one line or more), the rows, and pictures below (with their names), in place
-    /// of what was shown before; where nothing can be rewritten, one line.
+    /// Shows a view in place of what was shown before; where there is no
+    /// window, one line, which `title` begins.
     ///
     /// # Errors
     /// Where nothing can be written any more, as when a reader went away.
-    pub fn show(
-        &mut self,
-        title: &str,
-        rows: &[Row],
-        pictures: &[(String, Canvas)],
-    ) -> io::Result<()> {
-        if !self.style.live {
-            writeln!(self.to, "{}", plain_line(rows))?;
-            return self.to.flush();
+    pub fn show(&mut self, title: &str, view: impl FnOnce() -> View) -> io::Result<()> {
+        match &mut self.to {
+            To::Lines(to) => {
+                writeln!(to, "{}", plain_line(title, &view().rows))?;
+                to.flush()
+            }
+            To::Window(live) => {
+                let mut view = view();
+                view.log = logging::newest();
+                live.show(&view)
+            }
         }
-        let (columns, height) = self.style.size;
-        let shown = |line: &str| -> String {
-            let letters = line.chars().filter(|c| !c.is_control());
-            letters.take(columns).collect()
-        };
-        let mut lines: Vec<String> = title.lines().map(shown).collect();
-        lines.extend(table(rows, columns, self.style.colour));
-        let left = height.saturating_sub(lines.len() + 2).min(14);
-        if self.style.pictures && left > 3 && columns >= 20 {
-            lines.extend(side_by_side(pictures, columns, left));
-        }
-        // Longer than the screen, and the cursor could not go back to its top.
-        lines.truncate(height.saturating_sub(1).max(1));
-        let back = match self.drawn {
-            0 => String::new(),
-            drawn => format!("\x1b[{drawn}A"),
-        };
-        let body: String = lines.iter().map(|line| format!("{line}\x1b[K\n")).collect();
-        write!(self.to, "{back}\r{body}\x1b[J")?;
-        self.drawn = lines.len();
-        self.to.flush()
-    }
-
-    /// What was written to.
-    pub fn into_inner(self) -> W {
-        self.to
     }
 }
 
-/// Pictures in a row below their names, as many as fit.
-fn side_by_side(pictures: &[(String, Canvas)], columns: usize, height: usize) -> Vec<String> {
-    const WIDTH: usize = 38;
-    let fit = (columns / (WIDTH + 2)).max(1);
-    let width = WIDTH.min(columns);
-    let shown = &pictures[..pictures.len().min(fit)];
-    if shown.is_empty() {
-        return Vec::new();
+impl<W: Write> Live<W> {
+    fn show(&mut self, view: &View) -> io::Result<()> {
+        let again = self.window.came_back()?;
+        let _drawing = self.window.drawing();
+        let size = window::size();
+        if again || size != self.size {
+            self.size = size;
+            self.terminal.backend_mut().clear()?;
+            self.terminal.resize(area(size))?;
+        }
+        let colours = &self.colours;
+        self.terminal.draw(|frame| draw(view, colours, frame))?;
+        Ok(())
     }
-    let blocks: Vec<_> = shown
-        .iter()
-        .map(|(_, picture)| half_blocks(picture, width, height - 1))
-        .collect();
-    let names = shown.iter().map(|(name, _)| {
-        let name: String = name
-            .chars()
-            .filter(|c| !c.is_control())
-            .take(width)
-            .collect();
-        format!("{name:<width$}  ")
-    });
-    let mut lines = vec![names.collect::<String>().trim_end().to_owned()];
-    let tallest = blocks.iter().map(Vec::len).max().unwrap_or(0);
-    for line in 0..tallest {
-        let parts = blocks.iter().map(|block| match block.get(line) {
-            Some(text) => {
-                let missing = width.saturating_sub(text.matches('▀').count());
-                format!("{text}{:missing$}  ", "")
-            }
-            None => " ".repeat(width + 2),
-        });
-        lines.push(parts.collect::<String>().trim_end().to_owned());
+}
+
+fn area((width, height): (u16, u16)) -> Rect {
+    Rect::new(0, 0, width, height)
+}
+
+/// Writes until that fails once; then a reader is gone, and nobody is told
+/// again: what is written at the end has nowhere to go.
+struct Out<W: Write> {
+    to: BufWriter<W>,
+    is_gone: bool,
+}
+
+impl<W: Write> Out<W> {
+    fn unless_gone<T>(
+        &mut self,
+        done: T,
+        write: impl FnOnce(&mut BufWriter<W>) -> io::Result<T>,
+    ) -> io::Result<T> {
+        if self.is_gone {
+            return Ok(done);
+        }
+        let written = write(&mut self.to);
+        self.is_gone = written.is_err();
+        written
     }
-    lines
+}
+
+impl<W: Write> Write for Out<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.unless_gone(bytes.len(), |to| to.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.unless_gone((), BufWriter::flush)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const LIVE: Style = Style {
-        live: true,
-        colour: false,
-        pictures: false,
-        size: (80, 24),
-    };
+    /// Takes so many bytes, then nobody reads.
+    struct Leaves(usize);
 
-    fn row(key: &str) -> Row {
-        Row {
-            key: key.to_owned(),
-            count: 0,
-            rate_hz: 0.0,
-            age: None,
-            p50: None,
-            p99: None,
-            drops: 0,
-            note: String::new(),
+    impl Write for Leaves {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0 = self
+                .0
+                .checked_sub(bytes.len())
+                .ok_or(io::ErrorKind::BrokenPipe)?;
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
         }
     }
 
-    fn shown(style: Style, times: usize, pictures: &[(String, Canvas)]) -> String {
-        let mut screen = Screen::new(Vec::new(), style);
-        for _ in 0..times {
-            screen
-                .show("title", &[row("a")], pictures)
-                .expect("written");
+    #[test]
+    fn where_there_is_no_window_each_view_is_one_short_line_without_escapes() {
+        let mut text = Vec::new();
+        let mut screen = Screen::open(&mut text, Style::plain()).expect("open");
+        for _ in 0..3 {
+            screen.show("front 4.0/s", View::default).expect("written");
         }
-        String::from_utf8(screen.into_inner()).expect("text")
+        assert!(!screen.was_resized());
+        drop(screen);
+        let text = String::from_utf8(text).expect("text");
+        assert_eq!(text, "front 4.0/s; no outputs yet\n".repeat(3));
     }
 
     #[test]
-    fn the_second_table_stands_where_the_first_stood() {
-        let text = shown(LIVE, 2, &[]);
-        assert_eq!(
-            text.matches("\x1b[3A").count(),
-            1,
-            "title, head and one row: {text:?}"
-        );
-        assert_eq!(text.matches("\x1b[J").count(), 2);
-    }
-
-    #[test]
-    fn where_nothing_can_be_rewritten_each_time_is_one_line_without_escapes() {
-        let text = shown(Style::plain(), 3, &[]);
-        assert_eq!(text.lines().count(), 3);
-        assert!(!text.contains('\x1b'));
-    }
-
-    #[test]
-    fn pictures_show_only_where_the_terminal_can() {
-        let picture = [("map".to_owned(), Canvas::new(64, 48, [1, 2, 3]))];
-        assert!(!shown(LIVE, 1, &picture).contains('▀'));
-        let deep = Style {
-            colour: true,
-            pictures: true,
-            ..LIVE
+    fn a_reader_that_went_away_is_told_of_once() {
+        let mut out = Out {
+            to: BufWriter::with_capacity(4, Leaves(10)),
+            is_gone: false,
         };
-        let text = shown(deep, 1, &picture);
-        assert!(text.contains("map") && text.contains('▀'));
-        let tiny = Style {
-            size: (80, 5),
-            ..deep
-        };
-        assert!(shown(tiny, 1, &picture).lines().count() <= 5);
+        assert!(out.write_all(b"0123456789").is_ok());
+        assert!(out.write_all(b"0123456789").is_err());
+        assert!(out.write_all(b"0123456789").is_ok());
+        assert!(out.flush().is_ok());
     }
 }

@@ -26,6 +26,7 @@ use super::FitError;
 use super::convolutional::Sample;
 use super::dice::Dice;
 use super::fitting::FittedReadout;
+use super::kernels::Grid;
 use super::known::KnownReadout;
 use super::linear::LinearFit;
 use super::model::Model;
@@ -71,6 +72,8 @@ pub struct Learner {
     held_out: u64,
     /// SHA-256 over all that was learnt, in order.
     digest: String,
+    /// What the last refit chose of what it made, whatever serves.
+    newest: Option<Model>,
 }
 
 /// Before and after the scale of the levels is known.
@@ -155,6 +158,7 @@ impl Learner {
             learnt: 0,
             held_out: 0,
             digest: String::new(),
+            newest: None,
         })
     }
 
@@ -193,6 +197,26 @@ impl Learner {
     #[must_use]
     pub fn is_ripe(&self) -> bool {
         self.block.number % CYCLE == FOLDS as u64 && self.block.frames >= self.rules.block_frames
+    }
+
+    /// What the readout that the last refit chose says of a frame, whatever
+    /// serves: the task's numbers in planes, with height and width of a plane.
+    /// `None` before there is one. `focal_px` as in [`add`](Self::add).
+    #[must_use]
+    pub fn says(
+        &self,
+        frame: &Representation,
+        focal_px: Option<f64>,
+    ) -> Option<(Vec<f32>, [usize; 2])> {
+        let (Some(model), Stage::Learning(learning)) = (&self.newest, &self.stage) else {
+            return None;
+        };
+        let reference = learning.linear.reference_focal_px;
+        let focal = focal_px.zip(reference).map_or(1.0, |(px, of)| px / of);
+        let mut space = model.workspace();
+        let values = model.run(&self.layout, frame, focal as f32, &mut space);
+        let Grid { height, width } = model.grid();
+        Some((values, [height, width]))
     }
 
     /// SHA-256 over what was learnt, in order.

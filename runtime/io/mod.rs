@@ -3,6 +3,7 @@
 pub mod board;
 pub mod cameras;
 pub mod clock;
+pub mod exit;
 pub mod give_way;
 #[cfg(feature = "onnxruntime")]
 pub mod library;

@@ -10,7 +10,8 @@ use crate::bus::Bus;
 use crate::camera::Camera;
 use crate::camera_image::{ImagePlace, ImagePublishing};
 use crate::capture::capture;
-use crate::clock::Clock;
+use crate::clock::{Clock, lock};
+use crate::frame::Frame;
 use crate::io::thread;
 use crate::perceive::perceive;
 use crate::pipeline::Pipeline;
@@ -128,6 +129,13 @@ impl Runtime {
     #[must_use]
     pub fn control(&self) -> Control {
         self.control.clone()
+    }
+
+    /// The frame of a camera, in the order of [`start`](Self::start), that was
+    /// processed last; its pixels are shared, not copied.
+    #[must_use]
+    pub fn newest_frame(&self, camera: usize) -> Option<Frame> {
+        lock(&self.shared.newest).get(camera)?.clone()
     }
 
     /// The figures now.

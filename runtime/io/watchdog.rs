@@ -8,7 +8,7 @@ use std::time::Duration;
 use concert_models::Terminator;
 
 use crate::clock::{Clock, lock};
-use crate::io::thread;
+use crate::io::{exit, thread};
 use crate::pipeline::{NoWatch, Watch};
 
 /// Exit code of a process whose network hung inside a kernel; a supervisor
@@ -114,7 +114,7 @@ impl State {
             clock,
             limit,
             strict,
-            exit: |code| std::process::exit(code),
+            exit: |code| exit::at_once(code),
             run: Mutex::default(),
             stopped: Condvar::new(),
         }

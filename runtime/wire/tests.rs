@@ -154,6 +154,15 @@ fn the_best_five_classes_come_best_first_by_name() {
 }
 
 #[test]
+fn where_no_class_is_likely_none_is_named() {
+    for scores in [vec![0.29, 0.2, 0.1], vec![f32::NAN, 0.1], vec![f32::NAN]] {
+        let bytes = encoded(&output("class_object", &[1, scores.len()], scores));
+        let message = Classification::decode(&bytes).expect("decodes");
+        assert_eq!(message.results, [], "it says nothing rather than a guess");
+    }
+}
+
+#[test]
 fn points_leave_as_pixels_of_the_camera_image_and_empty_rows_stay_here() {
     let rows = vec![
         10.0, 20.0, 0.5, // kept

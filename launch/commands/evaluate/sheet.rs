@@ -10,7 +10,7 @@ use concert_runtime::Output;
 
 use super::room;
 use super::tally::Compared;
-use crate::draw::{Canvas, Rgb, label_colour, turbo};
+use crate::draw::{Canvas, Legend, Rgb, label_colour, turbo};
 
 /// Width of one picture of the sheet, px.
 const CELL: usize = 240;
@@ -79,13 +79,13 @@ impl Sheet {
         for (name, picture) in pictures {
             let height = (CELL * picture.height() / picture.width().max(1)).max(1);
             let mut cell = Canvas::new(CELL + 2, height + 2 * HEAD, [16, 16, 24]);
-            paste(&mut cell, &picture.resized(CELL, height), 2 * HEAD);
+            cell.paste(&picture.resized(CELL, height), 0, 2 * HEAD);
             cell.text(2, HEAD as i64 + 3, 1, [150, 150, 150], name);
             row = Some(row.map_or_else(|| cell.clone(), |row| row.beside(&cell)));
         }
         if let Some(mut row) = row {
             row.text(2, 3, 1, [230, 230, 230], &title);
-            self.rows.push(row);
+            self.rows.push(row.above_classes(&legend(one, output)));
         }
     }
 
@@ -98,21 +98,22 @@ impl Sheet {
         let mut sheet = Canvas::new(width, height, [16, 16, 24]);
         let mut top = 0;
         for row in &self.rows {
-            paste(&mut sheet, row, top);
+            sheet.paste(row, 0, top);
             top += row.height();
         }
         sheet.write_png(path).map(|()| true)
     }
 }
 
-/// Copies a picture into another, at its left, `top` pixels down.
-fn paste(to: &mut Canvas, from: &Canvas, top: usize) {
-    for v in 0..from.height() {
-        for u in 0..from.width() {
-            let colour = from.get(u, v).unwrap_or_default();
-            to.set(u as i64, (top + v) as i64, colour);
-        }
+/// What the colours of a row of classes mean, the largest of truth and output
+/// first.
+fn legend(one: &Compared, output: &Output) -> Legend {
+    if one.truth.kind != LabelKind::Class {
+        return Legend::None;
     }
+    let both = one.truth.plane(0).iter().chain(&one.predicted).copied();
+    let labels = &output.origin.labels;
+    Legend::of_classes(both, |at| labels.get(at).map(String::as_str))
 }
 
 /// From the 2nd to the 98th of 100 known values.

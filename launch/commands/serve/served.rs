@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::meter::Row;
 use crate::report::{Exit, Report};
-use crate::terminal::table;
+use crate::terminal::{table, width_of_stdout, wrap};
 
 /// A policy that was served until it was told to stop.
 pub(super) struct Served<'a> {
@@ -26,25 +26,34 @@ pub(super) struct Served<'a> {
     pub(super) rows: &'a [Row],
     /// What was learnt, if anything was to be.
     pub(super) learnt: Option<Value>,
+    /// What came of a readout that began from nothing, for people and programs.
+    pub(super) begun: Option<(String, Value)>,
 }
 
 impl Served<'_> {
     /// The report; counts that do not add up are a failure.
     pub(super) fn report(self) -> Report {
+        let (begun_text, begun) = self.begun.unzip();
         let placements: Vec<_> = (self.placements.iter())
             .map(|(network, placement)| json!({ "network": network, "placement": placement }))
             .collect();
+        let width = width_of_stdout();
+        let wrapped = |text: &str| wrap(text, width).join("\n");
         let mut report = Report::done(
             json!({
                 "policy": self.policy.summary(), "engine": self.engine, "networks": placements,
                 "provenance": self.provenance, "published": self.published,
                 "figures": self.snapshot, "outputs": self.rows, "learning": self.learnt,
+                "from_nothing": begun,
             }),
             format!(
                 "{}\n{}{}",
-                cameras_text(self.snapshot),
-                table(self.rows, 160, false).join("\n"),
-                beside_text(self.snapshot)
+                wrapped(&cameras_text(self.snapshot)),
+                table(self.rows, width).join("\n"),
+                beside_text(self.snapshot, begun_text)
+                    .iter()
+                    .map(|text| format!("\n{}", wrapped(text)))
+                    .collect::<String>()
             ),
         );
         if let Some(fault) = &self.snapshot.fault {
@@ -84,9 +93,9 @@ fn refusal(camera: &CameraSnapshot) -> String {
     text
 }
 
-/// What the shadow and the comparison of outputs among themselves came to.
-fn beside_text(snapshot: &Snapshot) -> String {
-    let mut lines = Vec::new();
+/// What the shadow and learning came to.
+fn beside_text(snapshot: &Snapshot, begun: Option<String>) -> Vec<String> {
+    let mut lines: Vec<String> = begun.into_iter().collect();
     if let Some(shadow) = &snapshot.shadow {
         lines.push(format!(
             "shadow {}: ran on {} frames, {} left it no time, step p99 {:.1} ms",
@@ -102,12 +111,6 @@ fn beside_text(snapshot: &Snapshot) -> String {
             )
         }));
     }
-    lines.extend(snapshot.consistency.iter().map(|pair| {
-        format!(
-            "{}: normals are {:.1} degrees (median) from those that follow from depth",
-            pair.camera, pair.smooth_deg
-        )
-    }));
     lines.extend(snapshot.learning.iter().map(|learning| {
         let fault = match learning.last_fault.as_str() {
             "" => String::new(),
@@ -115,5 +118,5 @@ fn beside_text(snapshot: &Snapshot) -> String {
         };
         format!("{}\n  {}{fault}", learning.line(), learning.verdict)
     }));
-    lines.iter().map(|line| format!("\n{line}")).collect()
+    lines
 }

@@ -112,6 +112,7 @@ impl Learner {
             exchanged: false,
         };
         let verdict = Verdict::of(&point, self.rules.margin, learning.first_serves);
+        self.newest = Some(candidate.model.clone());
         let readout = (verdict == Verdict::Better).then(|| self.written(candidate, &point));
         Ok(Refit {
             verdict,

@@ -135,6 +135,26 @@ fn nothing_is_judged_before_enough_was_seen_and_one_frame_is_not_enough() {
 }
 
 #[test]
+fn what_was_learnt_says_something_of_a_frame_whatever_serves() {
+    // The readout that serves is right, so nothing takes over.
+    let mut learner = learner(1.0, rules());
+    let layout = small_layout();
+    let frame = representation(&layout, &mut Dice::new(9));
+    assert!(
+        learner.says(&frame, None).is_none(),
+        "nothing is learnt yet"
+    );
+    show(&mut learner, 1, 60, TENTH, 1.0);
+    assert_ne!(refit(&mut learner).verdict, Verdict::Better);
+    let (said, [height, width]) = learner.says(&frame, None).expect("a readout");
+    assert_eq!(said.len(), height * width);
+    let truth = label(&layout, &frame, 1.0).resized(width, height);
+    let errors = said.iter().zip(&truth.values);
+    let error = errors.map(|(a, b)| (a - b).abs() / b).sum::<f32>() / said.len() as f32;
+    assert!(error < 0.05, "{error}");
+}
+
+#[test]
 fn what_is_learnt_takes_over_where_the_first_readout_is_wrong() {
     let mut learner = learner(3.0, rules());
     show(&mut learner, 1, 60, TENTH, 1.0);
