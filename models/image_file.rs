@@ -10,6 +10,7 @@ mod layout;
 use std::io::Cursor;
 
 use image::codecs::png::PngDecoder;
+use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder};
 
 use crate::image::{Image, ImageError, PixelFormat};
@@ -133,6 +134,20 @@ pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Image, DecodeError>
             )?)
         }
     }
+}
+
+/// Whether [`decode`] turns a picture, because its EXIF orientation says that it
+/// was taken lying on its side or mirrored. Reads its headers alone.
+#[must_use]
+pub fn is_turned(bytes: &[u8], limits: &DecodeLimits) -> bool {
+    let orientation = match PictureFormat::of(bytes, limits) {
+        Ok(PictureFormat::Jpeg) => jpeg::orientation(bytes),
+        Ok(PictureFormat::Png) => PngDecoder::new(Cursor::new(bytes))
+            .and_then(|mut decoder| decoder.orientation())
+            .ok(),
+        Err(_) => None,
+    };
+    orientation.is_some_and(|orientation| orientation != Orientation::NoTransforms)
 }
 
 /// Decodes a PNG of 16-bit grey millimetres; 0 and 65535 mean unknown.

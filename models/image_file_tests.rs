@@ -300,7 +300,9 @@ fn a_picture_that_was_held_upright_does_not_lie_on_its_side() {
         [1, 3, 0, 2],
     ];
     for (orientation, order) in (1..).zip(orders) {
-        let image = decoded(&held(file, orientation)).unwrap();
+        let file = held(file, orientation);
+        assert_eq!(is_turned(&file, &DecodeLimits::default()), orientation > 1);
+        let image = decoded(&file).unwrap();
         for (place, quarter) in order.into_iter().enumerate() {
             let (u, v) = (16 + 32 * (place % 2), 16 + 32 * (place / 2));
             let pixel = &image.row(v)[3 * u..3 * u + 3];

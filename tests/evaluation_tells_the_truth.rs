@@ -163,6 +163,37 @@ fn a_constant_readout_is_measured_as_by_hand() {
 }
 
 #[test]
+fn a_damaged_frame_costs_that_frame_named_and_counted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("rooms");
+    fs::create_dir(&data).expect("a folder");
+    rooms(&data, 6);
+    let readout = constant_readout(folder.path(), "depth_zbuffer", &[2.0], None);
+    let damage = |frame: usize| {
+        let path = data.join(format!("frame-{frame:06}.depth.png"));
+        fs::write(path, b"\x89PNG\r\n\x1a\nrest").expect("written");
+    };
+    let run = || evaluate(&["--data", text(&data), "--readout", text(&readout)]);
+    damage(3);
+    let (code, json, errors) = run();
+    assert_eq!(code, Some(0), "{errors}");
+    assert_eq!(
+        (&json["frames"], &json["damaged_frames"]),
+        (&5.into(), &1.into())
+    );
+    assert!(errors.contains("frame-000003 is left out: "), "{errors}");
+    damage(0);
+    damage(5);
+    let (code, json, _) = run();
+    let error = json["error"].as_str().unwrap_or_default();
+    assert_eq!(code, Some(2), "{json}");
+    assert!(
+        error.contains("3 of 6 frames cannot be read, but at most 2 may be left out"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_readout_that_says_the_best_constant_is_exactly_as_good_as_the_constant_predictor() {
     let Some(corridor) = shared_data("corridor") else {
         return;

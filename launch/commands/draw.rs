@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use concert_models::Image;
-use concert_models::image_file::{DecodeLimits, decode};
+use concert_models::image_file::{DecodeLimits, decode, is_turned};
 use concert_policies::{Input, Policy, Task};
 use concert_runtime::io::cameras::{ImageSource, companions};
 use concert_runtime::io::clock::SystemClock;
@@ -312,8 +312,11 @@ fn from_camera(
 
 fn read_image(path: &Path) -> Result<Image, Failure> {
     let bytes = assemble::read_bounded(path).or_refuse()?;
-    let image = decode(&bytes, &DecodeLimits::default());
-    image
+    let limits = DecodeLimits::default();
+    if is_turned(&bytes, &limits) {
+        tracing::info!("{}: turned as its EXIF orientation says", path.display());
+    }
+    decode(&bytes, &limits)
         .with_context(|| path.display().to_string())
         .or_refuse()
 }

@@ -325,7 +325,10 @@ fn shadow_of(name: &str, launch: &LaunchFile, global: &Global) -> Result<Plan, F
 
 /// Whether every image is to be seen, however long it takes.
 fn is_a_list(kind: &CameraKind) -> bool {
-    matches!(kind, CameraKind::Images { repeat: false, .. })
+    matches!(
+        kind,
+        CameraKind::Images { repeat: false, .. } | CameraKind::Command { repeat: false, .. }
+    )
 }
 
 /// Where the live table goes: standard error where standard output is for JSON.

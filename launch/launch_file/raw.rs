@@ -106,7 +106,7 @@ pub(super) struct RawCamera {
     pub(super) paths: Option<Texts>,
     /// images: begin again after the last; default: false, and then every image
     /// is seen, however long that takes. command: start the program again when it
-    /// ends; default: true.
+    /// ends; default: true, and else it writes a film, all of which is seen.
     #[schemars(with = "Option<bool>")]
     pub(super) repeat: Option<Spanned<bool>>,
     /// images: `names` takes stamps from file names that carry them, `clock`

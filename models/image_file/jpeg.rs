@@ -35,6 +35,12 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Image, Decod
     turned(pixels, &layout)
 }
 
+/// How a JPEG is to be turned; `None` where it is none.
+pub(super) fn orientation(bytes: &[u8]) -> Option<Orientation> {
+    let layout = Layout::of(bytes).ok()?;
+    Some(layout.orientation)
+}
+
 fn damaged(reason: impl ToString) -> DecodeError {
     malformed("JPEG", reason)
 }

@@ -8,7 +8,7 @@ use concert_models::image_file::DecodeLimits;
 
 use super::mailbox::{Arrival, Letter, Losses, Mailbox};
 use super::pace::{Backoff, Pace};
-use super::program::Program;
+use super::program::{Film, Program};
 use super::video::Splitter;
 use super::{CameraError, Framer, fault};
 use crate::camera::{Camera, CameraLosses, Capture};
@@ -34,8 +34,9 @@ pub struct CommandOptions {
     pub limits: DecodeLimits,
     /// A program that writes no frame for this long is restarted.
     pub silence: Duration,
-    /// Whether the camera ends when the program does, as of a film; else the
-    /// program is started again.
+    /// Whether the camera ends when the program does, as of a film, of which
+    /// every frame is seen, however long that takes; else the program is started
+    /// again, and only the newest frame waits.
     pub ends: bool,
     /// At most so many frames a second are taken, as of a film that is read
     /// from a file; the program waits meanwhile.
@@ -58,8 +59,9 @@ impl Default for CommandOptions {
     }
 }
 
-/// Takes frames from a program. Only the newest frame waits to be taken. The
-/// program is restarted when it ends, with growing pauses (0.5 s to 10 s).
+/// Takes frames from a program. Only the newest frame waits to be taken, and the
+/// program is restarted when it ends, with growing pauses (0.5 s to 10 s), unless
+/// it writes a film ([`CommandOptions::ends`]).
 ///
 /// Y4M of 8 bits (420, 422, 444, mono; BT.601) and MJPEG are told apart by the
 /// first bytes. Frames are stamped when their last byte was read.
@@ -181,8 +183,12 @@ fn start(
     let splitter = Splitter::new(options.limits.max_pixels, options.limits.max_bytes);
     let pace = options.paced_hz;
     let pace = pace.map(|rate_hz| Pace::starting(clock.monotonic(), rate_hz));
-    let reader = (splitter, pace.transpose()?);
-    let program = Program::start(&options.argv, reader, mailbox.clone(), clock.clone())?;
+    let film = Film {
+        splitter,
+        is_whole: options.ends,
+        pace: pace.transpose()?,
+    };
+    let program = Program::start(&options.argv, film, mailbox.clone(), clock.clone())?;
     Ok(State::Running {
         program,
         mailbox,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use concert_models::image_file::{DecodeLimits, DepthImage, decode_depth_png};
+use concert_models::image_file::{self, DecodeLimits, DepthImage, decode_depth_png};
 use concert_models::{Image, Intrinsics};
 
 use super::image_set::NameTime;
@@ -97,6 +97,8 @@ pub struct ImagesCamera {
     files: Vec<PathBuf>,
     /// As long as `files`; decoded images that are kept.
     cache: Vec<Option<Picture>>,
+    /// Whether an image was turned, which is said once.
+    has_turned: bool,
     /// Whether the last depth image that was looked for could not be used.
     depth_fails: bool,
     /// As long as `files`, where the names tell time.
@@ -141,6 +143,7 @@ impl ImagesCamera {
         };
         let mut camera = Self {
             cache: vec![None; files.len()],
+            has_turned: false,
             depth_fails: false,
             source,
             files,
@@ -198,10 +201,18 @@ impl ImagesCamera {
             Some(stamps) => stamps.at(index, self.round),
             None => self.clock.now(),
         };
-        let Picture { image, depth } = match &self.cache[index] {
+        let Picture {
+            image,
+            depth,
+            is_turned,
+        } = match &self.cache[index] {
             Some(picture) => picture.clone(),
             None => Picture::read(&self.files[index], &self.options)?,
         };
+        if is_turned && !std::mem::replace(&mut self.has_turned, true) {
+            let file = self.files[index].display();
+            tracing::info!("{file}: turned as its EXIF orientation says");
+        }
         self.enter_folder(index);
         if let Some(file) = self.intrinsics_file.take() {
             match file.of(&image) {
@@ -331,6 +342,8 @@ pub fn companions(
 struct Picture {
     image: Image,
     depth: Depth,
+    /// Whether its EXIF orientation was followed.
+    is_turned: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -347,6 +360,7 @@ impl Picture {
     fn read(file: &Path, options: &ImagesOptions) -> Result<Self, String> {
         let bytes = read_bounded(file, options.limits.max_bytes as u64)?;
         let image = decode(&bytes, &options.limits)?;
+        let is_turned = image_file::is_turned(&bytes, &options.limits);
         let depth = match depth_path(file).filter(|path| options.depth && path.exists()) {
             None => Depth::None,
             Some(path) => match read_depth(&path, &image, &options.limits) {
@@ -354,7 +368,11 @@ impl Picture {
                 Err(reason) => Depth::Unusable(format!("{}: {reason}", path.display()).into()),
             },
         };
-        Ok(Self { image, depth })
+        Ok(Self {
+            image,
+            depth,
+            is_turned,
+        })
     }
 
     fn size_bytes(&self) -> usize {

@@ -78,6 +78,17 @@ impl Mailbox {
         self.changed.notify_one();
     }
 
+    /// Waits until the frame before has been taken, at most `timeout`; whether
+    /// it has.
+    pub(super) fn is_free(&self, timeout: Duration) -> bool {
+        let full = |state: &mut State| state.frame.is_some();
+        let (state, _) = self
+            .changed
+            .wait_timeout_while(lock(&self.state), timeout, full)
+            .unwrap_or_else(PoisonError::into_inner);
+        state.frame.is_none()
+    }
+
     pub(super) fn refuse(&self, reason: String) {
         let mut state = lock(&self.state);
         match &mut state.refused {
@@ -109,6 +120,7 @@ impl Mailbox {
             return Some(Letter::Refused(reason, more));
         }
         if let Some(arrival) = state.frame.take() {
+            self.changed.notify_all();
             return Some(Letter::Frame(arrival));
         }
         state.over.clone().map(Letter::Over)
@@ -122,6 +134,28 @@ impl Drop for Mailbox {
         let losses = &self.losses;
         losses.superseded.fetch_add(frame.into(), Ordering::Relaxed);
         losses.refused.fetch_add(refused.into(), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod free_tests {
+    use super::*;
+
+    #[test]
+    fn a_place_is_free_once_its_frame_was_taken() {
+        let mailbox = Mailbox::counting(Arc::default());
+        assert!(mailbox.is_free(Duration::ZERO));
+        mailbox.put(Arrival {
+            raw: RawFrame::Jpeg(Vec::new()),
+            stamp: Timestamp::default(),
+            arrived: Duration::ZERO,
+        });
+        assert!(!mailbox.is_free(Duration::ZERO));
+        assert!(matches!(
+            mailbox.take(Duration::ZERO),
+            Some(Letter::Frame(_))
+        ));
+        assert!(mailbox.is_free(Duration::ZERO));
     }
 }
 

@@ -32,6 +32,16 @@ const LONGEST_WAIT: Duration = Duration::from_millis(50);
 /// A stamp that lies less than this behind the one before is of the same moment, ns.
 const AT_ONCE_NANOS: i64 = 1_000_000;
 
+/// How what a program writes is taken.
+#[derive(Debug)]
+pub(super) struct Film {
+    pub(super) splitter: Splitter,
+    /// Whether every frame waits until the one before was taken.
+    pub(super) is_whole: bool,
+    /// When the next frame may come, where it may not at once.
+    pub(super) pace: Option<Pace>,
+}
+
 /// A running program. Dropping it ends the program, whatever it started in its
 /// process group, and the reader.
 #[derive(Debug)]
@@ -42,11 +52,14 @@ pub(super) struct Program {
 }
 
 impl Program {
-    /// Starts `argv[0]`; what it writes goes through the splitter into `mailbox`,
-    /// no faster than the pace.
+    /// Starts `argv[0]`; what it writes goes through the splitter into `mailbox`.
     pub(super) fn start(
         argv: &[String],
-        (splitter, pace): (Splitter, Option<Pace>),
+        Film {
+            splitter,
+            is_whole,
+            pace,
+        }: Film,
         mailbox: Arc<Mailbox>,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, CameraError> {
@@ -72,6 +85,7 @@ impl Program {
         if let Some((stdout, stderr)) = pipes {
             let reader = Reader {
                 splitter,
+                is_whole,
                 pace,
                 mailbox,
                 log: Log::new(program.clone(), clock.clone()),
@@ -137,6 +151,7 @@ fn exited(pid: Pid) -> bool {
 
 struct Reader {
     splitter: Splitter,
+    is_whole: bool,
     pace: Option<Pace>,
     mailbox: Arc<Mailbox>,
     log: Log,
@@ -198,15 +213,19 @@ impl Reader {
 
     fn take(&mut self, bytes: &[u8]) -> Result<(), String> {
         let (now, arrived) = (self.clock.now(), self.clock.monotonic());
-        let (mailbox, pace, last) = (&self.mailbox, &mut self.pace, &mut self.last);
+        let (mailbox, is_whole) = (&self.mailbox, self.is_whole);
+        let (pace, last) = (&mut self.pace, &mut self.last);
         let (clock, stop) = (&*self.clock, &self.stop);
         let mut deliver = |piece| match piece {
             Piece::Frame(raw) => {
+                let goes_on = || !stop.load(Ordering::Relaxed);
                 let mut times = (now, arrived);
+                if is_whole {
+                    while !mailbox.is_free(LONGEST_WAIT) && goes_on() {}
+                    times = (clock.now(), clock.monotonic());
+                }
                 if let Some(pace) = pace {
-                    while pace.wait(clock, LONGEST_WAIT).is_none() && !stop.load(Ordering::Relaxed)
-                    {
-                    }
+                    while pace.wait(clock, LONGEST_WAIT).is_none() && goes_on() {}
                     times = (clock.now(), clock.monotonic());
                 }
                 let (now, arrived) = times;
