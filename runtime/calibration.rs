@@ -69,19 +69,8 @@ impl Calibration {
             true => Lens::Pinhole,
             false => lens(info)?,
         };
-        let [fx, _, cx, _, fy, cy, ..] = info.k;
-        let [px, _, pcx, _, _, py, pcy, ..] = info.p;
-        let is_undistorted = lens == Lens::Pinhole;
-        let has_p = px != 0.0 && [px, pcx, py, pcy] != [fx, cx, fy, cy];
-        let [fx, cx, fy, cy] = match is_undistorted && has_p {
-            true => [px, pcx, py, pcy],
-            false => [fx, cx, fy, cy],
-        };
-        if fx == 0.0 && fy == 0.0 {
-            return Err("K is 0, so the camera is not calibrated".to_owned());
-        }
         let (width, height) = (info.width as usize, info.height as usize);
-        let sensor = Intrinsics {
+        let of = |[fx, cx, fy, cy]: [f64; 4]| Intrinsics {
             fx,
             fy,
             cx,
@@ -89,6 +78,22 @@ impl Calibration {
             width,
             height,
         };
+        let [fx, _, cx, _, fy, cy, ..] = info.k;
+        let [px, _, pcx, _, _, py, pcy, ..] = info.p;
+        let (k, p) = ([fx, cx, fy, cy], [px, pcx, py, pcy]);
+        let has_p = lens == Lens::Pinhole && px != 0.0 && p != k;
+        let has_k = (fx, fy) != (0.0, 0.0);
+        if !has_k && !(is_rectified && has_p) {
+            return Err("K is 0, so the camera is not calibrated".to_owned());
+        }
+        // Where nobody says that P holds, K is not passed over unread.
+        if has_k
+            && !is_rectified
+            && let Some(fault) = of(k).fault()
+        {
+            return Err(fault);
+        }
+        let sensor = of(if has_p { p } else { k });
         if let Some(fault) = sensor.fault() {
             return Err(fault);
         }
