@@ -6,6 +6,8 @@ pub mod cli;
 mod commands;
 pub mod draw;
 mod embedded_models;
+#[cfg(test)]
+mod foreign_bytes_tests;
 pub mod launch_file;
 mod learn;
 pub mod live;

@@ -17,6 +17,9 @@ mod video;
 mod y4m;
 mod yuv;
 
+#[cfg(test)]
+mod foreign_bytes_tests;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
