@@ -3,6 +3,7 @@
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use anyhow::Context;
 use concert_models::quality::{Measures, Quality};
 use concert_models::whole_file::WholeFile;
 use concert_policies::Task;
@@ -14,6 +15,8 @@ const SHOWN: usize = 12;
 /// are there.
 pub(super) struct Table {
     file: Option<BufWriter<WholeFile>>,
+    /// The file's path, as it is shown.
+    path: String,
     /// First measure of each target, by frame.
     shown: Vec<(String, Vec<Option<f64>>)>,
     total: usize,
@@ -46,6 +49,9 @@ impl Table {
         }
         Ok(Self {
             file,
+            path: path
+                .map(|path| path.display().to_string())
+                .unwrap_or_default(),
             shown: Vec::new(),
             total,
             seen: 0,
@@ -75,7 +81,8 @@ impl Table {
             }
         }
         if let Some(file) = &mut self.file {
-            writeln!(file, "{line},{step_ms:.2}")?;
+            writeln!(file, "{line},{step_ms:.2}")
+                .with_context(|| format!("cannot write {}", self.path))?;
         }
         let step = self.total.div_ceil(SHOWN).max(1);
         if self.seen.is_multiple_of(step) {
@@ -88,7 +95,8 @@ impl Table {
     /// Ends the file, and gives the lines for a terminal.
     pub(super) fn finish(mut self) -> anyhow::Result<Vec<String>> {
         if let Some(file) = self.file.take() {
-            let file = file.into_inner().map_err(|failed| failed.into_error())?;
+            let file = file.into_inner().map_err(|failed| failed.into_error());
+            let file = file.with_context(|| format!("cannot write {}", self.path))?;
             file.place()?;
         }
         if self.heads.is_empty() {
