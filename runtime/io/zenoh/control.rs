@@ -211,11 +211,26 @@ fn open_door(door: &Arc<Door>, own: &Sessions, session: &Session) -> Result<Decl
     Ok(Box::new(queryable))
 }
 
+/// Most neighbours that a line of the log names.
+const MOST_NEIGHBOURS: usize = 8;
+
 /// Who asks, as far as they say so: the id of their session, and the address
 /// where they are our neighbour.
 fn asker(query: &Query, session: &Session) -> String {
     let Some(source) = query.source_info() else {
-        return "a session that does not say who it is".to_owned();
+        let links = session.info().links().wait();
+        let all: Vec<_> = links.map(|link| link.dst().to_string()).collect();
+        let shown = all
+            .iter()
+            .take(MOST_NEIGHBOURS)
+            .cloned()
+            .collect::<Vec<_>>();
+        let more = match all.len().saturating_sub(shown.len()) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let shown = shown.join(", ");
+        return format!("somebody who does not say who, through one of {shown}{more}");
     };
     let id = source.source_id().zid();
     let mut links = session.info().links().wait();
