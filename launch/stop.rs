@@ -17,9 +17,10 @@ use concert_runtime::io::exit;
 
 /// Exit code after a second Ctrl-C, which waits for nothing.
 pub const EXIT_INTERRUPTED: i32 = 130;
-/// How long after a signal a process may take to end by itself; users are
-/// promised 2 s.
-const BY_ITSELF: Duration = Duration::from_millis(1200);
+/// How long after a signal a process may take to end by itself where it has
+/// nothing to lose, and how much longer where it has; users are promised 2 s.
+const BY_ITSELF: Duration = Duration::from_millis(500);
+const WITH_CARE: Duration = Duration::from_millis(1300);
 
 /// Whether the process said how it ended; it does so once.
 static HAS_SPOKEN: AtomicBool = AtomicBool::new(false);
@@ -39,8 +40,9 @@ struct State {
 
 impl Stop {
     /// A flag that Ctrl-C, SIGTERM and SIGHUP raise. A process that has not ended
-    /// 1.2 s later is ended, with exit code 1 or what was
-    /// [said](Self::ends_with); the second signal ends it at once, with 130.
+    /// 1.8 s later is ended, with exit code 1, or 0.5 s later, with 0, where it
+    /// [has nothing to lose](Self::ends_with); the second signal ends it at once,
+    /// with 130.
     ///
     /// # Errors
     /// Where the system does not let signals be handled, or they are already.
@@ -80,6 +82,9 @@ impl Stop {
     /// Ends the process, unless it does so in time.
     fn by_force(&self) {
         thread::sleep(BY_ITSELF);
+        if self.0.forced.load(Ordering::SeqCst) != Exit::Done as u8 {
+            thread::sleep(WITH_CARE);
+        }
         let code = self.0.forced.load(Ordering::SeqCst);
         if !may_speak() {
             // It is saying its last words, which wait for whoever reads them.
