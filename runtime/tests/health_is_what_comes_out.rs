@@ -382,8 +382,8 @@ fn f15_a_device_that_is_lost_is_an_error_of_everything_and_its_return_is_seen() 
     let mut pipeline = world.pipeline(POLICY, clock.clone(), &["front"], None);
     let mut keep = Keep::default();
     lost.store(true, Ordering::SeqCst);
-    let while_lost = outcomes(&mut pipeline, &clock, 10, &mut keep);
-    assert_eq!(while_lost, [[Outcome::InputMissing; 2]; 10]);
+    let while_lost = outcomes(&mut pipeline, &clock, 30, &mut keep);
+    assert_eq!(while_lost, [[Outcome::InputMissing; 2]; 30]);
     let troubles = pipeline.troubles(0);
     assert!(troubles[0].quarantined && troubles[0].reason.contains("device lost"));
     lost.store(false, Ordering::SeqCst);

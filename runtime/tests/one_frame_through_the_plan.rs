@@ -334,8 +334,17 @@ fn a_failing_encoder_costs_the_targets_that_need_it_and_nothing_else() {
     }
     assert_eq!(runs.runs() - warm, 1, "it pauses after a failure");
     let failing = pipeline.troubles(0);
-    assert_eq!(failing.len(), 1);
-    assert_eq!(failing[0].name, "q");
+    assert_eq!(failing.len(), 2);
+    let dependent = format!("{}_from_p", targets[2].name);
+    assert_eq!((&*failing[0].name, &failing[1].name), ("q", &dependent));
+    let why = format!(
+        "what it reads, {}, was not made: input missing",
+        targets[1].name
+    );
+    assert_eq!(
+        failing[1].reason, why,
+        "and the reason of what depends on it"
+    );
     assert!(
         failing[0].reason.contains("no memory"),
         "{}",
