@@ -30,10 +30,11 @@ pub struct CheckLimits {
     pub max_subgraph_depth: usize,
     /// Axes of one tensor.
     pub max_rank: usize,
-    /// Elements of one tensor, stored, declared or made; also of all tensors
-    /// together that are made of constants alone, as engines compute and keep
-    /// those while they load.
+    /// Elements of one tensor, stored, declared or made.
     pub max_elements: u64,
+    /// Elements of all tensors together that are made of constants alone: engines
+    /// compute those while they load.
+    pub max_folded_elements: u64,
     /// Elements of all tensors together that one run makes.
     pub max_made_elements: u64,
     /// Versions of the file format.
@@ -61,6 +62,7 @@ impl Default for CheckLimits {
             max_subgraph_depth: 4,
             max_rank: 16,
             max_elements: 1 << 28,
+            max_folded_elements: 1 << 31,
             max_made_elements: 1 << 34,
             ir_versions: 3..=13,
             opsets: 7..=25,

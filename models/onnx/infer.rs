@@ -318,7 +318,7 @@ impl Walk<'_> {
             self.folded = self.folded.saturating_add(elements);
             sums.push((
                 self.folded,
-                limits.max_elements,
+                limits.max_folded_elements,
                 "loading, of constants alone",
             ));
         }

@@ -223,6 +223,24 @@ fn what_data_decides_is_bounded_or_refused() {
     sound(decided("Slice", &["x", "s", "s"]));
     sound(decided("TopK", &["x", "s"]));
     sound(network().node("NonZero", &["x"], &["places"], &[]));
+    // Of two shapes that data chooses from, the larger is the bound.
+    let chosen = |large: i64| {
+        network()
+            .initializer_f32("limit", &[1], &[0.5])
+            .initializer_i64("a", &[2], &[600, large])
+            .initializer_i64("b", &[2], &[8, 8])
+            .node("Greater", &["x", "limit"], &["g"], &[])
+            .node(
+                "ReduceMax",
+                &["g"],
+                &["any"],
+                &[("axes", Attr::Ints(vec![1]))],
+            )
+            .node("Where", &["any", "a", "b"], &["s"], &[])
+            .node("ConstantOfShape", &["s"], &["z"], &[])
+    };
+    sound(chosen(600));
+    assert!(refused(chosen(LARGE)).contains("(ConstantOfShape)` has shape"));
     // A bound on a length bounds what is made of it.
     sound(
         network()
@@ -234,17 +252,17 @@ fn what_data_decides_is_bounded_or_refused() {
 
 #[test]
 fn constants_that_are_computed_while_loading_count_together() {
-    let mut builder = network().initializer_i64("s", &[2], &[1 << 13, 1 << 13]);
-    for index in 0..5 {
+    let mut builder = network().initializer_i64("s", &[2], &[1 << 14, 1 << 14]);
+    for index in 0..9 {
         builder = builder.node("ConstantOfShape", &["s"], &[&format!("c{index}")], &[]);
     }
     let text = refused(builder);
     assert!(
-        text.contains("node 5 (ConstantOfShape) brings what loading"),
+        text.contains("node 9 (ConstantOfShape) brings what loading"),
         "{text}"
     );
     assert!(
-        text.contains("335544320") && text.contains("268435456"),
+        text.contains("2415919104") && text.contains("2147483648"),
         "{text}"
     );
 }

@@ -59,7 +59,7 @@ fn followed(step: &Step<'_>, made: &Fact) -> Option<Numbers> {
                 .map(definite)
                 .collect(),
         ),
-        "Where" => chosen(&of(0)?, &of(1)?, &of(2)?),
+        "Where" => chosen(&of(0).unwrap_or_else(|| vec![None]), &of(1)?, &of(2)?),
         "ReduceProd" | "ReduceSum" | "ReduceMax" | "ReduceMin" => reduced(step, &of(0)?, made),
         "Max" | "Min" | "Sum" => {
             let mut parts = (0..step.inputs.len()).map(of);
@@ -173,10 +173,17 @@ fn chosen(
         Some(match definite(which) {
             Some(which) if which.value != 0.0 => yes,
             Some(_) => no,
-            None => None,
+            None => larger(yes, no),
         })
     };
     (0..count).map(pick).collect()
+}
+
+/// Data chooses one of two: no more than the larger.
+fn larger(a: Option<Number>, b: Option<Number>) -> Option<Number> {
+    let value = a?.value.max(b?.value);
+    let sure = Sure::AtMost;
+    Some(Number { value, sure })
 }
 
 fn reduced(step: &Step<'_>, data: &[Option<Number>], made: &Fact) -> Option<Numbers> {
