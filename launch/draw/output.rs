@@ -370,7 +370,10 @@ fn lines(output: &Output) -> Vec<String> {
             let mut classes: Vec<_> = output.values.iter().copied().enumerate().collect();
             let score = |score: f32| score.max(f32::NEG_INFINITY);
             classes.sort_by(|a, b| score(b.1).total_cmp(&score(a.1)));
-            if classes.first().is_none_or(|best| !(best.1 >= LEAST_SURE)) {
+            if classes
+                .first()
+                .is_none_or(|best| best.1.is_nan() || best.1 < LEAST_SURE)
+            {
                 return vec![UNSURE.to_owned()];
             }
             let best = classes.iter().take(3);

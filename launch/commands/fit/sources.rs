@@ -55,13 +55,16 @@ impl Comparison {
     }
 }
 
+/// Finds what a fit of these encoders begins with, or says why there is nothing.
+type FindWarm<'a> = dyn Fn(&[Encoder]) -> Result<Option<WarmReadout>, String> + 'a;
+
 /// Fits the sources together, or the one that is better alone on the blocks
 /// that are held out. `warm` finds what to begin with, or says why there is
 /// nothing.
 pub(super) fn best(
     engine: &mut dyn Engine,
     (encoders, request): (&[Encoder], &FitRequest<'_>),
-    warm: &dyn Fn(&[Encoder]) -> Result<Option<WarmReadout>, String>,
+    warm: &FindWarm<'_>,
     told: &mut dyn FnMut(FitProgress) -> bool,
 ) -> Result<(FittedReadout, Comparison), Failure> {
     let mut sets: Vec<Vec<Encoder>> = vec![encoders.to_vec()];

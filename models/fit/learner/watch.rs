@@ -2,6 +2,7 @@
 //! with a label, whatever the learner is at: it takes two looks at a frame, and
 //! no refit.
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -157,9 +158,10 @@ impl Watch {
             first: mean(&|errors| errors.first),
         };
         // An error that is no number is worse than any.
-        let is_worse = |errors: &&WatchedErrors| !(errors.served <= errors.first);
+        let is_at_most = |a: f64, b: f64| a.partial_cmp(&b).is_some_and(Ordering::is_le);
+        let is_worse = |errors: &&WatchedErrors| !is_at_most(errors.served, errors.first);
         let worse = self.errors.iter().filter(is_worse).count();
-        let by_margin = !(means.served <= means.first * (1.0 + MARGIN));
+        let by_margin = !is_at_most(means.served, means.first * (1.0 + MARGIN));
         match self.errors.len() >= FEW && worse >= WORSE && by_margin {
             true => WatchVerdict::Worse(means),
             false => WatchVerdict::Serves(means),

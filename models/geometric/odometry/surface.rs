@@ -56,8 +56,6 @@ pub(super) struct Surface {
     points: Vec<Vector3<f64>>,
     /// Row by row.
     elements: Vec<Option<Element>>,
-    /// Cells with an element.
-    known: usize,
 }
 
 impl Surface {
@@ -65,7 +63,7 @@ impl Surface {
     pub(super) fn clear(&mut self) {
         self.points.clear();
         self.elements.clear();
-        (self.across, self.down, self.known) = (0, 0, 0);
+        (self.across, self.down) = (0, 0);
     }
 
     /// Takes a depth image in; what stood here is lost.
@@ -96,15 +94,9 @@ impl Surface {
         for row in 0..self.down {
             for column in 0..self.across {
                 let element = self.element(column, row);
-                self.known += usize::from(element.is_some());
                 self.elements.push(element);
             }
         }
-    }
-
-    /// Cells with an element.
-    pub(super) fn known(&self) -> usize {
-        self.known
     }
 
     fn element(&self, column: usize, row: usize) -> Option<Element> {
