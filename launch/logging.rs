@@ -187,8 +187,22 @@ fn wrapped(line: &str, width: usize) -> String {
             text.push_str(&" ".repeat(INDENT.min(width.saturating_sub(1))));
             column = INDENT;
         }
-        text.push_str(word);
-        column += without_escapes(word).chars().count();
+        let has_room = column + letters <= width || word.contains('\x1b');
+        if has_room {
+            text.push_str(word);
+            column += without_escapes(word).chars().count();
+            continue;
+        }
+        // Longer than a line, as a path may be.
+        for letter in word.chars() {
+            if column >= width {
+                text.push('\n');
+                text.push_str(&" ".repeat(INDENT.min(width.saturating_sub(1))));
+                column = INDENT;
+            }
+            text.push(letter);
+            column += 1;
+        }
     }
     text
 }
@@ -229,6 +243,11 @@ mod tests {
         };
         assert_eq!(words(&text), words(line));
         assert_eq!(wrapped("short", 60), "short");
+        let path = wrapped(&format!("from the cache, /{}), 2", "x".repeat(90)), 40);
+        assert!(
+            path.lines().all(|part| part.chars().count() <= 40),
+            "{path}"
+        );
     }
 
     #[test]

@@ -81,7 +81,7 @@ pub fn on_photograph(
 pub(super) const UNSURE: &str = "unsure";
 
 /// What the colours of a map of normals mean, in the optical frame.
-pub(super) const NORMALS: &str = "red faces right, green down";
+pub(super) const NORMALS: &str = "red right, green down";
 
 /// A picture of the output alone, for a terminal, and what its colours mean:
 /// maps in colour, points as dots on black; `None` for outputs that are numbers

@@ -65,7 +65,9 @@ impl LaunchFile {
             width: 320,
             height: 240,
             field_of_view_degrees: ApartmentOptions::FIELD_OF_VIEW_DEGREES,
-            rate_hz: 30.0,
+            // As often as the table is drawn: what is left of a second is for
+            // what learns beside.
+            rate_hz: 5.0,
             antialias: false,
         };
         self

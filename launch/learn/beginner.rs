@@ -2,8 +2,6 @@
 //! see: it learns from the camera's depth, is drawn beside it, and is compared
 //! with it on the same held-out frames. It never takes over.
 
-use std::cell::RefCell;
-use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -94,7 +92,7 @@ impl Beginner {
         Ok(Some(Self { pupil }))
     }
 
-    /// Begins to learn, in the pauses between steps.
+    /// Begins to learn, with the lowest priority of ordinary threads.
     ///
     /// # Errors
     /// A thread that the system refuses.
@@ -119,7 +117,7 @@ impl Beginner {
             control,
             clock,
         };
-        let thread = thread::spawn("beginner", move || work.run())?;
+        let thread = thread::spawn_low("beginner", move || work.run())?;
         Ok(Beginning {
             board,
             stop,
@@ -139,17 +137,15 @@ struct Work {
 
 impl Work {
     fn run(mut self) {
-        let way = Rc::new(RefCell::new(self.control.give_way()));
-        let between = Rc::clone(&way);
-        if let Err(error) = compute_on_this_thread(move || between.borrow_mut().between()) {
+        // Nice, but not the last of all, as a learner beside a robot is: on a busy
+        // computer there would be nothing to see.
+        if let Err(error) = compute_on_this_thread(|| {}) {
             tracing::warn!("learning may take time from others: {error}");
         }
         let observer = self.control.observe(self.request());
         let mut due = Duration::ZERO;
         while !self.stop.load(Ordering::SeqCst) {
-            let observation = observer.next(LOOK_EVERY);
-            way.borrow_mut().begin();
-            let Some(observation) = observation else {
+            let Some(observation) = observer.next(LOOK_EVERY) else {
                 continue;
             };
             self.look(&observation);
@@ -231,10 +227,11 @@ impl Beginning {
         locked(&self.board).target
     }
 
-    /// Ends it; what came of it, for people and for `--json`.
+    /// Ends it; what came of it, for people and for `--json`. What it is at
+    /// just then is of no use, and is not waited for.
     pub(crate) fn finish(self) -> (String, Value) {
         self.stop.store(true, Ordering::SeqCst);
-        if self.thread.join().is_err() {
+        if self.thread.is_finished() && self.thread.join().is_err() {
             tracing::error!("learning ended with a panic; what was served is not affected");
         }
         let board = locked(&self.board);
