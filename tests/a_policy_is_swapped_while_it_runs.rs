@@ -95,6 +95,10 @@ fn a_running_server_takes_another_policy_and_keeps_its_own_where_that_is_bad() {
             let Some(attachment) = received.attachment else {
                 continue;
             };
+            // The camera's own image is of no policy.
+            if received.key == "image" {
+                continue;
+            }
             assert_eq!(received.key, "keypoints2d");
             assert_eq!(attachment.policy, keypoints.hash().to_string());
             seen += 1;
