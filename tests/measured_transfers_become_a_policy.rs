@@ -299,7 +299,7 @@ fn what_cannot_be_measured_is_refused_before_anything_is_encoded() {
     with("pixels,random", TARGETS, &[], &["at least 1 source"]);
     with("xfeat,xfeat", TARGETS, &[], &["xfeat is given twice"]);
     with("xfeat", "normal,normal", &[], &["normal is given twice"]);
-    with("xfeat", "class_scene", &[], &["class_scene has no label"]);
+    with("xfeat", "class_object", &[], &["class_object has no label"]);
     with("xfeat", "odometry", &[], &["odometry is not fitted"]);
     with(
         "xfeat",
