@@ -47,7 +47,7 @@ VISION_MSGS = {
 }
 
 # Bytes of one pixel, by encoding.
-PIXEL_BYTES = {"mono8": 1} | {f"32FC{n}": 4 * n for n in range(1, 65)}
+PIXEL_BYTES = {"mono8": 1, "rgb8": 3} | {f"32FC{n}": 4 * n for n in range(1, 65)}
 
 
 def typestore():

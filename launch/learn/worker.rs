@@ -77,9 +77,11 @@ impl Worker {
         let way = Rc::new(RefCell::new(self.control.give_way()));
         let (between, stop) = (Rc::clone(&way), Arc::clone(&self.stop));
         let give_way = move || {
-            // What is kept at the end is waited for.
-            if !stop.load(Ordering::SeqCst) {
-                between.borrow_mut().between();
+            // What is kept at the end is waited for: also on a busy computer it
+            // must come soon.
+            match stop.load(Ordering::SeqCst) {
+                true => between.borrow_mut().hurry(),
+                false => between.borrow_mut().between(),
             }
         };
         if let Err(error) = compute_on_this_thread(give_way) {
