@@ -62,7 +62,8 @@ fn the_corridor_keeps_its_width_and_height_and_its_end_comes_nearer() {
         assert!((1.95..2.25).contains(&width), "{width} m wide");
         assert!((2.35..2.65).contains(&height), "{height} m high");
         assert_eq!(sure[1], 0, "nothing is seen behind");
-        assert!(sure[2] > 50 && sure[3] > 50 && sure[5] > 50, "{sure:?}");
+        // Doors stand open on the right: what is seen beyond a side takes its share.
+        assert!(sure[2] > 50 && sure[3] > 40 && sure[5] > 50, "{sure:?}");
         ends.push(length);
         let ahead = &keep.newest("vanishing_point").values[..3];
         assert!(
