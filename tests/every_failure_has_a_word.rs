@@ -6,7 +6,7 @@
 mod common;
 
 use std::fs::File;
-use std::process::{Output, Stdio};
+use std::process::Output;
 
 use common::program::{concert, parsed, run, written};
 
@@ -148,7 +148,7 @@ fn an_output_without_a_picture_is_named_with_its_reason() {
     assert_eq!(both["missing"].as_array().map(Vec::len), Some(1), "{both}");
     let text = said(
         &concert(&[&draw[..1], &draw[2..], &["--image", image]].concat())
-            .stdout(Stdio::piped())
+            .stdout(std::process::Stdio::piped())
             .output()
             .expect("runs"),
     );
