@@ -231,7 +231,7 @@ fn card_beside(card: &Path, out: &Path, bytes: &[u8], from: &str) -> Result<Stri
             "{shown} is there already: its sha256 and size_bytes are to be those above"
         ));
     }
-    std::fs::write(card, text).map_err(|error| format!("{shown}: {error}"))?;
+    write_whole(card, text.as_bytes()).map_err(|error| error.to_string())?;
     Ok(format!(
         "{shown}: fill in what it leaves open, then `concert models check {shown}`"
     ))

@@ -224,7 +224,7 @@ fn refusals_name_place_entry_value_and_rule() {
         (
             "level = \"tokens\" }]",
             "level = \"token\" }]",
-            "c.toml:46:72: pull.taps.level is `token`, but there is only stride4, tokens",
+            "c.toml:47:72: pull.taps.level is `token`, but there is only stride4, tokens",
         ),
         (
             ", { tensor = \"/b\", level = \"tokens\" }",
