@@ -147,13 +147,13 @@ fn the_table_follows_the_window_and_both_signals_give_the_terminal_back() {
         let before = terminal.text().len();
         terminal.resize(resized.0, resized.1);
         for _ in 0..100 {
-            if terminal.text()[before..].contains("Ctrl-C ends") {
+            if terminal.text()[before..].contains("keypoints2d") {
                 break;
             }
             thread::sleep(Duration::from_millis(100));
         }
         assert!(
-            terminal.text()[before..].contains("Ctrl-C ends"),
+            terminal.text()[before..].contains("keypoints2d"),
             "the whole table is drawn anew"
         );
         signal(&started.0, name);
