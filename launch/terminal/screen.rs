@@ -7,6 +7,7 @@ use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::layout::Rect;
 use ratatui::{Terminal, TerminalOptions, Viewport};
 
+use super::table::ill_lines;
 use super::view::{View, draw};
 use super::window::{self, Window};
 use super::{Colours, plain_line};
@@ -117,7 +118,11 @@ impl<W: Write> Screen<W> {
     pub fn show(&mut self, title: &str, view: impl FnOnce() -> View) -> io::Result<()> {
         match &mut self.to {
             To::Lines(to) => {
-                writeln!(to, "{}", plain_line(title, &view().rows))?;
+                let rows = view().rows;
+                writeln!(to, "{}", plain_line(title, &rows))?;
+                for line in ill_lines(&rows) {
+                    writeln!(to, "{line}")?;
+                }
                 to.flush()
             }
             To::Window(live) => {

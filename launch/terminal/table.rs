@@ -137,6 +137,13 @@ pub fn plain_line(title: &str, rows: &[Row]) -> String {
     cut(&line, WIDTH)
 }
 
+/// A line of at most 80 letters for every output that is not well: its key, and
+/// what is wrong.
+pub(super) fn ill_lines(rows: &[Row]) -> impl Iterator<Item = String> {
+    let ill = rows.iter().filter(|row| row.health != Health::Ok);
+    ill.map(|row| cut(&format!("{}: {}", row.key, note(row)), 80))
+}
+
 /// Text in lines of at most `width` letters, broken between words where that
 /// can be.
 #[must_use]
@@ -284,6 +291,13 @@ front/class_object     0.0/s      >1 h         -   12345
             "front; 1 of 1 outputs well; p99 40.1 ms, 0 drops"
         );
         assert_eq!(plain_line("front", &[]), "front; no outputs yet");
+        let ill: Vec<String> = ill_lines(&rows()).collect();
+        assert_eq!(ill.len(), 1, "{ill:?}");
+        assert!(
+            ill[0].starts_with("front/class_object: withheld: "),
+            "{ill:?}"
+        );
+        assert!(ill[0].chars().count() <= 80, "{ill:?}");
     }
 
     #[test]
