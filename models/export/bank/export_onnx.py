@@ -12,7 +12,6 @@ README.md names source, licence and attribution: those that were learnt from are
 """
 
 import argparse
-import io
 import json
 import math
 import sys
@@ -28,7 +27,6 @@ from onnx import helper, numpy_helper
 import network
 import tasks
 
-OPSET = 17
 INPUT = {
     "tensor": "image",
     "width": network.INPUT_WIDTH,
@@ -94,26 +92,6 @@ class Readout(torch.nn.Module):
         if self.target == "segment_semantic":
             return F.softmax(x, dim=1)
         return torch.sigmoid(x)
-
-
-def exported(module, examples: tuple, inputs: list, outputs: list, graph) -> onnx.ModelProto:
-    """PyTorch to ONNX: fixed shapes, normalisation folded into the convolutions before, padding into those after."""
-    buffer = io.BytesIO()
-    with torch.no_grad():
-        torch.onnx.export(
-            module.eval(),
-            examples,
-            buffer,
-            input_names=inputs,
-            output_names=outputs,
-            opset_version=OPSET,
-            do_constant_folding=True,
-        )
-    model = onnx.load_from_string(buffer.getvalue())
-    graph.fold_constants(model)
-    graph.fold_padding(model.graph)
-    graph.drop_unreachable(model.graph)
-    return model
 
 
 def halve(model: onnx.ModelProto, least: int = 256) -> None:
@@ -216,7 +194,7 @@ class Exporter:
         }
 
     def write(self, folder: Path, name: str, module, examples: tuple, inputs: list, outputs: list) -> dict:
-        model = exported(module, examples, inputs, outputs, self.graph)
+        model = self.graph.export(module, examples, inputs, outputs)
         if self.args.half:
             halve(model)
         pinned = self.cards.save(folder / f"{name}.onnx", model)
