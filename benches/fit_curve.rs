@@ -12,14 +12,14 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
-use concert_models::Affine2;
-use concert_models::card::FitKind;
-use concert_models::dataset::{DataSet, Label};
-use concert_models::fit::{
+use concert_fitting::dataset::{DataSet, Label};
+use concert_fitting::fit::{
     Encoders, FitRequest, WarmReadout, fit, focal_px, pixels, spaced_frames, untrained,
 };
+use concert_fitting::quality::{ConstantFit, Filter, Measures, Quality, class_numbers, sampled};
+use concert_models::Affine2;
+use concert_models::card::FitKind;
 use concert_models::onnx::{CheckLimits, check};
-use concert_models::quality::{ConstantFit, Filter, Measures, Quality, class_numbers, sampled};
 use concert_models::store::{Encoder, Store};
 use concert_policies::{OutputKind, Task};
 use concert_runtime::Clock;
@@ -148,6 +148,7 @@ impl Bench<'_> {
             };
             if let Some(steps) = self.arguments.number("--steps")? {
                 request.effort.steps = steps;
+                request.effort.warm_steps = steps;
             }
             if let Some(rate) = self.arguments.text("--rate") {
                 request.effort.rate = rate.parse()?;
@@ -182,7 +183,7 @@ impl Bench<'_> {
 
     fn measure(
         &self,
-        fitted: &concert_models::fit::FittedReadout,
+        fitted: &concert_fitting::fit::FittedReadout,
         encoders: &mut Encoders<'_>,
         frames: &[(usize, usize)],
     ) -> Result<(Measures, Measures)> {

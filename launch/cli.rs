@@ -223,7 +223,7 @@ pub struct Serve {
     /// Answer `concert solve --live` from this table of measured transfers, as
     /// `solve` reads it
     #[arg(long, value_name = "FILE")]
-    pub transfers: Vec<PathBuf>,
+    pub transfers: Option<PathBuf>,
     /// The table leaves out rows on purpose
     #[arg(long, requires = "transfers")]
     pub partial: bool,

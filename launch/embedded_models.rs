@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use concert_models::store::Store;
-use concert_models::whole_file::{WriteError, write_whole};
+use concert_policies::document::{WriteError, write_whole};
 
 mod files {
     include!(concat!(env!("OUT_DIR"), "/embedded_models.rs"));

@@ -17,8 +17,6 @@ mod raw;
 mod tests;
 mod zenoh;
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -27,10 +25,16 @@ pub use fault::{LaunchError, LaunchFault};
 pub use learn::LearnEntry;
 pub use zenoh::{ControlRule, TlsEntry, ZenohEntry};
 
+use concert_policies::document::Kind;
+
 use crate::overrides::Overrides;
 
 /// Greatest size of a launch file, in bytes (64 KiB).
 pub const MAX_LAUNCH_BYTES: u64 = 64 << 10;
+const KIND: Kind = Kind {
+    name: "launch file",
+    max_bytes: MAX_LAUNCH_BYTES,
+};
 /// Most cameras of one launch file.
 pub const MAX_CAMERAS: usize = 16;
 /// Where clients connect and `serve` listens, if nothing else is said.
@@ -114,7 +118,6 @@ pub struct ImageEntry {
 
 /// Key layout and attachment of published outputs; the payload is the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum PublishStyle {
     /// `PREFIX/TARGET`, with provenance as JSON in the attachment.
     Native,
@@ -128,7 +131,8 @@ impl LaunchFile {
     /// of at most [`MAX_LAUNCH_BYTES`] of UTF-8, of which no more is read.
     pub fn read(path: &Path) -> Result<LaunchFile, LaunchError> {
         let origin = path.display().to_string();
-        let text = read_bounded(path).map_err(|fault| LaunchError::new(&origin, None, fault))?;
+        let text = KIND.read(path);
+        let text = text.map_err(|fault| LaunchError::new(&origin, None, fault.into()))?;
         LaunchFile::parse(&text, path)
     }
 
@@ -268,29 +272,4 @@ impl LaunchFile {
     pub fn zenoh(&self) -> &ZenohEntry {
         &self.zenoh
     }
-}
-
-fn read_bounded(path: &Path) -> Result<String, LaunchFault> {
-    // Asked before opening: opening a pipe would wait for its writer.
-    let metadata = std::fs::metadata(path).map_err(LaunchFault::Unreadable)?;
-    if !metadata.is_file() {
-        return Err(LaunchFault::NotAFile);
-    }
-    let too_long = |bytes| LaunchFault::TooLong {
-        bytes,
-        limit: MAX_LAUNCH_BYTES,
-    };
-    if metadata.len() > MAX_LAUNCH_BYTES {
-        return Err(too_long(metadata.len()));
-    }
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_LAUNCH_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(LaunchFault::Unreadable)?;
-    if bytes.len() as u64 > MAX_LAUNCH_BYTES {
-        return Err(too_long(bytes.len() as u64));
-    }
-    String::from_utf8(bytes).map_err(|error| LaunchFault::NotText {
-        valid_up_to: error.utf8_error().valid_up_to(),
-    })
 }

@@ -5,7 +5,7 @@
 //! `beginner` is a readout that begins from nothing beside what serves, to be
 //! looked at; `desk` is what that thread shares with those who ask (`concert learn`);
 //! `folder` is what is kept on disk; `pupil` is one target; `worker` the
-//! thread that learns, `watcher` the one that watches. What is computed is in `concert_models::fit`.
+//! thread that learns, `watcher` the one that watches. What is computed is in `concert_fitting::fit`.
 
 mod beginner;
 mod curve_file;

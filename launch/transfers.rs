@@ -1,20 +1,19 @@
 //! Tables of measured transfers, as commands are given them.
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use concert_policies::affinity::{Completeness, TransferTable};
 
 use crate::report::{Failure, Refuse};
 
-/// Reads the files that make one table together; a `partial` one leaves out
-/// rows on purpose.
+/// Reads a table; a `partial` one leaves out rows on purpose.
 ///
 /// # Errors
 /// Refused, as [`TransferTable::read`] does.
-pub(crate) fn read_transfers(files: &[PathBuf], partial: bool) -> Result<TransferTable, Failure> {
+pub(crate) fn read_transfers(file: &Path, partial: bool) -> Result<TransferTable, Failure> {
     let completeness = match partial {
         true => Completeness::Partial,
         false => Completeness::Whole,
     };
-    TransferTable::read(files, completeness).or_refuse()
+    TransferTable::read(file, completeness).or_refuse()
 }

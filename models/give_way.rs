@@ -1,9 +1,9 @@
 //! Long computations in pieces, so that what is more urgent can go in between.
 //!
 //! What learns beside the frames says once, for its thread, how it gives way
-//! ([`compute_on_this_thread`](crate::fit::compute_on_this_thread)); loops that
-//! may take long on any thread call [`give_way`] between pieces of a fraction of
-//! a millisecond. Elsewhere that is one look at an empty place.
+//! ([`give_way_by`]); loops that may take long on any thread call [`give_way`]
+//! between pieces of a fraction of a millisecond. Elsewhere that is one look at
+//! an empty place.
 
 use std::cell::RefCell;
 
@@ -14,12 +14,12 @@ thread_local! {
 }
 
 /// Lets this thread give way with `way` from now on.
-pub(crate) fn give_way_by(way: impl FnMut() + 'static) {
+pub fn give_way_by(way: impl FnMut() + 'static) {
     WAY.with_borrow_mut(|place| *place = Some(Box::new(way)));
 }
 
 /// Between two pieces of work.
-pub(crate) fn give_way() {
+pub fn give_way() {
     WAY.with_borrow_mut(|place| {
         if let Some(way) = place {
             way();

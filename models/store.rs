@@ -7,6 +7,8 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use concert_policies::document::{Kind, ReadFault, shown};
+
 use crate::card::{
     Card, CardError, EncoderCard, GeometricCard, MAX_CARD_BYTES, MAX_NETWORK_BYTES, ReadFrom,
     ReadoutCard, is_safe_name,
@@ -35,7 +37,6 @@ pub struct Store {
 
 /// An encoder, its bytes checked against its card.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub struct Encoder {
     /// Its card.
     pub card: EncoderCard,
@@ -45,7 +46,6 @@ pub struct Encoder {
 
 /// A readout, its bytes checked against its card.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub struct Readout {
     /// Its card.
     pub card: ReadoutCard,
@@ -57,7 +57,6 @@ pub struct Readout {
 
 /// What realises a transfer.
 #[derive(Debug, Clone)]
-#[non_exhaustive]
 pub enum Realisation {
     /// A small network.
     Network(Box<Readout>),
@@ -399,7 +398,7 @@ impl Store {
 
     fn card(&self, kind: NetworkKind, name: &str) -> Result<(PathBuf, Card), StoreError> {
         if !is_network_name(kind, name) {
-            let name = crate::card::shown(name, 80);
+            let name = shown(name, 80);
             return Err(StoreError::UnsafeName { kind, name });
         }
         let path = self.find(kind, &format!("{name}.toml"));
@@ -581,14 +580,18 @@ fn read_error(path: &Path, reason: impl ToString) -> StoreError {
 }
 
 fn read_text(path: &Path, limit: usize) -> Result<String, StoreError> {
-    let (file, bytes) = open(path)?;
-    if bytes > limit as u64 {
-        let path = path.display().to_string();
-        return Err(StoreError::TooLong { path, bytes, limit });
-    }
-    let mut text = String::new();
-    (file.take(limit as u64).read_to_string(&mut text)).map_err(|error| read_error(path, error))?;
-    Ok(text)
+    let kind = Kind {
+        name: "file",
+        max_bytes: limit as u64,
+    };
+    kind.read(path).map_err(|fault| match fault {
+        ReadFault::TooLong { bytes, .. } => StoreError::TooLong {
+            path: path.display().to_string(),
+            bytes,
+            limit,
+        },
+        fault => read_error(path, fault),
+    })
 }
 
 fn read_network(path: &Path, expected: usize) -> Result<Vec<u8>, StoreError> {
@@ -633,7 +636,7 @@ fn open(path: &Path) -> Result<(File, u64), StoreError> {
     if !metadata.is_file() {
         return Err(StoreError::Read {
             path: path.display().to_string(),
-            reason: "it is no regular file".to_owned(),
+            reason: "not a regular file".to_owned(),
         });
     }
     Ok((File::open(path).map_err(read_error)?, metadata.len()))

@@ -239,7 +239,7 @@ fn folders_and_oversized_cards_are_refused_unread() {
     let root = folder();
     fs::create_dir(root.path().join("encoders/tiny.toml")).unwrap();
     let error = store(&[&root]).encoder("tiny").unwrap_err().to_string();
-    assert!(error.ends_with("it is no regular file"), "{error}");
+    assert!(error.ends_with("not a regular file"), "{error}");
     put(&root, "encoders/big.toml", vec![b'#'; MAX_CARD_BYTES + 1]);
     let error = store(&[&root]).encoder("big").unwrap_err();
     assert!(matches!(error, StoreError::TooLong { .. }), "{error}");

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 /// Element type of a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
 pub enum DType {
     /// IEEE 754 single precision.
     F32,

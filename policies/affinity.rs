@@ -4,7 +4,7 @@
 //! Transfer Learning" (CVPR 2018), §3.3, and of its published results.
 //!
 //! * [`TransferTable`]: every measured transfer with its affinity and win rates,
-//!   read from CSV, JSON or the authors' pickles.
+//!   read from CSV or JSON.
 //! * [`WinMatrix`]: which transfer beats which, counted over images.
 //! * [`ahp_affinities`]: affinities from win rates, by the Analytic Hierarchy
 //!   Process.
@@ -14,7 +14,6 @@ mod csv;
 mod fault;
 mod files;
 mod json;
-mod pickle;
 mod table;
 
 pub use ahp::{AhpError, WIN_RATE_CLIP, WinMatrix, ahp_affinities};

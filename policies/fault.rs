@@ -1,83 +1,9 @@
 //! Why a policy was refused.
 
-use std::fmt;
-use std::ops::Range;
+use crate::document::{ReadFault, Refused};
 
 /// A refused policy: the file, the place in it where one is known, and why.
-///
-/// Displays as `FILE:LINE:COLUMN: fault`.
-#[derive(Debug)]
-pub struct PolicyError {
-    origin: String,
-    position: Option<Position>,
-    fault: Box<PolicyFault>,
-}
-
-impl PolicyError {
-    pub(crate) fn new(origin: &str, position: Option<Position>, fault: PolicyFault) -> Self {
-        PolicyError {
-            origin: origin.to_owned(),
-            position,
-            fault: Box::new(fault),
-        }
-    }
-
-    /// The file, or what the caller gave in its place.
-    pub fn origin(&self) -> &str {
-        &self.origin
-    }
-
-    /// Where in the text, unless the fault is about the whole file.
-    pub fn position(&self) -> Option<Position> {
-        self.position
-    }
-
-    /// Which rule was broken.
-    pub fn fault(&self) -> &PolicyFault {
-        &self.fault
-    }
-}
-
-impl fmt::Display for PolicyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.origin)?;
-        if let Some(position) = self.position {
-            write!(f, "{}:{}:", position.line, position.column)?;
-        }
-        write!(f, " {}", self.fault)
-    }
-}
-
-impl std::error::Error for PolicyError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.fault.source()
-    }
-}
-
-/// A place in a text; both count from 1, columns in characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Position {
-    /// Line.
-    pub line: usize,
-    /// Character in the line.
-    pub column: usize,
-}
-
-impl Position {
-    /// The place where a span of bytes begins.
-    pub fn of(text: &str, span: &Range<usize>) -> Position {
-        let mut start = span.start.min(text.len());
-        while !text.is_char_boundary(start) {
-            start -= 1;
-        }
-        let before = &text[..start];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Position {
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
-        }
-    }
-}
+pub type PolicyError = Refused<PolicyFault>;
 
 /// The rule that a refused policy breaks, with the quantities on both sides.
 ///
@@ -87,14 +13,8 @@ impl Position {
 #[non_exhaustive]
 #[allow(missing_docs)] // each variant's text says what its fields are
 pub enum PolicyFault {
-    #[error("cannot read the policy: {0}")]
-    Unreadable(#[source] std::io::Error),
-    #[error("not a regular file")]
-    NotAFile,
-    #[error("policy has {bytes} bytes, but at most {limit} are allowed")]
-    TooLong { bytes: u64, limit: u64 },
-    #[error("policy is not utf-8 text from byte {valid_up_to} on")]
-    NotText { valid_up_to: usize },
+    #[error(transparent)]
+    File(#[from] ReadFault),
     #[error("policy has {transfers} transfers, but at most {limit} are allowed")]
     TooManyTransfers { transfers: usize, limit: usize },
     #[error("policy has no transfers, but needs at least 1")]
@@ -204,23 +124,4 @@ fn listed<T: AsRef<str>>(names: &[T]) -> String {
         text.push_str(&format!(", and {} more", names.len() - SHOWN));
     }
     text
-}
-
-/// A piece of the file as an error may show it: on one line, at most `limit`
-/// characters, control characters escaped.
-pub(crate) fn shown(text: &str, limit: usize) -> String {
-    let mut shown: String = text
-        .chars()
-        .take(limit)
-        .flat_map(|c| {
-            let escape = c.is_control();
-            let escaped = escape.then(|| c.escape_default());
-            let plain = (!escape).then_some(c);
-            escaped.into_iter().flatten().chain(plain)
-        })
-        .collect();
-    if text.chars().nth(limit).is_some() {
-        shown.push('…');
-    }
-    shown
 }

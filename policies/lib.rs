@@ -14,6 +14,7 @@
 pub mod affinity;
 mod canonical;
 mod dictionary;
+pub mod document;
 pub mod explain;
 mod fault;
 mod hash;
@@ -27,7 +28,7 @@ mod summary;
 mod task;
 mod transfer;
 
-pub use fault::{PolicyError, PolicyFault, Position};
+pub use fault::{PolicyError, PolicyFault};
 pub use hash::PolicyHash;
 pub use policy::{
     MAX_NAME_BYTES, MAX_POLICY_BYTES, MAX_RATE_HZ, MAX_READOUT_NAME_BYTES, MAX_SUPERVISION_BUDGET,

@@ -5,11 +5,12 @@ use std::ops::Range;
 
 use toml::Spanned;
 
-use crate::fault::{PolicyError, PolicyFault, Position, shown};
+use crate::document::{self, Position, at, shown};
+use crate::fault::{PolicyError, PolicyFault};
 use crate::hash::PolicyHash;
 use crate::order;
 use crate::policy::{
-    MAX_NAME_BYTES, MAX_POLICY_BYTES, MAX_RATE_HZ, MAX_READOUT_NAME_BYTES, MAX_SUPERVISION_BUDGET,
+    KIND, MAX_NAME_BYTES, MAX_RATE_HZ, MAX_READOUT_NAME_BYTES, MAX_SUPERVISION_BUDGET,
     MAX_TRANSFERS, Policy,
 };
 use crate::raw::{RawPolicy, RawTransfer};
@@ -21,12 +22,7 @@ const MAX_DESCRIPTION_CHARS: usize = 2000;
 /// Most characters of a message of the TOML reader that are passed on.
 const MAX_MESSAGE_CHARS: usize = 400;
 
-/// A fault and where it is.
-type Placed<T> = Result<T, (Option<Range<usize>>, PolicyFault)>;
-
-fn at<T>(span: Range<usize>, fault: PolicyFault) -> Placed<T> {
-    Err((Some(span), fault))
-}
+type Placed<T> = document::Placed<T, PolicyFault>;
 
 impl Policy {
     /// Checks the text of a policy file; `origin` names the file in errors.
@@ -38,10 +34,7 @@ impl Policy {
     /// The first rule that the text breaks, with file, line, column, entry and
     /// the quantities on both sides; see [`PolicyFault`].
     pub fn parse(text: &str, origin: &str) -> Result<Policy, PolicyError> {
-        parse(text).map_err(|(span, fault)| {
-            let position = span.map(|span| Position::of(text, &span));
-            PolicyError::new(origin, position, fault)
-        })
+        parse(text).map_err(|located| PolicyError::in_text(origin, text, located))
     }
 }
 
@@ -57,11 +50,8 @@ fn parse(text: &str) -> Placed<Policy> {
 
 /// Refuses, by one look at each byte, what would cost too much to read.
 fn check_bounds(text: &str) -> Placed<()> {
-    let bytes = text.len() as u64;
-    if bytes > MAX_POLICY_BYTES {
-        let limit = MAX_POLICY_BYTES;
-        return Err((None, PolicyFault::TooLong { bytes, limit }));
-    }
+    let length = KIND.check_length(text.len() as u64);
+    length.map_err(|fault| (None, fault.into()))?;
     let headers = text
         .lines()
         .filter(|line| line.trim_start().starts_with("[[transfer]]"))

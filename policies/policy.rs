@@ -1,10 +1,9 @@
 //! The set of transfers that a robot runs.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
-use crate::fault::{PolicyError, PolicyFault};
+use crate::document::Kind;
+use crate::fault::PolicyError;
 use crate::hash::PolicyHash;
 use crate::raw::RawPolicy;
 use crate::task::Task;
@@ -13,6 +12,10 @@ use crate::transfer::Transfer;
 /// Greatest size of a policy file, in bytes (256 KiB). The TOML reader needs up
 /// to 100 times as much memory for a text of nothing but punctuation.
 pub const MAX_POLICY_BYTES: u64 = 256 << 10;
+pub(crate) const KIND: Kind = Kind {
+    name: "policy",
+    max_bytes: MAX_POLICY_BYTES,
+};
 /// Most transfers in one policy.
 pub const MAX_TRANSFERS: usize = 1000;
 /// Longest name of a policy, source or variant, in bytes.
@@ -66,7 +69,8 @@ impl Policy {
     pub fn read(path: impl AsRef<Path>) -> Result<Policy, PolicyError> {
         let path = path.as_ref();
         let origin = path.display().to_string();
-        let text = read_bounded(path).map_err(|fault| PolicyError::new(&origin, None, fault))?;
+        let text = KIND.read(path);
+        let text = text.map_err(|fault| PolicyError::new(&origin, None, fault.into()))?;
         Policy::parse(&text, &origin)
     }
 
@@ -153,26 +157,4 @@ impl Policy {
     pub fn hash(&self) -> PolicyHash {
         self.hash
     }
-}
-
-fn read_bounded(path: &Path) -> Result<String, PolicyFault> {
-    // Asked before opening: opening a pipe would wait for its writer.
-    let metadata = std::fs::metadata(path).map_err(PolicyFault::Unreadable)?;
-    if !metadata.is_file() {
-        return Err(PolicyFault::NotAFile);
-    }
-    let too_long = |bytes| PolicyFault::TooLong {
-        bytes,
-        limit: MAX_POLICY_BYTES,
-    };
-    if metadata.len() > MAX_POLICY_BYTES {
-        return Err(too_long(metadata.len()));
-    }
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(MAX_POLICY_BYTES + 1).read_to_end(&mut bytes))
-        .map_err(PolicyFault::Unreadable)?;
-    String::from_utf8(bytes).map_err(|error| PolicyFault::NotText {
-        valid_up_to: error.utf8_error().valid_up_to(),
-    })
 }

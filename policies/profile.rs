@@ -1,19 +1,21 @@
 //! What networks cost on one device: the file that `concert profile` writes.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::Task;
-use crate::fault::{Position, shown};
+use crate::document::{Kind, Position, ReadFault, Refused, shown};
 use crate::policy::MAX_NAME_BYTES;
 
 /// Greatest size of a profile, in bytes (4 MiB).
 pub const MAX_PROFILE_BYTES: u64 = 4 << 20;
+pub(crate) const KIND: Kind = Kind {
+    name: "profile",
+    max_bytes: MAX_PROFILE_BYTES,
+};
 /// Most characters of a message of the TOML reader that are passed on.
 const MAX_MESSAGE_CHARS: usize = 400;
 
@@ -103,38 +105,16 @@ pub struct Profile {
 /// A target and what its readout reads: sources, or inputs where it has none.
 type Key = (String, Vec<String>);
 
-/// A refused profile; displays as `FILE: fault`.
-#[derive(Debug, thiserror::Error)]
-#[error("{origin}:{} {fault}", place(.position))]
-pub struct ProfileError {
-    /// The file.
-    pub origin: String,
-    /// Where in it, where that is known.
-    pub position: Option<Position>,
-    /// Which rule was broken.
-    pub fault: ProfileFault,
-}
-
-fn place(position: &Option<Position>) -> String {
-    match position {
-        Some(position) => format!("{}:{}:", position.line, position.column),
-        None => String::new(),
-    }
-}
+/// A refused profile: the file, the place in it where one is known, and why.
+pub type ProfileError = Refused<ProfileFault>;
 
 /// The rule that a refused profile breaks.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)] // each variant's text says what its fields are
 pub enum ProfileFault {
-    #[error("cannot read the profile: {0}")]
-    Unreadable(#[source] std::io::Error),
-    #[error("not a regular file")]
-    NotAFile,
-    #[error("profile has {bytes} bytes, but at most {limit} are allowed")]
-    TooLong { bytes: u64, limit: u64 },
-    #[error("profile is not utf-8 text from byte {valid_up_to} on")]
-    NotText { valid_up_to: usize },
+    #[error(transparent)]
+    File(#[from] ReadFault),
     /// What the TOML reader says: syntax, unknown keys, missing keys, types.
     #[error("{0}")]
     Toml(String),
@@ -190,14 +170,9 @@ impl Profile {
     pub fn read(path: impl AsRef<Path>) -> Result<Profile, ProfileError> {
         let path = path.as_ref();
         let origin = path.display().to_string();
-        match read_bounded(path) {
-            Ok(text) => Profile::parse(&text, &origin),
-            Err(fault) => Err(ProfileError {
-                origin,
-                position: None,
-                fault,
-            }),
-        }
+        let text = KIND.read(path);
+        let text = text.map_err(|fault| ProfileError::new(&origin, None, fault.into()))?;
+        Profile::parse(&text, &origin)
     }
 
     /// Checks the text of a profile; `origin` names the file in errors.
@@ -205,15 +180,9 @@ impl Profile {
     /// # Errors
     /// The first rule that the text breaks; see [`ProfileFault`].
     pub fn parse(text: &str, origin: &str) -> Result<Profile, ProfileError> {
-        let refuse = |position, fault| ProfileError {
-            origin: origin.to_owned(),
-            position,
-            fault,
-        };
-        let (bytes, limit) = (text.len() as u64, MAX_PROFILE_BYTES);
-        if bytes > limit {
-            return Err(refuse(None, ProfileFault::TooLong { bytes, limit }));
-        }
+        let refuse = |position, fault| ProfileError::new(origin, position, fault);
+        let length = KIND.check_length(text.len() as u64);
+        length.map_err(|fault| refuse(None, fault.into()))?;
         let raw: RawProfile = toml::from_str(text).map_err(|error| {
             let position = error.span().map(|span| Position::of(text, &span));
             let message = shown(error.message(), MAX_MESSAGE_CHARS);
@@ -397,26 +366,6 @@ fn check_number(
         }),
         _ => Ok(()),
     }
-}
-
-fn read_bounded(path: &Path) -> Result<String, ProfileFault> {
-    // Asked before opening: opening a pipe would wait for its writer.
-    let metadata = std::fs::metadata(path).map_err(ProfileFault::Unreadable)?;
-    if !metadata.is_file() {
-        return Err(ProfileFault::NotAFile);
-    }
-    let limit = MAX_PROFILE_BYTES;
-    if metadata.len() > limit {
-        let bytes = metadata.len();
-        return Err(ProfileFault::TooLong { bytes, limit });
-    }
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))
-        .map_err(ProfileFault::Unreadable)?;
-    String::from_utf8(bytes).map_err(|error| ProfileFault::NotText {
-        valid_up_to: error.utf8_error().valid_up_to(),
-    })
 }
 
 #[cfg(test)]

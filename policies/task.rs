@@ -54,7 +54,6 @@ pub enum Role {
 ///
 /// All tensors are `f32` with a leading batch dimension of 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum OutputKind {
     /// `[1, channels, h, w]`: one value per pixel and channel.
     Dense {

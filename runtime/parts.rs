@@ -41,21 +41,26 @@ pub enum PartsError {
         /// As the file states it.
         found: String,
     },
-    /// A readout of a kind that this version does not know.
-    #[error("readout {readout} is of a kind that is not known here")]
-    UnknownRealisation {
-        /// The readout.
-        readout: String,
-    },
-    /// A readout reads something that this version cannot give.
-    #[error("readout {readout} reads {wanted} as {tensor}, which is not known here")]
-    UnknownRead {
+    /// A readout reads the camera's focal length, but its card does not say for
+    /// which one it is metric.
+    #[error(
+        "readout {readout} reads the camera's focal length as {tensor}, but its card has no fit.reference_focal_px"
+    )]
+    NoReferenceFocal {
         /// The readout.
         readout: String,
         /// The ONNX input.
         tensor: String,
-        /// What it reads.
-        wanted: String,
+    },
+    /// A geometric readout reads the focal length, which it is given anyway.
+    #[error(
+        "readout {readout} reads the camera's focal length as {role}, but geometry reads levels, outputs and camera.depth"
+    )]
+    GeometryReadsFocal {
+        /// The readout.
+        readout: String,
+        /// Its role.
+        role: String,
     },
 }
 
@@ -97,9 +102,6 @@ pub fn plan_from_store(policy: &Policy, store: &Store) -> Result<Planned, PartsE
             Realisation::Geometric(card) => {
                 geometry_fits(&card, &its_encoders)?;
                 (card.origin.clone(), geometric_part(&card)?)
-            }
-            _ => {
-                return Err(PartsError::UnknownRealisation { readout: name });
             }
         };
         origins.push((name.clone(), origin));
@@ -168,11 +170,10 @@ fn geometric_part(card: &GeometricCard) -> Result<ReadoutPart, PartsError> {
             },
             CardRead::Input(Input::Target(task)) => ReadFrom::Target(task),
             CardRead::Input(Input::CameraDepth) => ReadFrom::FrameDepth,
-            other => {
-                return Err(PartsError::UnknownRead {
+            CardRead::Camera(CameraNumber::FocalPx) => {
+                return Err(PartsError::GeometryReadsFocal {
                     readout: card.name.clone(),
-                    tensor: read.role.clone(),
-                    wanted: format!("{other:?}"),
+                    role: read.role.clone(),
                 });
             }
         };
@@ -218,14 +219,11 @@ fn read_from(
         }),
         CardRead::Input(Input::Target(task)) => Ok(ReadFrom::Target(task)),
         CardRead::Input(Input::CameraDepth) => camera_depth(card, tensor, file),
-        other => match (other, card.reference_focal_px()) {
-            (CardRead::Camera(CameraNumber::FocalPx), Some(reference_px)) => {
-                Ok(ReadFrom::CameraFocal { reference_px })
-            }
-            _ => Err(PartsError::UnknownRead {
+        CardRead::Camera(CameraNumber::FocalPx) => match card.reference_focal_px() {
+            Some(reference_px) => Ok(ReadFrom::CameraFocal { reference_px }),
+            None => Err(PartsError::NoReferenceFocal {
                 readout: card.name.clone(),
                 tensor: tensor.to_owned(),
-                wanted: format!("{other:?}"),
             }),
         },
     }

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use common::program::{Running, driven_robot, free_endpoint, run, written};
 use common::repository;
+use concert_fitting::dataset::{Label, LabelKind};
+use concert_fitting::fit::{FitNotes, Layout, LinearFit, Representation};
 use concert_models::card::{Card, FitData};
-use concert_models::dataset::{Label, LabelKind};
-use concert_models::fit::{FitNotes, Layout, LinearFit, Representation};
 use concert_policies::Task;
 use concert_runtime::Clock;
 use concert_runtime::io::clock::SystemClock;

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use concert_apartment::{Arrangement, DataSetOptions, LightQuality, Views, write_data_set};
-use concert_models::dataset::{DataSet, Label, LabelFiles, relative_pose};
+use concert_fitting::dataset::{DataSet, Label, LabelFiles, relative_pose};
 use concert_policies::Task;
 use nalgebra::{Rotation3, Vector3};
 

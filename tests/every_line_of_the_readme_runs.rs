@@ -303,7 +303,6 @@ fn is_built_already(line: &Line) -> bool {
 }
 
 #[test]
-#[ignore = "takes minutes, and was not run to its end yet: cargo test -- --ignored in_order"]
 fn in_order_and_as_printed() {
     let Some(mut shell) = Shell::open() else {
         return;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use concert_apartment::{ApartmentError, Home, LightQuality, Randomisation};
 use concert_models::image_file::DecodeLimits;
+use concert_policies::document::Kind;
 use concert_runtime::io::cameras::{
     CommandCamera, CommandOptions, ImageSource, ImagesCamera, ImagesOptions, PanCamera, PanOptions,
     Rounds, Stamps,
@@ -352,16 +353,10 @@ fn pan_photographs(
 
 /// Reads a photograph; a longer file is refused unread.
 pub(crate) fn read_bounded(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let shown = path.display();
-    let metadata = std::fs::metadata(path).with_context(|| format!("cannot read {shown}"))?;
-    if !metadata.is_file() {
-        return Err(anyhow!("{shown}: not a regular file"));
-    }
-    let bytes = metadata.len();
-    if bytes > MAX_PHOTOGRAPH_BYTES {
-        return Err(anyhow!(
-            "{shown}: image has {bytes} bytes, but at most {MAX_PHOTOGRAPH_BYTES} are allowed"
-        ));
-    }
-    std::fs::read(path).with_context(|| format!("cannot read {shown}"))
+    let kind = Kind {
+        name: "image",
+        max_bytes: MAX_PHOTOGRAPH_BYTES,
+    };
+    kind.read_bytes(path)
+        .map_err(|fault| anyhow!("{}: {fault}", path.display()))
 }

@@ -35,9 +35,9 @@ pub struct Explain {
     /// The policy: a shipped name or a file
     #[arg(value_name = "POLICY")]
     pub policy: String,
-    /// The table of measured transfers: CSV, JSON, or pickles given together
+    /// The table of measured transfers: CSV or JSON
     #[arg(long, value_name = "FILE")]
-    pub transfers: Vec<PathBuf>,
+    pub transfers: Option<PathBuf>,
     /// The table leaves out rows on purpose
     #[arg(long, requires = "transfers")]
     pub partial: bool,

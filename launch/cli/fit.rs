@@ -71,7 +71,7 @@ pub struct Fit {
     /// Begin with first weights, also where a readout is at hand
     #[arg(long)]
     pub from_scratch: bool,
-    /// Steps of the convolutional readout [default: 800]
+    /// Steps of the convolutional readout [default: 800, from a readout at hand 160]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub steps: Option<u32>,
     /// Ways in which each frame is shown: itself, mirrored, cut and lit anew [default: 6]

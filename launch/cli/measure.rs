@@ -4,8 +4,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::Args;
+use concert_fitting::measure::Shard;
 use concert_models::Intrinsics;
-use concert_models::measure::Shard;
 use concert_policies::Task;
 
 use super::evaluate::{intrinsics, units};

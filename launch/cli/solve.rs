@@ -13,9 +13,10 @@ The choice is exact: \"optimal\" means that nothing is better, and that this was
 proved. Where time runs out, the best that was found is answered, with the gap.
 
 TRANSFERS is a table of measured transfers: CSV with the columns target, sources
-(with + between), order, affinity, win_vs_task, win_vs_pixels; JSON of the same;
-or the authors' own pickles, given together. An empty field is a number that was
-not measured. Affinities of each target must sum to 1 within 0.001 over all its
+(with + between), order, affinity, win_vs_task, win_vs_pixels; or JSON of the
+same. models/export/taskonomy_transfers.py makes such a CSV of the pickles that
+Taskonomy's authors publish. An empty field is a number that was not measured.
+Affinities of each target must sum to 1 within 0.001 over all its
 rows, because they are an eigenvector over all its transfers; a table that
 leaves out rows on purpose is read with --partial.
 
@@ -48,8 +49,6 @@ Exit codes: 0 with a policy (also one that is not proved optimal), 1 where
 nothing is feasible or time ran out before anything was found, 2 where a file is
 refused.
 
-Published pickles of the authors are given together, one --transfers each.
-
 Examples, with what `concert measure` writes:
   concert solve --transfers measured/affinities.csv --problem measured/problem.toml
   concert solve --transfers measured/affinities.csv --problem measured/problem.toml --json --out mine.toml
@@ -62,9 +61,9 @@ Examples, with what `concert measure` writes:
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub struct Solve {
-    /// The table of measured transfers: CSV, JSON, or pickles given together
+    /// The table of measured transfers: CSV or JSON
     #[arg(long, required_unless_present = "live", value_name = "FILE")]
-    pub transfers: Vec<PathBuf>,
+    pub transfers: Option<PathBuf>,
     /// What is wanted
     #[arg(long, value_name = "FILE")]
     pub problem: PathBuf,

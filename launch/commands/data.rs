@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use concert_fitting::dataset::{DataSet, SoundFrames};
 use concert_models::Intrinsics;
-use concert_models::dataset::{DataSet, SoundFrames};
 use concert_policies::Task;
 
 use crate::report::{Failure, Refuse};

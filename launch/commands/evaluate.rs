@@ -13,8 +13,8 @@ mod verdict;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
-use concert_models::dataset::DataSet;
-use concert_models::whole_file::check_place;
+use concert_fitting::dataset::DataSet;
+use concert_policies::document::check_place;
 use concert_runtime::io::clock::SystemClock;
 use concert_runtime::parts::plan_from_store;
 use concert_runtime::{Clock, ManualClock, NoWatch, Pipeline, Timestamp};

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use concert_models::whole_file::{check_place, write_whole};
+use concert_policies::document::{check_place, write_whole};
 use concert_policies::explain::{Evidence, explain};
 use concert_policies::profile::Profile;
 use concert_policies::solve::Problem;
@@ -33,8 +33,8 @@ pub(crate) fn run(args: &Explain, global: &Global) -> Result<Report, Failure> {
         refuse_other_pictures(picture).or_refuse()?;
         check_place(picture).or_refuse()?;
     }
-    let is_given = !args.transfers.is_empty();
-    let table = is_given.then(|| read_transfers(&args.transfers, args.partial));
+    let table = args.transfers.as_ref();
+    let table = table.map(|file| read_transfers(file, args.partial));
     let table = table.transpose()?;
     let problem = args.problem.as_ref().map(Problem::read);
     let problem = problem.transpose().or_refuse()?;

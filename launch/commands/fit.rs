@@ -6,11 +6,11 @@ mod sources;
 use std::path::PathBuf;
 
 use anyhow::anyhow;
-use concert_models::card::FitData;
-use concert_models::fit::{
+use concert_fitting::fit::{
     Effort, Encoders, FitError, FitNotes, FitRequest, FittedReadout, SavedReadout, Trial, Views,
     WarmReadout, pixels, spaced_frames, trial, untrained,
 };
+use concert_models::card::FitData;
 use concert_models::onnx::{CheckLimits, check};
 use concert_models::store::{Encoder, Store};
 use concert_policies::Task;
@@ -58,6 +58,9 @@ pub(crate) fn run(args: &Fit, global: &Global) -> Result<Report, Failure> {
         },
         effort: Effort {
             steps: args.steps.map_or(Effort::default().steps, |n| n as usize),
+            warm_steps: args
+                .steps
+                .map_or(Effort::default().warm_steps, |n| n as usize),
             ..Effort::default()
         },
         seed: args.seed,

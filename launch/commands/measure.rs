@@ -7,11 +7,11 @@ mod text;
 
 use std::path::{Path, PathBuf};
 
-use concert_models::dataset::DataSet;
-use concert_models::fit::{Effort, FitError, PIXELS, RANDOM, spaced_frames};
-use concert_models::measure::{MeasureError, MeasureRequest, measure, merge, tables};
+use concert_fitting::dataset::DataSet;
+use concert_fitting::fit::{Effort, FitError, PIXELS, RANDOM, spaced_frames};
+use concert_fitting::measure::{MeasureError, MeasureRequest, measure, merge, tables};
 use concert_models::store::{Encoder, Store};
-use concert_models::whole_file::write_whole;
+use concert_policies::document::write_whole;
 use concert_runtime::Clock;
 use concert_runtime::io::clock::SystemClock;
 use serde_json::json;

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow};
 use concert_models::card::{Card, ImageInput, encoder_skeleton};
 use concert_models::onnx::{self, CheckLimits, Description, Tap};
-use concert_models::pull::Progress;
 use concert_models::store::{Listed, Store, StoreError};
-use concert_models::whole_file::{check_place, write_whole};
+use concert_policies::document::{check_place, write_whole};
+use concert_runtime::io::pull::PullProgress;
 use serde_json::{Value, json};
 
 use super::check::kind::{Kind, read_network};
@@ -319,7 +319,7 @@ fn pull(names: &[String], into: Option<&Path>, global: &Global) -> Result<Report
         }
         let spinner = indicatif::ProgressBar::new_spinner();
         spinner.enable_steady_tick(std::time::Duration::from_millis(120));
-        let file = concert_models::pull::pull(card, &into, &mut |progress| {
+        let file = concert_runtime::io::pull::pull(card, &into, &mut |progress| {
             spinner.set_message(format!("{}: {}", card.name, progress_text(progress)));
         });
         spinner.finish_and_clear();
@@ -332,12 +332,11 @@ fn pull(names: &[String], into: Option<&Path>, global: &Global) -> Result<Report
     Ok(Report::done(json!({ "files": files }), shown.join("\n")))
 }
 
-fn progress_text(progress: Progress) -> String {
+fn progress_text(progress: PullProgress) -> String {
     match progress {
-        Progress::Downloading { bytes } => format!("fetching, {} MB so far", bytes / 1_000_000),
-        Progress::Checking => "checking".to_owned(),
-        Progress::Cutting => "cutting".to_owned(),
-        _ => "working".to_owned(),
+        PullProgress::Downloading { bytes } => format!("fetching, {} MB so far", bytes / 1_000_000),
+        PullProgress::Checking => "checking".to_owned(),
+        PullProgress::Cutting => "cutting".to_owned(),
     }
 }
 

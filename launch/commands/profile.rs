@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use concert_apartment::{Home, LightQuality, Randomisation};
 use concert_models::Engine;
-use concert_models::whole_file::{check_place, write_whole};
+use concert_policies::document::{check_place, write_whole};
 use concert_policies::profile::Profile;
 use concert_runtime::io::board::{PowerMeter, processor};
 use concert_runtime::io::clock::SystemClock;

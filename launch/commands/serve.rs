@@ -107,10 +107,10 @@ struct Beside {
 
 /// Who answers problems, where there is a table of transfers.
 fn solver(args: &Serve) -> Result<Option<AskedSolver>, Failure> {
-    if args.transfers.is_empty() {
+    let Some(file) = &args.transfers else {
         return Ok(None);
-    }
-    let table = read_transfers(&args.transfers, args.partial)?;
+    };
+    let table = read_transfers(file, args.partial)?;
     let profile = args.profile.as_ref().map(Profile::read);
     let profile = profile.transpose().or_refuse()?;
     Ok(Some(AskedSolver::new(table, profile)))

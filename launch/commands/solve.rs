@@ -7,7 +7,7 @@ mod text;
 use std::path::Path;
 
 use anyhow::Context;
-use concert_models::whole_file::{check_place, write_whole};
+use concert_policies::document::{check_place, write_whole};
 use concert_policies::profile::Profile;
 use concert_policies::solve::{
     Answer, Device, DeviceBudgets, Front, Problem, Status, front, solve_on,
@@ -29,7 +29,9 @@ pub(crate) fn run(args: &Solve) -> Result<Report, Failure> {
         check_place(path).or_refuse()?;
     }
     let problem = Problem::read(&args.problem).or_refuse()?;
-    let table = read_transfers(&args.transfers, args.partial)?;
+    // The command line says so: a table or a server.
+    let file = args.transfers.as_deref().unwrap_or(Path::new(""));
+    let table = read_transfers(file, args.partial)?;
     let device = device(args)?;
     let clock = SystemClock::start();
     let begin = clock.monotonic();

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use concert_models::whole_file::{WriteError, write_whole};
 use concert_models::{Image, PixelFormat};
+use concert_policies::document::{WriteError, write_whole};
 use font8x8::UnicodeFonts;
 use image::ImageEncoder as _;
 use image::codecs::png::PngEncoder;

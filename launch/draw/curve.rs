@@ -1,6 +1,6 @@
 //! Errors over time while a server learns, as a picture.
 
-use concert_models::fit::CurvePoint;
+use concert_fitting::fit::CurvePoint;
 use serde::Serialize;
 
 use super::front::{BETWEEN, LEFT, Line, PANEL, TOP, WIDTH, panel};

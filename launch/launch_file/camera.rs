@@ -13,7 +13,6 @@ pub struct CameraEntry {
 
 /// What delivers the frames, with the keys that only this kind has.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub enum CameraKind {
     /// Image files: a folder, a folder with one `*` in the last part, or files
     /// in the order given.

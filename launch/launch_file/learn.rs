@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use concert_models::fit::LearnRules;
+use concert_fitting::fit::LearnRules;
 use concert_policies::Task;
 
 /// What is learnt from the camera's depth while it is served.

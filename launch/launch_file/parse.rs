@@ -5,7 +5,8 @@ use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
-use concert_policies::{Position, Task};
+use concert_policies::Task;
+use concert_policies::document::{self, at};
 use toml::Spanned;
 
 use super::camera::{CameraEntry, CameraKind};
@@ -15,8 +16,8 @@ use super::raw::{
     RawCamera, RawImage, RawLaunch, RawLearn, RawPublish, RawTls, RawZenoh, Text, Texts,
 };
 use super::{
-    DEFAULT_ENDPOINT, DEFAULT_PREFIX, DEFAULT_ROUTER, DEFAULT_SEED, ImageEntry, LaunchFile,
-    MAX_CAMERAS, MAX_LAUNCH_BYTES, Provider, Publish, PublishStyle, TlsEntry, ZenohEntry,
+    DEFAULT_ENDPOINT, DEFAULT_PREFIX, DEFAULT_ROUTER, DEFAULT_SEED, ImageEntry, KIND, LaunchFile,
+    MAX_CAMERAS, Provider, Publish, PublishStyle, TlsEntry, ZenohEntry,
 };
 use crate::apartment_camera::ApartmentOptions;
 use crate::rules;
@@ -27,12 +28,7 @@ const DEFAULT_RATE_HZ: f64 = 30.0;
 const MAX_FIELD_OF_VIEW_DEGREES: f64 = 169.0;
 const DEFAULT_HANG_LIMIT: Duration = Duration::from_secs(2);
 
-/// A fault and where it is.
-type Placed<T> = Result<T, (Option<Range<usize>>, LaunchFault)>;
-
-fn at<T>(span: Range<usize>, fault: LaunchFault) -> Placed<T> {
-    Err((Some(span), fault))
-}
+type Placed<T> = document::Placed<T, LaunchFault>;
 
 impl LaunchFile {
     /// Checks the text of a launch file that stands at `path`; touches no file.
@@ -42,19 +38,13 @@ impl LaunchFile {
     /// the quantities on both sides; see [`LaunchFault`].
     pub fn parse(text: &str, path: &Path) -> Result<LaunchFile, LaunchError> {
         let origin = path.display().to_string();
-        parse(text, path).map_err(|(span, fault)| {
-            let position = span.map(|span| Position::of(text, &span));
-            LaunchError::new(&origin, position, fault)
-        })
+        parse(text, path).map_err(|located| LaunchError::in_text(&origin, text, located))
     }
 }
 
 fn parse(text: &str, path: &Path) -> Placed<LaunchFile> {
-    let bytes = text.len() as u64;
-    if bytes > MAX_LAUNCH_BYTES {
-        let limit = MAX_LAUNCH_BYTES;
-        return Err((None, LaunchFault::TooLong { bytes, limit }));
-    }
+    let length = KIND.check_length(text.len() as u64);
+    length.map_err(|fault| (None, fault.into()))?;
     let raw: RawLaunch = toml::from_str(text).map_err(|error| {
         (
             error.span(),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use concert_models::fit::{CurvePoint, FitError, LearnRules, compute_on_this_thread};
+use concert_fitting::fit::{CurvePoint, FitError, LearnRules, compute_on_this_thread};
 use concert_models::store::Store;
 use concert_policies::{OutputKind, Policy, Task};
 use concert_runtime::io::thread;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use anyhow::{Context as _, anyhow};
-use concert_models::whole_file::{check_place as check_file, write_whole};
+use concert_policies::document::{check_place as check_file, write_whole};
 
 use super::desk::History;
 use crate::draw::{Curve, curve_picture};

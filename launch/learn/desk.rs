@@ -6,7 +6,7 @@ mod answer;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use concert_models::fit::{CurvePoint, FitNotes, FittedReadout, WatchedErrors};
+use concert_fitting::fit::{CurvePoint, FitNotes, FittedReadout, WatchedErrors};
 use concert_policies::Policy;
 use concert_runtime::{Clock, Control, LearningSnapshot};
 

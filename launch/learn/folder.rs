@@ -1,11 +1,10 @@
 //! What is kept of learning when the process ends: statistics, learnt readouts,
 //! and which of them served.
 
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use concert_models::whole_file::write_whole;
+use concert_policies::document::{Kind, ReadFault, write_whole};
 use serde::{Deserialize, Serialize};
 
 /// What variants that were learnt are called before their number.
@@ -120,18 +119,15 @@ impl Folder {
 
 /// The bytes of a regular file; no more than `limit` are read.
 fn bounded(path: &Path, limit: u64) -> anyhow::Result<Option<Vec<u8>>> {
-    let metadata = match std::fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        other => other?,
+    let kind = Kind {
+        name: "file",
+        max_bytes: limit,
     };
-    let bytes = metadata.len();
-    if !metadata.is_file() || bytes > limit {
-        anyhow::bail!(
-            "{} has {bytes} bytes, but must be a regular file of at most {limit}",
-            path.display()
-        );
+    match kind.read_bytes(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(ReadFault::Unreadable { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
+            Ok(None)
+        }
+        Err(fault) => Err(anyhow::anyhow!("{}: {fault}", path.display())),
     }
-    let mut read = Vec::new();
-    File::open(path)?.take(limit).read_to_end(&mut read)?;
-    Ok(Some(read))
 }

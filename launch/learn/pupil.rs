@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{anyhow, bail};
-use concert_models::card::Card;
-use concert_models::dataset::{DepthFault, Example, Label, LabelFiles};
-use concert_models::fit::{
+use concert_fitting::dataset::{DepthFault, Example, Label, LabelFiles};
+use concert_fitting::fit::{
     KnownReadout, Layout, LearnRules, Learner, Representation, Taken, Watch, focal_px,
 };
+use concert_models::card::Card;
 use concert_models::onnx::{CheckLimits, check};
 use concert_models::store::Store;
 use concert_policies::{Policy, Task};

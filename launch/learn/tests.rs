@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use concert_models::fit::{LearnRules, Taken};
+use concert_fitting::fit::{LearnRules, Taken};
 use concert_models::image_file::DepthImage;
 use concert_models::store::Store;
 use concert_models::{Image, Intrinsics, PixelFormat};

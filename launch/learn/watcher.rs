@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use concert_models::fit::{Layout, NewestFrames, Watch, WatchVerdict};
+use concert_fitting::fit::{Layout, NewestFrames, Watch, WatchVerdict};
 use concert_models::store::Store;
 use concert_runtime::io::thread::{self, Urgency};
 use concert_runtime::{Clock, Observation, Observer};

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use concert_models::card::FitData;
-use concert_models::fit::{
+use concert_fitting::fit::{
     CurvePoint, FitError, FitNotes, FittedReadout, Refit, Taken, Verdict, compute_on_this_thread,
 };
+use concert_models::card::FitData;
 use concert_models::store::Store;
 use concert_runtime::{Clock, Control, Observation, ObservationRequest};
 

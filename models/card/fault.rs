@@ -1,76 +1,21 @@
 //! Why a card was refused.
 
-use std::ops::Range;
+use concert_policies::document::{ReadFault, Refused};
 
 use crate::contract::ContractError;
 
 /// A refused card: the file, the place in it where one is known, and why.
-#[derive(Debug, thiserror::Error)]
-#[error("{}: {fault}", self.place())]
-pub struct CardError {
-    origin: String,
-    position: Option<(usize, usize)>,
-    #[source]
-    fault: Box<CardFault>,
-}
-
-impl CardError {
-    pub(super) fn new(
-        origin: &str,
-        text: &str,
-        span: Option<Range<usize>>,
-        fault: CardFault,
-    ) -> Self {
-        let position = span.and_then(|span| {
-            let before = text.get(..span.start)?;
-            let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-            let line = before.matches('\n').count() + 1;
-            Some((line, before[line_start..].chars().count() + 1))
-        });
-        CardError {
-            origin: origin.to_owned(),
-            position,
-            fault: Box::new(fault),
-        }
-    }
-
-    /// The file, or what the caller gave in its place.
-    pub fn origin(&self) -> &str {
-        &self.origin
-    }
-
-    /// Line and column, both from 1, unless the fault is about the whole file.
-    pub fn position(&self) -> Option<(usize, usize)> {
-        self.position
-    }
-
-    /// Which rule was broken.
-    pub fn fault(&self) -> &CardFault {
-        &self.fault
-    }
-
-    fn place(&self) -> String {
-        match self.position {
-            Some((line, column)) => format!("{}:{line}:{column}", self.origin),
-            None => self.origin.clone(),
-        }
-    }
-}
+pub type CardError = Refused<CardFault>;
 
 /// The rule that a refused card breaks.
 ///
 /// Texts from the file are shortened and escaped before they come in here.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CardFault {
-    /// Longer than a card may be.
-    #[error("card takes {bytes} bytes, but at most {limit} are allowed")]
-    TooLong {
-        /// Bytes given.
-        bytes: usize,
-        /// Bytes allowed.
-        limit: usize,
-    },
+    /// A file that cannot be read, or is longer than a card may be.
+    #[error(transparent)]
+    File(#[from] ReadFault),
     /// No TOML, or entries that are missing, unknown or of another type.
     #[error("{0}")]
     Toml(String),
@@ -128,17 +73,4 @@ pub enum CardFault {
         /// What should stand there.
         expected: String,
     },
-}
-
-/// A text of the file, short and on one line.
-pub(crate) fn shown(text: &str, limit: usize) -> String {
-    let mut shown: String = text
-        .chars()
-        .take(limit)
-        .flat_map(char::escape_debug)
-        .collect();
-    if text.chars().nth(limit).is_some() {
-        shown.push('…');
-    }
-    shown
 }

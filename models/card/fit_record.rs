@@ -12,7 +12,6 @@ const MAX_FRAMES: usize = 1 << 32;
 
 /// How a readout was fitted, and what that gave.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub struct FitRecord {
     /// What was fitted.
     pub kind: FitKind,
@@ -38,7 +37,6 @@ pub struct FitRecord {
 /// What kind of network was fitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-#[non_exhaustive]
 pub enum FitKind {
     /// One linear layer in closed form.
     Ridge,
@@ -48,7 +46,6 @@ pub enum FitKind {
 
 /// A data set that a readout was fitted on.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct FitData {
     /// Name of its folder.
     pub name: String,
@@ -61,7 +58,6 @@ pub struct FitData {
 
 /// The readout whose weights a fit began with.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub struct WarmStart {
     /// Its name.
     pub readout: String,
@@ -74,7 +70,6 @@ pub struct WarmStart {
 
 /// A figure on frames that were held out, beside the constant predictor's.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub struct HeldOut {
     /// What was measured.
     pub measure: String,

@@ -5,7 +5,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::fault::{CardFault, shown};
+use concert_policies::document::shown;
+
+use super::fault::CardFault;
 use super::parse::{
     Placed, SHOWN, entries, figure, is_safe_name, pins, read, read_from, task, text, value,
 };
@@ -16,7 +18,6 @@ use crate::geometric::Method;
 
 /// Card of a geometric readout.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub struct GeometricCard {
     /// `TARGET_from_A+B[@VARIANT]`; inputs stand for A and B where it reads no
     /// encoder. The card's file is `NAME.toml`.
@@ -37,7 +38,6 @@ pub struct GeometricCard {
 
 /// Something that a geometric readout reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct GeometricRead {
     /// What it is to the method.
     pub role: String,

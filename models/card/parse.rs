@@ -7,16 +7,19 @@ use concert_policies::{Input, MAX_NAME_BYTES, MAX_READOUT_NAME_BYTES, OutputKind
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 
-use super::fault::{CardFault, shown};
+use concert_policies::document::{self, shown};
+
+use super::KIND;
+use super::fault::CardFault;
 use super::geometric;
 use super::raw::{
     RawEncoder, RawInput, RawKind, RawLevel, RawOutput, RawPin, RawProvenance, RawPull, RawQuality,
     RawRead, RawReadout,
 };
 use super::{
-    CameraNumber, Card, EncoderCard, EncoderPin, FitRecord, Level, MAX_AXES, MAX_CARD_BYTES,
-    MAX_ELEMENTS, MAX_ENTRIES, MAX_FRAMES_BACK, MAX_NETWORK_BYTES, Origin, Provenance, Pull,
-    PullTap, Quality, Read, ReadFrom, ReadoutCard, ReadoutOutput,
+    CameraNumber, Card, EncoderCard, EncoderPin, FitRecord, Level, MAX_AXES, MAX_ELEMENTS,
+    MAX_ENTRIES, MAX_FRAMES_BACK, MAX_NETWORK_BYTES, Origin, Provenance, Pull, PullTap, Quality,
+    Read, ReadFrom, ReadoutCard, ReadoutOutput,
 };
 use crate::contract::InputContract;
 use crate::digest::is_sha256_hex;
@@ -26,14 +29,11 @@ const MAX_TEXT_BYTES: usize = 2000;
 /// Characters of a text of the file that an error repeats.
 pub(super) const SHOWN: usize = 80;
 
-/// A fault and where it is.
-pub(super) type Placed<T> = Result<T, (Option<Range<usize>>, CardFault)>;
+pub(super) type Placed<T> = document::Placed<T, CardFault>;
 
 pub(super) fn parse(text: &str) -> Placed<Card> {
-    if text.len() > MAX_CARD_BYTES {
-        let (bytes, limit) = (text.len(), MAX_CARD_BYTES);
-        return Err((None, CardFault::TooLong { bytes, limit }));
-    }
+    let length = KIND.check_length(text.len() as u64);
+    length.map_err(|fault| (None, fault.into()))?;
     let kind: RawKind = read(text)?;
     match kind.kind.get_ref().as_str() {
         "encoder" => encoder(read(text)?).map(Card::Encoder),

@@ -1,5 +1,7 @@
 //! The beginning of an encoder's card: what its network tells of itself.
 
+use concert_policies::document::shown;
+
 use super::write::quoted;
 use super::{MAX_AXES, MAX_ELEMENTS, is_safe_name};
 use crate::contract::{Layout, MAX_INPUT_SIDE};
@@ -89,7 +91,7 @@ pub fn encoder_skeleton(
     if !is_safe_name(name) {
         return Err(format!(
             "the name of a source is of a-z, 0-9 and _, but this one is `{}`",
-            super::shown(name, 80)
+            shown(name, 80)
         ));
     }
     let image = ImageInput::of(&Description::of(network))?;
@@ -144,7 +146,7 @@ fn level(output: &Value, input_height: usize) -> Result<String, String> {
     if !is_safe_name(&output.name) {
         return Err(format!(
             "the name of a level is of a-z, 0-9 and _, but this one is `{}`",
-            super::shown(&output.name, 80)
+            shown(&output.name, 80)
         ));
     }
     let dims = output.shape.iter().flatten();

@@ -237,7 +237,8 @@ fn refusals_name_place_entry_value_and_rule() {
     }
     let upper = ENCODER.replacen(digest, &digest.to_uppercase(), 1);
     let error = Card::parse(&upper, "c.toml").unwrap_err();
-    assert_eq!(error.position(), Some((3, 10)));
+    let position = error.position().map(|at| (at.line, at.column));
+    assert_eq!(position, Some((3, Some(10))));
 }
 
 #[test]
@@ -332,7 +333,10 @@ fn readouts_that_contradict_themselves_are_refused() {
 fn a_card_too_long_is_refused_unread() {
     let text = "#".repeat(MAX_CARD_BYTES + 1);
     let error = Card::parse(&text, "c.toml").unwrap_err();
-    assert!(matches!(error.fault(), CardFault::TooLong { .. }));
+    assert!(
+        error.to_string().contains("at most 262144 are allowed"),
+        "{error}"
+    );
 }
 
 #[test]

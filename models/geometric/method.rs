@@ -10,7 +10,6 @@ use super::scene::Geometric;
 
 /// A geometric readout with its parameters, as a card names it.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
 pub enum Method {
     /// [`super::odometry`].
     Odometry(OdometryParameters),

@@ -48,7 +48,6 @@ pub struct Remarks {
 
 /// Why there is no estimate for a frame.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
 pub enum Unable {
     /// It needs more frames first.
     #[error("warming: {0}")]

@@ -115,8 +115,10 @@ pub(super) fn numbers(tensor: &TensorProto, limit: usize) -> Option<Vec<f64>> {
     })
 }
 
-/// The first values, at most `limit`, of an integer tensor (i64 or i32).
-pub(crate) fn integers(tensor: &TensorProto, limit: usize) -> Option<Vec<i64>> {
+/// The first values, at most `limit`, of an integer tensor (i64 or i32);
+/// `None` where it is none, or its bytes are no whole numbers.
+#[must_use]
+pub fn integers(tensor: &TensorProto, limit: usize) -> Option<Vec<i64>> {
     let is_integer = matches!(tensor.data_type(), I64 | I32);
     let numbers = is_integer.then(|| numbers(tensor, limit)).flatten()?;
     // Sizes and places in a network are far below 2^53.

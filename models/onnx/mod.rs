@@ -22,7 +22,7 @@ pub use build::{Attr, GraphBuilder};
 pub use check::{CheckError, CheckLimits, Checked, check, check_for};
 pub use cut::{CutError, Tap, cut};
 pub use describe::{Description, Dim, describe};
-pub(crate) use elem::integers;
+pub use elem::integers;
 pub use merge::{Connection, MergeError, Part, merge};
 
 #[cfg(test)]

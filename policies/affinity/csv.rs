@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::affinity::fault::{TableError, TableFault};
 use crate::affinity::table::{Completeness, TableBuilder, TransferRow, TransferTable};
-use crate::fault::shown;
+use crate::document::{Position, shown};
 
 /// What a column holds, and its name in the head line.
 const COLUMNS: [(&str, Column); 6] = [
@@ -45,7 +45,7 @@ impl TransferTable {
     ) -> Result<TransferTable, TableError> {
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let mut lines = (1..).zip(text.lines());
-        let at = |line, fault| TableError::new(origin, Some(line), fault);
+        let at = |line, fault| TableError::new(origin, Some(Position::of_line(line)), fault);
         let head = lines.by_ref().find(|(_, line)| !line.trim().is_empty());
         let Some((number, head)) = head else {
             return Err(TableError::new(origin, None, TableFault::Empty));

@@ -1,61 +1,10 @@
 //! Why a table of transfers was refused.
 
-use std::fmt;
-
 use crate::affinity::table::SUM_TOLERANCE;
+use crate::document::{ReadFault, Refused};
 
 /// A refused table: the file, the line where one is known, and why.
-///
-/// Displays as `FILE:LINE: fault`.
-#[derive(Debug)]
-pub struct TableError {
-    origin: String,
-    line: Option<usize>,
-    fault: Box<TableFault>,
-}
-
-impl TableError {
-    pub(crate) fn new(origin: &str, line: Option<usize>, fault: TableFault) -> Self {
-        let fault = Box::new(fault);
-        let origin = origin.to_owned();
-        TableError {
-            origin,
-            line,
-            fault,
-        }
-    }
-
-    /// The file, or what the caller gave in its place.
-    pub fn origin(&self) -> &str {
-        &self.origin
-    }
-
-    /// Line of the file, from 1, unless the fault is about the whole of it.
-    pub fn line(&self) -> Option<usize> {
-        self.line
-    }
-
-    /// Which rule was broken.
-    pub fn fault(&self) -> &TableFault {
-        &self.fault
-    }
-}
-
-impl fmt::Display for TableError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.origin)?;
-        if let Some(line) = self.line {
-            write!(f, "{line}:")?;
-        }
-        write!(f, " {}", self.fault)
-    }
-}
-
-impl std::error::Error for TableError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.fault.source()
-    }
-}
+pub type TableError = Refused<TableFault>;
 
 /// The rule that a refused table breaks, with the quantities on both sides.
 ///
@@ -65,14 +14,8 @@ impl std::error::Error for TableError {
 #[non_exhaustive]
 #[allow(missing_docs)] // each variant's text says what its fields are
 pub enum TableFault {
-    #[error("cannot read the table of transfers: {0}")]
-    Unreadable(#[source] std::io::Error),
-    #[error("not a regular file")]
-    NotAFile,
-    #[error("table of transfers has {bytes} bytes, but at most {limit} are allowed")]
-    TooLong { bytes: u64, limit: u64 },
-    #[error("table of transfers is not utf-8 text from byte {valid_up_to} on")]
-    NotText { valid_up_to: usize },
+    #[error(transparent)]
+    File(#[from] ReadFault),
     #[error("table has no transfers, but needs at least 1")]
     Empty,
     #[error("table has more than {limit} transfers")]
@@ -153,43 +96,4 @@ pub enum TableFault {
         "affinities of target `{target}` sum to {sum}, but even some of its rows cannot exceed 1 by more than {SUM_TOLERANCE}"
     )]
     PartialSum { target: String, sum: f64 },
-    #[error("pickle: {opcode} at byte {offset} is not among the few that a table of numbers needs")]
-    PickleOpcode { opcode: String, offset: usize },
-    #[error(
-        "pickle: `{name}` at byte {offset} is not among the few names that a table of numbers needs"
-    )]
-    PickleGlobal { name: String, offset: usize },
-    #[error("pickle: ends in the middle, after {bytes} bytes")]
-    PickleTruncated { bytes: usize },
-    #[error("pickle: {trouble} at byte {offset}")]
-    PickleMalformed {
-        trouble: &'static str,
-        offset: usize,
-    },
-    #[error("pickle: more than {limit} {what} at byte {offset}")]
-    PickleLimit {
-        what: &'static str,
-        limit: usize,
-        offset: usize,
-    },
-    #[error("pickle: {bytes} bytes follow the end")]
-    PickleTrailing { bytes: usize },
-    #[error(
-        "pickle: a table is a dictionary of names SOURCE__TARGET and numbers, but this is {found}"
-    )]
-    PickleShape { found: String },
-    #[error(
-        "a pickle does not say which of affinity, win_vs_task and win_vs_pixels its numbers are; its file name must contain `affinities`, `wins_vs_task` or `wins_vs_pixels`, as the authors' do"
-    )]
-    PickleKind,
-    #[error("{column} comes from two files: {first} and {second}")]
-    PickleTwice {
-        column: &'static str,
-        first: String,
-        second: String,
-    },
-    #[error(
-        "several files make one table only where each is a pickle, as the authors publish one number per file"
-    )]
-    NotAPickle,
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::affinity::fault::{TableError, TableFault};
 use crate::affinity::table::{Completeness, TableBuilder, TransferRow, TransferTable};
-use crate::fault::shown;
+use crate::document::{Position, shown};
 
 /// Most characters of a message of the JSON reader that are passed on.
 const MAX_MESSAGE_CHARS: usize = 400;
@@ -41,7 +41,7 @@ impl TransferTable {
     ) -> Result<TransferTable, TableError> {
         let raw: RawTable = serde_json::from_str(text).map_err(|error| {
             let fault = TableFault::Json(shown(&error.to_string(), MAX_MESSAGE_CHARS));
-            TableError::new(origin, Some(error.line()), fault)
+            TableError::new(origin, Some(Position::of_line(error.line())), fault)
         })?;
         let mut builder = TableBuilder::new(origin);
         for raw in raw.transfers {

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use crate::Task;
 use crate::affinity::fault::{TableError, TableFault};
-use crate::fault::shown;
+use crate::document::{Position, shown};
 use crate::policy::MAX_NAME_BYTES;
 
 /// How the target's own fully supervised network is written as a source.
@@ -173,8 +173,9 @@ impl TableBuilder {
     /// twice, one task in two spellings, a number that is not from 0 to 1, a row
     /// without any number, and tables beyond the limits.
     pub fn push(&mut self, row: &TransferRow, line: Option<usize>) -> Result<(), TableError> {
-        self.add(row)
-            .map_err(|fault| TableError::new(&self.table.origin, line, fault))
+        self.add(row).map_err(|fault| {
+            TableError::new(&self.table.origin, line.map(Position::of_line), fault)
+        })
     }
 
     fn add(&mut self, row: &TransferRow) -> Result<(), TableFault> {

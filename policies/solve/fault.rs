@@ -1,66 +1,9 @@
 //! Why a problem was refused.
 
-use std::fmt;
-
-use crate::fault::Position;
+use crate::document::{ReadFault, Refused};
 
 /// A refused problem: the file, the place in it where one is known, and why.
-///
-/// Displays as `FILE:LINE:COLUMN: fault`.
-#[derive(Debug)]
-pub struct ProblemError {
-    origin: String,
-    position: Option<Position>,
-    fault: Box<ProblemFault>,
-}
-
-impl ProblemError {
-    pub(crate) fn new(origin: &str, position: Option<Position>, fault: ProblemFault) -> Self {
-        let fault = Box::new(fault);
-        let origin = origin.to_owned();
-        ProblemError {
-            origin,
-            position,
-            fault,
-        }
-    }
-
-    pub(crate) fn without_position(self) -> Self {
-        let position = None;
-        ProblemError { position, ..self }
-    }
-
-    /// The file, or what the caller gave in its place.
-    pub fn origin(&self) -> &str {
-        &self.origin
-    }
-
-    /// Where in the text, unless the fault is about the whole file.
-    pub fn position(&self) -> Option<Position> {
-        self.position
-    }
-
-    /// Which rule was broken.
-    pub fn fault(&self) -> &ProblemFault {
-        &self.fault
-    }
-}
-
-impl fmt::Display for ProblemError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.origin)?;
-        if let Some(position) = self.position {
-            write!(f, "{}:{}:", position.line, position.column)?;
-        }
-        write!(f, " {}", self.fault)
-    }
-}
-
-impl std::error::Error for ProblemError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.fault.source()
-    }
-}
+pub type ProblemError = Refused<ProblemFault>;
 
 /// The rule that a refused problem breaks, with the quantities on both sides.
 ///
@@ -70,14 +13,8 @@ impl std::error::Error for ProblemError {
 #[non_exhaustive]
 #[allow(missing_docs)] // each variant's text says what its fields are
 pub enum ProblemFault {
-    #[error("cannot read the problem: {0}")]
-    Unreadable(#[source] std::io::Error),
-    #[error("not a regular file")]
-    NotAFile,
-    #[error("problem has {bytes} bytes, but at most {limit} are allowed")]
-    TooLong { bytes: u64, limit: u64 },
-    #[error("problem is not utf-8 text from byte {valid_up_to} on")]
-    NotText { valid_up_to: usize },
+    #[error(transparent)]
+    File(#[from] ReadFault),
     /// What the TOML reader says: syntax, unknown keys, missing keys, types.
     #[error("{0}")]
     Toml(String),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::Task;
 use crate::affinity::{SELF, TransferTable};
-use crate::fault::shown;
+use crate::document::shown;
 use crate::policy::MAX_NAME_BYTES;
 use crate::solve::device::{Device, Taken};
 use crate::solve::fault::{ProblemError, ProblemFault};

@@ -1,20 +1,22 @@
 //! What is wanted of a policy: the problem file.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use crate::fault::{Position, shown};
+use crate::document::{Kind, Position, shown};
 use crate::solve::device::DeviceBudgets;
 use crate::solve::fault::{ProblemError, ProblemFault};
 
 /// Greatest size of a problem file, in bytes (256 KiB).
 pub const MAX_PROBLEM_BYTES: u64 = 256 << 10;
+pub(crate) const KIND: Kind = Kind {
+    name: "problem",
+    max_bytes: MAX_PROBLEM_BYTES,
+};
 /// Most tasks that a problem may list as targets, target-only and source-only.
 pub const MAX_PROBLEM_TASKS: usize = 256;
 /// Most characters of a message of the TOML reader that are passed on.
@@ -174,7 +176,8 @@ impl Problem {
     pub fn read(path: impl AsRef<Path>) -> Result<Problem, ProblemError> {
         let path = path.as_ref();
         let origin = path.display().to_string();
-        let text = read_bounded(path).map_err(|fault| ProblemError::new(&origin, None, fault))?;
+        let text = KIND.read(path);
+        let text = text.map_err(|fault| ProblemError::new(&origin, None, fault.into()))?;
         Problem::parse(&text, &origin)
     }
 
@@ -186,10 +189,8 @@ impl Problem {
     /// quantities on both sides; see [`ProblemFault`].
     pub fn parse(text: &str, origin: &str) -> Result<Problem, ProblemError> {
         let fail = |position, fault| Err(ProblemError::new(origin, position, fault));
-        let bytes = text.len() as u64;
-        if bytes > MAX_PROBLEM_BYTES {
-            let limit = MAX_PROBLEM_BYTES;
-            return fail(None, ProblemFault::TooLong { bytes, limit });
+        if let Err(fault) = KIND.check_length(text.len() as u64) {
+            return fail(None, fault.into());
         }
         if text.trim_start().starts_with('{') {
             return parse_json(text, origin);
@@ -279,7 +280,7 @@ fn parse_json(text: &str, origin: &str) -> Result<Problem, ProblemError> {
     let table: toml::Table = serde_json::from_str(text).map_err(|error| {
         let position = Position {
             line: error.line(),
-            column: error.column(),
+            column: Some(error.column()),
         };
         let message = shown(&error.to_string(), MAX_MESSAGE_CHARS);
         ProblemError::new(origin, Some(position), ProblemFault::Toml(message))
@@ -377,24 +378,4 @@ fn check(text: &str, origin: &str, raw: RawProblem) -> Result<Problem, ProblemEr
         return fail(None, ProblemFault::TooManyTasks { tasks, limit });
     }
     Ok(problem)
-}
-
-fn read_bounded(path: &Path) -> Result<String, ProblemFault> {
-    // Asked before opening: opening a pipe would wait for its writer.
-    let metadata = std::fs::metadata(path).map_err(ProblemFault::Unreadable)?;
-    if !metadata.is_file() {
-        return Err(ProblemFault::NotAFile);
-    }
-    let limit = MAX_PROBLEM_BYTES;
-    let too_long = |bytes| ProblemFault::TooLong { bytes, limit };
-    if metadata.len() > limit {
-        return Err(too_long(metadata.len()));
-    }
-    let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(limit + 1).read_to_end(&mut bytes))
-        .map_err(ProblemFault::Unreadable)?;
-    String::from_utf8(bytes).map_err(|error| ProblemFault::NotText {
-        valid_up_to: error.utf8_error().valid_up_to(),
-    })
 }

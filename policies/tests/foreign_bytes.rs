@@ -69,15 +69,3 @@ fn tables() {
         Mutations::of(&[csv, json]).each(1_500, text(read));
     }
 }
-
-#[test]
-fn pickles() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let path = folder.path().join("table.pkl");
-    let pickle = include_bytes!("pickles/all_affinities_protocol4.pkl");
-    let older = include_bytes!("pickles/all_affinities_protocol2.pkl");
-    Mutations::of(&[pickle, older]).each(1_500, |bytes| {
-        std::fs::write(&path, bytes).expect("written");
-        drop(TransferTable::read(&[&path], Completeness::Partial));
-    });
-}

@@ -23,7 +23,7 @@ fn table(name: &str) -> Option<TransferTable> {
         eprintln!("skipped: there is no {}", path.display());
         return None;
     }
-    let table = TransferTable::read(&[path], Completeness::Whole);
+    let table = TransferTable::read(path, Completeness::Whole);
     Some(table.expect("a published table"))
 }
 

@@ -112,7 +112,7 @@ fn the_published_table_has_the_same_optima() {
         eprintln!("skipped: there is no {}", path.display());
         return;
     }
-    let table = TransferTable::read(&[path], Completeness::Whole).expect("a table");
+    let table = TransferTable::read(path, Completeness::Whole).expect("a table");
     let targets: std::collections::BTreeSet<_> = table.rows().map(|row| row.target).collect();
     for (budget, max_order, transfer_cost) in [(2.0, 1, 0.0), (8.0, 4, 0.0), (9.5, 2, 0.25)] {
         let program = Program {

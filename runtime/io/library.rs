@@ -45,7 +45,6 @@ pub struct Library {
 
 /// How a library was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Origin {
     /// Named by the user on the command line or in the configuration.
     Explicit,

@@ -9,6 +9,10 @@ pub mod give_way;
 pub mod library;
 #[cfg(feature = "onnxruntime")]
 pub mod onnxruntime;
+#[cfg(feature = "onnxruntime")]
+pub mod pip;
+#[cfg(feature = "onnxruntime")]
+pub mod pull;
 pub mod run;
 pub mod thread;
 pub mod watchdog;

@@ -26,7 +26,6 @@ pub use telemetry::{TELEMETRY_VARIABLE, is_switched_off};
 
 /// An execution provider of ONNX Runtime: where networks may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Provider {
     /// NVIDIA TensorRT, with CUDA for the nodes it does not take.
     TensorRt,

@@ -68,7 +68,7 @@ impl Lane {
                 self.readouts[index].remark = Remark::Lost(reason);
                 Err(Outcome::Lost)
             }
-            Ok(Err(other)) => Err(self.broken(index, step, other.to_string())),
+            Ok(Err(Unable::Unusable(reason))) => Err(self.broken(index, step, reason)),
             Ok(Ok(remarks)) => self.told(index, step, read, remarks),
         }
     }

@@ -62,12 +62,6 @@ pub enum EncodeError {
         /// What stands there.
         label: f32,
     },
-    /// A kind of output that has no message yet.
-    #[error("output of {task} has no message")]
-    NoMessage {
-        /// Name of the task.
-        task: &'static str,
-    },
 }
 
 /// Writes the message of an output; what stood in `to` is lost. Gives the
@@ -89,10 +83,6 @@ pub fn encode(output: &Output, to: &mut Vec<u8>) -> Result<&'static str, EncodeE
         OutputKind::Odometry => odometry(output)
             .ok_or_else(|| wrong_shape(output, format!("[1, {ODOMETRY_LENGTH}]")))?
             .encode(to),
-        _ => {
-            let task = output.origin.task.name;
-            return Err(EncodeError::NoMessage { task });
-        }
     }
     Ok(kind.message_type())
 }

@@ -42,7 +42,6 @@ macro_rules! any_message {
     ($($kind:ident($message:ty)),* $(,)?) => {
         /// One message of any type that is known here.
         #[derive(Debug, Clone, PartialEq)]
-        #[non_exhaustive]
         #[expect(clippy::large_enum_variant, reason = "made to be looked at, not to be kept")]
         pub enum AnyMessage<'a> {
             $(

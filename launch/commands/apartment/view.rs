@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::anyhow;
 use concert_apartment::{Home, Intrinsics, Renderer, contact_sheet};
-use concert_models::whole_file::check_place;
+use concert_policies::document::check_place;
 use image::RgbImage;
 use indicatif::ProgressBar;
 use serde_json::json;

@@ -146,7 +146,6 @@ fn readout(store: &Store, name: &str) -> (Opened, Option<String>) {
             let cards = pinned(&card.encoders);
             (None, cards.map(|cards| geometry_fits(&card, &cards)))
         }
-        Ok(_) => (None, None),
         Err(error) => return (Err(error), None),
     };
     let misfit = fits.and_then(Result::err).map(|error| error.to_string());

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use concert_models::onnx::GraphBuilder;
-use concert_models::pull::pip;
 use concert_models::{Engine, NetworkFile, TensorSpec, Wiring};
 use concert_runtime::io::library::{self, LibraryRequest};
 use concert_runtime::io::onnxruntime::{Environment, OrtEngine, Provider};
+use concert_runtime::io::pip;
 
 use super::Row;
 use crate::cli::Global;

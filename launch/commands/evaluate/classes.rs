@@ -1,6 +1,6 @@
 //! Class numbers of a data set as numbers of a readout.
 
-use concert_models::dataset::{Label, LabelKind};
+use concert_fitting::dataset::{Label, LabelKind};
 
 /// For each class of the data set its number in the readout.
 #[derive(Debug, Clone)]

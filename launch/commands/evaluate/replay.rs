@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use concert_models::dataset::{DataSet, Example};
+use concert_fitting::dataset::{DataSet, Example};
 use concert_runtime::{Audience, Clock, Frame, ManualClock, Outcome, Output, Pipeline, Timestamp};
 
 use super::progress;

@@ -1,7 +1,7 @@
 //! Which frames of a data set.
 
 use anyhow::{anyhow, bail};
-use concert_models::dataset::DataSet;
+use concert_fitting::dataset::DataSet;
 
 use crate::cli::Frames;
 

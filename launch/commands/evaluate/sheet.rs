@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
+use concert_fitting::dataset::{Label, LabelKind};
 use concert_models::Image;
-use concert_models::dataset::{Label, LabelKind};
-use concert_models::whole_file::WriteError;
 use concert_policies::OutputKind;
+use concert_policies::document::WriteError;
 use concert_runtime::Output;
 
 use super::room;

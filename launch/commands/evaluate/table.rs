@@ -4,9 +4,9 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Context;
-use concert_models::quality::{Measures, Quality};
-use concert_models::whole_file::WholeFile;
+use concert_fitting::quality::{Measures, Quality};
 use concert_policies::Task;
+use concert_policies::document::WholeFile;
 
 /// Most frames that are shown on a terminal.
 const SHOWN: usize = 12;

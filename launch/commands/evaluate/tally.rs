@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use concert_models::dataset::{DataSet, Example, Label, LabelError};
-use concert_models::geometric::odometry::{OdometryEstimate, body_from_optical};
-use concert_models::quality::trajectory::{StepEstimate, Trajectories};
-use concert_models::quality::{
+use concert_fitting::dataset::{DataSet, Example, Label, LabelError};
+use concert_fitting::quality::trajectory::{StepEstimate, Trajectories};
+use concert_fitting::quality::{
     ConstantFit, Filter, Measures, Quality, QualityError, Sharpness, class_numbers, sampled,
 };
+use concert_models::geometric::odometry::{OdometryEstimate, body_from_optical};
 use concert_policies::{OutputKind, Task};
 use concert_runtime::{Outcome, Output, Timestamp};
 use nalgebra::{Isometry3, SMatrix, SVector};

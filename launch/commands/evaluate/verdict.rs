@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use concert_models::dataset::DataSet;
-use concert_models::quality::Measures;
+use concert_fitting::dataset::DataSet;
+use concert_fitting::quality::Measures;
 use concert_runtime::Outcome;
 use serde_json::{Map, Value, json};
 

@@ -1,6 +1,6 @@
 //! Bars on standard error while a readout is fitted.
 
-use concert_models::fit::FitProgress;
+use concert_fitting::fit::FitProgress;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::cli::Global;
@@ -34,7 +34,6 @@ impl Bars {
                     });
                 ("fitting on all frames".to_owned(), done, of)
             }
-            _ => return,
         };
         self.bar(&stage, of).set_position(done as u64);
     }

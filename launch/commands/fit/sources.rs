@@ -1,9 +1,9 @@
 //! Whether several sources together are worth more than the best one alone.
 
-use concert_models::engine::Engine;
-use concert_models::fit::{
+use concert_fitting::fit::{
     Chosen, Encoders, FitError, FitProgress, FitRequest, FittedReadout, WarmReadout, choose,
 };
+use concert_models::engine::Engine;
 use concert_models::store::Encoder;
 use serde_json::{Value, json};
 

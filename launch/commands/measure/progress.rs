@@ -3,8 +3,8 @@
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
-use concert_models::fit::FitProgress;
-use concert_models::measure::MeasureProgress;
+use concert_fitting::fit::FitProgress;
+use concert_fitting::measure::MeasureProgress;
 use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
 
 use crate::cli::Global;
@@ -46,7 +46,6 @@ impl Bars {
                 self.remaining = remaining.or(self.remaining);
                 self.measured(transfer, (done, of), kept);
             }
-            _ => {}
         }
     }
 

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use concert_models::fit::{PIXELS, RANDOM};
-use concert_models::measure::Measurement;
+use concert_fitting::fit::{PIXELS, RANDOM};
+use concert_fitting::measure::Measurement;
 use concert_policies::affinity::TransferTable;
 use concert_policies::solve::{Answer, Problem, solve};
 use serde_json::{Value, json};

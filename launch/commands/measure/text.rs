@@ -1,6 +1,6 @@
 //! What was measured, for people and for programs.
 
-use concert_models::measure::{MeasuredTarget, MeasuredTransfer};
+use concert_fitting::measure::{MeasuredTarget, MeasuredTransfer};
 use serde_json::{Value, json};
 
 use super::selection::Selected;

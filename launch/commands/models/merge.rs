@@ -2,12 +2,11 @@
 
 use std::path::Path;
 
-use anyhow::anyhow;
 use concert_models::card::{Card, ReadFrom};
 use concert_models::onnx::{self, CheckLimits, Checked, Connection, Part};
 use concert_models::pair::fit_together;
 use concert_models::store::{Realisation, Store};
-use concert_models::whole_file::check_place;
+use concert_policies::document::check_place;
 use concert_policies::{Input, Policy};
 use serde_json::json;
 
@@ -121,14 +120,6 @@ fn parts(policy: &Policy, store: &Store) -> Result<Merged, Failure> {
                 ReadFrom::Level { .. }
                 | ReadFrom::Input(Input::CameraDepth)
                 | ReadFrom::Camera(_) => continue,
-                _ => {
-                    return Err(Failure::refused(anyhow!(
-                        "readout {} cannot be merged: its input {} is neither a level, nor an output, \
-                         nor the camera's",
-                        readout.card.name,
-                        read.tensor
-                    )));
-                }
             };
             wires.push([from, output, to.clone(), read.tensor.clone()]);
         }

@@ -1,14 +1,13 @@
 //! A camera that plays image files.
 
 use std::collections::{BTreeSet, HashSet};
-use std::fs::{self, File};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use concert_models::image_file::{self, DecodeLimits, DepthImage, decode_depth_png};
 use concert_models::{Image, Intrinsics};
+use concert_policies::document::Kind;
 
 use super::image_set::NameTime;
 use super::pace::Pace;
@@ -412,26 +411,11 @@ fn read_depth(path: &Path, image: &Image, limits: &DecodeLimits) -> Result<Depth
 /// The bytes of a file of at most `most` bytes. Only of a plain file: a pipe
 /// would block.
 fn read_bounded(file: &Path, most: u64) -> Result<Vec<u8>, String> {
-    let unreadable = |error| format!("cannot be read: {error}");
-    let about = fs::metadata(file).map_err(unreadable)?;
-    if !about.is_file() {
-        return Err("is not a plain file".into());
-    }
-    let mut bytes = Vec::new();
-    let too_large = |got: u64| format!("file has {got} bytes, but at most {most} are read");
-    if about.len() > most {
-        return Err(too_large(about.len()));
-    }
-    let opened = File::open(file).map_err(unreadable)?;
-    let limit = most.saturating_add(1);
-    opened
-        .take(limit)
-        .read_to_end(&mut bytes)
-        .map_err(unreadable)?;
-    if bytes.len() as u64 > most {
-        return Err(too_large(bytes.len() as u64));
-    }
-    Ok(bytes)
+    let kind = Kind {
+        name: "file",
+        max_bytes: most,
+    };
+    kind.read_bytes(file).map_err(|fault| fault.to_string())
 }
 
 /// When each file of one round was exposed, and how long a round is.

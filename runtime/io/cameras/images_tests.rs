@@ -1,5 +1,6 @@
 use super::*;
 use crate::clock::ManualClock;
+use std::fs;
 
 /// A PNG of `width` × `height` px, `level` in every channel.
 fn png(width: u32, height: u32, level: u8) -> Vec<u8> {

@@ -8,7 +8,6 @@ use super::{MINIMUM_MINOR, Origin};
 
 /// What a person waiting for the library should see.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Progress {
     /// Another process is fetching the same library; this one waits for it.
     Waiting,

@@ -6,8 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::io::pip::{self, DOWNLOAD_LIMIT, Pip, PipError};
 use concert_models::own;
-use concert_models::pull::pip::{self, DOWNLOAD_LIMIT, Pip, PipError};
 
 use super::{LibraryError, PINNED_VERSION, Progress};
 use crate::io::thread;

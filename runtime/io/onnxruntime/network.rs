@@ -323,7 +323,7 @@ fn fits(declared: &ValueType, slot: &SlotMemory) -> bool {
     let same_axis = |(&declared, &axis): (&i64, &usize)| {
         declared < 0 || usize::try_from(declared).is_ok_and(|declared| declared == axis)
     };
-    element_type(spec.dtype).is_ok_and(|slot_type| slot_type == *ty)
+    element_type(spec.dtype) == *ty
         && shape.len() == spec.shape.len()
         && shape.iter().zip(&spec.shape).all(same_axis)
 }

@@ -198,7 +198,7 @@ fn host_tensor(spec: &TensorSpec, memory: &HostMemory) -> ort::Result<DynTensor>
             memory.size,
             shape.as_ptr(),
             shape.len(),
-            element_type(spec.dtype)?.into(),
+            element_type(spec.dtype).into(),
             &mut value,
         )
     };
@@ -219,7 +219,7 @@ fn device_tensor(spec: &TensorSpec, session: &Session) -> ort::Result<DynTensor>
         MemoryType::Default,
     )?;
     let allocator = Allocator::new(session, info)?;
-    DynTensor::new(&allocator, element_type(spec.dtype)?, shape_i64(spec))
+    DynTensor::new(&allocator, element_type(spec.dtype), shape_i64(spec))
 }
 
 fn shape_i64(spec: &TensorSpec) -> Vec<i64> {
@@ -230,20 +230,15 @@ fn shape_i64(spec: &TensorSpec) -> Vec<i64> {
         .collect()
 }
 
-pub(super) fn element_type(dtype: DType) -> ort::Result<TensorElementType> {
-    Ok(match dtype {
+pub(super) fn element_type(dtype: DType) -> TensorElementType {
+    match dtype {
         DType::F32 => TensorElementType::Float32,
         DType::F16 => TensorElementType::Float16,
         DType::U8 => TensorElementType::Uint8,
         DType::I8 => TensorElementType::Int8,
         DType::I32 => TensorElementType::Int32,
         DType::I64 => TensorElementType::Int64,
-        other => {
-            return Err(ort::Error::new(format!(
-                "element type {other} is not supported"
-            )));
-        }
-    })
+    }
 }
 
 /// Zeroed, aligned bytes.

@@ -1,0 +1,484 @@
+//! The arithmetic of a small network, forward and back, on one frame.
+//!
+//! Planes are `[channels, height, width]`, row-major. Everything adds to what
+//! it writes.
+
+use concert_models::give_way::give_way;
+
+use super::product::{add_product, rows, rows_mut, spaced, spaced_mut};
+
+/// Height and width of a plane, in cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Grid {
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+}
+
+impl Grid {
+    pub(crate) fn new(height: usize, width: usize) -> Self {
+        Self { height, width }
+    }
+
+    pub(crate) fn cells(self) -> usize {
+        self.height * self.width
+    }
+}
+
+/// Memory that a convolution of 3×3 works in.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    padded: Vec<f32>,
+    sums: Vec<f32>,
+    /// The weights of one tap after those of another.
+    taps: Vec<f32>,
+    /// A plane interpolated along its rows alone.
+    pub(crate) wide: Vec<f32>,
+}
+
+/// A plane with a border of one cell all around. Cell (y, x) of a plane and of
+/// what a kernel's tap sees lie a fixed distance apart, so that a convolution is
+/// nine products of matrices, without copies.
+#[derive(Clone, Copy)]
+struct Padded {
+    grid: Grid,
+}
+
+impl Padded {
+    fn width(self) -> usize {
+        self.grid.width + 2
+    }
+
+    /// Cells of one channel; two more, so that the last tap's row ends inside.
+    fn plane(self) -> usize {
+        (self.grid.height + 2) * self.width() + 2
+    }
+
+    /// Cells of a sum: rows as wide as the padded plane's.
+    fn sum(self) -> usize {
+        self.grid.height * self.width()
+    }
+
+    fn tap(self, tap: usize) -> usize {
+        tap / 3 * self.width() + tap % 3
+    }
+
+    fn fill(self, channels: usize, from: &[f32], padded: &mut Vec<f32>) {
+        padded.clear();
+        padded.resize(channels * self.plane(), 0.0);
+        let planes = padded.chunks_exact_mut(self.plane());
+        for (plane, from) in planes.zip(from.chunks_exact(self.grid.cells())) {
+            for (y, row) in from.chunks_exact(self.grid.width).enumerate() {
+                let start = (y + 1) * self.width() + 1;
+                plane[start..start + self.grid.width].copy_from_slice(row);
+            }
+        }
+    }
+
+    /// A plane's rows, each followed by two zeros.
+    fn widen(self, channels: usize, from: &[f32], sums: &mut Vec<f32>) {
+        sums.clear();
+        sums.resize(channels * self.sum(), 0.0);
+        let wide = sums.chunks_exact_mut(self.width());
+        for (wide, row) in wide.zip(from.chunks_exact(self.grid.width)) {
+            wide[..self.grid.width].copy_from_slice(row);
+        }
+    }
+}
+
+/// Outputs, inputs and side of a kernel.
+pub(crate) type Shape = (usize, usize, usize);
+
+/// Adds the convolution of `from` to `out`.
+pub(crate) fn convolve(
+    from: &[f32],
+    weights: &[f32],
+    (outputs, inputs, side): Shape,
+    grid: Grid,
+    out: &mut [f32],
+    scratch: &mut Scratch,
+) {
+    if side == 1 {
+        let weights = rows(weights, outputs, inputs);
+        let from = rows(from, inputs, grid.cells());
+        return add_product(rows_mut(out, outputs, grid.cells()), weights, from);
+    }
+    let padded = Padded { grid };
+    by_tap(weights, &mut scratch.taps);
+    padded.fill(inputs, from, &mut scratch.padded);
+    scratch.sums.clear();
+    scratch.sums.resize(outputs * padded.sum(), 0.0);
+    for (tap, weights) in scratch.taps.chunks_exact(outputs * inputs).enumerate() {
+        let weights = rows(weights, outputs, inputs);
+        let seen = &scratch.padded[padded.tap(tap)..];
+        let seen = spaced(seen, inputs, padded.sum(), padded.plane());
+        add_product(
+            rows_mut(&mut scratch.sums, outputs, padded.sum()),
+            weights,
+            seen,
+        );
+    }
+    let sums = scratch.sums.chunks_exact(padded.width());
+    for (sum, row) in sums.zip(out.chunks_exact_mut(grid.width)) {
+        for (sum, out) in sum.iter().zip(row) {
+            *out += sum;
+        }
+    }
+}
+
+/// The weights `[outputs, inputs, 9]` as `[9, outputs, inputs]`.
+fn by_tap(weights: &[f32], taps: &mut Vec<f32>) {
+    taps.clear();
+    let of = |tap: usize| weights[tap..].iter().step_by(9).copied();
+    (0..9).for_each(|tap| taps.extend(of(tap)));
+}
+
+/// Adds to `slope`, of what was convolved, what the slope of the output makes.
+pub(crate) fn convolve_back(
+    out_slope: &[f32],
+    weights: &[f32],
+    (outputs, inputs, side): Shape,
+    grid: Grid,
+    slope: &mut [f32],
+    scratch: &mut Scratch,
+) {
+    if side == 1 {
+        let weights = rows(weights, outputs, inputs);
+        let out = rows(out_slope, outputs, grid.cells());
+        let slope = rows_mut(slope, inputs, grid.cells());
+        return add_product(slope, weights.transpose(), out);
+    }
+    let padded = Padded { grid };
+    by_tap(weights, &mut scratch.taps);
+    padded.widen(outputs, out_slope, &mut scratch.sums);
+    scratch.padded.clear();
+    scratch.padded.resize(inputs * padded.plane(), 0.0);
+    for (tap, weights) in scratch.taps.chunks_exact(outputs * inputs).enumerate() {
+        let weights = rows(weights, outputs, inputs);
+        let out = rows(&scratch.sums, outputs, padded.sum());
+        let seen = &mut scratch.padded[padded.tap(tap)..];
+        let seen = spaced_mut(seen, inputs, padded.sum(), padded.plane());
+        add_product(seen, weights.transpose(), out);
+    }
+    let planes = scratch.padded.chunks_exact(padded.plane());
+    for (plane, slope) in planes.zip(slope.chunks_exact_mut(grid.cells())) {
+        for (y, row) in slope.chunks_exact_mut(grid.width).enumerate() {
+            let start = (y + 1) * padded.width() + 1;
+            for (slope, seen) in row.iter_mut().zip(&plane[start..]) {
+                *slope += seen;
+            }
+        }
+    }
+}
+
+/// Adds the slopes of a convolution's weights to `sums`.
+pub(crate) fn convolve_weights_back(
+    from: &[f32],
+    out_slope: &[f32],
+    (outputs, inputs, side): Shape,
+    grid: Grid,
+    sums: &mut [f32],
+    scratch: &mut Scratch,
+) {
+    if side == 1 {
+        let out = rows(out_slope, outputs, grid.cells());
+        let from = rows(from, inputs, grid.cells());
+        let sums = rows_mut(sums, outputs, inputs);
+        return add_product(sums, out, from.transpose());
+    }
+    // One product with all that the nine taps see is faster here than nine: the
+    // result is small and the sums are long.
+    columns(from, inputs, grid, &mut scratch.padded);
+    let out = rows(out_slope, outputs, grid.cells());
+    let seen = rows(&scratch.padded, inputs * 9, grid.cells());
+    add_product(rows_mut(sums, outputs, inputs * 9), out, seen.transpose());
+}
+
+/// What the nine taps of a kernel see, a plane per channel and tap.
+fn columns(from: &[f32], inputs: usize, grid: Grid, columns: &mut Vec<f32>) {
+    let Grid { height, width } = grid;
+    columns.clear();
+    columns.resize(inputs * 9 * grid.cells(), 0.0);
+    let planes = columns.chunks_exact_mut(grid.cells()).enumerate();
+    for (at, plane) in planes {
+        let from = &from[at / 9 * grid.cells()..][..grid.cells()];
+        // A tap sees the cell `down` and `right` of its own, each -1, 0 or 1.
+        let (down, right) = (at % 9 / 3, at % 3);
+        let (top, bottom) = (1usize.saturating_sub(down), (height + 1 - down).min(height));
+        let (left, end) = (1usize.saturating_sub(right), (width + 1 - right).min(width));
+        for y in top..bottom {
+            let seen = &from[(y + down - 1) * width..][..width];
+            plane[y * width + left..y * width + end]
+                .copy_from_slice(&seen[left + right - 1..end + right - 1]);
+        }
+    }
+}
+
+/// Planes that a depthwise convolution does before the thread may give way.
+const PLANES: usize = 8;
+
+/// Adds the convolution of each channel of `from` with a 3×3 kernel of its own
+/// to `out`.
+pub(crate) fn depthwise(
+    from: &[f32],
+    weights: &[f32],
+    grid: Grid,
+    out: &mut [f32],
+    scratch: &mut Scratch,
+) {
+    let kernels = weights.as_chunks::<9>().0.iter();
+    let planes = from.chunks_exact(grid.cells());
+    let planes = planes.zip(out.chunks_exact_mut(grid.cells()));
+    for (at, ((from, out), kernel)) in planes.zip(kernels).enumerate() {
+        if at % PLANES == 0 {
+            give_way();
+        }
+        correlate(from, kernel, grid, out, &mut scratch.padded);
+    }
+}
+
+/// The way back through [`depthwise`] to what was convolved.
+pub(crate) fn depthwise_back(
+    out_slope: &[f32],
+    weights: &[f32],
+    grid: Grid,
+    slope: &mut [f32],
+    scratch: &mut Scratch,
+) {
+    let kernels = weights.as_chunks::<9>().0.iter();
+    let planes = out_slope.chunks_exact(grid.cells());
+    let planes = planes.zip(slope.chunks_exact_mut(grid.cells()));
+    for (at, ((out, slope), kernel)) in planes.zip(kernels).enumerate() {
+        if at % PLANES == 0 {
+            give_way();
+        }
+        let mut turned = *kernel;
+        turned.reverse();
+        correlate(out, &turned, grid, slope, &mut scratch.padded);
+    }
+}
+
+/// Adds the slopes of the weights of [`depthwise`] to `sums`.
+pub(crate) fn depthwise_weights_back(
+    from: &[f32],
+    out_slope: &[f32],
+    grid: Grid,
+    sums: &mut [f32],
+    scratch: &mut Scratch,
+) {
+    let border = Padded { grid };
+    let planes = from.chunks_exact(grid.cells());
+    let planes = planes.zip(out_slope.chunks_exact(grid.cells()));
+    for (at, ((from, out), sums)) in planes.zip(sums.chunks_exact_mut(9)).enumerate() {
+        if at % PLANES == 0 {
+            give_way();
+        }
+        border.fill(1, from, &mut scratch.padded);
+        for (tap, sum) in sums.iter_mut().enumerate() {
+            let rows = out.chunks_exact(grid.width).enumerate();
+            let seen = &scratch.padded[border.tap(tap)..];
+            *sum += rows
+                .map(|(y, row)| dot(row, &seen[y * border.width()..]))
+                .sum::<f32>();
+        }
+    }
+}
+
+/// Adds what a 3×3 kernel sees of one plane, zeros beyond its border.
+fn correlate(from: &[f32], kernel: &[f32; 9], grid: Grid, out: &mut [f32], padded: &mut Vec<f32>) {
+    let border = Padded { grid };
+    border.fill(1, from, padded);
+    for (y, out) in out.chunks_exact_mut(grid.width).enumerate() {
+        for (down, kernel) in kernel.as_chunks::<3>().0.iter().enumerate() {
+            let seen = &padded[(y + down) * border.width()..][..border.width()];
+            for (out, seen) in out.iter_mut().zip(seen.windows(3)) {
+                *out += kernel[0] * seen[0] + kernel[1] * seen[1] + kernel[2] * seen[2];
+            }
+        }
+    }
+}
+
+/// The sum of products, in sixteen parts as [`total`].
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let b = &b[..a.len()];
+    let ((parts, rest), (others, other)) = (a.as_chunks::<16>(), b.as_chunks::<16>());
+    let mut sums = [0.0; 16];
+    for (part, other) in parts.iter().zip(others) {
+        for ((sum, a), b) in sums.iter_mut().zip(part).zip(other) {
+            *sum += a * b;
+        }
+    }
+    let rest = rest.iter().zip(other).map(|(a, b)| a * b);
+    sums.into_iter().chain(rest).sum()
+}
+
+/// Adds one number per channel.
+pub(crate) fn add_bias(bias: &[f32], out: &mut [f32]) {
+    let cells = out.len() / bias.len();
+    for (bias, plane) in bias.iter().zip(out.chunks_exact_mut(cells)) {
+        plane.iter_mut().for_each(|value| *value += bias);
+    }
+}
+
+/// Adds the slopes of one number per channel.
+pub(crate) fn add_bias_back(out_slope: &[f32], sums: &mut [f32]) {
+    let cells = out_slope.len() / sums.len();
+    for (sum, plane) in sums.iter_mut().zip(out_slope.chunks_exact(cells)) {
+        *sum += total(plane);
+    }
+}
+
+/// The sum of all numbers, in sixteen parts so that they are added side by side.
+fn total(values: &[f32]) -> f32 {
+    let (parts, rest) = values.as_chunks::<16>();
+    let mut sums = [0.0; 16];
+    for part in parts {
+        for (sum, value) in sums.iter_mut().zip(part) {
+            *sum += value;
+        }
+    }
+    sums.iter().chain(rest).sum()
+}
+
+/// Adds the mean of each channel of `from` to `out`, which has one cell.
+pub(crate) fn add_mean(from: &[f32], out: &mut [f32]) {
+    let cells = from.len() / out.len();
+    for (mean, plane) in out.iter_mut().zip(from.chunks_exact(cells)) {
+        *mean += total(plane) / cells as f32;
+    }
+}
+
+/// The way back through [`add_mean`]; nothing where `slope` is empty.
+pub(crate) fn add_mean_back(out_slope: &[f32], slope: &mut [f32]) {
+    let cells = slope.len() / out_slope.len();
+    if cells == 0 {
+        return;
+    }
+    for (out, plane) in out_slope.iter().zip(slope.chunks_exact_mut(cells)) {
+        let share = out / cells as f32;
+        plane.iter_mut().for_each(|slope| *slope += share);
+    }
+}
+
+/// Adds `from`; where it has one cell per channel, to every cell of `out`.
+pub(crate) fn add_spread(from: &[f32], out: &mut [f32]) {
+    if from.len() == out.len() {
+        let both = out.iter_mut().zip(from);
+        return both.for_each(|(out, from)| *out += from);
+    }
+    add_bias(from, out);
+}
+
+/// The way back through [`add_spread`]; nothing where `slope` is empty.
+pub(crate) fn add_spread_back(out_slope: &[f32], slope: &mut [f32]) {
+    if slope.is_empty() {
+        return;
+    }
+    if slope.len() == out_slope.len() {
+        let both = slope.iter_mut().zip(out_slope);
+        return both.for_each(|(slope, out)| *slope += out);
+    }
+    add_bias_back(out_slope, slope);
+}
+
+/// Linear interpolation between two grids that cover the same frame, as ONNX's
+/// `Resize` with `linear` and `half_pixel`.
+#[derive(Debug, Clone)]
+pub(crate) struct Resampling {
+    from: Grid,
+    to: Grid,
+    down: Vec<Tap>,
+    across: Vec<Tap>,
+}
+
+/// Two neighbours and the weight of the second.
+#[derive(Debug, Clone, Copy)]
+struct Tap {
+    low: usize,
+    high: usize,
+    weight: f32,
+}
+
+impl Resampling {
+    pub(crate) fn new(from: Grid, to: Grid) -> Self {
+        Self {
+            from,
+            to,
+            down: taps(from.height, to.height),
+            across: taps(from.width, to.width),
+        }
+    }
+
+    /// Adds the interpolation of `from` to `out`: first along rows, into
+    /// `wide`, then down.
+    pub(crate) fn apply(&self, from: &[f32], out: &mut [f32], wide: &mut Vec<f32>) {
+        let width = self.to.width;
+        wide.resize(self.from.height * width, 0.0);
+        let planes = from.chunks_exact(self.from.cells());
+        for (from, out) in planes.zip(out.chunks_exact_mut(self.to.cells())) {
+            let rows = from.chunks_exact(self.from.width);
+            for (row, wide) in rows.zip(wide.chunks_exact_mut(width)) {
+                for (across, wide) in self.across.iter().zip(wide) {
+                    let low = row[across.low];
+                    *wide = low + across.weight * (row[across.high] - low);
+                }
+            }
+            for (down, out) in self.down.iter().zip(out.chunks_exact_mut(width)) {
+                let low = &wide[down.low * width..][..width];
+                let high = &wide[down.high * width..][..width];
+                for ((out, low), high) in out.iter_mut().zip(low).zip(high) {
+                    *out += low + down.weight * (high - low);
+                }
+            }
+        }
+    }
+
+    /// The interpolation of one plane at one cell of the finer grid.
+    pub(crate) fn at(&self, plane: &[f32], cell: usize) -> f32 {
+        let down = self.down[cell / self.to.width];
+        let across = self.across[cell % self.to.width];
+        let mix = |y: usize| {
+            let row = &plane[y * self.from.width..][..self.from.width];
+            row[across.low] + across.weight * (row[across.high] - row[across.low])
+        };
+        let (low, high) = (mix(down.low), mix(down.high));
+        low + down.weight * (high - low)
+    }
+
+    /// The way back through [`apply`](Self::apply).
+    pub(crate) fn apply_back(&self, out_slope: &[f32], slope: &mut [f32], wide: &mut Vec<f32>) {
+        let width = self.to.width;
+        let planes = slope.chunks_exact_mut(self.from.cells());
+        for (slope, out) in planes.zip(out_slope.chunks_exact(self.to.cells())) {
+            wide.clear();
+            wide.resize(self.from.height * width, 0.0);
+            for (down, out) in self.down.iter().zip(out.chunks_exact(width)) {
+                for (y, share) in [(down.low, 1.0 - down.weight), (down.high, down.weight)] {
+                    let wide = wide[y * width..][..width].iter_mut();
+                    wide.zip(out).for_each(|(wide, out)| *wide += share * out);
+                }
+            }
+            let rows = slope.chunks_exact_mut(self.from.width);
+            for (row, wide) in rows.zip(wide.chunks_exact(width)) {
+                for (across, wide) in self.across.iter().zip(wide) {
+                    row[across.low] += wide * (1.0 - across.weight);
+                    row[across.high] += wide * across.weight;
+                }
+            }
+        }
+    }
+}
+
+fn taps(from: usize, to: usize) -> Vec<Tap> {
+    let last = from - 1;
+    let tap = |at: usize| {
+        let place = (at as f32 + 0.5) * from as f32 / to as f32 - 0.5;
+        let place = place.clamp(0.0, last as f32);
+        let low = (place as usize).min(last);
+        Tap {
+            low,
+            high: (low + 1).min(last),
+            weight: place - low as f32,
+        }
+    };
+    (0..to).map(tap).collect()
+}

@@ -1,0 +1,128 @@
+//! What is asked of a fit, and what it tells while it goes on.
+
+use concert_policies::Task;
+
+use super::material::Views;
+use super::warm::WarmReadout;
+use crate::dataset::DataSet;
+use concert_models::card::FitKind;
+
+/// What is to be fitted.
+#[derive(Clone, Copy)]
+pub struct FitRequest<'a> {
+    /// What is read out.
+    pub target: &'static Task,
+    /// Where the labels come from.
+    pub data: &'a DataSet,
+    /// Sequence and frame in it, in the order of time; see [`spaced_frames`].
+    pub frames: &'a [(usize, usize)],
+    /// Which kind; the better one of all where it is `None`.
+    pub kind: Option<FitKind>,
+    /// A readout of the same target and encoders to begin with.
+    pub warm_start: Option<&'a WarmReadout>,
+    /// How frames are seen besides as they are.
+    pub views: Views,
+    /// How long networks are fitted.
+    pub effort: Effort,
+    /// The seed of whatever is drawn by lot.
+    pub seed: u32,
+}
+
+/// How long a convolutional readout is fitted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Effort {
+    /// Steps of a network from first weights that is held against other kinds;
+    /// the best one goes on for a third as many with all frames.
+    pub steps: usize,
+    /// The same from the weights of a readout, which are nearly there: of 50
+    /// frames of a corridor 150 steps made as much as 800.
+    pub warm_steps: usize,
+    /// Frames in one step.
+    pub batch: usize,
+    /// Greatest step of a weight from first weights.
+    pub rate: f32,
+    /// Greatest step of a weight from those of a readout.
+    pub warm_rate: f32,
+    /// Share of the channels that are left out of a step.
+    pub dropout: f32,
+}
+
+impl Default for Effort {
+    fn default() -> Self {
+        Self {
+            steps: 800,
+            warm_steps: 160,
+            batch: 8,
+            rate: 2e-3,
+            warm_rate: 1e-3,
+            dropout: 0.2,
+        }
+    }
+}
+
+impl Effort {
+    /// Steps with all frames, after `steps` without the held-out blocks.
+    pub(super) fn last_steps(steps: usize) -> usize {
+        (steps / 3).max(1)
+    }
+}
+
+/// What is being done; for people who wait.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum FitProgress {
+    /// Frames that were read and encoded, of so many.
+    Encoded {
+        /// Done.
+        done: usize,
+        /// In all.
+        of: usize,
+    },
+    /// A kind is tried on held-out blocks.
+    Comparing {
+        /// Its name.
+        what: &'static str,
+        /// Steps done.
+        done: usize,
+        /// Steps in all.
+        of: usize,
+    },
+    /// The chosen kind is fitted on all frames.
+    Fitting {
+        /// Steps done.
+        done: usize,
+        /// Steps in all.
+        of: usize,
+        /// Of the last step.
+        loss: f32,
+    },
+}
+
+/// The frames of a data set that a fit of `count` frames takes: evenly spaced
+/// over all sequences, in the order of time; all of them for `None`.
+#[must_use]
+pub fn spaced_frames(data: &DataSet, count: Option<usize>) -> Vec<(usize, usize)> {
+    let all = data.sequences().iter().enumerate();
+    let all: Vec<_> = all
+        .flat_map(|(sequence, frames)| (0..frames.len()).map(move |index| (sequence, index)))
+        .collect();
+    let count = count.unwrap_or(all.len()).clamp(1, all.len().max(1));
+    let at = |k: usize| (2 * k + 1) * all.len() / (2 * count);
+    (0..count).filter_map(|k| all.get(at(k)).copied()).collect()
+}
+
+impl<'a> FitRequest<'a> {
+    /// A request with the usual views and effort; the best kind is chosen.
+    #[must_use]
+    pub fn new(target: &'static Task, data: &'a DataSet, frames: &'a [(usize, usize)]) -> Self {
+        Self {
+            target,
+            data,
+            frames,
+            kind: None,
+            warm_start: None,
+            views: Views::default(),
+            effort: Effort::default(),
+            seed: 1,
+        }
+    }
+}

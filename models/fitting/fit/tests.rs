@@ -1,0 +1,366 @@
+use half::f16;
+
+use super::dice::Dice;
+use super::representations::{Layout, Representation};
+use concert_models::card::{Card, EncoderCard};
+
+/// A card with planes at two grids, tokens and a vector.
+pub(crate) fn small_card() -> EncoderCard {
+    let text = r#"kind = "encoder"
+name = "tiny"
+sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+size_bytes = 3
+
+[provenance]
+weights = "none"
+licence = "Apache-2.0"
+trained_on = "nothing"
+
+[input]
+tensor = "image"
+width = 32
+height = 32
+layout = "nchw"
+channels = "rgb"
+fit = "stretch"
+mean = [127.0, 127.0, 127.0]
+std = [128.0, 128.0, 128.0]
+
+[[level]]
+name = "fine"
+tensor = "fine"
+shape = [1, 3, 8, 8]
+stride = 4
+
+[[level]]
+name = "tokens"
+tensor = "tokens"
+shape = [1, 17, 5]
+
+[[level]]
+name = "vector"
+tensor = "vector"
+shape = [1, 2]
+"#;
+    match Card::parse(text, "tiny.toml").unwrap() {
+        Card::Encoder(card) => card,
+        other => panic!("a {}", other.kind()),
+    }
+}
+
+pub(crate) fn small_layout() -> Layout {
+    Layout::of(&[&small_card()]).unwrap()
+}
+
+pub(crate) fn representation(layout: &Layout, dice: &mut Dice) -> Representation {
+    let values = (0..layout.len()).map(|_| f16::from_f32(dice.normal()));
+    Representation(values.collect())
+}
+
+mod whole {
+    use std::path::Path;
+
+    use concert_policies::Task;
+
+    use super::small_card;
+    use crate::dataset::{DataSet, Label};
+    use crate::fit::{
+        Effort, Encoders, FitError, FitNotes, FitProgress, FitRequest, FittedReadout, LinearFit,
+        WarmReadout, fit, spaced_frames,
+    };
+    use concert_models::card::FitKind;
+    use concert_models::engine::NetworkFile;
+    use concert_models::fake::{FakeEngine, FakeNetwork};
+    use concert_models::onnx::{CheckLimits, check};
+    use concert_models::pair::fit_together;
+    use concert_models::store::{Encoder, Store};
+
+    const SIDE: u32 = 32;
+
+    /// Frames whose red says how deep it is: 1 m + 3 m × red; every fifth column
+    /// has no depth, and there red lies.
+    fn write_data(folder: &Path, frames: u32) {
+        let intrinsics = "30 0 15.5\n0 30 15.5\n0 0 1\n";
+        std::fs::write(folder.join("camera-intrinsics.txt"), intrinsics).unwrap();
+        for frame in 0..frames {
+            let red = |u: u32, v: u32| ((u * 5 + v * 3 + frame * 17) % 160 + 40) as u8;
+            let colour = image::RgbImage::from_fn(SIDE, SIDE, |u, v| {
+                let lies = u % 5 == 4;
+                let red = red(u, v);
+                image::Rgb([red, if lies { 255 } else { 90 }, (v * 7) as u8])
+            });
+            let depth = image::ImageBuffer::from_fn(SIDE, SIDE, |u, v| {
+                let metres = 1.0 + 3.0 * f32::from(red(u, v)) / 255.0;
+                let unknown = u % 5 == 4;
+                image::Luma([if unknown {
+                    0u16
+                } else {
+                    (metres * 1000.0) as u16
+                }])
+            });
+            let place = |ending: &str| folder.join(format!("frame-{frame:06}.{ending}.png"));
+            colour.save(place("color")).unwrap();
+            depth.save(place("depth")).unwrap();
+        }
+    }
+
+    /// The small encoder: means of the channels per cell.
+    fn engine() -> FakeEngine {
+        let mut engine = FakeEngine::default();
+        let inputs: [(&str, &[usize]); 1] = [("image", &[1, 3, 32, 32])];
+        let outputs: [(&str, &[usize]); 3] = [
+            ("fine", &[1, 3, 8, 8]),
+            ("tokens", &[1, 17, 5]),
+            ("vector", &[1, 2]),
+        ];
+        let network = FakeNetwork::new(&inputs, &outputs, |inputs, outputs| {
+            let image = inputs[0].1;
+            let mean = |channel: usize, at: usize, per_row: usize| {
+                let side = 32 / per_row;
+                let (top, left) = (at / per_row * side, at % per_row * side);
+                let cell = |k: usize| (top + k / side) * 32 + left + k % side;
+                let sum: f32 = (0..side * side)
+                    .map(|k| image[channel * 1024 + cell(k)])
+                    .sum();
+                sum / (side * side) as f32
+            };
+            for (name, values) in outputs {
+                match *name {
+                    "fine" => (0..192).for_each(|k| values[k] = mean(k / 64, k % 64, 8)),
+                    "tokens" => (5..85).for_each(|k| values[k] = mean(k % 3, (k - 5) / 5, 4)),
+                    _ => values.fill(1.0),
+                }
+            }
+            Ok(())
+        });
+        engine.register("tiny", network);
+        engine
+    }
+
+    fn encoder() -> Encoder {
+        let card = small_card();
+        let file = NetworkFile {
+            name: "tiny".to_owned(),
+            path: "tiny.onnx".into(),
+            sha256: card.origin.sha256.clone(),
+            bytes: Vec::new().into(),
+        };
+        Encoder { card, file }
+    }
+
+    fn fitted(
+        folder: &Path,
+        kind: Option<FitKind>,
+        warm: Option<&WarmReadout>,
+        steps: usize,
+    ) -> Result<FittedReadout, FitError> {
+        let data = DataSet::open(folder).unwrap();
+        let frames = spaced_frames(&data, None);
+        let mut engine = engine();
+        let mut encoders = Encoders::load(&mut engine, &[encoder()])?;
+        let target = Task::find("depth_zbuffer").unwrap();
+        let mut request = FitRequest::new(target, &data, &frames);
+        request.kind = kind;
+        request.warm_start = warm;
+        request.views.per_frame = 2;
+        request.effort = Effort {
+            steps,
+            warm_steps: steps,
+            ..Effort::default()
+        };
+        fit(&mut encoders, &request, &mut |_| true)
+    }
+
+    /// Mean relative error of the plain frames, over known pixels.
+    fn error(fitted: &FittedReadout, folder: &Path) -> f64 {
+        let data = DataSet::open(folder).unwrap();
+        let mut engine = engine();
+        let mut encoders = Encoders::load(&mut engine, &[encoder()]).unwrap();
+        let (mut sum, mut count) = (0.0, 0.0);
+        for index in 0..data.frames() {
+            let example = data.sequences()[0].read(index).unwrap();
+            let frame = encoders.encode(&example.image).unwrap();
+            let output = fitted.predict(&frame, Some(30.0));
+            for (at, metres) in example.depth.unwrap().metres.iter().enumerate() {
+                let (u, v) = (at % 32, at / 32);
+                let found = output[v / 4 * 8 + u / 4];
+                if !metres.is_nan() {
+                    sum += f64::from((found - metres).abs() / metres);
+                    count += 1.0;
+                }
+            }
+        }
+        sum / count
+    }
+
+    #[test]
+    fn a_linear_readout_finds_what_the_levels_say() {
+        let folder = tempfile::tempdir().unwrap();
+        write_data(folder.path(), 10);
+        let fitted = fitted(folder.path(), Some(FitKind::Ridge), None, 0).unwrap();
+        let held_out = fitted.held_out.as_ref().unwrap();
+        assert!(held_out.value < 0.5 * held_out.constant, "{held_out:?}");
+        // Cells are 4 px: within one, depth differs by some 5 %.
+        let error = error(&fitted, folder.path());
+        assert!(error < 0.08, "{error}");
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_bytes_and_descent_learns() {
+        let folder = tempfile::tempdir().unwrap();
+        write_data(folder.path(), 8);
+        let descent = || fitted(folder.path(), Some(FitKind::Convolutional), None, 90).unwrap();
+        let (first, second) = (descent(), descent());
+        assert!(first.onnx == second.onnx);
+        let error = error(&first, folder.path());
+        assert!(error < 0.15, "{error}");
+    }
+
+    #[test]
+    fn a_fit_begins_with_the_weights_of_a_file_and_not_with_those_of_another_encoder() {
+        let folder = tempfile::tempdir().unwrap();
+        write_data(folder.path(), 6);
+        let kind = Some(FitKind::Convolutional);
+        let first = fitted(folder.path(), kind, None, 30).unwrap();
+        let card = first.card(&FitNotes::new(None, 1.0, 1, vec![]));
+        let network = || check(&first.onnx, &CheckLimits::default()).unwrap();
+        let mut warm = WarmReadout::new(&card, network()).unwrap();
+        // With other frames the levels are scaled otherwise; the net must say
+        // the same.
+        let scaling = crate::fit::convolutional::Scaling {
+            channels: (first.layout.views.iter())
+                .map(|view| vec![[0.3, 1.7]; view.channels])
+                .collect(),
+        };
+        let net = &first.model.net;
+        let weights =
+            crate::fit::export::weights_of(&warm.network, "r", net, &scaling, None).unwrap();
+        let same = crate::fit::model::Model {
+            weights,
+            scaling,
+            ..first.model.clone()
+        };
+        for witness in &first.witnesses {
+            let mut space = same.workspace();
+            let a = same.run(&first.layout, witness, 1.0, &mut space);
+            let b = first.model.run(&first.layout, witness, 1.0, &mut space);
+            for (a, b) in a.iter().zip(&b) {
+                assert!((a - b).abs() < 1e-3, "{a} but {b}");
+            }
+        }
+        let begun = fitted(folder.path(), kind, Some(&warm), 30).unwrap();
+        assert!(begun.tried.iter().any(|(what, _)| what.contains("warm")));
+        warm.encoders[0].1 = "0".repeat(64);
+        let error = fitted(folder.path(), kind, Some(&warm), 3).unwrap_err();
+        assert!(matches!(error, FitError::OtherEncoder { .. }), "{error}");
+    }
+
+    #[test]
+    fn what_is_saved_is_found_by_the_store_and_fits_its_encoder() {
+        let folder = tempfile::tempdir().unwrap();
+        write_data(folder.path(), 6);
+        let fitted = fitted(folder.path(), Some(FitKind::Ridge), None, 0).unwrap();
+        let out = tempfile::tempdir().unwrap();
+        let data = vec![concert_models::card::FitData::new(
+            "d".into(),
+            "0".repeat(64),
+            6,
+        )];
+        let notes = FitNotes::new(Some("home".to_owned()), 1.5, 1, data);
+        let saved = fitted.save(out.path(), &notes).unwrap();
+        assert_eq!(saved.name, "depth_zbuffer_from_tiny@home");
+        let store = Store::new(vec![out.path().to_owned()]);
+        let readout = store.readout(&saved.name).unwrap();
+        fit_together(&readout.card, &[small_card()]).unwrap();
+        assert_eq!(readout.card.reference_focal_px(), Some(32.0));
+        assert!(readout.card.fit.unwrap().lambda.is_some());
+        let left: Vec<_> = std::fs::read_dir(out.path().join("readouts"))
+            .unwrap()
+            .collect();
+        assert_eq!(left.len(), 2, "nothing but network and card: {left:?}");
+        // Where nothing can be written, nothing is.
+        let blocked = tempfile::tempdir().unwrap();
+        std::fs::write(blocked.path().join("readouts"), "a file").unwrap();
+        let error = fitted.save(blocked.path(), &notes).unwrap_err();
+        assert!(matches!(error, FitError::Write { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_linear_fit_goes_on_frame_by_frame_and_after_a_restart() {
+        let folder = tempfile::tempdir().unwrap();
+        write_data(folder.path(), 10);
+        let data = DataSet::open(folder.path()).unwrap();
+        let mut engine = engine();
+        let mut encoders = Encoders::load(&mut engine, &[encoder()]).unwrap();
+        let target = Task::find("depth_zbuffer").unwrap();
+        let examples: Vec<_> = (0..10)
+            .map(|at| data.sequences()[0].read(at).unwrap())
+            .collect();
+        let frames: Vec<_> = (examples.iter())
+            .map(|example| encoders.encode(&example.image).unwrap())
+            .collect();
+        let layout = encoders.layout().clone();
+        let mut linear = LinearFit::new(target, &layout, None, &frames[..4]).unwrap();
+        let mut statistics = linear.statistics().unwrap();
+        let mut errors = Vec::new();
+        for (at, (example, frame)) in examples.iter().zip(&frames).enumerate() {
+            if at == 5 {
+                // The process ends here and begins anew.
+                let (kept, scale) = (statistics.to_bytes(), linear.scale());
+                linear = LinearFit::from_scale(target, &layout, None, &scale).unwrap();
+                statistics = linear.statistics().unwrap().read(&kept).unwrap();
+            }
+            let label = Label::of(target, example).unwrap().unwrap();
+            if at > 0 {
+                let readout = linear.readout(&statistics, 0.1).unwrap();
+                errors.push(linear.error(&readout.predict(frame, Some(30.0)), &label));
+            }
+            linear.add(&mut statistics, frame, &label, Some(30.0), 1.0);
+        }
+        assert_eq!(statistics.frames(), 10);
+        assert!(errors[8] < 0.08 && errors[8] <= errors[0], "{errors:?}");
+        assert!(LinearFit::from_scale(target, &layout, None, &[1.0; 3]).is_err());
+    }
+
+    #[test]
+    fn a_fit_that_is_stopped_stops() {
+        let folder = tempfile::tempdir().unwrap();
+        write_data(folder.path(), 6);
+        let data = DataSet::open(folder.path()).unwrap();
+        let frames = spaced_frames(&data, Some(4));
+        assert_eq!(frames, [(0, 0), (0, 2), (0, 3), (0, 5)]);
+        let mut engine = engine();
+        let mut encoders = Encoders::load(&mut engine, &[encoder()]).unwrap();
+        let target = Task::find("normal").unwrap();
+        let request = FitRequest::new(target, &data, &frames);
+        for stop_at in ["encoded", "comparing", "fitting"] {
+            let stopped = fit(&mut encoders, &request, &mut |progress| match progress {
+                FitProgress::Encoded { .. } => stop_at != "encoded",
+                FitProgress::Comparing { .. } => stop_at != "comparing",
+                FitProgress::Fitting { .. } => stop_at != "fitting",
+            });
+            assert!(matches!(stopped, Err(FitError::Stopped)), "{stop_at}");
+        }
+    }
+
+    #[test]
+    fn data_that_teaches_nothing_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        write_data(folder.path(), 1);
+        let one = fitted(folder.path(), None, None, 3)
+            .unwrap_err()
+            .to_string();
+        assert!(one.contains("at least 2"), "{one}");
+        let folder = tempfile::tempdir().unwrap();
+        write_data(folder.path(), 4);
+        let same = image::ImageBuffer::from_pixel(SIDE, SIDE, image::Luma([1500u16]));
+        for frame in 0..4 {
+            let name = format!("frame-{frame:06}.depth.png");
+            same.save(folder.path().join(name)).unwrap();
+        }
+        let same = fitted(folder.path(), None, None, 3)
+            .unwrap_err()
+            .to_string();
+        assert!(same.contains("nothing to learn"), "{same}");
+    }
+}
