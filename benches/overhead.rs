@@ -352,10 +352,15 @@ impl Bare {
 }
 
 fn photographs() -> Result<Vec<Image>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("launch/photographs");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut images = Vec::new();
-    for name in ["coffee.jpg", "astronaut.jpg", "chelsea.jpg", "rocket.jpg"] {
-        let photograph = image::open(folder.join(name))?.resize_exact(
+    for path in [
+        "launch/photographs/coffee.jpg",
+        "tests/photographs/astronaut.jpg",
+        "tests/photographs/chelsea.jpg",
+        "tests/photographs/rocket.jpg",
+    ] {
+        let photograph = image::open(root.join(path))?.resize_exact(
             640,
             480,
             image::imageops::FilterType::Triangle,

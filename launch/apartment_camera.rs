@@ -15,7 +15,7 @@ const LONGEST_ABSENCE: Duration = Duration::from_secs(10);
 
 /// What the camera is like.
 #[derive(Debug, Clone)]
-pub struct ApartmentOptions {
+pub(crate) struct ApartmentOptions {
     /// Width of the frames, px; at most 4096.
     pub width: usize,
     /// Height of the frames, px; at most 4096.
@@ -34,7 +34,7 @@ pub struct ApartmentOptions {
 
 /// When frames come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pacing {
+pub(crate) enum Pacing {
     /// `rate_hz` times a second of the clock, stamped with its time. Where the
     /// reader is late, frames are left out and the robot drives on.
     RealTime,
@@ -45,7 +45,7 @@ pub enum Pacing {
 
 impl ApartmentOptions {
     /// Field of view where nothing else is said, degrees.
-    pub const FIELD_OF_VIEW_DEGREES: f64 = 72.0;
+    pub(crate) const FIELD_OF_VIEW_DEGREES: f64 = 72.0;
 }
 
 impl Default for ApartmentOptions {
@@ -66,7 +66,7 @@ impl Default for ApartmentOptions {
 /// Why a camera in a home cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum ApartmentCameraError {
+pub(crate) enum ApartmentCameraError {
     /// The home or the camera is impossible.
     #[error(transparent)]
     Apartment(#[from] ApartmentError),
@@ -79,7 +79,7 @@ pub enum ApartmentCameraError {
 ///
 /// What frame n of a run shows follows from the home alone, if no frame before
 /// it was left out.
-pub struct ApartmentCamera {
+pub(crate) struct ApartmentCamera {
     robot: SimulatedRobot,
     options: ApartmentOptions,
     pace: Pace,
@@ -95,7 +95,7 @@ impl ApartmentCamera {
     ///
     /// # Errors
     /// A size or field of view that no camera has.
-    pub fn check(options: &ApartmentOptions) -> Result<Intrinsics, ApartmentError> {
+    pub(crate) fn check(options: &ApartmentOptions) -> Result<Intrinsics, ApartmentError> {
         let side = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX);
         let angle = options.field_of_view_degrees.to_radians();
         Intrinsics::from_field_of_view(side(options.width), side(options.height), angle)
@@ -106,7 +106,7 @@ impl ApartmentCamera {
     ///
     /// # Errors
     /// A size, field of view or rate that cannot be.
-    pub fn open(
+    pub(crate) fn open(
         home: Home,
         options: ApartmentOptions,
         clock: Arc<dyn Clock>,

@@ -1,7 +1,6 @@
 //! From a launch file to a pipeline, cameras and a bus: every part is made
 //! here, and each refusal says which file or entry is to blame.
 
-mod cameras;
 mod control;
 mod engine;
 mod meeting;
@@ -14,13 +13,8 @@ use std::time::Duration;
 
 use concert_runtime::{Clock, LaneName, Pipeline, Plan, Watch};
 
-#[cfg(feature = "zenoh")]
-pub(crate) use cameras::home;
-pub(crate) use cameras::{alone as camera_alone, cameras, read_bounded};
 pub(crate) use control::{SharedSwapper, Swapper};
 pub(crate) use engine::EngineChoice;
-#[cfg(not(feature = "zenoh"))]
-pub(crate) use meeting::NO_ZENOH;
 pub(crate) use meeting::{About, Meeting, check_meeting};
 pub(crate) use parts::plan;
 pub(crate) use solver::AskedSolver;

@@ -1,55 +1,88 @@
-//! One file per command.
+//! The commands: one file each, with its arguments beside what it does, and one
+//! entry in the list below.
 
-pub(crate) mod apartment;
-mod check;
+#[cfg(feature = "fitting")]
 mod data;
-mod doctor;
-mod draw;
-mod evaluate;
-mod explain;
-mod fit;
-mod learn;
-mod measure;
-mod models;
-mod policies;
-mod profile;
-mod schema;
-mod serve;
-mod solve;
-mod swap;
-mod tasks;
-#[cfg(feature = "zenoh")]
 mod visit;
-mod watch;
 
-use crate::cli::{Cli, Command};
+use clap::Subcommand;
+
+use crate::cli::{Cli, Global};
 use crate::report::{Failure, Report};
+
+macro_rules! commands {
+    ($($([$cfg:meta])? $(#[$attribute:meta])* $module:ident::$Args:ident,)*) => {
+        $($(#[cfg($cfg)])? pub(crate) mod $module;)*
+
+        /// What to do.
+        #[derive(Debug, Subcommand)]
+        #[expect(clippy::large_enum_variant, reason = "there is one, and it is not moved")]
+        pub enum Command {
+            $($(#[cfg($cfg)])? $(#[$attribute])* $Args($module::$Args),)*
+        }
+
+        impl Command {
+            fn run(self, global: &Global) -> Result<Report, Failure> {
+                match self {
+                    $($(#[cfg($cfg)])? Command::$Args(args) => $module::run(&args, global),)*
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    /// Run the shipped policy in a simulated home, with a live table
+    demo::Demo,
+    /// Run a launch file, or a policy with the default launch
+    serve::Serve,
+    /// Show what another process publishes
+    watch::Watch,
+    /// Change the policy of a running server, between two frames
+    swap::Swap,
+    [feature = "fitting"]
+    /// Ask a running server that learns: status, restore, resume
+    learn::Learn,
+    /// Explain files: policies, launch files, model cards, ONNX networks
+    check::Check,
+    /// Look whether everything is there, and say what to do where it is not
+    doctor::Doctor,
+    /// List, fetch, check, cut, merge and describe networks
+    #[command(subcommand)]
+    models::Models,
+    /// Print the JSON Schema of a kind of file, for editors
+    schema::Schema,
+    /// List the tasks: what can be a target or a source, in which unit, and from
+    /// which sources there are readouts
+    tasks::Tasks,
+    /// List the policies that ship, by name
+    policies::Policies,
+    /// Run a policy on images and draw what comes out
+    draw::Draw,
+    [feature = "fitting"]
+    /// Measure a readout or a policy on a data set with labels
+    evaluate::Evaluate,
+    [feature = "fitting"]
+    /// Fit a new readout on a few labelled frames
+    fit::Fit,
+    /// Say what a policy computes, what that costs, and why; draw it
+    explain::Explain,
+    /// Measure what encoders and readouts cost on this device
+    profile::Profile,
+    [feature = "fitting"]
+    /// Measure which sources serve which targets, and choose policies from it
+    measure::Measure,
+    /// Choose which sources to transfer from, exactly, under a budget
+    solve::Solve,
+    [feature = "apartment"]
+    /// A simulated home: write labelled pictures, drive a robot in it, look at it
+    apartment::Apartment,
+}
 
 /// Runs the command that the command line asks for.
 ///
 /// # Errors
 /// What the command refuses or fails at.
 pub(crate) fn run(cli: Cli) -> Result<Report, Failure> {
-    let global = cli.global;
-    match cli.command {
-        Command::Demo(args) => serve::demo(&args, &global),
-        Command::Serve(args) => serve::serve(&args, &global),
-        Command::Watch(args) => watch::run(&args, &global),
-        Command::Swap(args) => swap::run(&args),
-        Command::Learn(args) => learn::run(&args),
-        Command::Check(args) => Ok(check::run(&args, &global)),
-        Command::Doctor => Ok(doctor::run(&global)),
-        Command::Models(command) => models::run(&command, &global),
-        Command::Schema(args) => Ok(schema::run(&args)),
-        Command::Tasks => Ok(tasks::run(&global)),
-        Command::Policies => Ok(policies::run()),
-        Command::Draw(args) => draw::run(&args, &global),
-        Command::Evaluate(args) => evaluate::run(&args, &global),
-        Command::Fit(args) => fit::run(&args, &global),
-        Command::Explain(args) => explain::run(&args, &global),
-        Command::Profile(args) => profile::run(&args, &global),
-        Command::Measure(args) => measure::run(&args, &global),
-        Command::Solve(args) => solve::run(&args),
-        Command::Apartment(args) => apartment::run(&args, &global),
-    }
+    cli.command.run(&cli.global)
 }

@@ -7,7 +7,6 @@
 //! folder. See [`LaunchFile::resolve`].
 
 mod camera;
-mod camera_argument;
 mod defaults;
 mod fault;
 mod learn;
@@ -15,38 +14,41 @@ mod parse;
 mod raw;
 #[cfg(test)]
 mod tests;
+pub(crate) mod value;
 mod zenoh;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use camera::{CameraEntry, CameraKind};
+pub(crate) use camera::CameraEntry;
+
+pub(crate) use crate::cameras::CameraKind;
 pub use fault::{LaunchError, LaunchFault};
-pub use learn::LearnEntry;
-pub use zenoh::{ControlRule, TlsEntry, ZenohEntry};
+pub(crate) use learn::LearnEntry;
+pub(crate) use zenoh::{ControlRule, TlsEntry, ZenohEntry};
 
 use concert_policies::document::Kind;
 
 use crate::overrides::Overrides;
 
 /// Greatest size of a launch file, in bytes (64 KiB).
-pub const MAX_LAUNCH_BYTES: u64 = 64 << 10;
+pub(crate) const MAX_LAUNCH_BYTES: u64 = 64 << 10;
 const KIND: Kind = Kind {
     name: "launch file",
     max_bytes: MAX_LAUNCH_BYTES,
 };
 /// Most cameras of one launch file.
-pub const MAX_CAMERAS: usize = 16;
+pub(crate) const MAX_CAMERAS: usize = 16;
 /// Where clients connect and `serve` listens, if nothing else is said.
-pub const DEFAULT_ENDPOINT: &str = "tcp/127.0.0.1:7448";
+pub(crate) const DEFAULT_ENDPOINT: &str = "tcp/127.0.0.1:7448";
 /// Where a zenoh router on this computer would answer; connected to, now or
 /// later, if nothing else is said.
-pub const DEFAULT_ROUTER: &str = "tcp/127.0.0.1:7447";
+pub(crate) const DEFAULT_ROUTER: &str = "tcp/127.0.0.1:7447";
 /// What the keys of outputs begin with, if nothing else is said.
-pub const DEFAULT_PREFIX: &str = "robot/perception";
+pub(crate) const DEFAULT_PREFIX: &str = "robot/perception";
 
 /// The home of a camera of kind apartment, if nothing else is said.
-pub const DEFAULT_SEED: u64 = 7;
+pub(crate) const DEFAULT_SEED: u64 = 7;
 
 /// Where a policy runs, on which cameras, and to whom it publishes; checked.
 #[derive(Debug, Clone, PartialEq)]

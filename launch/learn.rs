@@ -35,7 +35,7 @@ use self::pupil::{Pupil, Subject};
 use self::watcher::{Lookout, Watcher};
 use self::worker::Worker;
 use crate::assemble::SharedSwapper;
-use crate::launch_file::{CameraEntry, CameraKind, LaunchFile, LearnEntry};
+use crate::launch_file::{CameraEntry, LaunchFile, LearnEntry};
 use crate::report::{Failure, Refuse};
 
 pub(crate) use beginner::{Beginner, Beginning};
@@ -212,7 +212,7 @@ impl Learning {
 fn with_depth(launch: &LaunchFile) -> Result<String, Failure> {
     let cameras = launch.cameras().iter();
     let with: Vec<_> = cameras
-        .filter(|camera| carries_depth(launch, camera))
+        .filter(|camera| camera.kind().source().carries_depth(launch))
         .map(CameraEntry::name)
         .collect();
     if !with.is_empty() {
@@ -227,29 +227,6 @@ fn with_depth(launch: &LaunchFile) -> Result<String, Failure> {
          apartment",
         launch.origin()
     )))
-}
-
-fn carries_depth(launch: &LaunchFile, camera: &CameraEntry) -> bool {
-    match camera.kind() {
-        CameraKind::Apartment { .. } => true,
-        CameraKind::Zenoh { depth_key, .. } => depth_key.is_some(),
-        CameraKind::Images { paths, .. } => {
-            let mut folders = paths.iter().map(|path| launch.resolve(path));
-            folders.any(|path| has_depth_files(&path))
-        }
-        _ => false,
-    }
-}
-
-/// Whether a folder, or the folder of a file or pattern, has depth images.
-fn has_depth_files(path: &Path) -> bool {
-    let folder = match path.is_dir() {
-        true => path,
-        false => path.parent().unwrap_or(Path::new(".")),
-    };
-    let entries = std::fs::read_dir(folder).into_iter().flatten();
-    let mut names = entries.flatten().map(|entry| entry.file_name());
-    names.any(|name| name.to_string_lossy().ends_with(".depth.png"))
 }
 
 /// Where what is learnt is kept.

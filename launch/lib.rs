@@ -1,32 +1,36 @@
 //! WHERE Concert runs: launch files, the command line, pictures and tables.
 
-pub mod apartment_camera;
+#[cfg(feature = "apartment")]
+mod apartment_camera;
 mod assemble;
+mod cameras;
 pub mod cli;
 mod commands;
-pub mod draw;
+mod draw;
 mod embedded_models;
 #[cfg(test)]
 mod foreign_bytes_tests;
-pub mod launch_file;
+mod launch_file;
+#[cfg(feature = "fitting")]
 mod learn;
-pub mod live;
-pub mod logging;
-#[cfg(feature = "zenoh")]
+mod live;
+mod logging;
 mod lost_messages;
-pub mod meter;
-pub mod model_folders;
-pub mod overrides;
-pub mod photographs;
-pub mod policy_choice;
-pub mod printable;
-pub mod report;
-pub mod rules;
-pub mod simulated_robot;
-pub mod stop;
-pub mod strangers;
-pub mod tap;
-pub mod terminal;
+mod meter;
+mod model_folders;
+mod overrides;
+mod policy_choice;
+mod printable;
+mod report;
+mod rules;
+#[cfg(feature = "apartment")]
+mod simulated_home;
+#[cfg(feature = "apartment")]
+mod simulated_robot;
+mod stop;
+mod strangers;
+mod tap;
+mod terminal;
 mod transfers;
 
 use std::ffi::OsString;
@@ -35,10 +39,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-#[cfg(feature = "onnxruntime")]
 pub use concert_runtime::io::onnxruntime::TELEMETRY_VARIABLE;
 pub use launch_file::{LaunchError, LaunchFault, LaunchFile};
 pub use overrides::Overrides;
+pub use printable::steers;
 
 use report::Exit;
 

@@ -177,7 +177,7 @@ fn note(target: &TargetSnapshot, output: Option<&Output>) -> String {
 
 /// The line of one target.
 #[must_use]
-pub fn row(target: &TargetSnapshot, newest: &Newest, clock: &dyn Clock) -> Row {
+pub(crate) fn row(target: &TargetSnapshot, newest: &Newest, clock: &dyn Clock) -> Row {
     let output = newest.get(&target.key);
     let of = |percentiles: &Percentiles, millis: f64| {
         (percentiles.count > 0).then(|| Duration::from_secs_f64(millis.max(0.0) / 1e3))

@@ -15,7 +15,7 @@ use crate::printable::PrintableLines;
 
 /// Environment variable with a filter such as `concert_runtime=debug,warn`;
 /// stands above `-v` and `-q`.
-pub const LOG_VARIABLE: &str = "CONCERT_LOG";
+pub(crate) const LOG_VARIABLE: &str = "CONCERT_LOG";
 
 /// Most lines that are kept while the live table is up; older ones are dropped,
 /// and how many is said.
@@ -24,7 +24,7 @@ const MOST_HELD: usize = 1000;
 /// Begins to log to standard error: warnings and, of Concert itself,
 /// information; each `verbose` shows more, `quiet` errors only. On a terminal,
 /// lines are as wide as its window, and begin with the seconds since the start.
-pub fn begin(verbose: u8, quiet: bool) {
+pub(crate) fn begin(verbose: u8, quiet: bool) {
     let default = match (quiet, verbose) {
         (true, _) => "error",
         (false, 0) => "warn,concert=info,concert_runtime=info,concert_models=info,zenoh=error",
@@ -53,7 +53,6 @@ pub fn begin(verbose: u8, quiet: bool) {
         .log_internal_errors(false)
         .with_filter(filter);
     let subscriber = tracing_subscriber::registry().with(lines);
-    #[cfg(feature = "zenoh")]
     let subscriber = subscriber.with(crate::lost_messages::layer());
     let begun = subscriber.try_init();
     if let (Ok(()), Some(error)) = (begun, bad) {

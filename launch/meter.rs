@@ -12,7 +12,7 @@ const RATE_SPAN: Duration = Duration::from_secs(5);
 
 /// One line of the live table; made by a [`Meter`], whoever feeds it.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
-pub struct Row {
+pub(crate) struct Row {
     /// Key below the prefix.
     pub key: String,
     /// Outputs received in all.
@@ -46,7 +46,7 @@ fn as_millis<S: serde::Serializer>(value: &Option<Duration>, to: S) -> Result<S:
 
 /// Follows the outputs of one key.
 #[derive(Debug, Clone)]
-pub struct Meter {
+pub(crate) struct Meter {
     key: String,
     count: u64,
     drops: u64,
@@ -58,7 +58,7 @@ pub struct Meter {
 
 /// What a [`Meter`] wants to know of one output.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Observation {
+pub(crate) struct Observation {
     /// Sequence number of the output.
     pub sequence: u64,
     /// Stamp of its frame.
@@ -74,7 +74,7 @@ pub struct Observation {
 impl Meter {
     /// A meter of the key below the prefix that has seen nothing.
     #[must_use]
-    pub fn new(key: &str) -> Self {
+    pub(crate) fn new(key: &str) -> Self {
         Self {
             key: key.to_owned(),
             count: 0,
@@ -87,7 +87,7 @@ impl Meter {
     }
 
     /// Takes note of one output.
-    pub fn observe(&mut self, seen: Observation) {
+    pub(crate) fn observe(&mut self, seen: Observation) {
         if let Some((last, _)) = self.last {
             // A number that is not higher: the publisher began anew.
             self.drops += seen.sequence.saturating_sub(last).saturating_sub(1);
@@ -103,7 +103,7 @@ impl Meter {
 
     /// The line of the table at a moment, on both clocks.
     #[must_use]
-    pub fn row(&self, now: Timestamp, monotonic: Duration) -> Row {
+    pub(crate) fn row(&self, now: Timestamp, monotonic: Duration) -> Row {
         let mut sorted: Vec<_> = self.latencies.iter().copied().collect();
         sorted.sort_unstable();
         Row {

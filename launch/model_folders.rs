@@ -8,7 +8,7 @@ use concert_models::store::Store;
 use crate::embedded_models;
 
 /// Environment variable with folders, separated as in `PATH`.
-pub const MODELS_VARIABLE: &str = "CONCERT_MODELS";
+pub(crate) const MODELS_VARIABLE: &str = "CONCERT_MODELS";
 /// Where packages install models.
 const INSTALLED: &str = "/usr/share/concert/models";
 /// Where the models of the checkout are that this program was built in.
@@ -22,7 +22,11 @@ const CHECKOUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/models");
 /// below it; those that are not there are left out, except where the user named
 /// them.
 #[must_use]
-pub fn model_folders(named: &[PathBuf], launch: &[PathBuf], policy: Option<&Path>) -> Vec<PathBuf> {
+pub(crate) fn model_folders(
+    named: &[PathBuf],
+    launch: &[PathBuf],
+    policy: Option<&Path>,
+) -> Vec<PathBuf> {
     let variable = std::env::var_os(MODELS_VARIABLE).unwrap_or_default();
     folders(named, &variable, launch, policy, &standing())
 }

@@ -8,7 +8,7 @@ use crate::launch_file::LaunchFile;
 
 /// A policy, and the file it was read from, if it was.
 #[derive(Debug, Clone)]
-pub struct PolicyChoice {
+pub(crate) struct PolicyChoice {
     /// The policy.
     pub policy: Policy,
     /// Its file; `None` for one that ships inside the program.
@@ -21,7 +21,7 @@ impl PolicyChoice {
     /// # Errors
     /// What [`Policy::read`] refuses; where nothing of that name stands there,
     /// the shipped names are listed.
-    pub fn of(name: &str, path: &Path) -> Result<Self, PolicyChoiceError> {
+    pub(crate) fn of(name: &str, path: &Path) -> Result<Self, PolicyChoiceError> {
         if let Some(policy) = Policy::shipped(name) {
             return Ok(Self { policy, path: None });
         }
@@ -40,7 +40,7 @@ impl PolicyChoice {
     ///
     /// # Errors
     /// As [`PolicyChoice::of`].
-    pub fn of_launch(launch: &LaunchFile) -> Result<Self, PolicyChoiceError> {
+    pub(crate) fn of_launch(launch: &LaunchFile) -> Result<Self, PolicyChoiceError> {
         Self::of(launch.policy(), &launch.resolve(launch.policy()))
     }
 }
@@ -48,7 +48,7 @@ impl PolicyChoice {
 /// Why there is no such policy.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum PolicyChoiceError {
+pub(crate) enum PolicyChoiceError {
     /// Neither a shipped name nor a file.
     #[error("there is no file {}, and no policy of that name ships: there are {shipped}", path.display())]
     Missing {

@@ -19,7 +19,7 @@ pub fn steers(letter: char) -> bool {
 /// The text with such letters written as Rust writes them (`\u{202e}`); ends of
 /// lines and tabs stay.
 #[must_use]
-pub fn printable(text: &str) -> Cow<'_, str> {
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     let bad = |letter: char| steers(letter) && letter != '\n' && letter != '\t';
     if !text.contains(bad) {
         return Cow::Borrowed(text);
@@ -37,7 +37,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 /// JSON on one line with such letters escaped as JSON escapes them: what a
 /// program reads is the same.
 #[must_use]
-pub fn printable_json(value: &serde_json::Value) -> String {
+pub(crate) fn printable_json(value: &serde_json::Value) -> String {
     let text = value.to_string();
     if !text.contains(steers) {
         return text;
@@ -56,7 +56,7 @@ pub fn printable_json(value: &serde_json::Value) -> String {
 /// Writes whole lines of a log, whose own colours (escapes) may stay: the log
 /// escapes escapes that stand in messages.
 #[derive(Debug)]
-pub struct PrintableLines<W>(pub W);
+pub(crate) struct PrintableLines<W>(pub W);
 
 impl<W: Write> Write for PrintableLines<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

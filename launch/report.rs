@@ -8,7 +8,7 @@ use crate::printable::{printable, printable_json};
 
 /// How a process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Exit {
+pub(crate) enum Exit {
     /// Done, also where the user stopped it.
     Done = 0,
     /// Something failed while running.
@@ -19,7 +19,7 @@ pub enum Exit {
 
 /// What a finished command has to say.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Report {
+pub(crate) struct Report {
     /// For programs: one object.
     pub json: Value,
     /// For people: lines, without the last line's end; may be empty.
@@ -31,7 +31,7 @@ pub struct Report {
 impl Report {
     /// A report of a command that did what it was asked.
     #[must_use]
-    pub fn done(json: Value, text: impl Into<String>) -> Self {
+    pub(crate) fn done(json: Value, text: impl Into<String>) -> Self {
         let text = text.into();
         Self {
             json,
@@ -43,14 +43,14 @@ impl Report {
 
 /// A command that did not do what it was asked.
 #[derive(Debug)]
-pub struct Failure {
+pub(crate) struct Failure {
     exit: Exit,
     error: anyhow::Error,
 }
 
 impl Failure {
     /// Bad usage or bad input, found before anything ran.
-    pub fn refused(error: impl Into<anyhow::Error>) -> Self {
+    pub(crate) fn refused(error: impl Into<anyhow::Error>) -> Self {
         Self {
             exit: Exit::Refused,
             error: error.into(),
@@ -58,7 +58,7 @@ impl Failure {
     }
 
     /// Something failed while running.
-    pub fn failed(error: impl Into<anyhow::Error>) -> Self {
+    pub(crate) fn failed(error: impl Into<anyhow::Error>) -> Self {
         Self {
             exit: Exit::Failed,
             error: error.into(),
@@ -67,7 +67,7 @@ impl Failure {
 
     /// The message: what was refused or failed, and its causes.
     #[must_use]
-    pub fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         let mut message = self.error.to_string();
         for cause in self.error.chain().skip(1) {
             // Many errors already say what caused them.
@@ -81,7 +81,7 @@ impl Failure {
 
     /// How the process ends.
     #[must_use]
-    pub fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         self.exit
     }
 }
@@ -94,7 +94,7 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 }
 
 /// Marks errors about what was handed in.
-pub trait Refuse<T> {
+pub(crate) trait Refuse<T> {
     /// Turns an error into a refusal.
     ///
     /// # Errors
@@ -111,7 +111,7 @@ impl<T, E: Into<anyhow::Error>> Refuse<T> for Result<T, E> {
 /// Writes the end of a command: with `as_json` exactly one object on one line
 /// of `out`, also for a failure; else text to `out` and failures to `err`. Where
 /// `out` cannot take it, that is said on `err`. Returns the exit code.
-pub fn conclude(
+pub(crate) fn conclude(
     result: Result<Report, Failure>,
     as_json: bool,
     out: &mut dyn Write,

@@ -7,7 +7,7 @@ const MAX_KEY_BYTES: usize = 256;
 
 /// A key below which, or under which, messages are published: a zenoh key
 /// expression without wildcards.
-pub fn key_fault(key: &str) -> Option<&'static str> {
+pub(crate) fn key_fault(key: &str) -> Option<&'static str> {
     if key.is_empty() || key.len() > MAX_KEY_BYTES {
         return Some("must have from 1 to 256 bytes");
     }
@@ -28,7 +28,7 @@ pub fn key_fault(key: &str) -> Option<&'static str> {
 
 /// A key that is listened to: as [`key_fault`], but a whole part may be `*` or
 /// `**`, as for the hash at the end of a key of ROS 2's `rmw_zenoh`.
-pub fn heard_key_fault(key: &str) -> Option<&'static str> {
+pub(crate) fn heard_key_fault(key: &str) -> Option<&'static str> {
     let is_wild = |part: &&str| matches!(*part, "*" | "**");
     if key.split('/').all(|part| is_wild(&part)) {
         return Some("must have a part that is neither `*` nor `**`");
@@ -41,7 +41,7 @@ pub fn heard_key_fault(key: &str) -> Option<&'static str> {
 }
 
 /// An endpoint of zenoh: `tcp/HOST:PORT` or `tls/HOST:PORT`.
-pub fn endpoint_fault(endpoint: &str) -> Option<&'static str> {
+pub(crate) fn endpoint_fault(endpoint: &str) -> Option<&'static str> {
     const FORM: &str = "must be `tcp/HOST:PORT` or `tls/HOST:PORT`";
     if endpoint.len() > MAX_KEY_BYTES {
         return Some("must have at most 256 bytes");
@@ -62,7 +62,7 @@ pub fn endpoint_fault(endpoint: &str) -> Option<&'static str> {
 }
 
 /// Whether only programs on this computer can come in through an endpoint.
-pub fn is_loopback(endpoint: &str) -> bool {
+pub(crate) fn is_loopback(endpoint: &str) -> bool {
     let address = endpoint.split_once('/').map_or("", |(_, rest)| rest);
     let address = address.split(['?', '#']).next().unwrap_or_default();
     let host = address.rsplit_once(':').map_or("", |(host, _)| host);
@@ -72,7 +72,7 @@ pub fn is_loopback(endpoint: &str) -> bool {
 }
 
 /// A camera's name: part of keys and of coordinate frames.
-pub fn camera_name_fault(name: &str) -> Option<&'static str> {
+pub(crate) fn camera_name_fault(name: &str) -> Option<&'static str> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     if name.is_empty() || name.len() > 64 || !name.bytes().all(allowed) {
         return Some("must be 1 to 64 lower-case letters, digits and `_`, as part of a key");
@@ -81,7 +81,7 @@ pub fn camera_name_fault(name: &str) -> Option<&'static str> {
 }
 
 /// A camera's coordinate frame, REP-103 and REP-105.
-pub fn frame_id_fault(frame_id: &str) -> Option<&'static str> {
+pub(crate) fn frame_id_fault(frame_id: &str) -> Option<&'static str> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'/' | b'-');
     if !frame_id.ends_with("_optical") {
         return Some("must end in `_optical`, because images look along z (REP-103)");

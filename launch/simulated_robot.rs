@@ -14,7 +14,7 @@ use concert_models::{Image, PixelFormat};
 
 /// A robot in its home, with its camera.
 #[derive(Debug)]
-pub struct SimulatedRobot {
+pub(crate) struct SimulatedRobot {
     home: Home,
     robot: Robot,
     tour: Tour,
@@ -30,7 +30,7 @@ impl SimulatedRobot {
     ///
     /// # Errors
     /// A bad `config` or `development`.
-    pub fn new(
+    pub(crate) fn new(
         home: Home,
         camera: Intrinsics,
         development: Development,
@@ -60,7 +60,7 @@ impl SimulatedRobot {
     ///
     /// # Errors
     /// More than ten seconds at once.
-    pub fn follow_tour(&mut self, elapsed: Duration) -> Result<StepReport, ApartmentError> {
+    pub(crate) fn follow_tour(&mut self, elapsed: Duration) -> Result<StepReport, ApartmentError> {
         let (position, yaw) = self.robot.place();
         let guidance = self.tour.guide(&self.home, position, yaw);
         self.robot.command(guidance.twist)?;
@@ -72,12 +72,12 @@ impl SimulatedRobot {
     ///
     /// # Errors
     /// More than ten seconds at once.
-    pub fn step(&mut self, elapsed: Duration) -> Result<StepReport, ApartmentError> {
+    pub(crate) fn step(&mut self, elapsed: Duration) -> Result<StepReport, ApartmentError> {
         self.robot.step(&self.home, elapsed)
     }
 
     /// Plans a tour that begins where the robot stands.
-    pub fn plan_tour_from_here(&mut self) {
+    pub(crate) fn plan_tour_from_here(&mut self) {
         self.tour = Tour::plan_from(&self.home, self.robot.place().0);
     }
 
@@ -85,7 +85,7 @@ impl SimulatedRobot {
     ///
     /// # Errors
     /// What [`Renderer::picture`] refuses.
-    pub fn picture(&mut self) -> Result<(Image, Arc<DepthImage>), ApartmentError> {
+    pub(crate) fn picture(&mut self) -> Result<(Image, Arc<DepthImage>), ApartmentError> {
         // Each picture has noise of its own, the same in every run.
         let noise = self.home.seed().wrapping_mul(1_000_003) ^ self.pictures;
         self.pictures += 1;
@@ -98,24 +98,24 @@ impl SimulatedRobot {
 
     /// The robot.
     #[must_use]
-    pub fn robot(&self) -> &Robot {
+    pub(crate) fn robot(&self) -> &Robot {
         &self.robot
     }
 
     /// The robot, to command it.
-    pub fn robot_mut(&mut self) -> &mut Robot {
+    pub(crate) fn robot_mut(&mut self) -> &mut Robot {
         &mut self.robot
     }
 
     /// The home.
     #[must_use]
-    pub fn home(&self) -> &Home {
+    pub(crate) fn home(&self) -> &Home {
         &self.home
     }
 
     /// The camera's intrinsics, in pixels of its images.
     #[must_use]
-    pub fn intrinsics(&self) -> concert_models::Intrinsics {
+    pub(crate) fn intrinsics(&self) -> concert_models::Intrinsics {
         let camera = &self.camera;
         concert_models::Intrinsics {
             fx: camera.fx(),

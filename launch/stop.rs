@@ -16,7 +16,7 @@ use crate::report::Exit;
 use concert_runtime::io::exit;
 
 /// Exit code after a second Ctrl-C, which waits for nothing.
-pub const EXIT_INTERRUPTED: i32 = 130;
+pub(crate) const EXIT_INTERRUPTED: i32 = 130;
 /// How long after a signal a process may take to end by itself where it has
 /// nothing to lose, and how much longer where it has; users are promised 2 s.
 const BY_ITSELF: Duration = Duration::from_millis(500);
@@ -29,7 +29,7 @@ static AS_JSON: AtomicBool = AtomicBool::new(false);
 
 /// Whether the user or the system asked the process to stop.
 #[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<State>);
+pub(crate) struct Stop(Arc<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -46,7 +46,7 @@ impl Stop {
     ///
     /// # Errors
     /// Where the system does not let signals be handled, or they are already.
-    pub fn on_signals() -> Result<Self, ctrlc::Error> {
+    pub(crate) fn on_signals() -> Result<Self, ctrlc::Error> {
         let stop = Self::default();
         stop.ends_with(Exit::Failed);
         let raised = stop.clone();
@@ -64,18 +64,18 @@ impl Stop {
 
     /// How the process ends from now on where it is stopped and does not look:
     /// [`Exit::Done`] while there is nothing to lose yet.
-    pub fn ends_with(&self, exit: Exit) {
+    pub(crate) fn ends_with(&self, exit: Exit) {
         self.0.forced.store(exit as u8, Ordering::SeqCst);
     }
 
     /// Raises the flag; whether it was raised before.
-    pub fn raise(&self) -> bool {
+    pub(crate) fn raise(&self) -> bool {
         self.0.raised.fetch_add(1, Ordering::SeqCst) > 0
     }
 
     /// Whether the flag is raised.
     #[must_use]
-    pub fn is_raised(&self) -> bool {
+    pub(crate) fn is_raised(&self) -> bool {
         self.0.raised.load(Ordering::SeqCst) > 0
     }
 
@@ -104,12 +104,12 @@ impl Stop {
 /// The right to say how the process ended, for the first who asks; whoever comes
 /// later has nothing to say any more.
 #[must_use]
-pub fn may_speak() -> bool {
+pub(crate) fn may_speak() -> bool {
     !HAS_SPOKEN.swap(true, Ordering::SeqCst)
 }
 
 /// From now on the process says as one JSON object how it ended.
-pub fn speak_json() {
+pub(crate) fn speak_json() {
     AS_JSON.store(true, Ordering::SeqCst);
 }
 

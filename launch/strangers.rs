@@ -3,12 +3,12 @@
 
 use serde::Serialize;
 
-use crate::launch_file::{CameraKind, ControlRule, LaunchFile, TlsEntry};
+use crate::launch_file::{ControlRule, LaunchFile, TlsEntry};
 use crate::rules::is_loopback;
 
 /// Who comes in, and what they may do, in words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Strangers {
+pub(crate) struct Strangers {
     /// Who comes in, one entry for each endpoint.
     pub come_in: Vec<String>,
     /// What all of them may do.
@@ -20,7 +20,7 @@ pub struct Strangers {
 impl Strangers {
     /// Of a launch file.
     #[must_use]
-    pub fn of(launch: &LaunchFile) -> Self {
+    pub(crate) fn of(launch: &LaunchFile) -> Self {
         let entry = launch.zenoh();
         let listen = entry.listen.iter().map(|at| who_comes_in(at, &entry.tls));
         let connect = entry.connect.iter().map(|at| match entry.connect_is_named {
@@ -38,7 +38,7 @@ impl Strangers {
 
     /// Lines for people.
     #[must_use]
-    pub fn lines(&self) -> String {
+    pub(crate) fn lines(&self) -> String {
         let Self {
             come_in,
             may,
@@ -67,13 +67,8 @@ fn who_comes_in(endpoint: &str, tls: &TlsEntry) -> String {
 
 fn may(launch: &LaunchFile) -> String {
     let prefix = &launch.publish().prefix;
-    let keys = launch
-        .cameras()
-        .iter()
-        .filter_map(|camera| match camera.kind() {
-            CameraKind::Zenoh { key, .. } => Some(key.as_str()),
-            _ => None,
-        });
+    let cameras = launch.cameras().iter();
+    let keys = cameras.filter_map(|camera| camera.kind().source().heard_key());
     let keys: Vec<_> = keys.collect();
     let frames = match keys.as_slice() {
         [] => String::new(),

@@ -7,9 +7,9 @@ mod table;
 mod view;
 mod window;
 
-pub use colours::Colours;
-pub use panel::{Curve, CurveLine, Panel};
-pub use screen::{Screen, Style};
-pub use table::{plain_line, table, wrap};
-pub use view::{View, draw};
-pub use window::width_of_stdout;
+pub(crate) use colours::Colours;
+pub(crate) use panel::{Curve, CurveLine, Panel};
+pub(crate) use screen::{Screen, Style};
+pub(crate) use table::{plain_line, table, wrap};
+pub(crate) use view::View;
+pub(crate) use window::width_of_stdout;

@@ -18,6 +18,9 @@ pub mod own;
 pub mod pair;
 pub mod preprocess;
 mod resample;
+#[cfg(test)]
+#[path = "../tests/common/skip.rs"]
+mod skip;
 pub mod store;
 pub mod tensor;
 

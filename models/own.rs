@@ -156,7 +156,7 @@ mod tests {
         let path = folder.path().join("lock");
         let made = std::process::Command::new("mkfifo").arg(&path).status();
         if !made.is_ok_and(|status| status.success()) {
-            println!("skipped: there is no mkfifo");
+            crate::skip::skip(format_args!("there is no mkfifo"));
             return;
         }
         for error in [open_lock(&path).unwrap_err(), open(&path).unwrap_err()] {

@@ -23,6 +23,9 @@ mod parse;
 mod policy;
 pub mod profile;
 mod raw;
+#[cfg(test)]
+#[path = "../tests/common/skip.rs"]
+mod skip;
 pub mod solve;
 mod summary;
 mod task;

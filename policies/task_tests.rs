@@ -10,7 +10,7 @@ fn published(file: &str) -> Option<String> {
     let path = shared.join(file);
     let text = std::fs::read_to_string(&path).ok();
     if text.is_none() {
-        eprintln!("skipped: no {}", path.display());
+        crate::skip::skip(format_args!("no {}", path.display()));
     }
     text
 }

@@ -39,6 +39,9 @@ pub mod ring;
 pub mod shadow;
 mod shared;
 mod shedding;
+#[cfg(test)]
+#[path = "../tests/common/skip.rs"]
+mod skip;
 pub mod snapshot;
 pub mod stats;
 pub mod status;

@@ -1,7 +1,6 @@
 //! `concert serve --learn`: a readout that is wrong where the robot is gives way
 //! to one learnt there, returns on request, and what was learnt outlives the
 //! process. What cannot be kept or learnt costs nothing but that.
-#![cfg(all(feature = "onnxruntime", feature = "zenoh"))]
 
 mod common;
 

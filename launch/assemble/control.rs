@@ -30,10 +30,6 @@ pub(crate) type SharedSwapper = Arc<Mutex<Swapper>>;
 impl Swapper {
     /// Swaps, and says what came of it: an object with `status`, `swapped` or
     /// `refused`.
-    #[cfg_attr(
-        not(feature = "zenoh"),
-        expect(dead_code, reason = "policies come over zenoh alone")
-    )]
     pub(crate) fn swap(&mut self, toml: &str) -> Value {
         self.try_swap(toml).unwrap_or_else(|error| {
             tracing::warn!("a swap was refused: {error:#}");

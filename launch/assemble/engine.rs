@@ -12,22 +12,6 @@ pub(crate) struct EngineChoice {
     pub(crate) refusals: Box<dyn Fn() -> Vec<String>>,
 }
 
-#[cfg(not(feature = "onnxruntime"))]
-impl EngineChoice {
-    /// Always refuses: there is no engine in this build.
-    pub(crate) fn start(
-        _providers: &[Provider],
-        _threads: Option<usize>,
-        _global: &Global,
-    ) -> Result<Self, Failure> {
-        Err(Failure::refused(anyhow::anyhow!(
-            "this program was built without onnxruntime, which runs the networks: build it with \
-             `--features onnxruntime`"
-        )))
-    }
-}
-
-#[cfg(feature = "onnxruntime")]
 impl EngineChoice {
     /// Finds (or fetches) ONNX Runtime and starts it with a provider chain.
     pub(crate) fn start(
@@ -60,7 +44,6 @@ impl EngineChoice {
 }
 
 /// Finds the library, and shows on a terminal what takes time.
-#[cfg(feature = "onnxruntime")]
 fn library(
     providers: &[Provider],
     global: &Global,

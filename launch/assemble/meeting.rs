@@ -7,19 +7,10 @@ use super::{AskedSolver, SharedSwapper};
 use crate::launch_file::LaunchFile;
 use crate::report::Failure;
 
-/// What a build without zenoh says where it is needed.
-#[cfg(not(feature = "zenoh"))]
-pub(crate) const NO_ZENOH: &str = "this program was built without zenoh, which carries the outputs: build it with `--features zenoh`";
-
 /// What answers requests to change or choose the policy, as long as it is held.
-#[cfg(feature = "zenoh")]
 pub(crate) type ControlServer = Vec<concert_runtime::io::zenoh::ErrandServer>;
-/// Nothing answers.
-#[cfg(not(feature = "zenoh"))]
-pub(crate) struct ControlServer;
 
 /// Why no problem is solved.
-#[cfg(feature = "zenoh")]
 const NO_TABLE: &str =
     "this runtime has no table of transfers to solve with: start it with `serve --transfers TABLE`";
 
@@ -27,27 +18,18 @@ const NO_TABLE: &str =
 pub(crate) type OpenBus = (Box<dyn Bus>, Standing);
 
 /// Changes what a bus tells about the policy that runs.
-pub(crate) struct Standing(#[cfg(feature = "zenoh")] concert_runtime::io::zenoh::PolicyHandle);
+pub(crate) struct Standing(concert_runtime::io::zenoh::PolicyHandle);
 
 impl Standing {
     /// Tells this from now on.
-    #[cfg(feature = "zenoh")]
     pub(crate) fn tell(&self, toml: &str, provenance: Value) {
         let toml = toml.to_owned();
         self.0
             .set(concert_runtime::io::zenoh::PolicyText { toml, provenance });
     }
-
-    /// There is nobody to tell.
-    #[cfg(not(feature = "zenoh"))]
-    pub(crate) fn tell(&self, _toml: &str, _provenance: Value) {}
 }
 
 /// What a bus tells about the policy that runs.
-#[cfg_attr(
-    not(feature = "zenoh"),
-    expect(dead_code, reason = "only a bus tells it to others")
-)]
 pub(crate) struct About {
     /// Keys below the prefix.
     pub(crate) keys: Vec<String>,
@@ -57,29 +39,20 @@ pub(crate) struct About {
     pub(crate) provenance: Value,
 }
 
-/// Open sessions, or none in a build without zenoh.
+/// Open sessions.
 pub(crate) struct Meeting {
-    #[cfg(feature = "zenoh")]
     sessions: concert_runtime::io::zenoh::Sessions,
 }
 
 /// Refuses what a launch file's sessions cannot be opened with: a configuration
 /// file or certificates that cannot be used. Opens none.
-#[cfg(feature = "zenoh")]
 pub(crate) fn check_meeting(launch: &LaunchFile) -> Result<(), Failure> {
     use crate::report::Refuse;
 
     concert_runtime::io::zenoh::check_session(&session_options(launch)).or_refuse()
 }
 
-/// There is nothing to open.
-#[cfg(not(feature = "zenoh"))]
-pub(crate) fn check_meeting(_launch: &LaunchFile) -> Result<(), Failure> {
-    Ok(())
-}
-
 /// How a launch file's sessions are opened.
-#[cfg(feature = "zenoh")]
 fn session_options(launch: &LaunchFile) -> concert_runtime::io::zenoh::SessionOptions {
     use concert_runtime::io::zenoh::{SessionOptions, TlsOptions};
 
@@ -103,10 +76,9 @@ fn session_options(launch: &LaunchFile) -> concert_runtime::io::zenoh::SessionOp
     }
 }
 
-#[cfg(feature = "zenoh")]
 impl Meeting {
     /// Opens the sessions of a launch file; refuses an endpoint that is taken.
-    pub(crate) fn open(launch: &LaunchFile, _needed: bool) -> Result<Self, Failure> {
+    pub(crate) fn open(launch: &LaunchFile) -> Result<Self, Failure> {
         use concert_runtime::io::zenoh::Sessions;
 
         use crate::report::Refuse;
@@ -206,7 +178,6 @@ impl Meeting {
 }
 
 /// Who may have something changed, as the bus has it.
-#[cfg(feature = "zenoh")]
 fn admission(launch: &LaunchFile) -> concert_runtime::io::zenoh::Admission {
     use concert_runtime::io::zenoh::Admission;
 
@@ -216,50 +187,5 @@ fn admission(launch: &LaunchFile) -> concert_runtime::io::zenoh::Admission {
         ControlRule::Anyone => Admission::Anyone,
         ControlRule::OwnListener => Admission::OwnListener,
         ControlRule::Nobody => Admission::Nobody,
-    }
-}
-
-#[cfg(not(feature = "zenoh"))]
-impl Meeting {
-    /// Refuses where a session is `needed`.
-    pub(crate) fn open(_launch: &LaunchFile, needed: bool) -> Result<Self, Failure> {
-        if needed {
-            return Err(Failure::refused(anyhow::anyhow!(NO_ZENOH)));
-        }
-        tracing::warn!("outputs go nowhere but here: {NO_ZENOH}");
-        Ok(Self {})
-    }
-
-    /// No bus.
-    pub(crate) fn bus(
-        &self,
-        _launch: &LaunchFile,
-        _about: About,
-    ) -> Result<Option<OpenBus>, Failure> {
-        Ok(None)
-    }
-
-    /// Nobody can ask for anything.
-    pub(crate) fn control(
-        &self,
-        _launch: &LaunchFile,
-        _swapper: SharedSwapper,
-        _solver: Option<AskedSolver>,
-    ) -> Result<ControlServer, Failure> {
-        Ok(ControlServer)
-    }
-
-    /// Nobody can ask for anything.
-    pub(crate) fn learn(
-        &self,
-        _launch: &LaunchFile,
-        _answer: impl Fn(&str, bool) -> Value + Send + 'static,
-    ) -> Result<ControlServer, Failure> {
-        Ok(ControlServer)
-    }
-
-    /// Where outputs go, for people.
-    pub(crate) fn describe(&self, _launch: &LaunchFile) -> String {
-        "published nowhere: built without zenoh".to_owned()
     }
 }

@@ -19,10 +19,6 @@ pub(crate) struct AskedSolver {
     device: Option<Device>,
 }
 
-#[cfg_attr(
-    all(not(feature = "zenoh"), not(test)),
-    expect(dead_code, reason = "problems come over zenoh alone")
-)]
 impl AskedSolver {
     /// A solver for this table, on the device of this profile: a problem's own
     /// budgets limit what may be taken of it.

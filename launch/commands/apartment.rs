@@ -3,14 +3,13 @@
 
 mod args;
 mod drive;
-#[cfg(feature = "zenoh")]
 mod messages;
-#[cfg(feature = "zenoh")]
 mod pilot;
 mod settings;
 mod values;
 mod view;
 mod write;
+
 
 use concert_apartment::ApartmentError;
 
@@ -39,16 +38,5 @@ fn failure(error: ApartmentError) -> Failure {
         | ApartmentError::Robot { .. }
         | ApartmentError::DataSet { .. } => Failure::refused(error),
         _ => Failure::failed(error),
-    }
-}
-
-/// Says which homes were drawn more than once, and why.
-pub(crate) fn say_redraws(seed: u64, redraws: &[concert_apartment::Redraw]) {
-    if let Some(last) = redraws.last() {
-        tracing::warn!(
-            "seed {seed} was drawn again ({}x), for its first draw is no home: {}",
-            redraws.len(),
-            last.reason
-        );
     }
 }

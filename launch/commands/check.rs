@@ -3,6 +3,7 @@
 pub(crate) mod kind;
 pub(crate) mod models;
 
+use clap::Args;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -19,12 +20,26 @@ use serde_json::{Value, json};
 use self::kind::Kind;
 use self::models::{ModelCheck, ModelFile};
 use crate::assemble::check_meeting;
-use crate::cli::{Check, Global};
-use crate::launch_file::{CameraEntry, CameraKind, LaunchFile};
+use crate::cli::Global;
+use crate::launch_file::{CameraEntry, LaunchFile};
 use crate::model_folders::model_folders;
 use crate::policy_choice::PolicyChoice;
 use crate::report::{Exit, Failure, Refuse, Report};
 use crate::strangers::Strangers;
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+What a file is follows from its content. For policies and launch files this
+says what would run, in which order, and which model files stand ready.
+
+Exit code 2 where a file is refused, 1 where a policy's models are missing.")]
+pub struct Check {
+    /// Policies, launch files, model cards, ONNX networks; also names of
+    /// shipped policies
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<String>,
+}
 
 /// What is to say of one file.
 struct Finding {
@@ -33,7 +48,7 @@ struct Finding {
     exit: Exit,
 }
 
-pub(crate) fn run(args: &Check, global: &Global) -> Report {
+pub(crate) fn run(args: &Check, global: &Global) -> Result<Report, Failure> {
     let mut texts = Vec::new();
     let mut files = Vec::new();
     let mut exit = Exit::Done;
@@ -53,11 +68,11 @@ pub(crate) fn run(args: &Check, global: &Global) -> Report {
             finding.text.trim_end().replace('\n', "\n  ")
         ));
     }
-    Report {
+    Ok(Report {
         json: json!({ "files": files }),
         text: texts.join("\n"),
         exit,
-    }
+    })
 }
 
 fn check(file: &str, global: &Global) -> Result<Finding, Failure> {
@@ -145,7 +160,7 @@ fn of_launch(path: &Path, global: &Global) -> Result<Finding, Failure> {
     let mut cameras = Vec::new();
     for camera in launch.cameras() {
         let (name, kind, frame) = (camera.name(), camera.kind(), camera.frame_id());
-        let what = camera_text(&launch, kind);
+        let what = kind.source().describe(&launch);
         let (known, intrinsics) = intrinsics_of(&launch, camera);
         let _ = writeln!(
             text,
@@ -207,49 +222,9 @@ fn of_launch(path: &Path, global: &Global) -> Result<Finding, Failure> {
 /// What is known of a camera's intrinsics before it runs: in words, and as far
 /// as they are numbers.
 fn intrinsics_of(launch: &LaunchFile, camera: &CameraEntry) -> (String, Option<Intrinsics>) {
-    if let Some(written) = camera.intrinsics() {
-        return ("known".to_owned(), Some(written));
-    }
-    match camera.kind() {
-        CameraKind::Apartment {
-            width,
-            height,
-            field_of_view_degrees,
-            ..
-        } => {
-            let (w, h) = (*width as f64, *height as f64);
-            let focal = 0.5 * w / (0.5 * field_of_view_degrees).to_radians().tan();
-            let carried = Intrinsics {
-                fx: focal,
-                fy: focal,
-                cx: 0.5 * w - 0.5,
-                cy: 0.5 * h - 0.5,
-                width: *width,
-                height: *height,
-            };
-            let text = format!("carried by its frames (focal length {focal:.1} px)");
-            (text, Some(carried))
-        }
-        CameraKind::Zenoh {
-            camera_info_key: Some(key),
-            ..
-        } => (format!("from {key}"), None),
-        CameraKind::Images { paths, .. } => {
-            let beside = |path: &String| {
-                let path = launch.resolve(path);
-                let folder = if path.is_dir() {
-                    Some(&*path)
-                } else {
-                    path.parent()
-                };
-                folder.is_some_and(|folder| folder.join("camera-intrinsics.txt").is_file())
-            };
-            match paths.iter().any(beside) {
-                true => ("from camera-intrinsics.txt".to_owned(), None),
-                false => ("unknown".to_owned(), None),
-            }
-        }
-        _ => ("unknown".to_owned(), None),
+    match camera.intrinsics() {
+        Some(written) => ("known".to_owned(), Some(written)),
+        None => camera.kind().source().own_intrinsics(launch),
     }
 }
 
@@ -270,76 +245,6 @@ fn image_text(launch: &LaunchFile) -> String {
             rate(hz.unwrap_or(ImagePublishing::DEFAULT_RATE_HZ)),
             ImagePublishing::DEFAULT_MOST_PIXELS,
         ),
-    }
-}
-
-fn camera_text(launch: &LaunchFile, kind: &CameraKind) -> String {
-    match kind {
-        CameraKind::Images {
-            paths,
-            rate_hz,
-            repeat,
-            ..
-        } => {
-            let missing = paths
-                .iter()
-                .find(|path| !path.contains('*') && !launch.resolve(path).exists());
-            let missing = missing.map_or(String::new(), |path| format!(" ({path} is not there)"));
-            let after = if *repeat { "for ever" } else { "once" };
-            format!(
-                "images {} at {rate_hz} Hz, {after}{missing}",
-                paths.join(", ")
-            )
-        }
-        CameraKind::Pan {
-            photographs,
-            width,
-            height,
-            rate_hz,
-        } => {
-            let which = if photographs.is_empty() {
-                "shipped photographs".to_owned()
-            } else {
-                photographs.join(", ")
-            };
-            format!("pan over {which}, {width}x{height} at {rate_hz} Hz")
-        }
-        CameraKind::Apartment {
-            seed,
-            width,
-            height,
-            field_of_view_degrees,
-            rate_hz,
-            ..
-        } => format!(
-            "tour of the simulated home of seed {seed}, {width}x{height} at {rate_hz} Hz, \
-             {field_of_view_degrees}° wide"
-        ),
-        CameraKind::Zenoh {
-            key,
-            depth_key,
-            camera_info_key,
-            ..
-        } => {
-            let with = |what: &str, key: &Option<String>| {
-                let key = key.as_ref();
-                key.map_or(String::new(), |key| format!(", {what} from {key}"))
-            };
-            let (depth, info) = (
-                with("depth", depth_key),
-                with("camera info", camera_info_key),
-            );
-            format!("images from zenoh key {key}{depth}{info}")
-        }
-        CameraKind::V4l2 {
-            device,
-            width,
-            height,
-            rate_hz,
-        } => {
-            format!("{device}, {width}x{height} at {rate_hz} Hz")
-        }
-        CameraKind::Command { command, .. } => format!("output of {}", command.join(" ")),
     }
 }
 

@@ -1,19 +1,18 @@
 //! `concert doctor`: looks whether everything is there.
 
-#[cfg(feature = "onnxruntime")]
 mod engine;
 mod machine;
 mod models;
-#[cfg(feature = "zenoh")]
 mod session;
 
 use std::fmt;
 
 use serde::Serialize;
+use clap::Args;
 use serde_json::json;
 
 use crate::cli::Global;
-use crate::report::{Exit, Report};
+use crate::report::{Exit, Report, Failure};
 
 /// How well one thing is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -78,28 +77,17 @@ impl fmt::Display for Row {
     }
 }
 
-pub(crate) fn run(global: &Global) -> Report {
+/// Arguments of `doctor`: none.
+#[derive(Debug, Args)]
+pub struct Doctor {}
+
+pub(crate) fn run(_args: &Doctor, global: &Global) -> Result<Report, Failure> {
     let mut rows = machine::rows();
     rows.extend(models::rows(global));
-    #[cfg(feature = "onnxruntime")]
     rows.extend(engine::rows(global));
-    #[cfg(not(feature = "onnxruntime"))]
-    rows.push(Row::fail(
-        "onnxruntime",
-        "this program was built without it",
-        "build with `--features onnxruntime`",
-    ));
-    #[cfg(feature = "zenoh")]
     rows.push(session::row());
-    #[cfg(feature = "zenoh")]
     rows.push(session::strangers());
-    #[cfg(not(feature = "zenoh"))]
-    rows.push(Row::fail(
-        "zenoh",
-        "this program was built without it",
-        "build with `--features zenoh`",
-    ));
-    report(&rows)
+    Ok(report(&rows))
 }
 
 fn report(rows: &[Row]) -> Report {

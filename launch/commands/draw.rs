@@ -1,5 +1,8 @@
 //! `concert draw`: runs a policy on images and draws what comes out.
 
+use concert_policies::document::Kind;
+use crate::cameras::open_alone;
+use clap::Args;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +20,7 @@ use serde_json::json;
 
 use super::serve::camera_of;
 use crate::assemble::{self, EngineChoice};
-use crate::cli::{Draw, Global};
+use crate::cli::Global;
 use crate::draw::{note_of, on_photograph};
 use crate::launch_file::LaunchFile;
 use crate::model_folders::model_folders;
@@ -25,6 +28,43 @@ use crate::overrides::Overrides;
 use crate::policy_choice::PolicyChoice;
 use crate::report::{Exit, Failure, Refuse, Report};
 
+/// Arguments of `draw`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Writes one PNG per output and image, OUT/IMAGE.TARGET.png: keypoints as dots,
+matches as lines from the image before, class names as letters, maps in colour.
+What is missing is said with its reason; exit code 1 where an output failed or
+nothing was drawn at all.
+
+Example:
+  concert draw --policy first_light --image launch/photographs --out pictures
+  concert draw --camera /dev/video0 --out pictures")]
+pub struct Draw {
+    /// The policy: a shipped name or a file
+    #[arg(long, default_value = "first_light", value_name = "POLICY")]
+    pub policy: String,
+    /// Images or folders of images, in the order of time; may be repeated
+    #[arg(
+        long = "image",
+        required_unless_present = "camera",
+        value_name = "PATH"
+    )]
+    pub images: Vec<PathBuf>,
+    /// Draw what this camera shows instead: /dev/video0, the address of a
+    /// stream, a film, or a folder of images
+    #[arg(long, value_name = "DEVICE|URL|FILE", conflicts_with = "images")]
+    pub camera: Option<String>,
+    /// Images to take from the camera
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "camera",
+        value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub frames: u32,
+    /// Folder to write to
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+}
+
+/// Largest photograph that is read, bytes.
+const MAX_PHOTOGRAPH_BYTES: u64 = 64 << 20;
 /// Time that is let pass between two images: longer than any rate's period, so
 /// that every target is due on every image.
 const STEP: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -277,7 +317,7 @@ fn from_camera(
 ) -> Result<Vec<(PathBuf, Image)>, Failure> {
     let launch = launch.clone().on_camera(camera_of(camera, false)?);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let mut opened = assemble::camera_alone(&launch, &launch.cameras()[0], &clock)
+    let mut opened = open_alone(&launch, &launch.cameras()[0], &clock)
         .with_context(|| format!("--camera {camera}"))
         .or_refuse()?;
     let begin = clock.monotonic();
@@ -310,8 +350,18 @@ fn from_camera(
     Ok(images)
 }
 
+/// Reads a photograph; a longer file is refused unread.
+fn read_photograph(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let kind = Kind {
+        name: "image",
+        max_bytes: MAX_PHOTOGRAPH_BYTES,
+    };
+    kind.read_bytes(path)
+        .map_err(|fault| anyhow!("{}: {fault}", path.display()))
+}
+
 fn read_image(path: &Path) -> Result<Image, Failure> {
-    let bytes = assemble::read_bounded(path).or_refuse()?;
+    let bytes = read_photograph(path).or_refuse()?;
     let limits = DecodeLimits::default();
     if is_turned(&bytes, &limits) {
         tracing::info!("{}: turned as its EXIF orientation says", path.display());

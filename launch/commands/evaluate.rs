@@ -1,5 +1,6 @@
 //! `concert evaluate`: a readout or a policy against the truth of a data set.
 
+pub(crate) mod args;
 mod classes;
 mod replay;
 mod room;
@@ -10,6 +11,7 @@ mod table;
 mod tally;
 mod verdict;
 
+pub(crate) use args::Evaluate;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
@@ -21,7 +23,7 @@ use concert_runtime::{Clock, ManualClock, NoWatch, Pipeline, Timestamp};
 
 use super::data;
 use crate::assemble::{self, EngineChoice};
-use crate::cli::{Evaluate, Global};
+use crate::cli::Global;
 use crate::launch_file::LaunchFile;
 use crate::overrides::Overrides;
 use crate::report::{Failure, Refuse, Report};

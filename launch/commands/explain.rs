@@ -1,7 +1,10 @@
 //! `concert explain`: what a policy computes, what that costs, and why.
 
+pub(crate) mod args;
 mod text;
 
+use super::profile::Profile as ProfileArgs;
+pub(crate) use args::Explain;
 use std::path::Path;
 use std::time::Duration;
 
@@ -15,7 +18,7 @@ use concert_runtime::io::clock::SystemClock;
 use serde_json::json;
 
 use super::profile::measure;
-use crate::cli::{Explain, Global, Profile as ProfileArgs};
+use crate::cli::Global;
 use crate::draw::policy_picture;
 use crate::policy_choice::PolicyChoice;
 use crate::report::{Failure, Refuse, Report};

@@ -1,8 +1,10 @@
 //! `concert fit`: a new readout from a few labelled frames.
 
+pub(crate) mod args;
 mod progress;
 mod sources;
 
+pub(crate) use args::Fit;
 use std::path::PathBuf;
 
 use anyhow::anyhow;
@@ -22,7 +24,7 @@ use self::progress::Bars;
 use self::sources::Comparison;
 use super::data;
 use crate::assemble::EngineChoice;
-use crate::cli::{Fit, Global};
+use crate::cli::Global;
 use crate::launch_file::Provider;
 use crate::model_folders::model_folders;
 use crate::report::{Failure, Refuse, Report};

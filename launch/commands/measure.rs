@@ -1,10 +1,12 @@
 //! `concert measure`: which sources serve which targets, and the policies that
 //! follow from it.
 
+pub(crate) mod args;
 mod progress;
 mod selection;
 mod text;
 
+pub(crate) use args::Measure;
 use std::path::{Path, PathBuf};
 
 use concert_fitting::dataset::DataSet;
@@ -20,7 +22,7 @@ use self::progress::Bars;
 use super::data;
 use super::fit::name_of;
 use crate::assemble::EngineChoice;
-use crate::cli::{Global, Measure};
+use crate::cli::Global;
 use crate::launch_file::Provider;
 use crate::model_folders::model_folders;
 use crate::report::{Failure, Refuse, Report};

@@ -1,12 +1,18 @@
 //! `concert policies`: the policies that ship, by the names that `serve`,
 //! `draw` and others take.
 
+use crate::cli::Global;
 use concert_policies::Policy;
+use clap::Args;
 use serde_json::json;
 
-use crate::report::Report;
+use crate::report::{Failure, Report};
 
-pub(crate) fn run() -> Report {
+/// Arguments of `policies`: none.
+#[derive(Debug, Args)]
+pub struct Policies {}
+
+pub(crate) fn run(_args: &Policies, _global: &Global) -> Result<Report, Failure> {
     let shipped: Vec<_> = Policy::shipped_names()
         .filter_map(Policy::shipped)
         .collect();
@@ -31,5 +37,5 @@ pub(crate) fn run() -> Report {
         ]
     });
     let text = lines.collect::<Vec<_>>().join("\n");
-    Report::done(json!({ "policies": summaries }), text)
+    Ok(Report::done(json!({ "policies": summaries }), text))
 }

@@ -1,11 +1,14 @@
 //! `concert profile`: what networks cost on this device.
 
+pub(crate) mod args;
 mod candidates;
 mod measured;
 mod metered;
 mod rounds;
 mod selection;
 
+pub(crate) use args::Profile;
+use self::args::Profile as Args;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +16,7 @@ use anyhow::anyhow;
 use concert_apartment::{Home, LightQuality, Randomisation};
 use concert_models::Engine;
 use concert_policies::document::{check_place, write_whole};
-use concert_policies::profile::Profile;
+use concert_policies::profile::Profile as DeviceProfile;
 use concert_runtime::io::board::{PowerMeter, processor};
 use concert_runtime::io::clock::SystemClock;
 use concert_runtime::{Camera, Capture, Clock, Frame, LaneName, NoWatch, Pipeline};
@@ -25,7 +28,7 @@ use self::rounds::{EncoderBench, GroupBench, Rounds};
 use self::selection::Selection;
 use crate::apartment_camera::{ApartmentCamera, ApartmentOptions, Pacing};
 use crate::assemble::EngineChoice;
-use crate::cli::{Global, Profile as Args};
+use crate::cli::Global;
 use crate::launch_file::{DEFAULT_SEED, LaunchFile};
 use crate::overrides::Overrides;
 use crate::report::{Failure, Refuse, Report};
@@ -40,7 +43,7 @@ const WARM_UP: usize = 4;
 /// What measuring came to.
 pub(crate) struct Measured {
     /// The figures.
-    pub(crate) profile: Profile,
+    pub(crate) profile: DeviceProfile,
     /// Networks that were not measured, and why.
     pub(crate) skipped: Vec<(String, String)>,
     /// What ran the networks.
@@ -103,7 +106,7 @@ pub(crate) fn measure(args: &Args, global: &Global, stop: &Stop) -> Result<Measu
     let method = method(args, global, rounds.meter.as_ref());
     let (encoders, readouts, silent) = measured::loads(&rounds, &selection, &loadings);
     let device = format!("{}; {}", processor(), without_brackets(&description));
-    let profile = Profile::new(&device, Some(&method), encoders, readouts)?;
+    let profile = DeviceProfile::new(&device, Some(&method), encoders, readouts)?;
     let mut skipped = selection.skipped;
     skipped.extend(silent);
     Ok(Measured {

@@ -1,12 +1,36 @@
 //! `concert schema`: the JSON Schema of a kind of file.
 
+use crate::cli::Global;
+use clap::{Args, ValueEnum};
 use concert_policies::Policy;
 
-use crate::cli::{Schema, SchemaOf};
 use crate::launch_file::LaunchFile;
-use crate::report::Report;
+use crate::report::{Failure, Report};
 
-pub(crate) fn run(args: &Schema) -> Report {
+/// Kinds of files with a schema.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum SchemaOf {
+    /// What a robot computes.
+    Policy,
+    /// Where it runs.
+    Launch,
+    /// What a network is.
+    Card,
+    /// What `solve` is to choose a policy for.
+    Problem,
+    /// What networks cost on a device.
+    Profile,
+}
+
+/// Arguments of `schema`.
+#[derive(Debug, Args)]
+pub struct Schema {
+    /// Kind of file
+    #[arg(value_enum)]
+    pub of: SchemaOf,
+}
+
+pub(crate) fn run(args: &Schema, _global: &Global) -> Result<Report, Failure> {
     let schema = match args.of {
         SchemaOf::Policy => Policy::json_schema(),
         SchemaOf::Launch => LaunchFile::json_schema(),
@@ -15,5 +39,5 @@ pub(crate) fn run(args: &Schema) -> Report {
         SchemaOf::Card => concert_models::card::Card::json_schema(),
     };
     let text = format!("{schema:#}");
-    Report::done(schema, text)
+    Ok(Report::done(schema, text))
 }

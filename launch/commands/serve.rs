@@ -2,6 +2,8 @@
 
 mod served;
 
+use crate::cameras::{CameraKind, Cameras};
+use clap::Args;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -17,8 +19,9 @@ use concert_runtime::{Clock, ImageEncoding, ImagePublishing, Plan, RunSettings, 
 use self::served::Served;
 use super::check::kind::Kind;
 use crate::assemble::{self, About, AskedSolver, EngineChoice, Meeting};
-use crate::cli::{Demo, Global, LearnFlags, Serve, Session};
-use crate::launch_file::{CameraKind, LaunchFile, Provider};
+use super::learn::LearnFlags;
+use crate::cli::{Global, Session};
+use crate::launch_file::{LaunchFile, Provider};
 use crate::learn;
 use crate::live::Watched;
 use crate::model_folders::model_folders;
@@ -29,35 +32,53 @@ use crate::tap::{Ears, Tap};
 use crate::terminal::Style;
 use crate::transfers::read_transfers;
 
-/// Runs the shipped policy (or another) in a simulated home (or on
-/// photographs, or other images); the table counts as a subscriber, so that
-/// everything is computed.
-pub(crate) fn demo(args: &Demo, global: &Global) -> Result<Report, Failure> {
-    let in_home = args.images.is_empty() && !args.photographs;
-    let usual = if in_home { "demo" } else { "home" };
-    let launch = LaunchFile::of_policy(args.policy.as_deref().unwrap_or(usual));
-    let launch = match args.images.as_slice() {
-        [] if args.photographs => launch,
-        [] => launch.in_apartment(args.seed),
-        images => launch.on_images(images, true),
-    };
-    let launch = match &args.camera {
-        Some(camera) => launch.on_camera(camera_of(camera, true)?),
-        None => launch,
-    };
-    let beside = Beside {
-        alone: true,
-        everything: true,
-        begins: true,
-        ..Beside::default()
-    };
-    run(&launch, &args.session, global, beside)
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A policy given alone runs on the default launch: a robot that tours a simulated
+home, the processor, published at robot/perception on tcp/127.0.0.1:7448.
+
+Examples:
+  concert serve launch/robots/front.toml
+  concert serve policies/shipped/first_light.toml --prefix lab/perception
+  concert serve first_light --frames 30 --json
+  concert serve first_light --camera /dev/video0
+  concert serve launch/robots/apartment_learns.toml --learn-curve curve.svg")]
+pub struct Serve {
+    /// A launch file, a policy file, or the name of a shipped policy
+    #[arg(value_name = "LAUNCH|POLICY")]
+    pub file: String,
+    /// The camera, in place of that of the default launch or of a launch file's
+    /// only one: /dev/video0, the address of a stream, a film, or a folder of
+    /// images. A film or folder is played once
+    #[arg(long, value_name = "DEVICE|URL|FILE")]
+    pub camera: Option<String>,
+    /// Run this policy, too, where there is time to spare, and compare its
+    /// outputs with those that are served: a shipped name or a file
+    #[arg(long, value_name = "POLICY")]
+    pub shadow: Option<String>,
+    /// Answer `concert solve --live` from this table of measured transfers, as
+    /// `solve` reads it
+    #[arg(long, value_name = "FILE")]
+    pub transfers: Option<PathBuf>,
+    /// The table leaves out rows on purpose
+    #[arg(long, requires = "transfers")]
+    pub partial: bool,
+    /// What networks cost here, as `profile` measures it: for problems that
+    /// limit what they take of the device
+    #[arg(long, value_name = "FILE", requires = "transfers")]
+    pub profile: Option<PathBuf>,
+    /// Learning while serving
+    #[command(flatten)]
+    pub learning: LearnFlags,
+    /// Where to publish
+    #[command(flatten)]
+    pub session: Session,
 }
 
 /// Runs a launch file, or a policy with the default launch.
-pub(crate) fn serve(args: &Serve, global: &Global) -> Result<Report, Failure> {
+pub(crate) fn run(args: &Serve, global: &Global) -> Result<Report, Failure> {
     let beside = Beside {
-        alone: false,
         // What is to be counted is computed.
         everything: args.session.frames.is_some(),
         begins: false,
@@ -75,7 +96,7 @@ pub(crate) fn serve(args: &Serve, global: &Global) -> Result<Report, Failure> {
         }
         launch = launch.on_camera(camera_of(camera, false)?);
     }
-    run(&launch, &args.session, global, beside)
+    serve(&launch, &args.session, global, beside)
 }
 
 /// The camera that the command line names.
@@ -90,19 +111,17 @@ pub(super) fn camera_of(text: &str, repeat: bool) -> Result<CameraKind, Failure>
 
 /// What is done beside serving what somebody subscribes to.
 #[derive(Default)]
-struct Beside {
-    /// Whether it runs also where nobody can listen.
-    alone: bool,
+pub(super) struct Beside {
     /// Whether everything is computed, whoever listens.
-    everything: bool,
+    pub(super) everything: bool,
     /// Whether a readout begins from nothing beside what serves, to be seen.
-    begins: bool,
+    pub(super) begins: bool,
     /// A policy that runs in the shadow.
-    shadow: Option<String>,
+    pub(super) shadow: Option<String>,
     /// Who answers problems.
-    solver: Option<AskedSolver>,
+    pub(super) solver: Option<AskedSolver>,
     /// What is learnt.
-    learning: LearnFlags,
+    pub(super) learning: LearnFlags,
 }
 
 /// Who answers problems, where there is a table of transfers.
@@ -132,7 +151,7 @@ fn launch_of(file: &str) -> Result<LaunchFile, Failure> {
     }
 }
 
-fn run(
+pub(super) fn serve(
     launch: &LaunchFile,
     session: &Session,
     global: &Global,
@@ -149,8 +168,8 @@ fn run(
     let choice = PolicyChoice::of_launch(&launch).or_refuse()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     // First what is refused at once; networks take time to load.
-    let meeting = Meeting::open(&launch, !beside.alone)?;
-    let cameras = assemble::cameras(&launch, &clock, &meeting)?;
+    let meeting = Meeting::open(&launch)?;
+    let cameras = Cameras::open(&launch, &clock, &meeting).map_err(Failure::refused)?;
     let folders = model_folders(&global.models, &launch.models(), choice.path.as_deref());
     let prepared = learn::Prepared::new(&launch, &choice.policy, &folders)?;
     let folders = prepared.as_ref().map_or(folders, learn::Prepared::folders);
@@ -186,7 +205,7 @@ fn run(
         limit,
     )?;
     let placements = pipeline.placements();
-    let cameras = cameras.finish()?;
+    let cameras = cameras.finish().map_err(Failure::refused)?;
     let (tap, newest) = Tap::new(bus, ears(&beside, prepared.as_ref()));
     let settings = settings(&launch, session);
     let where_to = meeting.describe(&launch);
@@ -288,7 +307,7 @@ fn settings(launch: &LaunchFile, session: &Session) -> RunSettings {
         lossless: launch
             .cameras()
             .iter()
-            .all(|camera| is_a_list(camera.kind())),
+            .all(|camera| camera.kind().source().ends()),
         ..RunSettings::default()
     }
 }
@@ -321,14 +340,6 @@ fn shadow_of(name: &str, launch: &LaunchFile, global: &Global) -> Result<Plan, F
     let choice = PolicyChoice::of(name, Path::new(name)).or_refuse()?;
     let folders = model_folders(&global.models, &launch.models(), choice.path.as_deref());
     Ok(assemble::plan(&choice.policy, folders)?.plan)
-}
-
-/// Whether every image is to be seen, however long it takes.
-fn is_a_list(kind: &CameraKind) -> bool {
-    matches!(
-        kind,
-        CameraKind::Images { repeat: false, .. } | CameraKind::Command { repeat: false, .. }
-    )
 }
 
 /// Where the live table goes: standard error where standard output is for JSON.

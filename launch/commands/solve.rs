@@ -1,9 +1,12 @@
 //! `concert solve`: which sources to transfer from.
 
-#[cfg(feature = "zenoh")]
+pub(crate) mod args;
+
 mod live;
 mod text;
 
+use crate::cli::Global;
+pub(crate) use args::Solve;
 use std::path::Path;
 
 use anyhow::Context;
@@ -16,12 +19,11 @@ use concert_runtime::Clock;
 use concert_runtime::io::clock::SystemClock;
 use serde_json::json;
 
-use crate::cli::Solve;
 use crate::draw::front_picture;
 use crate::report::{Exit, Failure, Refuse, Report};
 use crate::transfers::read_transfers;
 
-pub(crate) fn run(args: &Solve) -> Result<Report, Failure> {
+pub(crate) fn run(args: &Solve, _global: &Global) -> Result<Report, Failure> {
     if args.live {
         return live(args);
     }
@@ -58,13 +60,8 @@ pub(crate) fn run(args: &Solve) -> Result<Report, Failure> {
     })
 }
 
-#[cfg(feature = "zenoh")]
 use live::live;
 
-#[cfg(not(feature = "zenoh"))]
-fn live(_args: &Solve) -> Result<Report, Failure> {
-    Err(Failure::refused(anyhow::anyhow!(crate::assemble::NO_ZENOH)))
-}
 
 /// The robot that the policy is to run on, if one is given.
 fn device(args: &Solve) -> Result<Option<Device>, Failure> {

@@ -5,13 +5,18 @@ use std::collections::BTreeMap;
 
 use concert_models::store::Store;
 use concert_policies::{Role, Task};
+use clap::Args;
 use serde_json::{Value, json};
 
 use crate::cli::Global;
 use crate::model_folders::model_folders;
-use crate::report::Report;
+use crate::report::{Failure, Report};
 
-pub(crate) fn run(global: &Global) -> Report {
+/// Arguments of `tasks`: none.
+#[derive(Debug, Args)]
+pub struct Tasks {}
+
+pub(crate) fn run(_args: &Tasks, global: &Global) -> Result<Report, Failure> {
     let readouts = readouts(&Store::new(model_folders(&global.models, &[], None)));
     let none = Vec::new();
     let each = Task::all()
@@ -22,7 +27,7 @@ pub(crate) fn run(global: &Global) -> Report {
         .map(|(task, from)| object(task, from))
         .collect();
     let lines: Vec<_> = each.flat_map(|(task, from)| lines(task, from)).collect();
-    Report::done(json!({ "tasks": objects }), lines.join("\n"))
+    Ok(Report::done(json!({ "tasks": objects }), lines.join("\n")))
 }
 
 /// Of each target the readouts that are found, as `A+B` or `A@VARIANT`.

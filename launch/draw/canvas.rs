@@ -13,7 +13,7 @@ use super::colour::Rgb;
 /// A picture of red, green and blue bytes, top row first. Pixel centres lie at
 /// whole numbers; what is drawn outside is cut off.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Canvas {
+pub(crate) struct Canvas {
     width: usize,
     height: usize,
     pixels: Vec<Rgb>,
@@ -22,7 +22,7 @@ pub struct Canvas {
 impl Canvas {
     /// A picture of one colour.
     #[must_use]
-    pub fn new(width: usize, height: usize, colour: Rgb) -> Self {
+    pub(crate) fn new(width: usize, height: usize, colour: Rgb) -> Self {
         let pixels = vec![colour; width * height];
         Self {
             width,
@@ -34,7 +34,7 @@ impl Canvas {
     /// The picture that a camera image shows, of every nth pixel where it is
     /// wider or higher than `side`.
     #[must_use]
-    pub fn of_at_most(image: &Image, side: usize) -> Self {
+    pub(crate) fn of_at_most(image: &Image, side: usize) -> Self {
         let longest = image.width().max(image.height());
         let every = longest.div_ceil(side.max(1)).max(1);
         if every == 1 {
@@ -71,7 +71,7 @@ impl Canvas {
 
     /// The picture that a camera image shows.
     #[must_use]
-    pub fn of(image: &Image) -> Self {
+    pub(crate) fn of(image: &Image) -> Self {
         let (width, height) = (image.width(), image.height());
         let mut pixels = Vec::with_capacity(width * height);
         for v in 0..height {
@@ -98,24 +98,24 @@ impl Canvas {
 
     /// Width, px.
     #[must_use]
-    pub fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.width
     }
 
     /// Height, px.
     #[must_use]
-    pub fn height(&self) -> usize {
+    pub(crate) fn height(&self) -> usize {
         self.height
     }
 
     /// The pixel at column `u` of row `v`, if there is one.
     #[must_use]
-    pub fn get(&self, u: usize, v: usize) -> Option<Rgb> {
+    pub(crate) fn get(&self, u: usize, v: usize) -> Option<Rgb> {
         (u < self.width && v < self.height).then(|| self.pixels[v * self.width + u])
     }
 
     /// Colours one pixel.
-    pub fn set(&mut self, u: i64, v: i64, colour: Rgb) {
+    pub(crate) fn set(&mut self, u: i64, v: i64, colour: Rgb) {
         let inside = (0..self.width as i64).contains(&u) && (0..self.height as i64).contains(&v);
         if inside {
             self.pixels[v as usize * self.width + u as usize] = colour;
@@ -123,7 +123,7 @@ impl Canvas {
     }
 
     /// A filled disc.
-    pub fn disc(&mut self, [u, v]: [f64; 2], radius: f64, colour: Rgb) {
+    pub(crate) fn disc(&mut self, [u, v]: [f64; 2], radius: f64, colour: Rgb) {
         if !(u.is_finite() && v.is_finite()) {
             return;
         }
@@ -139,7 +139,7 @@ impl Canvas {
     }
 
     /// A line, two pixels wide.
-    pub fn line(&mut self, from: [f64; 2], to: [f64; 2], colour: Rgb) {
+    pub(crate) fn line(&mut self, from: [f64; 2], to: [f64; 2], colour: Rgb) {
         let finite = from.iter().chain(&to).all(|x| x.is_finite());
         let reach = (to[0] - from[0]).abs().max((to[1] - from[1]).abs());
         // Longer than any picture: not a line that can be meant.
@@ -158,7 +158,7 @@ impl Canvas {
     }
 
     /// The outline of a rectangle.
-    pub fn rectangle(&mut self, [u0, v0]: [f64; 2], [u1, v1]: [f64; 2], colour: Rgb) {
+    pub(crate) fn rectangle(&mut self, [u0, v0]: [f64; 2], [u1, v1]: [f64; 2], colour: Rgb) {
         self.line([u0, v0], [u1, v0], colour);
         self.line([u1, v0], [u1, v1], colour);
         self.line([u1, v1], [u0, v1], colour);
@@ -167,7 +167,12 @@ impl Canvas {
 
     /// A rectangle of `size` (width, height) full of one colour, its top left
     /// corner at `from`.
-    pub fn rectangle_filled(&mut self, [u, v]: [i64; 2], [width, height]: [i64; 2], colour: Rgb) {
+    pub(crate) fn rectangle_filled(
+        &mut self,
+        [u, v]: [i64; 2],
+        [width, height]: [i64; 2],
+        colour: Rgb,
+    ) {
         for dv in 0..height.clamp(0, self.height as i64) {
             for du in 0..width.clamp(0, self.width as i64) {
                 self.set(u + du, v + dv, colour);
@@ -177,7 +182,7 @@ impl Canvas {
 
     /// Copies a picture into this one, its top left corner at column `u` of row
     /// `v`.
-    pub fn paste(&mut self, from: &Canvas, u: usize, v: usize) {
+    pub(crate) fn paste(&mut self, from: &Canvas, u: usize, v: usize) {
         for row in 0..from.height {
             for column in 0..from.width {
                 let colour = from.pixels[row * from.width + column];
@@ -188,7 +193,7 @@ impl Canvas {
 
     /// Letters of 8 × 8 pixels times `scale`, with their top left corner at
     /// (`u`, `v`); letters that the font lacks are left blank.
-    pub fn text(&mut self, u: i64, v: i64, scale: i64, colour: Rgb, text: &str) {
+    pub(crate) fn text(&mut self, u: i64, v: i64, scale: i64, colour: Rgb, text: &str) {
         for (index, letter) in text.chars().take(1000).enumerate() {
             let Some(rows) = font8x8::BASIC_FONTS.get(letter) else {
                 continue;
@@ -204,7 +209,7 @@ impl Canvas {
     }
 
     /// Lines of text in a dark band at the bottom.
-    pub fn caption(&mut self, lines: &[String]) {
+    pub(crate) fn caption(&mut self, lines: &[String]) {
         let scale = (self.width / 240).clamp(1, 4) as i64;
         let step = 10 * scale;
         let top = self.height as i64 - step * lines.len() as i64 - 2 * scale;
@@ -221,7 +226,7 @@ impl Canvas {
 
     /// This picture with `right` at its right; the lower one ends in black.
     #[must_use]
-    pub fn beside(&self, right: &Canvas) -> Canvas {
+    pub(crate) fn beside(&self, right: &Canvas) -> Canvas {
         let width = self.width + right.width;
         let mut both = Canvas::new(width, self.height.max(right.height), [0; 3]);
         for (part, left) in [(self, 0), (right, self.width)] {
@@ -236,7 +241,7 @@ impl Canvas {
 
     /// The picture in another size; each pixel is the mean of what it covers.
     #[must_use]
-    pub fn resized(&self, width: usize, height: usize) -> Canvas {
+    pub(crate) fn resized(&self, width: usize, height: usize) -> Canvas {
         let mut small = Canvas::new(width, height, [0; 3]);
         if self.pixels.is_empty() {
             return small;
@@ -265,7 +270,7 @@ impl Canvas {
     ///
     /// # Errors
     /// Where the file cannot be written, or the picture is empty.
-    pub fn write_png(&self, path: &Path) -> Result<(), WriteError> {
+    pub(crate) fn write_png(&self, path: &Path) -> Result<(), WriteError> {
         write_png(
             path,
             self.pixels.as_flattened(),

@@ -1,13 +1,13 @@
 //! Colours for values and for labels.
 
 /// Red, green, blue.
-pub type Rgb = [u8; 3];
+pub(crate) type Rgb = [u8; 3];
 
 /// The colour map *turbo*, for 0 to 1; values beyond are held at the ends, NaN
 /// is dark grey. Polynomial of degree 5 by A. Mikhailov (Google, 2019), who
 /// made the map.
 #[must_use]
-pub fn turbo(value: f32) -> Rgb {
+pub(crate) fn turbo(value: f32) -> Rgb {
     if value.is_nan() {
         return [40, 40, 40];
     }
@@ -48,7 +48,7 @@ pub fn turbo(value: f32) -> Rgb {
 /// A colour for a label, far from those of the labels before it: hues a golden
 /// ratio of the circle apart.
 #[must_use]
-pub fn label_colour(label: usize) -> Rgb {
+pub(crate) fn label_colour(label: usize) -> Rgb {
     hue((label % 1_000_000) as f32 * 0.618_034)
 }
 

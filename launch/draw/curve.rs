@@ -13,7 +13,7 @@ const CONSTANT: &str = "#868e96";
 
 /// The errors of one target over time.
 #[derive(Debug, Clone, Copy)]
-pub struct Curve<'a> {
+pub(crate) struct Curve<'a> {
     /// The target.
     pub target: &'a str,
     /// One per refit, in the order of time.
@@ -26,7 +26,7 @@ pub struct Curve<'a> {
 
 /// Errors on the last few frames at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct WatchedPoint {
+pub(crate) struct WatchedPoint {
     /// Seconds since learning began.
     pub seconds: f64,
     /// Of what served.
@@ -37,7 +37,7 @@ pub struct WatchedPoint {
 
 /// Another readout serves from now on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Switch {
+pub(crate) struct Switch {
     /// Seconds since learning began.
     pub seconds: f64,
     /// Name of the readout.
@@ -51,7 +51,7 @@ pub struct Switch {
 /// constant, each as it stood from one refit to the next; a thin line where
 /// another readout began to serve.
 #[must_use]
-pub fn curve_picture(curves: &[Curve<'_>], title: &str) -> String {
+pub(crate) fn curve_picture(curves: &[Curve<'_>], title: &str) -> String {
     let panels = curves.len().max(1) as f64;
     let mut svg = Svg::new(WIDTH, TOP + panels * (PANEL + BETWEEN) + 10.0);
     svg.text([LEFT, 28.0], 16.0, "#111111", Anchor::Start, title);

@@ -31,7 +31,7 @@ pub(super) struct Line<'a> {
 /// Two panels over cost: the objective with what greedy choice reaches dotted,
 /// and the mean gain and quality.
 #[must_use]
-pub fn front_picture(front: &Front, title: &str) -> String {
+pub(crate) fn front_picture(front: &Front, title: &str) -> String {
     let unit = match front.axis {
         Axis::Cost => "cost of roots and transfers",
         Axis::FrameMillis => "milliseconds per frame",

@@ -29,14 +29,14 @@ pub(super) fn room(output: &Output, canvas: &mut Canvas, scale: f64) {
 }
 
 /// The output's camera, or the one that geometric readouts assume.
-pub fn camera_of(output: &Output) -> Intrinsics {
+pub(crate) fn camera_of(output: &Output) -> Intrinsics {
     let known = output.intrinsics;
     known.unwrap_or_else(|| assumed(output.image_size))
 }
 
 /// Draws the edges of the box that nine numbers stand for; grey where a side of
 /// theirs is not in view. `sure`, as `face_percent` has it, is 0 of those.
-pub fn room_edges(
+pub(crate) fn room_edges(
     cuboid: &[f32; ROOM_LAYOUT_LENGTH],
     camera: &Intrinsics,
     sure: Option<[u8; 6]>,

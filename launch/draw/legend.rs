@@ -7,7 +7,7 @@ use super::colour::{Rgb, label_colour};
 
 /// What the colours of a picture mean.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub enum Legend {
+pub(crate) enum Legend {
     /// They are those of the world, or mean nothing.
     #[default]
     None,
@@ -28,7 +28,7 @@ pub enum Legend {
 
 /// A class in a picture.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ClassShare {
+pub(crate) struct ClassShare {
     /// Its colour.
     pub colour: Rgb,
     /// Its name, or its number where that is not known.
@@ -44,7 +44,7 @@ impl Legend {
     /// The classes among `labels` (one per pixel; NaN where nothing is known)
     /// with the names that `name` knows, the largest first.
     #[must_use]
-    pub fn of_classes<'a>(
+    pub(crate) fn of_classes<'a>(
         labels: impl Iterator<Item = f32>,
         name: impl Fn(usize) -> Option<&'a str>,
     ) -> Self {
@@ -69,7 +69,7 @@ impl Legend {
     /// The two ends of a scale, in words: `0.8 m` and `4.2 m`, near and far for
     /// metres.
     #[must_use]
-    pub fn ends(low: f32, high: f32, unit: &str) -> [String; 2] {
+    pub(crate) fn ends(low: f32, high: f32, unit: &str) -> [String; 2] {
         let span = (high - low).abs();
         let number = |value: f32| match span {
             span if span >= 1.0 => format!("{value:.1}"),
@@ -90,7 +90,7 @@ impl Canvas {
     /// This picture with what the classes of a legend look like in lines below
     /// it; unchanged for other legends, and where there are none.
     #[must_use]
-    pub fn above_classes(&self, legend: &Legend) -> Canvas {
+    pub(crate) fn above_classes(&self, legend: &Legend) -> Canvas {
         let Legend::Classes(classes) = legend else {
             return self.clone();
         };

@@ -15,7 +15,7 @@ const MAX_PIXELS: usize = 1 << 22;
 
 /// A message in a few words.
 #[must_use]
-pub fn note_of_message(message: &AnyMessage<'_>) -> String {
+pub(crate) fn note_of_message(message: &AnyMessage<'_>) -> String {
     match message {
         AnyMessage::Image(image) => format!("{}x{} {}", image.width, image.height, image.encoding),
         AnyMessage::PointCloud2(cloud) => {
@@ -52,7 +52,7 @@ pub fn note_of_message(message: &AnyMessage<'_>) -> String {
 
 /// What a subscriber knows of the task that a message is about.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct About<'a> {
+pub(crate) struct About<'a> {
     /// The task, where the message says which.
     pub task: Option<&'static Task>,
     /// Width and height of the camera image, px.
@@ -64,7 +64,10 @@ pub struct About<'a> {
 /// A small picture of an image message, or of points, and what its colours
 /// mean; `None` for other messages, and for those that are not what they say.
 #[must_use]
-pub fn picture_of_message(message: &AnyMessage<'_>, about: &About<'_>) -> Option<(Canvas, Legend)> {
+pub(crate) fn picture_of_message(
+    message: &AnyMessage<'_>,
+    about: &About<'_>,
+) -> Option<(Canvas, Legend)> {
     match message {
         AnyMessage::Image(image) => of_image(image, about),
         AnyMessage::PointCloud2(cloud) => Some((of_points(cloud, about.image_size)?, Legend::None)),

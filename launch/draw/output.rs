@@ -13,7 +13,7 @@ use super::legend::Legend;
 /// Why an output cannot be drawn.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum DrawError {
+pub(crate) enum DrawError {
     /// Lines from one frame to the next need both.
     #[error("{target} connects two frames, but there is 1")]
     NeedsPreviousFrame {
@@ -42,7 +42,7 @@ pub enum DrawError {
 /// # Errors
 /// A tensor of another shape than its task's, or matches without the frame
 /// before.
-pub fn on_photograph(
+pub(crate) fn on_photograph(
     output: &Output,
     frame: &Image,
     previous: Option<&Image>,
@@ -87,7 +87,7 @@ pub(super) const NORMALS: &str = "red right, green down";
 /// maps in colour, points as dots on black; `None` for outputs that are numbers
 /// or names.
 #[must_use]
-pub fn picture_of(output: &Output) -> Option<(Canvas, Legend)> {
+pub(crate) fn picture_of(output: &Output) -> Option<(Canvas, Legend)> {
     match output.origin.task.output {
         OutputKind::Dense { .. } | OutputKind::ClassMap => map(output).ok(),
         _ => Some((small(output)?, Legend::None)),
@@ -129,7 +129,7 @@ fn small(output: &Output) -> Option<Canvas> {
 /// The output in a few words: the likeliest class, how many points, from where
 /// to where a map reaches.
 #[must_use]
-pub fn note_of(output: &Output) -> String {
+pub(crate) fn note_of(output: &Output) -> String {
     let task = output.origin.task;
     match task.output {
         OutputKind::Classes => lines(output).into_iter().next().unwrap_or_default(),
@@ -164,7 +164,7 @@ fn map(output: &Output) -> Result<(Canvas, Legend), DrawError> {
 ///
 /// # Errors
 /// Another shape, or one that `values` do not fill.
-pub fn map_of(
+pub(crate) fn map_of(
     task: &'static Task,
     values: &[f32],
     shape: &[usize],

@@ -91,7 +91,7 @@ impl Node {
 
 /// The picture of a policy, as the text of an SVG file.
 #[must_use]
-pub fn policy_picture(policy: &Policy, explanation: &Explanation) -> String {
+pub(crate) fn policy_picture(policy: &Policy, explanation: &Explanation) -> String {
     Graph::new(explanation).draw(policy, explanation)
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 /// An SVG picture under construction. Coordinates are px from the top left.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Svg {
+pub(super) struct Svg {
     width: f64,
     height: f64,
     body: String,
@@ -12,7 +12,7 @@ pub struct Svg {
 
 /// Where a text stands relative to its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Anchor {
+pub(super) enum Anchor {
     /// It begins there.
     Start,
     /// Its middle is there.
@@ -24,7 +24,7 @@ pub enum Anchor {
 impl Svg {
     /// A white picture.
     #[must_use]
-    pub fn new(width: f64, height: f64) -> Self {
+    pub(super) fn new(width: f64, height: f64) -> Self {
         let body = String::new();
         Svg {
             width,
@@ -34,7 +34,7 @@ impl Svg {
     }
 
     /// Lines from point to point; `dashed` for dotted ones.
-    pub fn lines(&mut self, points: &[[f64; 2]], colour: &str, width: f64, dashed: bool) {
+    pub(super) fn lines(&mut self, points: &[[f64; 2]], colour: &str, width: f64, dashed: bool) {
         let points: Vec<_> = points
             .iter()
             .map(|[x, y]| format!("{x:.1},{y:.1}"))
@@ -52,7 +52,7 @@ impl Svg {
     }
 
     /// A thin upright line from one height to another: something changed there.
-    pub fn upright(&mut self, x: f64, [top, bottom]: [f64; 2], colour: &str) {
+    pub(super) fn upright(&mut self, x: f64, [top, bottom]: [f64; 2], colour: &str) {
         self.push(format_args!(
             "<line class=\"switch\" x1=\"{x:.1}\" y1=\"{top:.1}\" x2=\"{x:.1}\" y2=\"{bottom:.1}\" stroke=\"{}\" stroke-width=\"1\" stroke-opacity=\"0.6\"/>",
             escaped(colour)
@@ -60,7 +60,13 @@ impl Svg {
     }
 
     /// A smooth line between two places, level at both.
-    pub fn curve(&mut self, [x0, y0]: [f64; 2], [x1, y1]: [f64; 2], colour: &str, width: f64) {
+    pub(super) fn curve(
+        &mut self,
+        [x0, y0]: [f64; 2],
+        [x1, y1]: [f64; 2],
+        colour: &str,
+        width: f64,
+    ) {
         let middle = (x0 + x1) / 2.0;
         self.push(format_args!(
             "<path d=\"M{x0:.1} {y0:.1} C{middle:.1} {y0:.1} {middle:.1} {y1:.1} {x1:.1} {y1:.1}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{width:.1}\" stroke-opacity=\"0.7\"/>",
@@ -69,7 +75,7 @@ impl Svg {
     }
 
     /// As [`Svg::curve`], dashed.
-    pub fn dashed_curve(
+    pub(super) fn dashed_curve(
         &mut self,
         [x0, y0]: [f64; 2],
         [x1, y1]: [f64; 2],
@@ -84,7 +90,7 @@ impl Svg {
     }
 
     /// A straight line that looks as a curve goes on.
-    pub fn faint_line(
+    pub(super) fn faint_line(
         &mut self,
         [x0, y0]: [f64; 2],
         [x1, y1]: [f64; 2],
@@ -104,7 +110,7 @@ impl Svg {
     }
 
     /// A filled disc.
-    pub fn disc(&mut self, [x, y]: [f64; 2], radius: f64, colour: &str) {
+    pub(super) fn disc(&mut self, [x, y]: [f64; 2], radius: f64, colour: &str) {
         self.push(format_args!(
             "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"{radius:.1}\" fill=\"{}\"/>",
             escaped(colour)
@@ -112,7 +118,7 @@ impl Svg {
     }
 
     /// A filled rectangle with round corners and an outline.
-    pub fn rectangle(
+    pub(super) fn rectangle(
         &mut self,
         [x, y]: [f64; 2],
         [width, height]: [f64; 2],
@@ -127,7 +133,14 @@ impl Svg {
     }
 
     /// A text on one line; its base line is at `y`.
-    pub fn text(&mut self, [x, y]: [f64; 2], size: f64, colour: &str, anchor: Anchor, text: &str) {
+    pub(super) fn text(
+        &mut self,
+        [x, y]: [f64; 2],
+        size: f64,
+        colour: &str,
+        anchor: Anchor,
+        text: &str,
+    ) {
         let anchor = match anchor {
             Anchor::Start => "start",
             Anchor::Middle => "middle",
@@ -142,7 +155,7 @@ impl Svg {
 
     /// The picture as a file's text.
     #[must_use]
-    pub fn finish(&self) -> String {
+    pub(super) fn finish(&self) -> String {
         let Svg {
             width,
             height,

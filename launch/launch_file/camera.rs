@@ -1,6 +1,20 @@
 //! One `[[camera]]` of a launch file, checked.
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
 use concert_models::Intrinsics;
+use concert_policies::document::at;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::fault::{LaunchFault, shown};
+use super::raw::Text;
+use super::value::{Placed, ruled};
+use super::{CameraKind, MAX_CAMERAS};
+use crate::cameras::take_text;
+use crate::rules;
 
 /// One camera of a launch file.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,88 +25,18 @@ pub struct CameraEntry {
     pub(super) kind: CameraKind,
 }
 
-/// What delivers the frames, with the keys that only this kind has.
-#[derive(Debug, Clone, PartialEq)]
-pub enum CameraKind {
-    /// Image files: a folder, a folder with one `*` in the last part, or files
-    /// in the order given.
-    Images {
-        /// One folder or pattern, or image files; as written, at least one.
-        paths: Vec<String>,
-        /// Frames per second.
-        rate_hz: f64,
-        /// Whether the first follows the last.
-        repeat: bool,
-        /// Whether stamps come from file names that carry them.
-        stamps_from_names: bool,
-    },
-    /// A window that moves over photographs: the camera of a robot without one.
-    Pan {
-        /// Photographs, as written; none for those that ship with Concert.
-        photographs: Vec<String>,
-        /// Width of the window, px.
-        width: usize,
-        /// Height of the window, px.
-        height: usize,
-        /// Frames per second.
-        rate_hz: f64,
-    },
-    /// A robot that tours a simulated home; its frames carry intrinsics and
-    /// depth.
-    Apartment {
-        /// Picks the home.
-        seed: u64,
-        /// Width, px.
-        width: usize,
-        /// Height, px.
-        height: usize,
-        /// Horizontal field of view, degrees.
-        field_of_view_degrees: f64,
-        /// Frames per second.
-        rate_hz: f64,
-        /// Whether edges are smoothed.
-        antialias: bool,
-    },
-    /// Images that another process publishes over zenoh.
-    Zenoh {
-        /// Key of `sensor_msgs/Image` or `sensor_msgs/CompressedImage`.
-        key: String,
-        /// Key of `sensor_msgs/Image` with the depth of the same exposures.
-        depth_key: Option<String>,
-        /// Key of the `sensor_msgs/CameraInfo` that goes with them; it comes
-        /// before the intrinsics written in the file.
-        camera_info_key: Option<String>,
-        /// Type of images whose encoding and key do not name it; where it is
-        /// not given, both that there are are tried.
-        message_type: Option<String>,
-        /// Whether the images are rectified, so that P of their camera info
-        /// holds; where it is not given, whether their key says so.
-        rectified: Option<bool>,
-    },
-    /// A camera of the Linux kernel.
-    V4l2 {
-        /// `/dev/video0`.
-        device: String,
-        /// Width to ask the device for, px.
-        width: usize,
-        /// Height to ask the device for, px.
-        height: usize,
-        /// Rate to ask the device for.
-        rate_hz: f64,
-    },
-    /// A program that writes Y4M or MJPEG to its standard output.
-    Command {
-        /// The program and its arguments; no shell is between.
-        command: Vec<String>,
-        /// Whether it is started again when it ends.
-        repeat: bool,
-        /// At most so many frames a second are taken, where it would write them
-        /// as fast as it can.
-        paced_hz: Option<f64>,
-    },
-}
-
 impl CameraEntry {
+    /// A camera of this kind, with the coordinate frame that its name gives it.
+    #[must_use]
+    pub(super) fn new(name: &str, kind: CameraKind) -> Self {
+        Self {
+            name: name.to_owned(),
+            frame_id: format!("{name}_optical"),
+            intrinsics: None,
+            kind,
+        }
+    }
+
     /// Its name, distinct within the file; part of keys where there are several.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -116,55 +60,125 @@ impl CameraEntry {
     pub fn kind(&self) -> &CameraKind {
         &self.kind
     }
+
+    /// Reads an entry: what every camera has, and then what its kind has.
+    fn of(entry: Spanned<DeTable<'_>>) -> Placed<Self> {
+        let span = entry.span();
+        let mut table = entry.into_inner();
+        let mut take = |key: &str| take_text(&mut table, key);
+        let needed = |text: Option<Text>, key: &str| {
+            let missing = LaunchFault::Toml(format!("missing field `{key}`"));
+            text.ok_or((Some(span.clone()), missing))
+        };
+        let placed = |fault| (Some(span.clone()), fault);
+        let name = needed(take("name").map_err(placed)?, "name")?;
+        let kind = needed(take("kind").map_err(placed)?, "kind")?;
+        let frame_id = take("frame_id").map_err(placed)?;
+        let text = name.get_ref();
+        let subject = format!("frame_id of camera `{text}`");
+        let frame_id = frame_id.map(|written| {
+            let broken = rules::frame_id_fault(written.get_ref());
+            ruled(&subject, &written, broken)
+        });
+        let frame_id = frame_id.transpose()?;
+        let table = Spanned::new(span, table);
+        let (kind, intrinsics) = CameraKind::of_entry(text, &kind, table)?;
+        let usual = Self::new(text, kind);
+        Ok(Self {
+            frame_id: frame_id.unwrap_or(usual.frame_id.clone()),
+            intrinsics,
+            ..usual
+        })
+    }
 }
 
-impl CameraKind {
-    /// Kinds as they are written, with the keys that each has of its own.
-    pub(super) const KEYS: [(&'static str, &'static [&'static str]); 6] = [
-        (
-            "images",
-            &["intrinsics", "paths", "rate_hz", "repeat", "stamps"],
-        ),
-        ("pan", &["photographs", "width", "height", "rate_hz"]),
-        (
-            "apartment",
-            &[
-                "seed",
-                "width",
-                "height",
-                "field_of_view_degrees",
-                "rate_hz",
-                "antialias",
-            ],
-        ),
-        (
-            "zenoh",
-            &[
-                "intrinsics",
-                "key",
-                "depth_key",
-                "camera_info_key",
-                "message_type",
-                "rectified",
-            ],
-        ),
-        (
-            "v4l2",
-            &["intrinsics", "device", "width", "height", "rate_hz"],
-        ),
-        ("command", &["intrinsics", "command", "repeat"]),
-    ];
-
-    /// How the kind is written.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            CameraKind::Images { .. } => "images",
-            CameraKind::Pan { .. } => "pan",
-            CameraKind::Apartment { .. } => "apartment",
-            CameraKind::Zenoh { .. } => "zenoh",
-            CameraKind::V4l2 { .. } => "v4l2",
-            CameraKind::Command { .. } => "command",
+/// Reads all entries.
+pub(super) fn cameras(written: Option<Spanned<DeValue<'_>>>) -> Placed<Vec<CameraEntry>> {
+    let no_tables = |span| {
+        let message = "camera must be written as [[camera]], one for each";
+        (Some(span), LaunchFault::Toml(message.to_owned()))
+    };
+    let mut entries = Vec::new();
+    if let Some(written) = written {
+        let span = written.span();
+        let DeValue::Array(array) = written.into_inner() else {
+            return Err(no_tables(span));
+        };
+        for entry in array {
+            let span = entry.span();
+            match entry.into_inner() {
+                DeValue::Table(table) => entries.push(Spanned::new(span, table)),
+                _ => return Err(no_tables(span)),
+            }
         }
+    }
+    let (count, limit) = (entries.len(), MAX_CAMERAS);
+    if count == 0 || count > limit {
+        let (what, least) = ("cameras", 1);
+        let fault = LaunchFault::Count {
+            what,
+            count,
+            least,
+            limit,
+        };
+        return Err((None, fault));
+    }
+    check_names(&entries)?;
+    entries.into_iter().map(CameraEntry::of).collect()
+}
+
+/// Refuses names that are none, and the same name twice.
+fn check_names(entries: &[Spanned<DeTable<'_>>]) -> Placed<()> {
+    let mut names = BTreeSet::new();
+    for entry in entries {
+        // What is no text is refused with its entry.
+        let name = entry.get_ref().get("name");
+        let text = name.and_then(|name| Some((name.span(), name.get_ref().as_str()?)));
+        let Some((span, text)) = text else {
+            continue;
+        };
+        let name = Spanned::new(span.clone(), text.to_owned());
+        ruled("name of a camera", &name, rules::camera_name_fault(text))?;
+        if !names.insert(text) {
+            let (what, value) = ("camera", shown(text));
+            return at(span, LaunchFault::Duplicate { what, value });
+        }
+    }
+    Ok(())
+}
+
+/// The schema of an entry: one alternative for each kind.
+pub(super) struct CameraSchema;
+
+impl JsonSchema for CameraSchema {
+    fn schema_name() -> Cow<'static, str> {
+        "Camera".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let alternative = |(kind, own): (&str, Schema)| {
+            let mut schema = own.to_value();
+            schema["properties"]["kind"] = serde_json::json!({ "const": kind });
+            schema["properties"]["name"] = serde_json::json!({
+                "description": "Name, distinct within the file.",
+                "type": "string",
+                "pattern": "^[a-z0-9_]{1,64}$"
+            });
+            schema["properties"]["frame_id"] = serde_json::json!({
+                "description": "Coordinate frame of the images; default: `NAME_optical`.",
+                "type": ["string", "null"],
+                "pattern": "_optical$"
+            });
+            let mut required = schema["required"].as_array().cloned().unwrap_or_default();
+            required.extend(["name".into(), "kind".into()]);
+            schema["required"] = required.into();
+            schema
+        };
+        let kinds = CameraKind::schemas(generator).into_iter();
+        let kinds: Vec<_> = kinds.map(alternative).collect();
+        json_schema!({
+            "description": "One camera; its kind says which keys it may have.",
+            "oneOf": kinds
+        })
     }
 }

@@ -56,7 +56,7 @@ pub enum LaunchFault {
     ForeignKey {
         camera: String,
         kind: &'static str,
-        key: &'static str,
+        key: String,
         own: String,
     },
     #[error("camera `{camera}` of kind {kind} needs the key `{key}`")]

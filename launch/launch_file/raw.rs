@@ -1,12 +1,13 @@
 //! A launch file as it is written, unchecked.
 
-use concert_models::Intrinsics;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
-pub(super) type Text = Spanned<String>;
-pub(super) type Texts = Spanned<Vec<Spanned<String>>>;
+use super::camera::CameraSchema;
+
+pub(crate) type Text = Spanned<String>;
+pub(crate) type Texts = Spanned<Vec<Spanned<String>>>;
 
 /// Where a policy of Concert runs: on which cameras, with which providers, and
 /// to whom it publishes.
@@ -38,10 +39,12 @@ pub(super) struct RawLaunch {
     /// default: 2000.
     #[schemars(with = "Option<u32>", range(min = 100, max = 600_000))]
     pub(super) hang_limit_millis: Option<Spanned<i64>>,
-    /// The cameras.
+    /// The cameras. They are taken out of the text before, each by the rules of
+    /// its kind.
     #[serde(default)]
-    #[schemars(with = "Vec<RawCamera>", length(min = 1, max = 16))]
-    pub(super) camera: Vec<Spanned<RawCamera>>,
+    #[schemars(with = "Vec<CameraSchema>", length(min = 1, max = 16))]
+    #[allow(dead_code)] // for the schema, and the list of keys that are known
+    pub(super) camera: (),
     /// How outputs are published.
     #[serde(default)]
     pub(super) publish: RawPublish,
@@ -65,104 +68,6 @@ enum RawProvider {
     Tensorrt,
     Cuda,
     Cpu,
-}
-
-/// For the schema alone.
-#[derive(JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(rename = "CameraKind")]
-#[allow(dead_code)]
-enum RawKind {
-    Images,
-    Pan,
-    Apartment,
-    Zenoh,
-    V4l2,
-    Command,
-}
-
-/// One camera. Which of the keys from `intrinsics` on it may have follows from
-/// its kind.
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-#[schemars(rename = "Camera")]
-pub(super) struct RawCamera {
-    /// Name, distinct within the file.
-    #[schemars(with = "String", regex(pattern = "^[a-z0-9_]{1,64}$"))]
-    pub(super) name: Text,
-    /// What delivers the frames.
-    #[schemars(with = "RawKind")]
-    pub(super) kind: Text,
-    /// Coordinate frame of the images; default: `NAME_optical`.
-    #[schemars(with = "Option<String>", regex(pattern = "_optical$"))]
-    pub(super) frame_id: Option<Text>,
-    /// Intrinsics in pixels of the images as they come; not for pan, whose
-    /// photographs were taken by cameras that nobody measured, nor for
-    /// apartment, which knows its own.
-    #[schemars(with = "Option<Intrinsics>")]
-    pub(super) intrinsics: Option<Spanned<Intrinsics>>,
-    /// images: a folder, a folder with one `*` in the last part, or image files.
-    #[schemars(with = "Option<Vec<String>>")]
-    pub(super) paths: Option<Texts>,
-    /// images: begin again after the last; default: false, and then every image
-    /// is seen, however long that takes. command: start the program again when it
-    /// ends; default: true, and else it writes a film, all of which is seen.
-    #[schemars(with = "Option<bool>")]
-    pub(super) repeat: Option<Spanned<bool>>,
-    /// images: `names` takes stamps from file names that carry them, `clock`
-    /// (default) from the clock.
-    #[schemars(with = "Option<String>", regex(pattern = "^(names|clock)$"))]
-    pub(super) stamps: Option<Text>,
-    /// pan: photographs to move over; default: those that ship with Concert.
-    #[schemars(with = "Option<Vec<String>>")]
-    pub(super) photographs: Option<Texts>,
-    /// apartment: picks the home; default: 7.
-    #[schemars(with = "Option<u64>")]
-    pub(super) seed: Option<Spanned<i64>>,
-    /// apartment: horizontal field of view, degrees; default: 72.
-    #[schemars(with = "Option<f64>", extend("exclusiveMinimum" = 0, "maximum" = 169))]
-    pub(super) field_of_view_degrees: Option<Spanned<f64>>,
-    /// apartment: smooth edges, which takes half as long again; default: false.
-    #[schemars(with = "Option<bool>")]
-    pub(super) antialias: Option<Spanned<bool>>,
-    /// pan, apartment, v4l2: width of the images, px; default: 320, 320, 640.
-    #[schemars(with = "Option<u32>", range(min = 16, max = 16_384))]
-    pub(super) width: Option<Spanned<i64>>,
-    /// pan, apartment, v4l2: height of the images, px; default: 240, 240, 480.
-    #[schemars(with = "Option<u32>", range(min = 16, max = 16_384))]
-    pub(super) height: Option<Spanned<i64>>,
-    /// images, pan, apartment, v4l2: frames per second; default: 30.
-    #[schemars(with = "Option<f64>", extend("exclusiveMinimum" = 0, "maximum" = 1000))]
-    pub(super) rate_hz: Option<Spanned<f64>>,
-    /// zenoh: key of `sensor_msgs/Image` or `sensor_msgs/CompressedImage`.
-    #[schemars(with = "Option<String>")]
-    pub(super) key: Option<Text>,
-    /// zenoh: key of depth registered to the images, `sensor_msgs/Image` of
-    /// 32FC1 (m) or 16UC1 (mm), or `sensor_msgs/CompressedImage` of these,
-    /// stamped within 20 ms of them; default: none.
-    #[schemars(with = "Option<String>")]
-    pub(super) depth_key: Option<Text>,
-    /// zenoh: key of the `sensor_msgs/CameraInfo` that goes with the images; it
-    /// comes before `intrinsics`.
-    #[schemars(with = "Option<String>")]
-    pub(super) camera_info_key: Option<Text>,
-    /// zenoh: what the images are, where neither encoding nor key says it (as of
-    /// `zenoh-bridge-ros2dds`); default: both are tried.
-    #[schemars(
-        with = "Option<String>",
-        regex(pattern = "^sensor_msgs/msg/(Image|CompressedImage)$")
-    )]
-    pub(super) message_type: Option<Text>,
-    /// zenoh: whether the images are rectified, so that P of their `CameraInfo`
-    /// holds, not K; default: whether the key says so (`image_rect`).
-    #[schemars(with = "Option<bool>")]
-    pub(super) rectified: Option<Spanned<bool>>,
-    /// v4l2: the device file, `/dev/video0`.
-    #[schemars(with = "Option<String>")]
-    pub(super) device: Option<Text>,
-    /// command: program and arguments; it writes Y4M or MJPEG to its output.
-    #[schemars(with = "Option<Vec<String>>")]
-    pub(super) command: Option<Texts>,
 }
 
 /// How outputs are published.

@@ -5,9 +5,10 @@
 use std::path::Path;
 
 use super::*;
+use crate::cameras::{Apartment, Command, Zenoh};
 
 const HEAD: &str = "policy = \"first_light\"\n";
-const CAMERA: &str = "[[camera]]\nname = \"front\"\nkind = \"pan\"\n";
+const CAMERA: &str = "[[camera]]\nname = \"front\"\nkind = \"apartment\"\n";
 
 #[track_caller]
 fn refusal(text: &str) -> String {
@@ -43,14 +44,7 @@ fn what_is_not_written_has_the_documented_default() {
         (camera.name(), camera.frame_id()),
         ("front", "front_optical")
     );
-    assert!(matches!(
-        camera.kind(),
-        CameraKind::Pan {
-            width: 320,
-            height: 240,
-            ..
-        }
-    ));
+    assert_eq!(*camera.kind(), CameraKind::from(Apartment::default()));
 }
 
 #[test]
@@ -110,7 +104,7 @@ fn two_cameras_of_one_name_are_refused() {
 fn a_kind_that_is_unknown_or_comes_later_is_refused() {
     assert_eq!(
         refusal(&with_camera("kind = \"webcam\"")),
-        "front.toml:4:8: kind of camera `front` is `webcam`, but must be one of images, pan, \
+        "front.toml:4:8: kind of camera `front` is `webcam`, but must be one of images, \
          apartment, zenoh, v4l2, command"
     );
     assert_eq!(
@@ -122,14 +116,14 @@ fn a_kind_that_is_unknown_or_comes_later_is_refused() {
 #[test]
 fn a_home_has_a_seed_and_a_camera_that_can_be() {
     let launch = accepted(&with_camera("kind = \"apartment\""));
-    let defaults = CameraKind::Apartment {
+    let defaults = CameraKind::from(Apartment {
         seed: 7,
         width: 320,
         height: 240,
         field_of_view_degrees: 72.0,
         rate_hz: 30.0,
         antialias: false,
-    };
+    });
     assert_eq!(*launch.cameras()[0].kind(), defaults);
     for (written, refused) in [
         (
@@ -168,24 +162,24 @@ fn a_ros_2_camera_says_what_its_publisher_does_not() {
     let launch = parsed(camera(
         "key = \"0/cam/image_rect/**\"\nmessage_type = \"sensor_msgs/msg/Image\"\nrectified = false",
     ));
-    let kind = CameraKind::Zenoh {
+    let kind = CameraKind::from(Zenoh {
         key: "0/cam/image_rect/**".to_owned(),
         depth_key: None,
         camera_info_key: None,
         message_type: Some("sensor_msgs/msg/Image".to_owned()),
         rectified: Some(false),
-    };
+    });
     assert_eq!(*launch.expect("is read").cameras()[0].kind(), kind);
     let error = refusal(&camera("key = \"a\"\nmessage_type = \"sensor_msgs/Image\""));
     assert!(error.contains("message_type of camera `front`"), "{error}");
     let film = parsed(with_camera(
         "kind = \"command\"\ncommand = [\"a\"]\nrepeat = false",
     ));
-    let kind = CameraKind::Command {
+    let kind = CameraKind::from(Command {
         command: vec!["a".to_owned()],
         repeat: false,
         paced_hz: None,
-    };
+    });
     assert_eq!(*film.expect("is read").cameras()[0].kind(), kind);
 }
 
@@ -221,7 +215,7 @@ fn numbers_that_cannot_be_meant_are_refused_with_their_bounds() {
     ] {
         assert_eq!(
             refusal(&with_camera(&format!(
-                "kind = \"pan\"\nrate_hz = {written}"
+                "kind = \"apartment\"\nrate_hz = {written}"
             ))),
             format!(
                 "front.toml:5:11: rate_hz of camera `front` is {shown}, but must be above 0 and \
@@ -230,15 +224,17 @@ fn numbers_that_cannot_be_meant_are_refused_with_their_bounds() {
         );
     }
     assert_eq!(
-        refusal(&with_camera("kind = \"pan\"\nwidth = 65535")),
-        "front.toml:5:9: width of camera `front` is 65535, but must be from 16 to 16384"
+        refusal(&with_camera(
+            "kind = \"v4l2\"\ndevice = \"a\"\nwidth = 65535"
+        )),
+        "front.toml:6:9: width of camera `front` is 65535, but must be from 16 to 16384"
     );
 }
 
 #[test]
 fn a_coordinate_frame_that_is_not_optical_is_refused() {
     assert_eq!(
-        refusal(&with_camera("kind = \"pan\"\nframe_id = \"front\"")),
+        refusal(&with_camera("kind = \"apartment\"\nframe_id = \"front\"")),
         "front.toml:5:12: frame_id of camera `front` is `front`, but must end in `_optical`, \
          because images look along z (REP-103)"
     );
@@ -358,11 +354,18 @@ fn the_command_line_takes_the_place_of_what_is_written() {
 #[test]
 fn the_schema_knows_every_key_of_a_camera() {
     let schema = LaunchFile::json_schema();
-    let camera = &schema["$defs"]["Camera"]["properties"];
-    for (_, keys) in CameraKind::KEYS {
-        for key in keys {
-            assert!(camera.get(key).is_some(), "{key} is not in the schema");
+    let kinds = schema["$defs"]["Camera"]["oneOf"].as_array();
+    let kinds = kinds.expect("one alternative for each kind");
+    assert_eq!(kinds.len(), CameraKind::NAMES.len());
+    for (kind, name) in kinds.iter().zip(CameraKind::NAMES) {
+        let keys = &kind["properties"];
+        assert_eq!(keys["kind"]["const"], **name);
+        let own = CameraKind::keys(name).iter();
+        for key in own.chain(&["name", "kind", "frame_id"]) {
+            assert!(keys.get(key).is_some(), "{name} has no {key} in the schema");
         }
+        let count = keys.as_object().map_or(0, serde_json::Map::len);
+        assert_eq!(count, CameraKind::keys(name).len() + 3, "{name}");
     }
 }
 

@@ -14,7 +14,6 @@ use concert_runtime::io::thread;
 use concert_runtime::{Clock, Control, Observation, ObservationRequest};
 use serde_json::{Value, json};
 
-use super::carries_depth;
 use super::pupil::{Looked, Pupil, Subject};
 use crate::draw::{Canvas, Legend, map_of};
 use crate::launch_file::{LaunchFile, LearnEntry};
@@ -78,7 +77,7 @@ impl Beginner {
         store: &Store,
     ) -> anyhow::Result<Option<Self>> {
         let mut cameras = launch.cameras().iter();
-        if !cameras.any(|camera| carries_depth(launch, camera)) {
+        if !cameras.any(|camera| camera.kind().source().carries_depth(launch)) {
             return Ok(None);
         }
         let targets = policy.transfers().iter().map(|transfer| transfer.target());

@@ -1,4 +1,5 @@
 use super::*;
+use crate::cameras::{Apartment, Images};
 
 fn point(seconds: f64, candidate: f64, first: f64) -> CurvePoint {
     CurvePoint {
@@ -80,10 +81,16 @@ fn a_policy_whose_cameras_measure_no_depth_has_no_beginner() {
     let policy = Policy::shipped("apartment").expect("it ships");
     let models = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
     let store = Store::new(vec![models]);
-    let photographs = LaunchFile::of_policy("apartment");
+    let images = Images {
+        paths: vec!["launch/photographs".to_owned()],
+        rate_hz: 30.0,
+        repeat: false,
+        stamps_from_names: false,
+    };
+    let photographs = LaunchFile::of_policy("apartment").on_camera(images);
     let of = |launch: &LaunchFile, policy: &Policy| Beginner::of(launch, policy, &store);
     assert!(of(&photographs, &policy).expect("no fault").is_none());
-    let home = photographs.in_apartment(3);
+    let home = photographs.on_camera(Apartment::default());
     let beginner = of(&home, &policy).expect("no fault").expect("a beginner");
     assert!(matches!(
         beginner.pupil.subject().task.output,

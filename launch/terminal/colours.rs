@@ -6,7 +6,7 @@ use crate::draw::Rgb;
 
 /// The colours of a terminal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Colours {
+pub(crate) enum Colours {
     /// The sixteen that every terminal with colours has.
     Sixteen,
     /// Sixteen, a cube of 6 × 6 × 6 and 24 greys.
@@ -38,7 +38,7 @@ impl Colours {
     /// # Errors
     /// Why there are none, in a few words: `NO_COLOR` is set, or the terminal
     /// has none.
-    pub fn of(variable: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
+    pub(crate) fn of(variable: impl Fn(&str) -> Option<String>) -> Result<Self, String> {
         let set = |name: &str| variable(name).filter(|value| !value.is_empty());
         if set("NO_COLOR").is_some() {
             return Err("NO_COLOR is set".to_owned());
@@ -64,7 +64,7 @@ impl Colours {
 
     /// The nearest colour that the terminal has.
     #[must_use]
-    pub fn nearest(self, colour: Rgb) -> Color {
+    pub(crate) fn nearest(self, colour: Rgb) -> Color {
         let [r, g, b] = colour;
         match self {
             Colours::True => Color::Rgb(r, g, b),

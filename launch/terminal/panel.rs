@@ -12,7 +12,7 @@ use crate::draw::{Canvas, Legend, Rgb, turbo};
 
 /// Something to look at below the table.
 #[derive(Debug, Clone)]
-pub enum Panel {
+pub(crate) enum Panel {
     /// A picture, its name above it and what its colours mean below.
     Picture {
         /// What it shows.
@@ -28,7 +28,7 @@ pub enum Panel {
 
 /// Numbers over time, from 0 upward.
 #[derive(Debug, Clone)]
-pub struct Curve {
+pub(crate) struct Curve {
     /// What it shows.
     pub name: String,
     /// One or more.
@@ -37,7 +37,7 @@ pub struct Curve {
 
 /// One line of a [`Curve`].
 #[derive(Debug, Clone)]
-pub struct CurveLine {
+pub(crate) struct CurveLine {
     /// What it is about.
     pub name: String,
     /// Its colour.

@@ -15,7 +15,7 @@ use crate::logging;
 
 /// What a terminal can do, and is wanted to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Style {
+pub(crate) struct Style {
     /// Whether the table has a window of its own.
     pub live: bool,
     /// Which colours there are, or why there are none, and so no pictures.
@@ -26,7 +26,7 @@ impl Style {
     /// What standard output can do: live only on a terminal in the foreground
     /// that understands escapes; colours as the environment says.
     #[must_use]
-    pub fn of_stdout() -> Style {
+    pub(crate) fn of_stdout() -> Style {
         let variable = |name: &str| std::env::var(name).ok();
         let term = variable("TERM").filter(|term| !term.is_empty());
         let dumb = term.is_none_or(|term| term == "dumb");
@@ -39,22 +39,16 @@ impl Style {
 
     /// Plain lines, no escapes.
     #[must_use]
-    pub fn plain() -> Style {
+    pub(crate) fn plain() -> Style {
         Style {
             live: false,
             colours: Err("this is no terminal".to_owned()),
         }
     }
-
-    /// Whether pictures will be shown, if the window is large enough.
-    #[must_use]
-    pub fn pictures(&self) -> bool {
-        self.live && self.colours.is_ok()
-    }
 }
 
 /// Shows views, again and again.
-pub struct Screen<W: Write> {
+pub(crate) struct Screen<W: Write> {
     to: To<W>,
 }
 
@@ -76,7 +70,7 @@ impl<W: Write> Screen<W> {
     ///
     /// # Errors
     /// Where nothing can be written.
-    pub fn open(to: W, style: Style) -> io::Result<Self> {
+    pub(crate) fn open(to: W, style: Style) -> io::Result<Self> {
         if !style.live {
             return Ok(Self { to: To::Lines(to) });
         }
@@ -103,7 +97,7 @@ impl<W: Write> Screen<W> {
     }
 
     /// Whether the window has another size than when it was last drawn.
-    pub fn was_resized(&self) -> bool {
+    pub(crate) fn was_resized(&self) -> bool {
         match &self.to {
             To::Lines(_) => false,
             To::Window(live) => live.size != window::size(),
@@ -115,7 +109,7 @@ impl<W: Write> Screen<W> {
     ///
     /// # Errors
     /// Where nothing can be written any more, as when a reader went away.
-    pub fn show(&mut self, title: &str, view: impl FnOnce() -> View) -> io::Result<()> {
+    pub(crate) fn show(&mut self, title: &str, view: impl FnOnce() -> View) -> io::Result<()> {
         match &mut self.to {
             To::Lines(to) => {
                 let rows = view().rows;

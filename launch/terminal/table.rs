@@ -95,7 +95,7 @@ pub(super) fn note(row: &Row) -> String {
 /// A table with one row per output, each line at most `width` columns wide; a
 /// note that does not fit beside its row stands below it.
 #[must_use]
-pub fn table(rows: &[Row], width: usize) -> Vec<String> {
+pub(crate) fn table(rows: &[Row], width: usize) -> Vec<String> {
     const INDENT: usize = 4;
     let columns = Columns::of(rows, width);
     let mut lines = vec![columns.head().trim_end().to_owned()];
@@ -118,7 +118,7 @@ pub fn table(rows: &[Row], width: usize) -> Vec<String> {
 /// All rows in one line of at most 80 letters, for logs and pipes: how many
 /// outputs come, and which do not and why.
 #[must_use]
-pub fn plain_line(title: &str, rows: &[Row]) -> String {
+pub(crate) fn plain_line(title: &str, rows: &[Row]) -> String {
     const WIDTH: usize = 80;
     let mut line = title.to_owned();
     if rows.is_empty() {
@@ -147,7 +147,7 @@ pub(super) fn ill_lines(rows: &[Row]) -> impl Iterator<Item = String> {
 /// Text in lines of at most `width` letters, broken between words where that
 /// can be.
 #[must_use]
-pub fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
     let mut lines = Vec::new();
     for line in text.lines() {

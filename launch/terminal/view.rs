@@ -13,7 +13,7 @@ use crate::meter::Row;
 
 /// What the live table shows at one moment.
 #[derive(Debug, Clone, Default)]
-pub struct View {
+pub(crate) struct View {
     /// What runs; wrapped to the window.
     pub title: String,
     /// One per output, most important first.
@@ -31,7 +31,7 @@ const LOG: usize = 4;
 
 /// Draws a view into a window of any size: title, rows and remarks at the top,
 /// the log at the bottom, panels in all that is left between.
-pub fn draw(view: &View, colours: &Result<Colours, String>, frame: &mut Frame<'_>) {
+pub(super) fn draw(view: &View, colours: &Result<Colours, String>, frame: &mut Frame<'_>) {
     let area = frame.area();
     let width = usize::from(area.width);
     let top = top(view, colours.is_ok(), width);

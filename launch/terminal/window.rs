@@ -46,7 +46,7 @@ pub(super) fn size() -> (u16, u16) {
 /// Columns that a line of standard output may have: those of its terminal, 80
 /// elsewhere.
 #[must_use]
-pub fn width_of_stdout() -> usize {
+pub(crate) fn width_of_stdout() -> usize {
     match io::stdout().is_terminal() {
         true => usize::from(size().0),
         false => usize::from(USUAL.0),

@@ -8,3 +8,6 @@ pub mod dataset;
 pub mod fit;
 pub mod measure;
 pub mod quality;
+#[cfg(test)]
+#[path = "../../tests/common/skip.rs"]
+mod skip;

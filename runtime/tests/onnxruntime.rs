@@ -2,6 +2,9 @@
 //! a user's would be. Says "skipped" where there is neither library nor network.
 #![cfg(feature = "onnxruntime")]
 
+#[path = "../../tests/common/skip.rs"]
+mod skip;
+
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -18,7 +21,7 @@ fn library() -> Option<Library> {
     match library::find_or_fetch(&LibraryRequest::default(), &mut |_| {}) {
         Ok(library) => Some(library),
         Err(error @ (LibraryError::Fetch { .. } | LibraryError::NoPip { .. })) => {
-            println!("skipped: {error}");
+            skip::skip(format_args!("{error}"));
             None
         }
         Err(error) => panic!("{error}"),
@@ -367,7 +370,7 @@ fn has_cuda(library: &Library) -> bool {
 fn a_provider_that_cannot_be_had_is_passed_over_and_recorded() {
     let Some(library) = library() else { return };
     if has_cuda(&library) {
-        println!("skipped: this library has CUDA");
+        skip::cannot(format_args!("this library has CUDA"));
         return;
     }
     let Some(mut engine) = engine_on(&[Provider::Cuda, Provider::Cpu]) else {
@@ -401,7 +404,7 @@ fn a_provider_that_cannot_be_had_is_passed_over_and_recorded() {
 fn a_chain_without_a_provider_that_can_be_had_is_an_error() {
     let Some(library) = library() else { return };
     if has_cuda(&library) {
-        println!("skipped: this library has CUDA");
+        skip::cannot(format_args!("this library has CUDA"));
         return;
     }
     let Some(mut engine) = engine_on(&[Provider::Cuda]) else {
@@ -496,7 +499,7 @@ fn copied_cache(library: &Library) -> Option<(tempfile::TempDir, Places)> {
     let source = library.path.parent()?;
     let mut places = Places::of_this_machine().ok()?;
     if !source.starts_with(&places.cache) {
-        println!("skipped: the library is not the cached one");
+        skip::skip(format_args!("the library is not the cached one"));
         return None;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -572,7 +575,7 @@ fn two_processes_that_find_a_changed_cache_fetch_once_and_both_get_the_pinned_li
         match found {
             Ok(found) => assert_eq!(found.path, changed),
             Err(error @ LibraryError::Fetch { .. }) => {
-                println!("skipped: {error}");
+                skip::skip(format_args!("{error}"));
                 return;
             }
             Err(error) => panic!("{error}"),

@@ -7,6 +7,7 @@
 )]
 
 pub mod program;
+pub mod skip;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,7 +24,7 @@ pub fn shared_data(folder: &str) -> Option<PathBuf> {
     if path.is_dir() {
         return Some(path);
     }
-    println!("skipped: {} is not there", path.display());
+    skip::skip(format_args!("{} is not there", path.display()));
     None
 }
 
@@ -64,21 +65,20 @@ pub fn python_packages(packages: &[&str]) -> Option<PathBuf> {
             Some(target)
         }
         Ok(output) => {
-            println!(
-                "skipped: pip cannot install {packages:?}: {}",
+            skip::skip(format_args!(
+                "pip cannot install {packages:?}: {}",
                 String::from_utf8_lossy(&output.stderr)
-            );
+            ));
             let _ = std::fs::remove_dir_all(&beside);
             None
         }
         Err(error) => {
-            println!("skipped: python3 -m pip: {error}");
+            skip::skip(format_args!("python3 -m pip: {error}"));
             None
         }
     }
 }
 
-#[cfg(feature = "onnxruntime")]
 pub mod first_light {
     //! The shipped policy on ONNX Runtime, one frame after the other.
 

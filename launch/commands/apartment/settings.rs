@@ -26,7 +26,6 @@ impl Defaults {
         tilt: None,
     };
     /// For a robot: one camera.
-    #[cfg(feature = "zenoh")]
     pub(super) const ROBOT: Self = Self {
         fov: Some(72.0),
         height: Some(1.1),

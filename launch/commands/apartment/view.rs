@@ -11,7 +11,8 @@ use serde_json::json;
 
 use super::args::Apartment;
 use super::settings::Defaults;
-use super::{failure, say_redraws};
+use super::failure;
+use crate::simulated_home::say_redraws;
 use crate::cli::Global;
 use crate::draw::write_png;
 use crate::report::{Failure, Refuse, Report};

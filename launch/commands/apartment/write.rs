@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 
 use super::args::{Apartment, ArrangementArg, ViewsArg};
 use super::settings::Defaults;
-use super::{failure, say_redraws};
+use super::failure;
+use crate::simulated_home::say_redraws;
 use crate::cli::Global;
 use crate::report::{Failure, Refuse, Report};
 use crate::stop::Stop;

@@ -12,7 +12,8 @@ use super::table::Table;
 use super::tally::{Tally, Truth};
 use super::verdict::Verdict;
 use super::writing;
-use crate::cli::{Evaluate, Global};
+use super::args::Evaluate;
+use crate::cli::Global;
 use crate::report::{Failure, Refuse};
 
 /// Monotonic time between two frames: longer than any rate's period and any

@@ -3,7 +3,7 @@
 use anyhow::{anyhow, bail};
 use concert_fitting::dataset::DataSet;
 
-use crate::cli::Frames;
+use super::args::Frames;
 
 /// Number of the sequence and of the frame in it, in order.
 pub(super) fn selection(data: &DataSet, frames: &Frames) -> anyhow::Result<Vec<(usize, usize)>> {

@@ -8,7 +8,8 @@ use concert_models::store::Store;
 use concert_policies::{Input, Policy};
 use serde_json::{Value, json};
 
-use crate::cli::{Evaluate, Global};
+use super::args::Evaluate;
+use crate::cli::Global;
 use crate::launch_file::LaunchFile;
 use crate::model_folders::model_folders;
 use crate::policy_choice::PolicyChoice;

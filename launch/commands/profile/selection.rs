@@ -10,7 +10,8 @@ use concert_runtime::Plan;
 use concert_runtime::parts::plan_from_store;
 
 use super::candidates::{Candidate, groups, policy};
-use crate::cli::{Global, Profile as Args};
+use super::args::Profile as Args;
+use crate::cli::Global;
 use crate::model_folders::model_folders;
 use crate::policy_choice::PolicyChoice;
 use crate::report::{Failure, Refuse};

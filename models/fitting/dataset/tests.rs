@@ -13,7 +13,7 @@ fn real(name: &str) -> Option<PathBuf> {
     if path.is_dir() {
         return Some(path);
     }
-    println!("skipped: {} is not there", path.display());
+    crate::skip::skip(format_args!("{} is not there", path.display()));
     None
 }
 

@@ -2,7 +2,6 @@
 
 pub mod command;
 pub mod images;
-pub mod pan;
 #[cfg(all(feature = "v4l2", target_os = "linux"))]
 pub mod v4l2;
 
@@ -37,7 +36,6 @@ pub use command::{CommandCamera, CommandOptions};
 pub use image_set::ImageSource;
 pub use images::{ImagesCamera, ImagesOptions, Rounds, Stamps, companions};
 pub use pace::Pace;
-pub use pan::{PanCamera, PanOptions};
 #[cfg(all(feature = "v4l2", target_os = "linux"))]
 pub use v4l2::{V4l2Camera, V4l2Device, V4l2Options};
 
