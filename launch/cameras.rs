@@ -251,9 +251,9 @@ fn checked<K: Rules>(
         let message = shown_message(error.message());
         (error.span(), LaunchFault::Toml(message))
     })?;
-    let kind = K::check(&entry, subject)?;
     let intrinsics = K::intrinsics(&entry).map(|written| subject.intrinsics(written));
-    Ok((kind, intrinsics.transpose()?))
+    let intrinsics = intrinsics.transpose()?;
+    Ok((K::check(&entry, subject)?, intrinsics))
 }
 
 /// Takes an entry's own texts out of it; the rest is the kind's.
