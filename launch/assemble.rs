@@ -7,7 +7,6 @@ mod meeting;
 mod parts;
 mod solver;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use concert_runtime::{Clock, LaneName, Pipeline, Plan, Watch};
 
 pub(crate) use control::{SharedSwapper, Swapper};
 pub(crate) use engine::EngineChoice;
-pub(crate) use meeting::{About, Meeting, check_meeting};
+pub(crate) use meeting::{About, ControlServer, Meeting, check_meeting};
 pub(crate) use parts::plan;
 pub(crate) use solver::AskedSolver;
 
@@ -82,15 +81,4 @@ pub(crate) fn keys(launch: &LaunchFile, plan: &Plan) -> Vec<String> {
             .collect::<Vec<_>>()
     };
     lanes.iter().flat_map(of_lane).collect()
-}
-
-/// The text of a policy: of its file, or as it ships.
-pub(crate) fn policy_text(name: &str, path: Option<&Path>) -> String {
-    match path {
-        // It was read and checked a moment ago, so it is not large.
-        Some(path) => std::fs::read_to_string(path).unwrap_or_default(),
-        None => concert_policies::Policy::shipped_text(name)
-            .unwrap_or_default()
-            .to_owned(),
-    }
 }

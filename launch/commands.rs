@@ -67,6 +67,7 @@ commands! {
     fit::Fit,
     /// Say what a policy computes, what that costs, and why; draw it
     explain::Explain,
+    [feature = "apartment"]
     /// Measure what encoders and readouts cost on this device
     profile::Profile,
     [feature = "fitting"]

@@ -3,6 +3,7 @@
 
 mod canvas;
 mod colour;
+#[cfg(feature = "fitting")]
 mod curve;
 mod front;
 mod geometry;
@@ -15,6 +16,7 @@ mod svg;
 pub(crate) use canvas::Canvas;
 pub(crate) use canvas::write_png;
 pub(crate) use colour::{Rgb, label_colour, turbo};
+#[cfg(feature = "fitting")]
 pub(crate) use curve::{Curve, Switch, WatchedPoint, curve_picture};
 pub(crate) use front::front_picture;
 pub(crate) use geometry::{camera_of, room_edges};

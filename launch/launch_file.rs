@@ -9,6 +9,7 @@
 mod camera;
 mod defaults;
 mod fault;
+#[cfg(feature = "fitting")]
 mod learn;
 mod parse;
 mod raw;
@@ -24,6 +25,7 @@ pub(crate) use camera::CameraEntry;
 
 pub(crate) use crate::cameras::CameraKind;
 pub use fault::{LaunchError, LaunchFault};
+#[cfg(feature = "fitting")]
 pub(crate) use learn::LearnEntry;
 pub(crate) use zenoh::{ControlRule, TlsEntry, ZenohEntry};
 
@@ -66,6 +68,7 @@ pub struct LaunchFile {
     publish: Publish,
     zenoh: ZenohEntry,
     control: Option<bool>,
+    #[cfg(feature = "fitting")]
     learn: Option<LearnEntry>,
 }
 
@@ -177,6 +180,16 @@ impl LaunchFile {
         if overrides.allow_control {
             self.control = Some(true);
         }
+        #[cfg(feature = "fitting")]
+        self.learn_instead(overrides);
+        if overrides.gpu {
+            self.providers = Provider::ALL.to_vec();
+        }
+        self
+    }
+
+    #[cfg(feature = "fitting")]
+    fn learn_instead(&mut self, overrides: &Overrides) {
         if !overrides.learn.is_empty() {
             let learn = LearnEntry::of(&overrides.learn);
             let targets = learn.targets.clone();
@@ -185,10 +198,6 @@ impl LaunchFile {
         if let (Some(folder), Some(learn)) = (&overrides.learn_folder, &mut self.learn) {
             learn.folder = Some(folder.clone());
         }
-        if overrides.gpu {
-            self.providers = Provider::ALL.to_vec();
-        }
-        self
     }
 
     /// The file it was read from, for people.
@@ -264,6 +273,7 @@ impl LaunchFile {
     }
 
     /// What is learnt while it is served, if anything.
+    #[cfg(feature = "fitting")]
     #[must_use]
     pub fn learn(&self) -> Option<&LearnEntry> {
         self.learn.as_ref()

@@ -1,5 +1,14 @@
 //! WHERE Concert runs: launch files, the command line, pictures and tables.
 
+#![cfg_attr(
+    not(all(feature = "apartment", feature = "fitting")),
+    allow(
+        dead_code,
+        unused_imports,
+        reason = "some of it is there for these alone"
+    )
+)]
+
 #[cfg(feature = "apartment")]
 mod apartment_camera;
 mod assemble;
@@ -21,6 +30,7 @@ mod model_folders;
 mod overrides;
 mod policy_choice;
 mod printable;
+mod progress;
 mod report;
 mod rules;
 #[cfg(feature = "apartment")]

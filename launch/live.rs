@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use concert_policies::Task;
 use concert_runtime::io::thread;
 use concert_runtime::snapshot::TargetSnapshot;
 use concert_runtime::{
@@ -10,7 +11,6 @@ use concert_runtime::{
 };
 
 use crate::draw::{Canvas, Legend, note_of, picture_of};
-use crate::learn::Beginning;
 use crate::meter::Row;
 use crate::stop::Stop;
 use crate::tap::Newest;
@@ -30,13 +30,25 @@ pub(crate) fn every(style: &Style) -> Duration {
     if style.live { DRAW_EVERY } else { WRITE_EVERY }
 }
 
+/// What is shown beside the outputs that are served: something that learns.
+pub(crate) trait Aside {
+    /// How far it is, on one line.
+    fn line(&self) -> String;
+
+    /// What it says now, and how that came to be.
+    fn panels(&self) -> Vec<Panel>;
+
+    /// The output that it is compared with.
+    fn target(&self) -> &'static Task;
+}
+
 /// What is shown.
 pub(crate) struct Watched<'a> {
     pub(crate) runtime: &'a Runtime,
     pub(crate) newest: &'a Newest,
     pub(crate) clock: &'a dyn Clock,
-    /// A readout that begins from nothing beside what serves.
-    pub(crate) beginning: Option<&'a Beginning>,
+    /// What learns beside what serves.
+    pub(crate) aside: Option<&'a dyn Aside>,
 }
 
 impl Watched<'_> {
@@ -75,9 +87,7 @@ impl Watched<'_> {
         View {
             title: format!("{} on {}; Ctrl-C ends", snapshot.policy, cameras(snapshot)),
             rows: serving(snapshot).map(row).collect(),
-            remarks: learning
-                .chain(self.beginning.map(Beginning::line))
-                .collect(),
+            remarks: learning.chain(self.aside.map(Aside::line)).collect(),
             panels: match pictures {
                 true => self.panels(snapshot),
                 false => Vec::new(),
@@ -99,7 +109,7 @@ impl Watched<'_> {
             })
         });
         let mut panels: Vec<Panel> = cameras.collect();
-        let mut begun = self.beginning;
+        let mut aside = self.aside;
         for target in serving(snapshot) {
             let output = self.newest.get(&target.key);
             if let Some((canvas, legend)) = output.as_ref().and_then(picture_of) {
@@ -109,8 +119,8 @@ impl Watched<'_> {
                     legend,
                 });
             }
-            let beside = begun.take_if(|one| one.target().name == target.target);
-            panels.extend(beside.into_iter().flat_map(Beginning::panels));
+            let beside = aside.take_if(|one| one.target().name == target.target);
+            panels.extend(beside.into_iter().flat_map(Aside::panels));
         }
         panels
     }

@@ -11,6 +11,8 @@ use crate::launch_file::LaunchFile;
 pub(crate) struct PolicyChoice {
     /// The policy.
     pub policy: Policy,
+    /// The text that it was parsed from.
+    pub text: String,
     /// Its file; `None` for one that ships inside the program.
     pub path: Option<PathBuf>,
 }
@@ -22,8 +24,9 @@ impl PolicyChoice {
     /// What [`Policy::read`] refuses; where nothing of that name stands there,
     /// the shipped names are listed.
     pub(crate) fn of(name: &str, path: &Path) -> Result<Self, PolicyChoiceError> {
-        if let Some(policy) = Policy::shipped(name) {
-            return Ok(Self { policy, path: None });
+        if let (Some(policy), Some(text)) = (Policy::shipped(name), Policy::shipped_text(name)) {
+            let (text, path) = (text.to_owned(), None);
+            return Ok(Self { policy, text, path });
         }
         if !path.exists() {
             return Err(PolicyChoiceError::Missing {
@@ -31,9 +34,17 @@ impl PolicyChoice {
                 shipped: Policy::shipped_names().collect::<Vec<_>>().join(", "),
             });
         }
-        let policy = Policy::read(path)?;
+        Ok(Self::read(path)?)
+    }
+
+    /// The policy in a file.
+    ///
+    /// # Errors
+    /// What [`Policy::read`] refuses.
+    pub(crate) fn read(path: &Path) -> Result<Self, PolicyError> {
+        let (policy, text) = Policy::read_with_text(path)?;
         let path = Some(path.to_owned());
-        Ok(Self { policy, path })
+        Ok(Self { policy, text, path })
     }
 
     /// The policy of a launch file.

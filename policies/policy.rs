@@ -67,11 +67,19 @@ impl Policy {
     /// As [`Policy::parse`], and for anything but a readable regular file of at
     /// most [`MAX_POLICY_BYTES`] of UTF-8, of which no more is read.
     pub fn read(path: impl AsRef<Path>) -> Result<Policy, PolicyError> {
+        Policy::read_with_text(path).map(|(policy, _)| policy)
+    }
+
+    /// Reads a policy file, and gives its text, too, for whoever hands it on.
+    ///
+    /// # Errors
+    /// As [`Policy::read`].
+    pub fn read_with_text(path: impl AsRef<Path>) -> Result<(Policy, String), PolicyError> {
         let path = path.as_ref();
         let origin = path.display().to_string();
         let text = KIND.read(path);
         let text = text.map_err(|fault| PolicyError::new(&origin, None, fault.into()))?;
-        Policy::parse(&text, &origin)
+        Ok((Policy::parse(&text, &origin)?, text))
     }
 
     /// A policy that ships with Concert, by name.

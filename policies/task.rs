@@ -107,7 +107,26 @@ impl OutputKind {
         match self {
             OutputKind::Points { columns } => Some(columns),
             OutputKind::Boxes2d => Some(&["x0", "y0", "x1", "y1", "class", "score"]),
-            _ => None,
+            OutputKind::Dense { .. }
+            | OutputKind::ClassMap
+            | OutputKind::Classes
+            | OutputKind::RoomLayout
+            | OutputKind::Vector { .. }
+            | OutputKind::Odometry => None,
+        }
+    }
+
+    /// Tells whether there is a value, or a class, for every cell of a grid over
+    /// the image: such outputs have pixels, and a `CameraInfo` beside them.
+    pub fn is_dense(self) -> bool {
+        match self {
+            OutputKind::Dense { .. } | OutputKind::ClassMap => true,
+            OutputKind::Classes
+            | OutputKind::Points { .. }
+            | OutputKind::Boxes2d
+            | OutputKind::RoomLayout
+            | OutputKind::Vector { .. }
+            | OutputKind::Odometry => false,
         }
     }
 }

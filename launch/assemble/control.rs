@@ -18,8 +18,8 @@ pub(crate) struct Swapper {
     pub(crate) folders: Vec<PathBuf>,
     /// Who tells others what runs; `None` where nobody does.
     pub(crate) standing: Option<Standing>,
-    /// The text of the policy that runs.
-    pub(crate) policy: String,
+    /// The policy that runs.
+    pub(crate) policy: Policy,
     /// Policies that ran before it.
     pub(crate) epoch: u64,
 }
@@ -31,7 +31,9 @@ impl Swapper {
     /// Swaps, and says what came of it: an object with `status`, `swapped` or
     /// `refused`.
     pub(crate) fn swap(&mut self, toml: &str) -> Value {
-        self.try_swap(toml).unwrap_or_else(|error| {
+        let policy = Policy::parse(toml, "policy").map_err(anyhow::Error::from);
+        let swapped = policy.and_then(|policy| self.try_swap(policy, toml));
+        swapped.unwrap_or_else(|error| {
             tracing::warn!("a swap was refused: {error:#}");
             json!({
                 "status": "refused",
@@ -41,19 +43,19 @@ impl Swapper {
         })
     }
 
-    /// Swaps, or says why not; then what ran goes on.
+    /// Swaps to a policy, of which others are told this text, or says why not;
+    /// then what ran goes on.
     ///
     /// # Errors
-    /// A policy that is refused, networks that are missing or fail, and what
+    /// Networks that are missing or fail, and what
     /// [`Control::swap`] fails at.
-    pub(crate) fn try_swap(&mut self, toml: &str) -> anyhow::Result<Value> {
-        let policy = Policy::parse(toml, "policy")?;
+    pub(crate) fn try_swap(&mut self, policy: Policy, toml: &str) -> anyhow::Result<Value> {
         let Planned { plan, provenance } = planned(&policy, self.folders.clone())?;
         let report = self.control.swap(plan)?;
         if let Some(standing) = &self.standing {
             standing.tell(toml, provenance);
         }
-        toml.clone_into(&mut self.policy);
+        self.policy = policy;
         self.epoch += 1;
         let mut answer = serde_json::to_value(report)?;
         answer["status"] = json!("swapped");

@@ -13,7 +13,8 @@ use concert_models::card::{Card, EncoderCard, MAX_CARD_BYTES, ReadoutCard};
 use concert_models::onnx;
 use concert_models::pair::fit_together;
 use concert_models::store::{Store, StoreError};
-use concert_policies::Policy;
+#[cfg(not(feature = "fitting"))]
+use concert_policies::Task;
 use concert_runtime::ImagePublishing;
 use serde_json::{Value, json};
 
@@ -83,9 +84,8 @@ fn check(file: &str, global: &Global) -> Result<Finding, Failure> {
     }
     match Kind::of(path).or_refuse()? {
         Kind::Policy => {
-            let policy = Policy::read(path).or_refuse()?;
-            let path = Some(path.to_owned());
-            Ok(of_policy(&PolicyChoice { policy, path }, &[], global))
+            let choice = PolicyChoice::read(path).or_refuse()?;
+            Ok(of_policy(&choice, &[], global))
         }
         Kind::Launch => of_launch(path, global),
         Kind::Card => of_card(path, global),
@@ -199,7 +199,10 @@ fn of_launch(path: &Path, global: &Global) -> Result<Finding, Failure> {
     check_meeting(&launch)?;
     let strangers = Strangers::of(&launch);
     text.push_str(&strangers.lines());
+    #[cfg(feature = "fitting")]
     let learnt = launch.learn().map(|learn| &learn.targets[..]);
+    #[cfg(not(feature = "fitting"))]
+    let learnt: Option<&[&'static Task]> = None;
     let learnt: Vec<_> = learnt.into_iter().flatten().map(|task| task.name).collect();
     if !learnt.is_empty() {
         let _ = writeln!(text, "learns while it serves: {}", learnt.join(", "));

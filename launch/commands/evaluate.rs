@@ -26,6 +26,7 @@ use crate::assemble::{self, EngineChoice};
 use crate::cli::Global;
 use crate::launch_file::LaunchFile;
 use crate::overrides::Overrides;
+use crate::progress::progress;
 use crate::report::{Failure, Refuse, Report};
 use replay::Replay;
 use tally::{Tally, Truth};
@@ -134,23 +135,6 @@ fn survey(
         tracing::warn!("not measured: {reason}");
     }
     Ok(())
-}
-
-/// A bar on standard error, where that is a terminal.
-pub(super) fn progress(
-    length: usize,
-    name: &'static str,
-    global: &Global,
-) -> indicatif::ProgressBar {
-    if global.quiet {
-        return indicatif::ProgressBar::hidden();
-    }
-    let style = indicatif::ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {eta}");
-    let bar = indicatif::ProgressBar::new(length as u64).with_message(name);
-    match style {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
 }
 
 /// Context for what is written at the end.

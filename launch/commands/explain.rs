@@ -3,7 +3,6 @@
 pub(crate) mod args;
 mod text;
 
-use super::profile::Profile as ProfileArgs;
 pub(crate) use args::Explain;
 use std::path::Path;
 use std::time::Duration;
@@ -17,17 +16,16 @@ use concert_runtime::Clock;
 use concert_runtime::io::clock::SystemClock;
 use serde_json::json;
 
-use super::profile::measure;
 use crate::cli::Global;
 use crate::draw::policy_picture;
 use crate::policy_choice::PolicyChoice;
 use crate::report::{Failure, Refuse, Report};
-use crate::stop::Stop;
 use crate::transfers::read_transfers;
 
 /// Most time for the optimum and for what one more source would buy, together.
 const SOLVE_LIMIT: Duration = Duration::from_secs(60);
 /// Runs of each network with `--measure`.
+#[cfg(feature = "apartment")]
 const MEASURED_RUNS: u32 = 40;
 
 pub(crate) fn run(args: &Explain, global: &Global) -> Result<Report, Failure> {
@@ -89,7 +87,23 @@ fn profile(args: &Explain, global: &Global) -> Result<Option<Profile>, Failure> 
     if !args.measure {
         return Ok(None);
     }
-    let measuring = ProfileArgs {
+    measured(args, global).map(Some)
+}
+
+#[cfg(not(feature = "apartment"))]
+fn measured(_args: &Explain, _global: &Global) -> Result<Profile, Failure> {
+    Err(Failure::refused(anyhow!(
+        "--measure runs networks on frames of the simulated home, which this build is without: \
+         give a --profile"
+    )))
+}
+
+#[cfg(feature = "apartment")]
+fn measured(args: &Explain, global: &Global) -> Result<Profile, Failure> {
+    use super::profile::{Profile as Arguments, measure};
+    use crate::stop::Stop;
+
+    let measuring = Arguments {
         policies: vec![args.policy.clone()],
         encoders: Vec::new(),
         readouts: Vec::new(),
@@ -98,5 +112,5 @@ fn profile(args: &Explain, global: &Global) -> Result<Option<Profile>, Failure> 
         out: None,
     };
     let stop = Stop::on_signals()?;
-    Ok(Some(measure(&measuring, global, &stop)?.profile))
+    Ok(measure(&measuring, global, &stop)?.profile)
 }

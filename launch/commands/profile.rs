@@ -31,6 +31,7 @@ use crate::assemble::EngineChoice;
 use crate::cli::Global;
 use crate::launch_file::{DEFAULT_SEED, LaunchFile};
 use crate::overrides::Overrides;
+use crate::progress::progress;
 use crate::report::{Failure, Refuse, Report};
 use crate::stop::Stop;
 
@@ -86,7 +87,7 @@ pub(crate) fn measure(args: &Args, global: &Global, stop: &Stop) -> Result<Measu
     let frames = frames(args.size, &clock)?;
     let mut rounds = rounds(&selection, Box::new(engine), frames, &clock)?;
     let total = args.runs as usize + WARM_UP;
-    let bar = super::evaluate::progress(total, "rounds", global);
+    let bar = progress(total, "rounds", global);
     for number in 0..total {
         if stop.is_raised() {
             bar.finish_and_clear();

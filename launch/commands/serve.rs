@@ -1,5 +1,10 @@
 //! `concert serve` and `concert demo`: run a policy until told to stop.
 
+#[cfg(feature = "fitting")]
+mod learning;
+#[cfg(not(feature = "fitting"))]
+#[path = "serve/without_learning.rs"]
+mod learning;
 mod served;
 
 use crate::cameras::{CameraKind, Cameras};
@@ -10,19 +15,16 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::anyhow;
-use concert_models::store::Store;
 use concert_policies::profile::Profile;
 use concert_runtime::io::clock::SystemClock;
 use concert_runtime::io::watchdog::Watchdog;
-use concert_runtime::{Clock, ImageEncoding, ImagePublishing, Plan, RunSettings, Runtime};
+use concert_runtime::{Clock, ImageEncoding, ImagePublishing, Pipeline, Plan, RunSettings, Runtime};
 
 use self::served::Served;
 use super::check::kind::Kind;
 use crate::assemble::{self, About, AskedSolver, EngineChoice, Meeting};
-use super::learn::LearnFlags;
 use crate::cli::{Global, Session};
 use crate::launch_file::{LaunchFile, Provider};
-use crate::learn;
 use crate::live::Watched;
 use crate::model_folders::model_folders;
 use crate::policy_choice::PolicyChoice;
@@ -70,7 +72,7 @@ pub struct Serve {
     pub profile: Option<PathBuf>,
     /// Learning while serving
     #[command(flatten)]
-    pub learning: LearnFlags,
+    pub learning: learning::Flags,
     /// Where to publish
     #[command(flatten)]
     pub session: Session,
@@ -121,7 +123,7 @@ pub(super) struct Beside {
     /// Who answers problems.
     pub(super) solver: Option<AskedSolver>,
     /// What is learnt.
-    pub(super) learning: LearnFlags,
+    pub(super) learning: learning::Flags,
 }
 
 /// Who answers problems, where there is a table of transfers.
@@ -151,6 +153,7 @@ fn launch_of(file: &str) -> Result<LaunchFile, Failure> {
     }
 }
 
+/// Serves until told to stop.
 pub(super) fn serve(
     launch: &LaunchFile,
     session: &Session,
@@ -160,57 +163,41 @@ pub(super) fn serve(
     let stop = Stop::on_signals()?;
     // Until something is served there is nothing to lose.
     stop.ends_with(Exit::Done);
-    let launch = launch
-        .clone()
-        .with(&beside.learning.overrides(session.overrides(global)));
-    let picture = beside.learning.learn_curve.as_deref();
-    learn::check_place(picture)?;
+    let overrides = learning::overrides(&beside.learning, session.overrides(global));
+    let launch = launch.clone().with(&overrides);
+    if launch.cameras().is_empty() {
+        return Err(Failure::refused(anyhow!(
+            "{}: this build has no simulated home, so name a camera (--camera), or give a launch file",
+            launch.origin()
+        )));
+    }
     let choice = PolicyChoice::of_launch(&launch).or_refuse()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     // First what is refused at once; networks take time to load.
     let meeting = Meeting::open(&launch)?;
     let cameras = Cameras::open(&launch, &clock, &meeting).map_err(Failure::refused)?;
     let folders = model_folders(&global.models, &launch.models(), choice.path.as_deref());
-    let prepared = learn::Prepared::new(&launch, &choice.policy, &folders)?;
-    let folders = prepared.as_ref().map_or(folders, learn::Prepared::folders);
+    let (plans, folders) =
+        learning::Plans::make(&beside.learning, &launch, &choice, folders, beside.begins)?;
     let planned = assemble::plan(&choice.policy, folders.clone())?;
-    let beginner = beside.begins.then(|| beginner(&launch, &choice, &folders));
-    let shadow = beside
-        .shadow
-        .as_deref()
-        .map(|name| shadow_of(name, &launch, global))
-        .transpose()?;
+    let shadow = beside.shadow.as_deref();
+    let shadow = shadow.map(|name| shadow_of(name, &launch, global));
+    let shadow = shadow.transpose()?;
     let about = About {
         keys: assemble::keys(&launch, &planned.plan),
-        toml: assemble::policy_text(choice.policy.name(), choice.path.as_deref()),
+        toml: choice.text.clone(),
         provenance: planned.provenance,
     };
     let provenance = about.provenance.clone();
     let (bus, standing) = meeting.bus(&launch, about)?.unzip();
-    let engine = EngineChoice::start(launch.providers(), launch.threads(), global)?;
-    let description = engine.engine.describe();
-    let watch = Watchdog::start_patient(
-        Arc::clone(&clock),
-        launch.hang_limit(),
-        first_run_limit(launch.providers()),
-    )?;
-    let watch = Arc::new(watch);
-    let limit = launch.time_limit();
-    let pipeline = assemble::pipeline(
-        &launch,
-        planned.plan,
-        engine,
-        Arc::clone(&clock),
-        watch,
-        limit,
-    )?;
+    let (pipeline, description) = load(&launch, planned.plan, global, &clock)?;
     let placements = pipeline.placements();
     let cameras = cameras.finish().map_err(Failure::refused)?;
-    let (tap, newest) = Tap::new(bus, ears(&beside, prepared.as_ref()));
-    let settings = settings(&launch, session);
+    let (tap, newest) = Tap::new(bus, ears(&beside, &plans));
     let where_to = meeting.describe(&launch);
     tracing::info!("{} runs on {description}", choice.policy.name());
     tracing::info!("{where_to}");
+    let settings = settings(&launch, session);
     let runtime = Runtime::start(
         pipeline,
         cameras,
@@ -222,40 +209,27 @@ pub(super) fn serve(
         control: runtime.control(),
         folders,
         standing,
-        policy: choice.policy.to_toml(),
+        policy: choice.policy.clone(),
         epoch: 0,
     }));
     let _control = meeting.control(&launch, Arc::clone(&swapper), beside.solver)?;
-    let learning = prepared.map(|prepared| {
-        prepared.start(runtime.control(), Arc::clone(&swapper), Arc::clone(&clock))
-    });
-    let learning = learning.transpose()?;
-    let asked = learning
-        .as_ref()
-        .map(|learning| meeting.learn(&launch, learning.answerer()));
-    let _asked = asked.transpose()?;
+    let control = || runtime.control();
+    let learning = plans.start(&control, &swapper, &clock, (&meeting, &launch))?;
     if let Some(plan) = shadow {
         runtime.control().shadow(Some(plan))?;
     }
     stop.ends_with(Exit::Failed);
-    let beginning = beginner.flatten();
-    let beginning = beginning.map(|one| one.start(runtime.control(), Arc::clone(&clock)));
-    let beginning = beginning.transpose()?;
     let watched = Watched {
         runtime: &runtime,
         newest: &newest,
         clock: clock.as_ref(),
-        beginning: beginning.as_ref(),
+        aside: learning.aside(),
     };
     watched.until(&stop, screen(global));
-    let begun = beginning.map(learn::Beginning::finish);
-    let learnt = learning.map(|learning| learning.finish(picture));
-    let (learnt, drawn) = learnt.unzip();
+    let learnt = learning.finish();
     let snapshot = runtime.stop();
     let rows = snapshot.targets.iter();
-    let rows: Vec<_> = rows
-        .map(|target| crate::live::row(target, &newest, clock.as_ref()))
-        .collect();
+    let rows = rows.map(|target| crate::live::row(target, &newest, clock.as_ref()));
     let served = Served {
         policy: &choice.policy,
         engine: &description,
@@ -263,16 +237,27 @@ pub(super) fn serve(
         provenance: &provenance,
         published: &where_to,
         snapshot: &snapshot,
-        rows: &rows,
+        rows: &rows.collect::<Vec<_>>(),
         learnt,
-        begun,
     };
-    let mut report = served.report();
-    if let Some(Err(error)) = drawn {
-        tracing::error!("the curve was not written: {error:#}");
-        report.exit = Exit::Failed;
-    }
-    Ok(report)
+    Ok(served.report())
+}
+
+/// Loads the networks of a plan, watched by who ends what hangs; gives what runs
+/// them, too.
+fn load(
+    launch: &LaunchFile,
+    plan: Plan,
+    global: &Global,
+    clock: &Arc<dyn Clock>,
+) -> Result<(Pipeline, String), Failure> {
+    let engine = EngineChoice::start(launch.providers(), launch.threads(), global)?;
+    let description = engine.engine.describe();
+    let first_run = first_run_limit(launch.providers());
+    let watch = Watchdog::start_patient(Arc::clone(clock), launch.hang_limit(), first_run)?;
+    let (clock, limit) = (Arc::clone(clock), launch.time_limit());
+    let pipeline = assemble::pipeline(launch, plan, engine, clock, Arc::new(watch), limit)?;
+    Ok((pipeline, description))
 }
 
 /// How long loading or a first run of a network may take: devices beside the
@@ -282,21 +267,6 @@ fn first_run_limit(providers: &[Provider]) -> Duration {
         true => Watchdog::FIRST_RUN,
         false => Duration::from_secs(15 * 60),
     }
-}
-
-/// A readout that begins from nothing; where that cannot be, everything else
-/// goes on.
-fn beginner(
-    launch: &LaunchFile,
-    choice: &PolicyChoice,
-    folders: &[PathBuf],
-) -> Option<learn::Beginner> {
-    let store = Store::new(folders.to_vec());
-    let found = learn::Beginner::of(launch, &choice.policy, &store);
-    found.unwrap_or_else(|error| {
-        tracing::warn!("nothing begins from nothing beside it: {error:#}");
-        None
-    })
 }
 
 fn settings(launch: &LaunchFile, session: &Session) -> RunSettings {
@@ -327,11 +297,12 @@ fn images(launch: &LaunchFile) -> ImagePublishing {
 
 /// Which outputs are computed whoever listens: what is learnt needs encoders
 /// that run.
-fn ears(beside: &Beside, prepared: Option<&learn::Prepared>) -> Ears {
-    match (beside.everything, prepared) {
+fn ears(beside: &Beside, plans: &learning::Plans) -> Ears {
+    let learnt = plans.targets();
+    match (beside.everything, learnt.is_empty()) {
         (true, _) => Ears::Open,
-        (false, Some(prepared)) => Ears::For(prepared.targets()),
-        (false, None) => Ears::Closed,
+        (false, false) => Ears::For(learnt),
+        (false, true) => Ears::Closed,
     }
 }
 

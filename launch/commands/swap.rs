@@ -4,7 +4,6 @@ use crate::cli::Global;
 use std::path::Path;
 use concert_runtime::io::zenoh::Errand;
 use serde_json::Value;
-use crate::assemble;
 use crate::commands::visit::{ask, reason};
 use crate::policy_choice::PolicyChoice;
 use crate::report::{Exit, Refuse};
@@ -51,12 +50,11 @@ pub struct Swap {
 pub(crate) fn run(args: &Swap, _global: &Global) -> Result<Report, Failure> {
     // What is refused here need not be sent.
     let choice = PolicyChoice::of(&args.policy, Path::new(&args.policy)).or_refuse()?;
-    let toml = assemble::policy_text(choice.policy.name(), choice.path.as_deref());
     let answer = ask(
         (&args.connect, &args.access),
         &args.prefix,
         Errand::Swap,
-        &toml,
+        &choice.text,
     )?;
     Ok(report(&args.prefix, answer))
 }

@@ -46,7 +46,12 @@ pub(crate) fn note_of_message(message: &AnyMessage<'_>) -> String {
                 format!("{}: {}", worst.name, worst.message)
             })
         }
-        _ => String::new(),
+        // Nothing short is to be said of these.
+        AnyMessage::CompressedImage(_)
+        | AnyMessage::CameraInfo(_)
+        | AnyMessage::TfMessage(_)
+        | AnyMessage::Twist(_)
+        | AnyMessage::Float32MultiArray(_) => String::new(),
     }
 }
 
@@ -71,7 +76,16 @@ pub(crate) fn picture_of_message(
     match message {
         AnyMessage::Image(image) => of_image(image, about),
         AnyMessage::PointCloud2(cloud) => Some((of_points(cloud, about.image_size)?, Legend::None)),
-        _ => None,
+        AnyMessage::CompressedImage(_)
+        | AnyMessage::CameraInfo(_)
+        | AnyMessage::Classification(_)
+        | AnyMessage::Detection2DArray(_)
+        | AnyMessage::BoundingBox3DArray(_)
+        | AnyMessage::Odometry(_)
+        | AnyMessage::TfMessage(_)
+        | AnyMessage::Twist(_)
+        | AnyMessage::Float32MultiArray(_)
+        | AnyMessage::DiagnosticArray(_) => None,
     }
 }
 

@@ -67,10 +67,12 @@ pub(crate) fn on_photograph(
             boxes(output, &mut canvas);
             Ok(canvas)
         }
-        kind => {
-            if matches!(kind, OutputKind::RoomLayout) {
-                geometry::room(output, &mut canvas, 1.0);
-            }
+        OutputKind::RoomLayout => {
+            geometry::room(output, &mut canvas, 1.0);
+            canvas.caption(&lines(output));
+            Ok(canvas)
+        }
+        OutputKind::Classes | OutputKind::Vector { .. } | OutputKind::Odometry => {
             canvas.caption(&lines(output));
             Ok(canvas)
         }
@@ -90,40 +92,38 @@ pub(super) const NORMALS: &str = "red right, green down";
 pub(crate) fn picture_of(output: &Output) -> Option<(Canvas, Legend)> {
     match output.origin.task.output {
         OutputKind::Dense { .. } | OutputKind::ClassMap => map(output).ok(),
-        _ => Some((small(output)?, Legend::None)),
+        OutputKind::Points { columns } => Some((small_points(output, columns)?, Legend::None)),
+        OutputKind::RoomLayout => Some((small_room(output)?, Legend::None)),
+        // Numbers, names and a few boxes stand in the row.
+        OutputKind::Classes
+        | OutputKind::Boxes2d
+        | OutputKind::Vector { .. }
+        | OutputKind::Odometry => None,
     }
 }
 
-/// Points or a room at an eighth of the photograph's size.
+/// An eighth of the photograph: drawn small at once, for a dot of one pixel
+/// survives no shrinking.
 fn small(output: &Output) -> Option<Canvas> {
-    match output.origin.task.output {
-        OutputKind::Points { columns } => {
-            let (width, height) = output.image_size;
-            let sides = 1..=Image::MAX_SIDE;
-            if !sides.contains(&width) || !sides.contains(&height) {
-                return None;
-            }
-            // Drawn small at once: a dot of one pixel survives no shrinking.
-            let (small_width, small_height) = (width.div_ceil(8), height.div_ceil(8));
-            let mut canvas = Canvas::new(small_width, small_height, [16, 16, 24]);
-            for row in rows(output, columns) {
-                let [u, v] = row.now(&output.image_from_output);
-                canvas.set((u / 8.0) as i64, (v / 8.0) as i64, turbo(row.score));
-            }
-            Some(canvas)
-        }
-        OutputKind::RoomLayout => {
-            let (width, height) = output.image_size;
-            let sides = 1..=Image::MAX_SIDE;
-            if !sides.contains(&width) || !sides.contains(&height) {
-                return None;
-            }
-            let mut canvas = Canvas::new(width.div_ceil(8), height.div_ceil(8), [16, 16, 24]);
-            geometry::room(output, &mut canvas, 0.125);
-            Some(canvas)
-        }
-        _ => None,
+    let (width, height) = output.image_size;
+    let sides = 1..=Image::MAX_SIDE;
+    let is_sound = sides.contains(&width) && sides.contains(&height);
+    is_sound.then(|| Canvas::new(width.div_ceil(8), height.div_ceil(8), [16, 16, 24]))
+}
+
+fn small_points(output: &Output, columns: &'static [&'static str]) -> Option<Canvas> {
+    let mut canvas = small(output)?;
+    for row in rows(output, columns) {
+        let [u, v] = row.now(&output.image_from_output);
+        canvas.set((u / 8.0) as i64, (v / 8.0) as i64, turbo(row.score));
     }
+    Some(canvas)
+}
+
+fn small_room(output: &Output) -> Option<Canvas> {
+    let mut canvas = small(output)?;
+    geometry::room(output, &mut canvas, 0.125);
+    Some(canvas)
 }
 
 /// The output in a few words: the likeliest class, how many points, from where
@@ -148,7 +148,7 @@ pub(crate) fn note_of(output: &Output) -> String {
         }
         OutputKind::ClassMap => String::new(),
         OutputKind::RoomLayout => lines(output).into_iter().next().unwrap_or_default(),
-        _ => lines(output).join(", "),
+        OutputKind::Vector { .. } | OutputKind::Odometry => lines(output).join(", "),
     }
 }
 
@@ -388,7 +388,10 @@ fn lines(output: &Output) -> Vec<String> {
         }
         OutputKind::Odometry => geometry::odometry_lines(output),
         OutputKind::RoomLayout => geometry::room_lines(output),
-        _ => {
+        OutputKind::Dense { .. }
+        | OutputKind::ClassMap
+        | OutputKind::Points { .. }
+        | OutputKind::Boxes2d => {
             let values = output.values.iter().take(16);
             values.map(|value| format!("{value:.3}")).collect()
         }

@@ -67,6 +67,9 @@ pub enum LaunchFault {
     },
     #[error("camera `{camera}`: {fault}")]
     Intrinsics { camera: String, fault: String },
+    #[cfg(not(feature = "fitting"))]
+    #[error("[learn] needs the feature fitting, which this build is without")]
+    LearnsNothing,
     #[error("style is `ros2`, which comes in a later version; `native` is what there is")]
     StyleComesLater,
     #[error("camera `{camera}` is of kind {kind}, which comes in a later version")]

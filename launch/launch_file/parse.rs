@@ -15,8 +15,7 @@ use super::value::{
     MAX_PATH_BYTES, Placed, number, rate_of, ruled, shown_message, text_of, texts_of, unknown,
 };
 use super::{
-    DEFAULT_PREFIX, ImageEntry, KIND, LaunchFile, LearnEntry, Provider, Publish, PublishStyle,
-    ZenohEntry,
+    DEFAULT_PREFIX, ImageEntry, KIND, LaunchFile, Provider, Publish, PublishStyle, ZenohEntry,
 };
 use crate::rules;
 
@@ -44,6 +43,10 @@ fn parse(text: &str, path: &Path) -> Placed<LaunchFile> {
     let mut table = DeTable::parse(text).map_err(refused)?;
     let entries = table.get_mut().remove("camera");
     let raw = RawLaunch::deserialize(Deserializer::from(table)).map_err(refused)?;
+    #[cfg(not(feature = "fitting"))]
+    if let Some(learn) = &raw.learn {
+        return at(learn.targets.span(), LaunchFault::LearnsNothing);
+    }
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
     let millis = |key: &str, value: &Option<Spanned<i64>>, least, limit| -> Placed<_> {
         let millis = value.as_ref().map(|value| number(key, value, least, limit));
@@ -68,7 +71,12 @@ fn parse(text: &str, path: &Path) -> Placed<LaunchFile> {
         publish: publish(&raw.publish)?,
         zenoh: ZenohEntry::parse(&raw.zenoh)?,
         control: raw.control.enabled,
-        learn: raw.learn.as_ref().map(LearnEntry::parse).transpose()?,
+        #[cfg(feature = "fitting")]
+        learn: raw
+            .learn
+            .as_ref()
+            .map(super::LearnEntry::parse)
+            .transpose()?,
     })
 }
 

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use super::pupil::{Looked, Pupil, Subject};
 use crate::draw::{Canvas, Legend, map_of};
 use crate::launch_file::{LaunchFile, LearnEntry};
+use crate::live::Aside;
 use crate::terminal::{Curve, CurveLine, Panel};
 
 /// How long a frame is waited for before the end is looked for.
@@ -201,13 +202,26 @@ impl Work {
 }
 
 impl Beginning {
+    /// Ends it; what came of it, for people and for `--json`. What it is at
+    /// just then is of no use, and is not waited for.
+    pub(crate) fn finish(self) -> (String, Value) {
+        self.stop.store(true, Ordering::SeqCst);
+        if self.thread.is_finished() && self.thread.join().is_err() {
+            tracing::error!("learning ended with a panic; what was served is not affected");
+        }
+        let board = locked(&self.board);
+        (board.line(), board.json())
+    }
+}
+
+impl Aside for Beginning {
     /// In one line: how far it is from what serves.
-    pub(crate) fn line(&self) -> String {
+    fn line(&self) -> String {
         locked(&self.board).line()
     }
 
     /// What it says now, and both errors over time.
-    pub(crate) fn panels(&self) -> Vec<Panel> {
+    fn panels(&self) -> Vec<Panel> {
         let board = locked(&self.board);
         let picture = board
             .picture
@@ -222,19 +236,8 @@ impl Beginning {
     }
 
     /// What it is about.
-    pub(crate) fn target(&self) -> &'static Task {
+    fn target(&self) -> &'static Task {
         locked(&self.board).target
-    }
-
-    /// Ends it; what came of it, for people and for `--json`. What it is at
-    /// just then is of no use, and is not waited for.
-    pub(crate) fn finish(self) -> (String, Value) {
-        self.stop.store(true, Ordering::SeqCst);
-        if self.thread.is_finished() && self.thread.join().is_err() {
-            tracing::error!("learning ended with a panic; what was served is not affected");
-        }
-        let board = locked(&self.board);
-        (board.line(), board.json())
     }
 }
 

@@ -134,12 +134,9 @@ impl Desk {
             if swapper.epoch == board.epoch {
                 return Vec::new();
             }
-            (Policy::parse(&swapper.policy, "policy"), swapper.epoch)
+            (swapper.policy.clone(), swapper.epoch)
         };
         board.epoch = epoch;
-        let Ok(policy) = policy else {
-            return Vec::new();
-        };
         let mut changed = Vec::new();
         let seconds = self.seconds();
         for (at, line) in board.lines.iter_mut().enumerate() {
@@ -338,10 +335,13 @@ impl Desk {
             // Somebody swapped just now: that comes first.
             return false;
         }
-        let swapped = Policy::parse(&swapper.policy, "policy")
-            .and_then(|policy| policy.with_variant(line.subject.task, variant.as_deref()))
-            .map_err(anyhow::Error::from)
-            .and_then(|policy| swapper.try_swap(&policy.to_toml()));
+        let policy = swapper
+            .policy
+            .with_variant(line.subject.task, variant.as_deref());
+        let swapped = policy.map_err(anyhow::Error::from).and_then(|policy| {
+            let text = policy.to_toml();
+            swapper.try_swap(policy, &text)
+        });
         board.epoch = swapper.epoch;
         match swapped {
             Ok(_) => {

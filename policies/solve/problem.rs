@@ -174,11 +174,19 @@ impl Problem {
     /// As [`Problem::parse`], and for anything but a readable regular file of at
     /// most [`MAX_PROBLEM_BYTES`] of UTF-8, of which no more is read.
     pub fn read(path: impl AsRef<Path>) -> Result<Problem, ProblemError> {
+        Problem::read_with_text(path).map(|(problem, _)| problem)
+    }
+
+    /// Reads a problem file, and gives its text, too, for whoever hands it on.
+    ///
+    /// # Errors
+    /// As [`Problem::read`].
+    pub fn read_with_text(path: impl AsRef<Path>) -> Result<(Problem, String), ProblemError> {
         let path = path.as_ref();
         let origin = path.display().to_string();
         let text = KIND.read(path);
         let text = text.map_err(|fault| ProblemError::new(&origin, None, fault.into()))?;
-        Problem::parse(&text, &origin)
+        Ok((Problem::parse(&text, &origin)?, text))
     }
 
     /// Checks the text of a problem file: TOML, or one JSON object of the same

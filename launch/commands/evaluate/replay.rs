@@ -6,7 +6,7 @@ use std::time::Duration;
 use concert_fitting::dataset::{DataSet, Example};
 use concert_runtime::{Audience, Clock, Frame, ManualClock, Outcome, Output, Pipeline, Timestamp};
 
-use super::progress;
+use crate::progress::progress;
 use super::sheet::Sheet;
 use super::table::Table;
 use super::tally::{Tally, Truth};

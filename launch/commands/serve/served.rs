@@ -6,6 +6,7 @@ use concert_runtime::Snapshot;
 use concert_runtime::snapshot::CameraSnapshot;
 use serde_json::{Value, json};
 
+use super::learning::Learnt;
 use crate::meter::Row;
 use crate::report::{Exit, Report};
 use crate::terminal::{table, width_of_stdout, wrap};
@@ -24,16 +25,14 @@ pub(super) struct Served<'a> {
     pub(super) snapshot: &'a Snapshot,
     /// The last state of the live table.
     pub(super) rows: &'a [Row],
-    /// What was learnt, if anything was to be.
-    pub(super) learnt: Option<Value>,
-    /// What came of a readout that began from nothing, for people and programs.
-    pub(super) begun: Option<(String, Value)>,
+    /// What was learnt meanwhile.
+    pub(super) learnt: Learnt,
 }
 
 impl Served<'_> {
     /// The report; counts that do not add up are a failure.
     pub(super) fn report(self) -> Report {
-        let (begun_text, begun) = self.begun.unzip();
+        let (begun_text, begun) = self.learnt.begun.unzip();
         let placements: Vec<_> = (self.placements.iter())
             .map(|(network, placement)| json!({ "network": network, "placement": placement }))
             .collect();
@@ -43,7 +42,7 @@ impl Served<'_> {
             json!({
                 "policy": self.policy.summary(), "engine": self.engine, "networks": placements,
                 "provenance": self.provenance, "published": self.published,
-                "figures": self.snapshot, "outputs": self.rows, "learning": self.learnt,
+                "figures": self.snapshot, "outputs": self.rows, "learning": self.learnt.figures,
                 "from_nothing": begun,
             }),
             format!(
@@ -56,6 +55,10 @@ impl Served<'_> {
                     .collect::<String>()
             ),
         );
+        if let Some(error) = self.learnt.lost_curve {
+            tracing::error!("the curve was not written: {error:#}");
+            report.exit = Exit::Failed;
+        }
         if let Some(fault) = &self.snapshot.fault {
             tracing::error!("{fault}");
             report.exit = Exit::Failed;

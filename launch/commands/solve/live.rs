@@ -13,9 +13,7 @@ use crate::report::{Exit, Failure, Refuse, Report};
 
 pub(super) fn live(args: &Solve) -> Result<Report, Failure> {
     // What is refused here need not be sent.
-    let problem = Problem::read(&args.problem).or_refuse()?;
-    // It was read and checked a moment ago, so it is not large.
-    let text = std::fs::read_to_string(&args.problem).or_refuse()?;
+    let (problem, text) = Problem::read_with_text(&args.problem).or_refuse()?;
     let (bytes, limit) = (text.len() as u64, MAX_ASKED_PROBLEM_BYTES);
     if bytes > limit {
         return Err(Failure::refused(anyhow!(
