@@ -18,7 +18,7 @@ import tempfile
 import cv2
 import numpy as np
 
-LEAST_INLIERS = 15
+MIN_INLIERS = 15
 SEEDS = (21, 22, 23)
 STRIDES = (1, 2, 3, 4, 5)
 DESK = "520.9,521.0,325.1,249.7,640,480"  # TUM's calibration of fr2
@@ -37,24 +37,24 @@ def opencv_step(then, now, camera):
     if depth is not None:
         z = depth[np.rint(p[:, 1]).astype(int), np.rint(p[:, 0]).astype(int)]
         p, q, z = p[z > 0], q[z > 0], z[z > 0, None]
-        if len(p) < LEAST_INLIERS:
+        if len(p) < MIN_INLIERS:
             return None
         rays = (p - camera[:2, 2]) / camera[[0, 1], [0, 1]]
         points = np.hstack([rays, np.ones_like(z)]) * z
         found, turn, step, inliers = cv2.solvePnPRansac(
             points, q, camera, None, iterationsCount=1000, reprojectionError=3.0, confidence=0.999
         )
-        if not found or inliers is None or len(inliers) < LEAST_INLIERS:
+        if not found or inliers is None or len(inliers) < MIN_INLIERS:
             return None
         motion[:3, :3], motion[:3, 3] = cv2.Rodrigues(turn)[0], step[:, 0]
         return motion
-    if len(p) < LEAST_INLIERS:
+    if len(p) < MIN_INLIERS:
         return None
     essential, mask = cv2.findEssentialMat(p, q, camera, cv2.RANSAC, 0.999, 1.0)
     if essential is None or essential.shape != (3, 3):
         return None
     count, turn, step, _ = cv2.recoverPose(essential, p, q, camera, mask=mask)
-    if count < LEAST_INLIERS:
+    if count < MIN_INLIERS:
         return None
     motion[:3, :3], motion[:3, 3] = turn, step[:, 0]
     return motion

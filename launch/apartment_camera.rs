@@ -11,7 +11,7 @@ use crate::simulated_robot::SimulatedRobot;
 
 /// Time that a camera makes up for at most where its reader was away; for the
 /// rest the robot stood still.
-const LONGEST_ABSENCE: Duration = Duration::from_secs(10);
+const MAX_ABSENCE: Duration = Duration::from_secs(10);
 
 /// What the camera is like.
 #[derive(Debug, Clone)]
@@ -24,9 +24,9 @@ pub(crate) struct ApartmentOptions {
     pub field_of_view_degrees: f64,
     /// Frames per second; above 0, at most 1000.
     pub rate_hz: f64,
-    /// Whether edges are smoothed; takes half as long again.
+    /// True where edges are smoothed; takes half as long again.
     pub antialias: bool,
-    /// Whether frames come as the clock says.
+    /// True where frames come as the clock says.
     pub pacing: Pacing,
     /// Coordinate frame of the camera; ends in `_optical`.
     pub frame_id: Arc<str>,
@@ -143,9 +143,9 @@ impl ApartmentCamera {
 
     fn frame(&mut self, slot: u64, stamp: Timestamp) -> Result<Frame, ApartmentError> {
         let period = self.pace.period();
-        let most = (LONGEST_ABSENCE.as_secs_f64() * self.options.rate_hz).ceil() as u64;
+        let most = (MAX_ABSENCE.as_secs_f64() * self.options.rate_hz).ceil() as u64;
         for _ in 0..slot.saturating_sub(self.driven).min(most.max(1)) {
-            self.robot.follow_tour(period.min(LONGEST_ABSENCE))?;
+            self.robot.follow_tour(period.min(MAX_ABSENCE))?;
         }
         self.driven = slot;
         let arrived = self.clock.monotonic();

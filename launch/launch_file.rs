@@ -113,7 +113,7 @@ pub struct Publish {
 /// How the camera's image is published.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ImageEntry {
-    /// Whether it is; `None` for small images alone, now and then.
+    /// True where it is; `None` for small images alone, now and then.
     pub enabled: Option<bool>,
     /// Quality of the JPEG, from 1 to 100; `None` for pixels as they came.
     pub jpeg_quality: Option<u8>,

@@ -19,7 +19,7 @@ pub(crate) const LOG_VARIABLE: &str = "CONCERT_LOG";
 
 /// Most lines that are kept while the live table is up; older ones are dropped,
 /// and how many is said.
-const MOST_HELD: usize = 1000;
+const MAX_HELD: usize = 1000;
 
 /// Begins to log to standard error: warnings and, of Concert itself,
 /// information; each `verbose` shows more, `quiet` errors only. On a terminal,
@@ -116,7 +116,7 @@ impl Write for Lines {
 
 impl Held {
     fn push(&mut self, line: &str) {
-        if self.lines.len() == MOST_HELD {
+        if self.lines.len() == MAX_HELD {
             self.lines.pop_front();
             self.left_out += 1;
         }
@@ -255,8 +255,8 @@ mod tests {
             lines: VecDeque::new(),
             left_out: 0,
         };
-        (0..MOST_HELD + 7).for_each(|number| held.push(&number.to_string()));
-        assert_eq!((held.lines.len(), held.left_out), (MOST_HELD, 7));
+        (0..MAX_HELD + 7).for_each(|number| held.push(&number.to_string()));
+        assert_eq!((held.lines.len(), held.left_out), (MAX_HELD, 7));
         assert_eq!(held.lines.back().map(String::as_str), Some("1006"));
     }
 }

@@ -11,9 +11,9 @@ pub struct Overrides {
     pub connect: Vec<String>,
     /// In place of `threads`.
     pub threads: Option<usize>,
-    /// Whether `control.enabled` becomes true.
+    /// True where `control.enabled` becomes true.
     pub allow_control: bool,
-    /// Whether `providers` becomes TensorRT, CUDA, processor.
+    /// True where `providers` becomes TensorRT, CUDA, processor.
     pub gpu: bool,
     /// In place of `learn.targets`, unless empty.
     pub learn: Vec<&'static concert_policies::Task>,

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-/// Whether a letter steers what shows it: a control character (C0, C1), a line
+/// Tells whether a letter steers what shows it: a control character (C0, C1), a line
 /// or paragraph separator, or one that changes the direction of text.
 #[must_use]
 pub fn steers(letter: char) -> bool {

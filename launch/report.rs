@@ -145,7 +145,7 @@ pub(crate) fn said(text: &str, out: &mut dyn Write, err: &mut dyn Write) -> bool
     is_said(writeln!(out, "{text}").and_then(|()| out.flush()), err)
 }
 
-/// Whether something was written to standard output, or nobody reads it any
+/// Tells whether something was written to standard output, or nobody reads it any
 /// more; else says why not.
 pub(crate) fn is_said(written: io::Result<()>, err: &mut dyn Write) -> bool {
     match written {

@@ -61,7 +61,7 @@ pub(crate) fn endpoint_fault(endpoint: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether only programs on this computer can come in through an endpoint.
+/// Tells whether only programs on this computer can come in through an endpoint.
 pub(crate) fn is_loopback(endpoint: &str) -> bool {
     let address = endpoint.split_once('/').map_or("", |(_, rest)| rest);
     let address = address.split(['?', '#']).next().unwrap_or_default();

@@ -22,12 +22,12 @@ pub(crate) const EXIT_INTERRUPTED: i32 = 130;
 const BY_ITSELF: Duration = Duration::from_millis(500);
 const WITH_CARE: Duration = Duration::from_millis(1300);
 
-/// Whether the process said how it ended; it does so once.
+/// True where the process said how it ended; it does so once.
 static HAS_SPOKEN: AtomicBool = AtomicBool::new(false);
-/// Whether it says so as JSON.
+/// True where it says so as JSON.
 static AS_JSON: AtomicBool = AtomicBool::new(false);
 
-/// Whether the user or the system asked the process to stop.
+/// True where the user or the system asked the process to stop.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Stop(Arc<State>);
 
@@ -73,7 +73,7 @@ impl Stop {
         self.0.raised.fetch_add(1, Ordering::SeqCst) > 0
     }
 
-    /// Whether the flag is raised.
+    /// Tells whether the flag is raised.
     #[must_use]
     pub(crate) fn is_raised(&self) -> bool {
         self.0.raised.load(Ordering::SeqCst) > 0

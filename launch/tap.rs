@@ -38,7 +38,7 @@ pub enum Ears {
 }
 
 impl Ears {
-    /// Whether the output of this key below the prefix is listened to.
+    /// Tells whether the output of this key below the prefix is listened to.
     fn hear(&self, key: &str) -> bool {
         let target = key.rsplit('/').next().unwrap_or(key);
         match self {

@@ -32,7 +32,7 @@ pub struct Apartment {
     pub field_of_view_degrees: f64,
     /// Frames per second.
     pub rate_hz: f64,
-    /// Whether edges are smoothed.
+    /// True where edges are smoothed.
     pub antialias: bool,
 }
 

@@ -16,7 +16,7 @@ use crate::launch_file::value::{Placed, Texts, texts_of};
 pub struct Command {
     /// The program and its arguments; no shell is between.
     pub command: Vec<String>,
-    /// Whether it is started again when it ends.
+    /// True where it is started again when it ends.
     pub repeat: bool,
     /// At most so many frames a second are taken, where it would write them as
     /// fast as it can.

@@ -20,9 +20,9 @@ pub struct Images {
     pub paths: Vec<String>,
     /// Frames per second.
     pub rate_hz: f64,
-    /// Whether the first follows the last.
+    /// True where the first follows the last.
     pub repeat: bool,
-    /// Whether stamps come from file names that carry them.
+    /// True where stamps come from file names that carry them.
     pub stamps_from_names: bool,
 }
 

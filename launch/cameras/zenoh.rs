@@ -27,7 +27,7 @@ pub struct Zenoh {
     /// Type of images whose encoding and key do not name it; where it is not
     /// given, both that there are are tried.
     pub message_type: Option<String>,
-    /// Whether the images are rectified, so that P of their camera info holds;
+    /// True where the images are rectified, so that P of their camera info holds;
     /// where it is not given, whether their key says so.
     pub rectified: Option<bool>,
 }
@@ -58,7 +58,7 @@ pub(super) struct Entry {
         regex(pattern = "^sensor_msgs/msg/(Image|CompressedImage)$")
     )]
     message_type: Option<Text>,
-    /// Whether the images are rectified, so that P of their `CameraInfo` holds,
+    /// True where the images are rectified, so that P of their `CameraInfo` holds,
     /// not K; default: whether the key says so (`image_rect`).
     rectified: Option<bool>,
 }

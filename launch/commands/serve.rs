@@ -114,9 +114,9 @@ pub(super) fn camera_of(text: &str, repeat: bool) -> Result<CameraKind, Failure>
 /// What is done beside serving what somebody subscribes to.
 #[derive(Default)]
 pub(super) struct Beside {
-    /// Whether everything is computed, whoever listens.
+    /// True where everything is computed, whoever listens.
     pub(super) everything: bool,
-    /// Whether a readout begins from nothing beside what serves, to be seen.
+    /// True where a readout begins from nothing beside what serves, to be seen.
     pub(super) begins: bool,
     /// A policy that runs in the shadow.
     pub(super) shadow: Option<String>,

@@ -325,7 +325,7 @@ impl Graph {
     }
 }
 
-/// Whether an output reads an encoder, or the camera's depth.
+/// Tells whether an output reads an encoder, or the camera's depth.
 fn reads(output: &ExplainedOutput, giver: &str) -> bool {
     let is_depth = giver == CAMERA_DEPTH && output.inputs.contains(&CAMERA_DEPTH);
     is_depth || output.sources.iter().any(|source| source == giver)

@@ -12,10 +12,10 @@ pub struct ZenohEntry {
     pub listen: Vec<String>,
     /// Endpoints to connect to.
     pub connect: Vec<String>,
-    /// Whether somebody named the endpoints of `connect`; else they are where
+    /// True where somebody named the endpoints of `connect`; else they are where
     /// others might be, and nobody misses them.
     pub connect_is_named: bool,
-    /// Whether large payloads go through shared memory where the reader is on
+    /// True where large payloads go through shared memory where the reader is on
     /// this computer.
     pub shared_memory: bool,
     /// A configuration file of zenoh's own, as written.
@@ -37,9 +37,9 @@ pub struct TlsEntry {
     pub client_certificate: Option<String>,
     /// Of `client_certificate`.
     pub client_private_key: Option<String>,
-    /// Whether who connects to us must show one.
+    /// True where who connects to us must show one.
     pub require_client_certificate: bool,
-    /// Whether a certificate must bear the name that we connect to.
+    /// True where a certificate must bear the name that we connect to.
     pub verify_name: bool,
 }
 
@@ -115,7 +115,7 @@ impl ZenohEntry {
         })
     }
 
-    /// Whether only programs of this computer can come in where we listen. A
+    /// Tells whether only programs of this computer can come in where we listen. A
     /// configuration file may listen elsewhere, too.
     #[must_use]
     pub fn is_reached_from_here_alone(&self) -> bool {

@@ -47,9 +47,9 @@ pub(crate) struct CurveLine {
 }
 
 /// Narrowest picture that another is left out for, columns.
-const LEAST_WIDTH: usize = 24;
+const MIN_WIDTH: usize = 24;
 /// Fewest lines of a picture that another is left out for.
-const LEAST_LINES: usize = 6;
+const MIN_LINES: usize = 6;
 /// Columns between two panels.
 const BETWEEN: usize = 2;
 /// Lines of a panel that are not its picture: its name and its legend.
@@ -87,7 +87,7 @@ impl Grid {
             let best = grids.max_by_key(|grid| picture(grid).0);
             let best = best.filter(|grid| {
                 let (wide, high) = picture(grid);
-                shown == 1 || (wide >= LEAST_WIDTH && high >= LEAST_LINES)
+                shown == 1 || (wide >= MIN_WIDTH && high >= MIN_LINES)
             });
             if best.is_some() {
                 return best;

@@ -16,7 +16,7 @@ use crate::logging;
 /// What a terminal can do, and is wanted to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Style {
-    /// Whether the table has a window of its own.
+    /// True where the table has a window of its own.
     pub live: bool,
     /// Which colours there are, or why there are none, and so no pictures.
     pub colours: Result<Colours, String>,
@@ -96,7 +96,7 @@ impl<W: Write> Screen<W> {
         })
     }
 
-    /// Whether the window has another size than when it was last drawn.
+    /// Tells whether the window has another size than when it was last drawn.
     pub(crate) fn was_resized(&self) -> bool {
         match &self.to {
             To::Lines(_) => false,

@@ -21,7 +21,7 @@ const LEFT_OUT: [usize; 2] = [2, 1];
 /// Least width of the last column.
 const NOTE: usize = 22;
 /// Longest name of an output that is shown whole.
-const LONGEST_KEY: usize = 40;
+const MAX_KEY: usize = 40;
 
 /// How the columns of a table lie in a window.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl Columns {
     /// The columns of these rows in a window of `width` columns.
     pub(super) fn of(rows: &[Row], width: usize) -> Self {
         let keys = rows.iter().map(|row| row.key.chars().count());
-        let key = keys.max().unwrap_or(0).clamp(6, LONGEST_KEY);
+        let key = keys.max().unwrap_or(0).clamp(6, MAX_KEY);
         let mut columns = Self {
             width,
             key: key.min(width.max(1)),

@@ -27,7 +27,7 @@ const USUAL: (u16, u16) = (80, 24);
 static BEFORE: Mutex<Option<Before>> = Mutex::new(None);
 /// Held while something is drawn.
 static DRAWING: Mutex<()> = Mutex::new(());
-/// Whether the table is to come back where somebody else left its window.
+/// True where the table is to come back where somebody else left its window.
 static LEFT: AtomicBool = AtomicBool::new(false);
 
 struct Before {
@@ -53,7 +53,7 @@ pub(crate) fn width_of_stdout() -> usize {
     }
 }
 
-/// Whether this process may change the terminal on standard output: one in the
+/// Tells whether this process may change the terminal on standard output: one in the
 /// background would be stopped for it.
 pub(super) fn is_in_foreground() -> bool {
     let group = termios::tcgetpgrp(io::stdout());
@@ -86,7 +86,7 @@ impl Window {
         Ok(Self(()))
     }
 
-    /// Whether a panic elsewhere took the window away since the last call; it
+    /// Tells whether a panic elsewhere took the window away since the last call; it
     /// is entered again then.
     pub(super) fn came_back(&self) -> io::Result<bool> {
         let left = LEFT.swap(false, Ordering::SeqCst);

@@ -41,7 +41,7 @@ const NAME_QUERY: Duration = Duration::from_secs(1);
 /// How long a stop may go unnoticed.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// The longest that one step may take; beyond it the robot stood still.
-const LONGEST_STEP: Duration = Duration::from_secs(2);
+const MAX_STEP: Duration = Duration::from_secs(2);
 /// How often the line is drawn on a terminal, and written elsewhere.
 const SHOW_EVERY: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 /// How long the farewell may take.
@@ -164,7 +164,7 @@ impl Drive {
             let passed = slot - last;
             last = slot;
             self.counts.late += passed.saturating_sub(1);
-            let elapsed = pace.since_start(passed).min(LONGEST_STEP);
+            let elapsed = pace.since_start(passed).min(MAX_STEP);
             self.step(elapsed).map_err(Failure::failed)?;
             let stamp = clock.now();
             if let Err(error) = self.publish(stamp) {

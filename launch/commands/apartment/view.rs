@@ -19,7 +19,7 @@ use crate::report::{Failure, Refuse, Report};
 use crate::stop::Stop;
 
 /// Most homes in one picture.
-const MOST_HOMES: u64 = 64;
+const MAX_HOMES: u64 = 64;
 /// Most pixels of one PNG.
 const MOST_PIXELS: u64 = 1 << 27;
 
@@ -65,9 +65,9 @@ fn check(file: &Path, homes: u64, (width, height): (u32, u32)) -> anyhow::Result
             file.display()
         ));
     }
-    if homes > MOST_HOMES {
+    if homes > MAX_HOMES {
         return Err(anyhow!(
-            "{homes} homes in one picture, but at most {MOST_HOMES} fit"
+            "{homes} homes in one picture, but at most {MAX_HOMES} fit"
         ));
     }
     let tiles = if homes == 1 { 6 } else { homes };

@@ -64,7 +64,7 @@ impl ModelFile {
         file
     }
 
-    /// Whether card and network are there and as they should be; a geometric
+    /// Tells whether card and network are there and as they should be; a geometric
     /// readout has no network.
     pub(crate) fn is_ready(&self) -> bool {
         self.fault.is_none()

@@ -40,7 +40,7 @@ impl Sheet {
         }
     }
 
-    /// Whether the next frame is to be shown; counts it.
+    /// Tells whether the next frame is to be shown; counts it.
     pub(super) fn wants_next(&mut self) -> bool {
         self.seen += 1;
         (self.seen - 1).is_multiple_of(self.every)

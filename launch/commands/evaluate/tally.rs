@@ -32,7 +32,7 @@ pub(super) struct Tally {
 }
 
 /// Most frames without an output that are told one by one.
-const MOST_MISSING: usize = 50;
+const MAX_MISSING: usize = 50;
 
 /// Why a frame has no output.
 pub(super) struct Missing {
@@ -148,7 +148,7 @@ impl Tally {
 
     /// Notes why a frame has no output.
     pub(super) fn explain(&mut self, frame: &str, outcome: Outcome, reason: Option<&str>) {
-        if outcome != Outcome::Delivered && self.missing.len() < MOST_MISSING {
+        if outcome != Outcome::Delivered && self.missing.len() < MAX_MISSING {
             self.missing.push(Missing {
                 frame: frame.to_owned(),
                 outcome,

@@ -32,7 +32,7 @@ struct Wish {
     wanted: Vec<Candidate>,
     known: Vec<Candidate>,
     sources: BTreeSet<String>,
-    /// Whether what cannot be had was named, and so is refused.
+    /// True where what cannot be had was named, and so is refused.
     strict: bool,
 }
 

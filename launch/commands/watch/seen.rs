@@ -29,7 +29,7 @@ pub(super) struct Seen {
     standing: BTreeMap<String, (Health, String)>,
     /// When something came last (monotonic).
     heard: Option<Duration>,
-    /// Whether it ever said how it is.
+    /// True where it ever said how it is.
     says: bool,
     /// Names of classes, by the hash of the readout.
     labels: BTreeMap<String, Vec<String>>,
@@ -197,7 +197,7 @@ impl Seen {
         pictures.collect()
     }
 
-    /// Whether the runtime is to be asked what its classes are called.
+    /// Tells whether the runtime is to be asked what its classes are called.
     pub(super) fn lacks_names(&self) -> bool {
         !self.nameless.is_empty()
     }
