@@ -16,7 +16,9 @@ use concert_fitting::dataset::{DataSet, Label};
 use concert_fitting::fit::{
     Encoders, FitRequest, WarmReadout, fit, focal_px, pixels, spaced_frames, untrained,
 };
-use concert_fitting::quality::{ConstantFit, Filter, Measures, Quality, class_numbers, sampled};
+use concert_fitting::quality::{
+    ConstantFit, Filter, Measures, TaskQuality, class_numbers, sampled,
+};
 use concert_models::Affine2;
 use concert_models::card::FitKind;
 use concert_models::onnx::{CheckLimits, check};
@@ -151,17 +153,17 @@ impl Bench<'_> {
                 request.effort.warm_steps = steps;
             }
             if let Some(rate) = self.arguments.text("--rate") {
-                request.effort.rate = rate.parse()?;
-                request.effort.warm_rate = request.effort.rate;
+                request.effort.learning_rate = rate.parse()?;
+                request.effort.warm_learning_rate = request.effort.learning_rate;
             }
             if let Some(dropout) = self.arguments.text("--dropout") {
                 request.effort.dropout = dropout.parse()?;
             }
             if let Some(zoom) = self.arguments.text("--zoom") {
-                request.views.zoom = zoom.parse()?;
+                request.augmentation.max_crop = zoom.parse()?;
             }
             if let Some(views) = self.arguments.number("--views")? {
-                request.views.per_frame = views;
+                request.augmentation.views_per_frame = views;
             }
             let fitted = fit(&mut loaded, &request, &mut |_| true)?;
             let seconds = clock.monotonic().saturating_sub(begin).as_secs_f64();
@@ -195,7 +197,7 @@ impl Bench<'_> {
             }
         }
         let no_measure = || anyhow!("{} has no measure per frame", self.target.name);
-        let mut quality = Quality::new(self.target).ok_or_else(no_measure)?;
+        let mut quality = TaskQuality::new(self.target).ok_or_else(no_measure)?;
         let mut of_constant = quality.clone();
         let limit = 40;
         let mut tests: Vec<_> = spaced_frames(&self.test, None);

@@ -9,7 +9,7 @@ use concert_policies::Task;
 use crate::report::{Failure, Refuse};
 
 /// Damaged frames that are named; the rest are counted.
-const MOST_NAMED: usize = 20;
+const MAX_NAMED: usize = 20;
 
 /// Opens folders as one data set.
 ///
@@ -40,10 +40,10 @@ pub(super) fn sound(
     targets: &[&'static Task],
 ) -> Result<SoundFrames, Failure> {
     let sound = data.sound_frames(frames, targets).or_refuse()?;
-    for frame in sound.left_out.iter().take(MOST_NAMED) {
+    for frame in sound.left_out.iter().take(MAX_NAMED) {
         tracing::warn!("{} is left out: {}", frame.name, frame.reason);
     }
-    let unnamed = sound.left_out.len().saturating_sub(MOST_NAMED);
+    let unnamed = sound.left_out.len().saturating_sub(MAX_NAMED);
     if unnamed > 0 {
         tracing::warn!("{unnamed} more frames are left out");
     }

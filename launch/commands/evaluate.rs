@@ -30,7 +30,7 @@ use tally::{Tally, Truth};
 
 /// Most frames whose truth the constant predictor is fitted to; of more, they
 /// are spread evenly.
-const MOST_SURVEYED: usize = 300;
+const MAX_SURVEYED: usize = 300;
 
 pub(crate) fn run(args: &Evaluate, global: &Global) -> Result<Report, Failure> {
     for path in [&args.sheet, &args.table].into_iter().flatten() {
@@ -94,7 +94,7 @@ fn survey(
     frames: &[(usize, usize)],
     global: &Global,
 ) -> Result<(), Failure> {
-    let some = frames.iter().step_by(frames.len().div_ceil(MOST_SURVEYED));
+    let some = frames.iter().step_by(frames.len().div_ceil(MAX_SURVEYED));
     let bar = progress(some.len(), "truth", global);
     let mut poses = 0;
     for (number, index) in some {

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 use concert_fitting::fit::{
-    Effort, Encoders, FitError, FitNotes, FitRequest, FittedReadout, SavedReadout, Trial, Views,
-    WarmReadout, pixels, spaced_frames, trial, untrained,
+    Augmentation, Effort, Encoders, FitError, FitNotes, FitRequest, FittedReadout, SavedReadout,
+    Trial, WarmReadout, pixels, spaced_frames, trial, untrained,
 };
 use concert_models::card::FitData;
 use concert_models::onnx::{CheckLimits, check};
@@ -50,11 +50,11 @@ pub(crate) fn run(args: &Fit, global: &Global) -> Result<Report, Failure> {
     let mut engine = EngineChoice::start(&[provider], threads, global)?.engine;
     let request = FitRequest {
         kind: args.kind.one(),
-        views: Views {
-            per_frame: args
+        augmentation: Augmentation {
+            views_per_frame: args
                 .views
-                .map_or(Views::default().per_frame, |n| n as usize),
-            ..Views::default()
+                .map_or(Augmentation::default().views_per_frame, |n| n as usize),
+            ..Augmentation::default()
         },
         effort: Effort {
             steps: args.steps.map_or(Effort::default().steps, |n| n as usize),
@@ -202,7 +202,7 @@ fn report(
     }
     let mut gain = json!({});
     if let Some(((_, own), baselines)) = trials.split_first() {
-        lines.push("a small network from first weights on the same frames, from:".to_owned());
+        lines.push("a small network from initial weights on the same frames, from:".to_owned());
         lines.push(format!("  {:<26} {:.4}", "these encoders", own.error));
         gain["error"] = json!(own.error);
         for (baseline, trial) in baselines {
@@ -230,7 +230,7 @@ fn report(
     }
     let not_begun = fitted.not_begun.as_ref().or(comparison.not_begun.as_ref());
     if let Some(reason) = not_begun {
-        lines.push(format!("begun with first weights: {reason}"));
+        lines.push(format!("begun with initial weights: {reason}"));
     }
     lines.extend(comparison.lines());
     if let Some(focal) = fitted.reference_focal_px {

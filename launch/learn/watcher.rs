@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use concert_fitting::fit::{Layout, NewestFrames, Watch, WatchVerdict};
+use concert_fitting::fit::{NewestFrames, ReadoutWatch, RepresentationLayout, WatchVerdict};
 use concert_models::store::Store;
 use concert_runtime::io::thread::{self, Urgency};
 use concert_runtime::{Clock, Observation, Observer};
 
-use super::desk::Desk;
-use super::pupil::{Pupil, Subject, known, label_of, represent};
+use super::state::LearningState;
+use super::target::{LearnedTarget, Subject, known, label_of, represent};
 
 /// How long a frame is waited for before the end is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -31,20 +31,20 @@ pub(super) struct Lookout {
 /// What is watched of one target.
 struct Watching {
     subject: Subject,
-    layout: Layout,
-    watch: Watch,
+    layout: RepresentationLayout,
+    watch: ReadoutWatch,
     /// The variant that the watch takes to serve.
     serving: Option<String>,
     due: Duration,
 }
 
 impl Watching {
-    fn of(pupil: &mut Pupil) -> Option<Self> {
+    fn of(target: &mut LearnedTarget) -> Option<Self> {
         Some(Self {
-            subject: pupil.subject().clone(),
-            layout: pupil.learner.layout().clone(),
-            watch: pupil.watch.take()?,
-            serving: pupil.subject().first.clone(),
+            subject: target.subject().clone(),
+            layout: target.learner.layout().clone(),
+            watch: target.watch.take()?,
+            serving: target.subject().first.clone(),
             due: Duration::ZERO,
         })
     }
@@ -52,12 +52,12 @@ impl Watching {
 
 impl Lookout {
     /// Of all targets, in their order.
-    pub(super) fn new(observer: Observer, pupils: &mut [Pupil]) -> Self {
+    pub(super) fn new(observer: Observer, targets: &mut [LearnedTarget]) -> Self {
         Self {
             observer,
             frame: Mutex::new(None),
             came: Condvar::new(),
-            watches: Mutex::new(pupils.iter_mut().filter_map(Watching::of).collect()),
+            watches: Mutex::new(targets.iter_mut().filter_map(Watching::of).collect()),
         }
     }
 
@@ -83,9 +83,9 @@ impl Lookout {
     }
 
     /// Watches another first readout of a target.
-    pub(super) fn begin_anew(&self, at: usize, pupil: &mut Pupil) {
+    pub(super) fn begin_anew(&self, at: usize, target: &mut LearnedTarget) {
         if let (Some(watching), Some(new)) =
-            (locked(&self.watches).get_mut(at), Watching::of(pupil))
+            (locked(&self.watches).get_mut(at), Watching::of(target))
         {
             *watching = new;
         }
@@ -103,7 +103,7 @@ impl Lookout {
 /// The thread's own.
 pub(super) struct Watcher {
     pub(super) lookout: Arc<Lookout>,
-    pub(super) desk: Arc<Desk>,
+    pub(super) state: Arc<LearningState>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) store: Store,
@@ -132,7 +132,7 @@ impl Watcher {
     }
 
     fn watch(&self, at: usize, observation: &Observation) -> anyhow::Result<()> {
-        let (serving, learns) = self.desk.state(at);
+        let (serving, learns) = self.state.status(at);
         let now = self.clock.monotonic();
         let mut watches = locked(&self.lookout.watches);
         let Some(watching) = watches.get_mut(at) else {
@@ -162,10 +162,10 @@ impl Watcher {
         drop(watches);
         match verdict {
             WatchVerdict::Nothing => {}
-            WatchVerdict::Serves(errors) => self.desk.note_watched(at, errors),
+            WatchVerdict::Serves(errors) => self.state.note_watched(at, errors),
             WatchVerdict::Worse(errors) => {
-                self.desk.note_watched(at, errors);
-                self.desk.take_back(at, serving.as_deref(), errors);
+                self.state.note_watched(at, errors);
+                self.state.take_back(at, serving.as_deref(), errors);
             }
         }
         Ok(())

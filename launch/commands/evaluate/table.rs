@@ -4,7 +4,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Context;
-use concert_fitting::quality::{Measures, Quality};
+use concert_fitting::quality::{Measures, TaskQuality};
 use concert_policies::Task;
 use concert_policies::document::WholeFile;
 
@@ -123,7 +123,7 @@ impl Table {
 
 /// Names of a frame's measures.
 fn columns(task: &'static Task) -> Vec<&'static str> {
-    let names = Quality::new(task).map(|quality| quality.measures().values);
+    let names = TaskQuality::new(task).map(|quality| quality.measures().values);
     names
         .unwrap_or_default()
         .into_iter()

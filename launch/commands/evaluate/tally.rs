@@ -6,7 +6,7 @@ use std::sync::Arc;
 use concert_fitting::dataset::{DataSet, Example, Label, LabelError};
 use concert_fitting::quality::trajectory::{StepEstimate, Trajectories};
 use concert_fitting::quality::{
-    ConstantFit, Filter, Measures, Quality, QualityError, Sharpness, class_numbers, sampled,
+    ConstantFit, Filter, Measures, QualityError, Sharpness, TaskQuality, class_numbers, sampled,
 };
 use concert_models::geometric::odometry::{OdometryEstimate, body_from_optical};
 use concert_policies::{OutputKind, Task};
@@ -32,7 +32,7 @@ pub(super) struct Tally {
 }
 
 /// Most frames without an output that are told one by one.
-const MOST_MISSING: usize = 50;
+const MAX_MISSING: usize = 50;
 
 /// Why a frame has no output.
 pub(super) struct Missing {
@@ -52,9 +52,9 @@ pub(super) enum Truth {
 }
 
 pub(super) struct Labels {
-    quality: Quality,
+    quality: TaskQuality,
     fit: ConstantFit,
-    constant: Quality,
+    constant: TaskQuality,
     /// Of the output and of the constant, for depth.
     sharpness: Option<(Sharpness, Sharpness)>,
     /// Frames with a label.
@@ -86,7 +86,7 @@ pub(super) enum TallyError {
 impl Tally {
     pub(super) fn new(task: &'static Task, labels: Arc<[String]>, data: &DataSet) -> Self {
         let names = data_classes(task, data);
-        let truth = match (task.output, Quality::new(task)) {
+        let truth = match (task.output, TaskQuality::new(task)) {
             (OutputKind::Odometry, _) => Truth::Poses(Trajectories::default()),
             (_, Some(quality)) => Truth::Labels(Box::new(Labels {
                 constant: quality.clone(),
@@ -148,7 +148,7 @@ impl Tally {
 
     /// Notes why a frame has no output.
     pub(super) fn explain(&mut self, frame: &str, outcome: Outcome, reason: Option<&str>) {
-        if outcome != Outcome::Delivered && self.missing.len() < MOST_MISSING {
+        if outcome != Outcome::Delivered && self.missing.len() < MAX_MISSING {
             self.missing.push(Missing {
                 frame: frame.to_owned(),
                 outcome,

@@ -134,7 +134,7 @@ fn sound(
         Ok(()) => Ok((Some(warm), None)),
         Err(error @ FitError::OtherForm { .. }) => {
             let reason = error.to_string();
-            tracing::warn!("begun with first weights: {reason}");
+            tracing::warn!("begun with initial weights: {reason}");
             Ok((None, Some(reason)))
         }
         Err(error) => Err(failure(error)),

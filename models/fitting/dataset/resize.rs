@@ -4,7 +4,7 @@ use super::label::{Label, LabelKind};
 use concert_models::give_way::give_way;
 
 /// Least share of known pixels that makes a cell known.
-const LEAST_KNOWN: f32 = 0.125;
+const MIN_KNOWN: f32 = 0.125;
 
 impl Label {
     /// The label at another size, stretched over the whole picture. Each new
@@ -38,7 +38,7 @@ impl Label {
                 for row in *top..*bottom {
                     self.gather(row * self.width + left, right - left, &mut cell);
                 }
-                if cell[0].len() as f32 >= LEAST_KNOWN * all as f32 && !cell[0].is_empty() {
+                if cell[0].len() as f32 >= MIN_KNOWN * all as f32 && !cell[0].is_empty() {
                     self.merge(&mut cell);
                     for (channel, values) in cell.iter().enumerate() {
                         out.values[(channel * height + v) * width + u] = values[0];

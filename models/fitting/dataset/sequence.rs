@@ -16,7 +16,7 @@ use concert_models::{Affine2, Image, Intrinsics};
 /// Longest `camera-intrinsics.txt`, bytes.
 const MAX_INTRINSICS_BYTES: u64 = 4096;
 /// Pictures that are looked at for one that can be read.
-const MOST_LOOKED_AT: usize = 16;
+const MAX_LOOKED_AT: usize = 16;
 /// Its name.
 pub(super) const INTRINSICS_FILE: &str = "camera-intrinsics.txt";
 
@@ -262,7 +262,7 @@ impl Sequence {
     /// where there are no frames.
     fn first_size(&self) -> Result<Option<(usize, usize)>, DataSetError> {
         let mut first = None;
-        for entry in self.entries.iter().take(MOST_LOOKED_AT) {
+        for entry in self.entries.iter().take(MAX_LOOKED_AT) {
             match picture_size(&self.folder.join(&*entry.image)) {
                 Ok(size) => return Ok(Some(size)),
                 Err(error) => {

@@ -10,7 +10,7 @@ use super::open::DataSet;
 /// Damaged frames that may be left out of a data set: one of so many...
 const ONE_OF: usize = 10;
 /// ... and this many of a small one.
-const MOST_OF_FEW: usize = 2;
+const MAX_OF_FEW: usize = 2;
 
 /// The frames that can be read, and the others.
 #[derive(Debug, Default)]
@@ -57,7 +57,7 @@ impl DataSet {
                 }
             }
         }
-        let (damaged, limit) = (sound.left_out.len(), MOST_OF_FEW.max(frames.len() / ONE_OF));
+        let (damaged, limit) = (sound.left_out.len(), MAX_OF_FEW.max(frames.len() / ONE_OF));
         match first {
             Some(first) if sound.frames.is_empty() => Err(first),
             Some(first) if damaged > limit => Err(DataSetError::TooManyDamaged {

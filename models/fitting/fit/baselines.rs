@@ -1,5 +1,5 @@
 //! What a frozen, pretrained encoder is held against: the same encoder with
-//! weights drawn by lot ([`untrained`]), and the pixels themselves
+//! random weights ([`untrained`]), and the pixels themselves
 //! ([`pixels`]), from which the same small network is then trained. Taskonomy
 //! (Zamir et al., CVPR 2018, section 3.3) calls the share of held-out images on
 //! which a transfer beats training from scratch its *Gain*.
@@ -8,13 +8,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::FitError;
-use super::dice::Dice;
 use concert_models::card::{EncoderCard, Level};
 use concert_models::digest::sha256_hex;
 use concert_models::engine::NetworkFile;
 use concert_models::onnx::build::bytes_of;
 use concert_models::onnx::proto::TensorProto;
 use concert_models::onnx::{Attr, CheckLimits, GraphBuilder, check};
+use concert_models::rng::Rng;
 use concert_models::store::Encoder;
 
 /// Name of the source that [`untrained`] makes.
@@ -27,7 +27,7 @@ const BLOCK: usize = 4;
 /// Strides of the levels of [`pixels`], px of the input.
 const STRIDES: [usize; 4] = [4, 8, 16, 32];
 
-/// The encoder with weights drawn by lot, under the name `random`: the same
+/// The encoder with random weights, under the name `random`: the same
 /// structure, input and levels. Every matrix is drawn from He's uniform
 /// distribution (variance 2 over the terms of one sum; He et al., ICCV 2015);
 /// biases stay as they are.
@@ -38,17 +38,17 @@ pub fn untrained(encoder: &Encoder, seed: u32) -> Result<Encoder, FitError> {
     let checked = check(&encoder.file.bytes, &CheckLimits::default());
     let checked = checked.map_err(|error| refused(RANDOM, &error))?;
     let mut model = checked.into_model();
-    let mut dice = Dice::new(u64::from(seed));
+    let mut rng = Rng::from_seed(u64::from(seed));
     if let Some(graph) = model.graph.as_mut() {
         let tensors = graph.initializer.iter_mut();
-        tensors.for_each(|tensor| draw(tensor, &mut dice));
+        tensors.for_each(|tensor| draw(tensor, &mut rng));
     }
     let mut card = encoder.card.clone();
-    card.origin.provenance.trained_on = "nothing: weights drawn by lot".to_owned();
+    card.origin.provenance.trained_on = "nothing: random weights".to_owned();
     Ok(renamed(card, RANDOM, bytes_of(&model)))
 }
 
-fn draw(tensor: &mut TensorProto, dice: &mut Dice) {
+fn draw(tensor: &mut TensorProto, rng: &mut Rng) {
     let is_matrix = tensor.data_type == Some(1) && tensor.dims.len() >= 2;
     let Some(raw) = tensor.raw_data.as_mut().filter(|_| is_matrix) else {
         return;
@@ -56,7 +56,7 @@ fn draw(tensor: &mut TensorProto, dice: &mut Dice) {
     let terms: i64 = tensor.dims[1..].iter().product();
     let most = (6.0 / terms.max(1) as f32).sqrt();
     for word in raw.as_chunks_mut::<4>().0 {
-        *word = dice.between(-most, most).to_le_bytes();
+        *word = rng.uniform_between(-most, most).to_le_bytes();
     }
 }
 

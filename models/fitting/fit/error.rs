@@ -105,7 +105,7 @@ pub enum FitError {
         limit: u64,
     },
     /// More channels than statistics are kept of.
-    #[error("the levels have {terms} channels in all, but the closed form takes at most {limit}")]
+    #[error("the levels have {terms} channels in all, but ridge regression takes at most {limit}")]
     TooManyTerms {
         /// Channels, position and constant.
         terms: usize,
@@ -127,7 +127,7 @@ pub enum FitError {
         reason: &'static str,
     },
     /// No solution.
-    #[error("the closed form has no solution with lambda {lambda}: the levels say nothing")]
+    #[error("ridge regression has no solution with lambda {lambda}: the levels say nothing")]
     Singular {
         /// The strength.
         lambda: f64,

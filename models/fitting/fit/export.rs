@@ -9,7 +9,7 @@ use super::convolutional::Scaling;
 use super::model::Model;
 use super::net::{Net, NodeId, Operator, POSITIONS, Weights, position_basis};
 use super::objective::{COMPRESSED, Decoding, LOG_METRES, METRES, TANH};
-use super::representations::{Arrangement, Layout};
+use super::representations::{Arrangement, RepresentationLayout};
 use concert_models::onnx::{Attr, Checked, GraphBuilder};
 
 /// Name of the ONNX output.
@@ -20,7 +20,7 @@ pub(crate) const FOCAL: &str = "focal";
 /// Writes the graph.
 struct Writer<'a> {
     model: &'a Model,
-    layout: &'a Layout,
+    layout: &'a RepresentationLayout,
     graph: GraphBuilder,
     /// Per node: the tensor that holds its sum so far.
     tensors: Vec<Option<String>>,
@@ -30,7 +30,7 @@ struct Writer<'a> {
 /// The ONNX file of a model; `reference_focal_px` where its output is metric.
 pub(crate) fn onnx(
     model: &Model,
-    layout: &Layout,
+    layout: &RepresentationLayout,
     name: &str,
     reference_focal_px: Option<f64>,
 ) -> Vec<u8> {

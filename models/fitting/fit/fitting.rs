@@ -4,19 +4,20 @@
 use concert_policies::Task;
 
 use super::FitError;
-use super::adamw::Pace;
+use super::adamw::LrSchedule;
+use super::augmentation::Augmentation;
 use super::convolutional::{Descent, Sample, Scaling, Training, dense_net, whole_net};
-use super::dice::Dice;
 use super::export;
 use super::from_onnx::Start;
-use super::material::{Entry, Material, Shortcomings, Views, Wanted};
-use super::mixing;
+use super::interpolation;
 use super::model::Model;
 use super::net::Net;
-use super::representations::{Encoders, Layout};
+use super::representations::{Encoders, RepresentationLayout};
 use super::request::{Effort, FitProgress, FitRequest};
 use super::ridge;
+use super::training_set::{Shortcomings, TrainingSample, TrainingSet, TrainingSetRequest};
 use concert_models::card::{FitKind, HeldOut, WarmStart};
+use concert_models::rng::Rng;
 
 /// Blocks of time; each is held out once where that is cheap.
 const BLOCKS: usize = 5;
@@ -54,10 +55,10 @@ pub struct FittedReadout {
     pub shortcomings: Shortcomings,
     /// Names of the classes.
     pub classes: Option<Vec<String>>,
-    pub(crate) layout: Layout,
+    pub(crate) layout: RepresentationLayout,
     pub(crate) model: Model,
     /// A few representations to hold the file to what was fitted.
-    pub(crate) witnesses: Vec<super::Representation>,
+    pub(crate) reference_samples: Vec<super::Representation>,
 }
 
 /// Fits a readout. `report` is told what happens and ends it by returning
@@ -87,17 +88,17 @@ pub fn choose<'a>(
     request: &FitRequest<'a>,
     report: &mut dyn FnMut(FitProgress) -> bool,
 ) -> Result<Chosen<'a>, FitError> {
-    let (layout, material) = gathered(encoders, request, report)?;
-    Fitter::new(layout, material, request)?.choose(report)
+    let (layout, training_set) = gathered(encoders, request, report)?;
+    Fitter::new(layout, training_set, request)?.choose(report)
 }
 
 /// The best kind of readout, and what it is worth on held-out blocks.
 pub struct Chosen<'a> {
     fitter: Fitter<'a>,
     kind: Candidate,
-    /// Fitted on all but the held-out blocks; of a warm start before mixing.
+    /// Fitted on all but the held-out blocks; of a warm start before interpolation.
     model: Model,
-    share: f32,
+    alpha: f32,
     error: f64,
     each: Vec<f64>,
     tried: Vec<(Candidate, f64)>,
@@ -113,7 +114,7 @@ impl Chosen<'_> {
     /// What the error is called.
     #[must_use]
     pub fn measure(&self) -> &'static str {
-        self.fitter.material.objective.measure()
+        self.fitter.training_set.objective.measure()
     }
 
     /// Sources of the levels that it reads.
@@ -132,7 +133,7 @@ impl Chosen<'_> {
         report: &mut dyn FnMut(FitProgress) -> bool,
     ) -> Result<FittedReadout, FitError> {
         let fitter = &self.fitter;
-        let all: Vec<&Entry> = fitter.material.entries.iter().collect();
+        let all: Vec<&TrainingSample> = fitter.training_set.samples.iter().collect();
         let mut report = |done, of, loss| report(FitProgress::Fitting { done, of, loss });
         let effort = fitter.request.effort;
         let (model, lambda) = match self.kind {
@@ -143,7 +144,7 @@ impl Chosen<'_> {
             }
             Candidate::Warm => {
                 let model = fitter.go_on(&self.model, effort.warm_steps, &all, &mut report)?;
-                (fitter.mixed(&model, self.share, &all), None)
+                (fitter.interpolate(&model, self.alpha, &all), None)
             }
         };
         fitter.written(model, lambda, &self)
@@ -155,27 +156,27 @@ pub(super) fn gathered(
     encoders: &mut Encoders<'_>,
     request: &FitRequest<'_>,
     report: &mut dyn FnMut(FitProgress) -> bool,
-) -> Result<(Layout, Material), FitError> {
-    // The closed form looks at frames as they are: views would only take time.
-    let views = match request.kind {
-        Some(FitKind::Ridge) => Views {
-            per_frame: 1,
-            ..request.views
+) -> Result<(RepresentationLayout, TrainingSet), FitError> {
+    // Ridge regression looks at frames as they are: views would only take time.
+    let augmentation = match request.kind {
+        Some(FitKind::Ridge) => Augmentation {
+            views_per_frame: 1,
+            ..request.augmentation
         },
-        _ => request.views,
+        _ => request.augmentation,
     };
-    let wanted = Wanted {
+    let wanted = TrainingSetRequest {
         target: request.target,
         data: request.data,
         frames: request.frames,
-        views,
+        augmentation,
         seed: u64::from(request.seed),
     };
     let of = request.frames.len();
-    let material = wanted.gather(encoders, &mut |done| {
+    let training_set = wanted.gather(encoders, &mut |done| {
         report(FitProgress::Encoded { done, of })
     })?;
-    Ok((encoders.layout().clone(), material))
+    Ok((encoders.layout().clone(), training_set))
 }
 
 /// The kinds that compete.
@@ -197,11 +198,11 @@ impl Candidate {
 }
 
 pub(super) struct Fitter<'a> {
-    layout: Layout,
-    material: Material,
+    layout: RepresentationLayout,
+    training_set: TrainingSet,
     request: FitRequest<'a>,
     scaling: Scaling,
-    /// What first weights are drawn for.
+    /// What initial weights are drawn for.
     net: Net,
     /// What a warm start begins with, or why there is none.
     warm: Option<Model>,
@@ -211,20 +212,23 @@ pub(super) struct Fitter<'a> {
 
 impl<'a> Fitter<'a> {
     pub(super) fn new(
-        layout: Layout,
-        material: Material,
+        layout: RepresentationLayout,
+        training_set: TrainingSet,
         request: &FitRequest<'a>,
     ) -> Result<Self, FitError> {
-        let plain = material.entries.iter().map(|entry| &entry.representation);
+        let plain = training_set
+            .samples
+            .iter()
+            .map(|sample| &sample.representation);
         let scaling = Scaling::measure(&layout, plain);
-        let channels = material.objective.channels();
-        let net = match material.grid.cells() {
+        let channels = training_set.objective.channels();
+        let net = match training_set.grid.cells() {
             1 => whole_net(&layout, channels),
             _ => dense_net(&layout, channels, super::convolutional::Shape::default()),
         };
         let mut fitter = Self {
             layout,
-            material,
+            training_set,
             request: *request,
             scaling,
             net,
@@ -234,12 +238,12 @@ impl<'a> Fitter<'a> {
         };
         if let Some(warm) = request.warm_start {
             let form = (
-                &fitter.material.objective,
-                fitter.material.reference_focal_px,
+                &fitter.training_set.objective,
+                fitter.training_set.reference_focal_px,
             );
             match warm.start(&fitter.layout, &fitter.net, &fitter.scaling, form) {
                 Ok(start) => fitter.warm = Some(fitter.model(start)),
-                // Then first weights are all there is to begin with.
+                // Then initial weights are all there is to begin with.
                 Err(error @ FitError::OtherForm { .. }) => {
                     fitter.not_begun = Some(error.to_string());
                 }
@@ -251,27 +255,27 @@ impl<'a> Fitter<'a> {
     }
 
     fn model(&self, start: Start) -> Model {
-        let objective = self.material.objective;
+        let objective = self.training_set.objective;
         Model {
             net: start.net,
             weights: start.weights,
             scaling: start.scaling,
             objective,
-            decoding: objective.decoding(self.material.grid),
+            decoding: objective.decoding(self.training_set.grid),
         }
     }
 
-    pub(super) fn layout(&self) -> &Layout {
+    pub(super) fn layout(&self) -> &RepresentationLayout {
         &self.layout
     }
 
     /// The block of time that a frame is in.
     fn block(&self, frame: usize) -> usize {
-        frame * self.blocks() / self.material.frames.max(1)
+        frame * self.blocks() / self.training_set.frames.max(1)
     }
 
     fn blocks(&self) -> usize {
-        BLOCKS.min(self.material.frames)
+        BLOCKS.min(self.training_set.frames)
     }
 
     fn is_held_out(&self, frame: usize) -> bool {
@@ -281,8 +285,8 @@ impl<'a> Fitter<'a> {
         }
     }
 
-    /// What is tried, given what was found so far: the closed form first, then
-    /// the weights at hand; first weights only where those are no help, because
+    /// What is tried, given what was found so far: ridge regression first, then
+    /// the weights at hand; initial weights only where those are no help, because
     /// they take as long again.
     fn next(&self, tried: &[(Candidate, f64)]) -> Option<Candidate> {
         let error = |wanted: Candidate| {
@@ -314,7 +318,7 @@ impl<'a> Fitter<'a> {
     }
 
     /// Fits every kind on all but the held-out blocks, a network with all its
-    /// steps as the closed form has its solution, and takes the best on those.
+    /// steps as ridge regression has its solution, and takes the best on those.
     fn choose(self, report: &mut dyn FnMut(FitProgress) -> bool) -> Result<Chosen<'a>, FitError> {
         let (kept, held) = self.split();
         let mut tried: Vec<(Candidate, f64)> = Vec::new();
@@ -324,8 +328,8 @@ impl<'a> Fitter<'a> {
             let (model, _) = self.candidate(candidate, &kept, &mut |done, of, _| {
                 report(FitProgress::Comparing { what, done, of })
             })?;
-            let (share, error, each) = match candidate {
-                Candidate::Warm => self.share(&model, &kept, &held),
+            let (alpha, error, each) = match candidate {
+                Candidate::Warm => self.choose_alpha(&model, &kept, &held),
                 _ => {
                     let (error, each) = model.errors(&self.layout, &held);
                     (1.0, error, each)
@@ -333,74 +337,82 @@ impl<'a> Fitter<'a> {
             };
             let least = tried.iter().map(|(_, error)| *error);
             if error < least.fold(f64::INFINITY, f64::min) {
-                best = Some((candidate, model, share, error, each));
+                best = Some((candidate, model, alpha, error, each));
             }
             tried.push((candidate, error));
         }
-        let (kind, model, share, error, each) = best.ok_or(FitError::NotFinite)?;
+        let (kind, model, alpha, error, each) = best.ok_or(FitError::NotFinite)?;
         drop((kept, held));
         Ok(Chosen {
             fitter: self,
             kind,
             model,
-            share,
+            alpha,
             error,
             each,
             tried,
         })
     }
 
-    /// How far to go from the weights at hand to the model's, with the error and
-    /// those of the held-out frames.
-    fn share(&self, model: &Model, kept: &[&Entry], held: &[Sample<'_>]) -> (f32, f64, Vec<f64>) {
+    /// The share of the way from the weights at hand to the model's (WiSE-FT's α),
+    /// with the error there and those of the held-out frames.
+    fn choose_alpha(
+        &self,
+        model: &Model,
+        kept: &[&TrainingSample],
+        held: &[Sample<'_>],
+    ) -> (f32, f64, Vec<f64>) {
         let start = self
             .warm
             .as_ref()
             .map(|warm| warm.errors(&self.layout, held).0);
         let is_sound = start.is_some_and(|error| error < self.constant_error);
-        mixing::share(is_sound, |share| {
-            self.mixed(model, share, kept).errors(&self.layout, held)
+        interpolation::choose_alpha(is_sound, |alpha| {
+            self.interpolate(model, alpha, kept)
+                .errors(&self.layout, held)
         })
     }
 
     /// The model between the weights at hand and its own, in metres of the
-    /// entries' scale.
-    fn mixed(&self, model: &Model, share: f32, entries: &[&Entry]) -> Model {
-        let Some(warm) = self.warm.as_ref().filter(|_| share < 1.0) else {
+    /// samples' scale.
+    fn interpolate(&self, model: &Model, alpha: f32, samples: &[&TrainingSample]) -> Model {
+        let Some(warm) = self.warm.as_ref().filter(|_| alpha < 1.0) else {
             return model.clone();
         };
-        let plain = entries.iter().filter(|entry| entry.plain);
-        let samples: Vec<Sample<'_>> = plain.map(|entry| sample(entry)).collect();
-        mixing::between(warm, model, share).scaled_to(&self.layout, &samples)
+        let plain = samples.iter().filter(|sample| sample.plain);
+        let samples: Vec<Sample<'_>> = plain.map(|sample| sample.as_sample()).collect();
+        interpolation::interpolate(warm, &model.weights, alpha).scaled_to(&self.layout, &samples)
     }
 
     /// Entries to fit on, and those of the held-out blocks as they are.
-    pub(super) fn split(&self) -> (Vec<&Entry>, Vec<Sample<'_>>) {
-        let entries = &self.material.entries;
-        let kept = (entries.iter()).filter(|entry| !self.is_held_out(entry.frame));
-        let held = (entries.iter()).filter(|entry| self.is_held_out(entry.frame));
-        let held = held.filter(|entry| entry.plain).map(sample);
+    pub(super) fn split(&self) -> (Vec<&TrainingSample>, Vec<Sample<'_>>) {
+        let samples = &self.training_set.samples;
+        let kept = (samples.iter()).filter(|sample| !self.is_held_out(sample.frame));
+        let held = (samples.iter()).filter(|sample| self.is_held_out(sample.frame));
+        let held = held
+            .filter(|sample| sample.plain)
+            .map(TrainingSample::as_sample);
         (kept.collect(), held.collect())
     }
 
-    /// The error of the best constant of the kept entries on the others.
+    /// The error of the best constant of the kept samples on the others.
     fn constant_error(&self) -> f64 {
         let (kept, held) = self.split();
-        let (objective, grid) = (&self.material.objective, self.material.grid);
-        let labels = kept.iter().map(|entry| entry.label.as_slice());
+        let (objective, grid) = (&self.training_set.objective, self.training_set.grid);
+        let labels = kept.iter().map(|sample| sample.label.as_slice());
         objective.constant_error(&objective.constant(labels, grid), &held, grid)
     }
 
-    /// Fits one kind on entries.
+    /// Fits one kind on samples.
     pub(super) fn candidate(
         &self,
         candidate: Candidate,
-        entries: &[&Entry],
+        samples: &[&TrainingSample],
         report: &mut dyn FnMut(usize, usize, f32) -> bool,
     ) -> Result<(Model, Option<f64>), FitError> {
         match candidate {
             Candidate::Ridge => {
-                let model = self.ridge(entries)?;
+                let model = self.ridge(samples)?;
                 if !report(1, 1, 0.0) {
                     return Err(FitError::Stopped);
                 }
@@ -408,47 +420,52 @@ impl<'a> Fitter<'a> {
             }
             Candidate::Convolutional => {
                 let steps = self.request.effort.steps;
-                let rate = self.request.effort.rate;
-                self.descent(&self.first(entries), entries, (steps, rate), report)
-                    .map(|model| (model, None))
+                let learning_rate = self.request.effort.learning_rate;
+                self.descent(
+                    &self.first(samples),
+                    samples,
+                    (steps, learning_rate),
+                    report,
+                )
+                .map(|model| (model, None))
             }
             Candidate::Warm => {
                 let steps = self.request.effort.warm_steps;
-                let rate = self.request.effort.warm_rate;
+                let learning_rate = self.request.effort.warm_learning_rate;
                 let first;
                 let start = match &self.warm {
                     Some(warm) => warm,
                     None => {
-                        first = self.first(entries);
+                        first = self.first(samples);
                         &first
                     }
                 };
-                self.descent(start, entries, (steps, rate), report)
+                self.descent(start, samples, (steps, learning_rate), report)
                     .map(|model| (model, None))
             }
         }
     }
 
-    /// A network that was fitted on some of the entries for `steps` goes on with
+    /// A network that was fitted on some of the samples for `steps` goes on with
     /// all of them, for fewer.
     fn go_on(
         &self,
         model: &Model,
         steps: usize,
-        entries: &[&Entry],
+        samples: &[&TrainingSample],
         report: &mut dyn FnMut(usize, usize, f32) -> bool,
     ) -> Result<Model, FitError> {
         let steps = Effort::last_steps(steps);
-        let rate = self.request.effort.warm_rate;
-        self.descent(model, entries, (steps, rate), report)
+        let learning_rate = self.request.effort.warm_learning_rate;
+        self.descent(model, samples, (steps, learning_rate), report)
     }
 
-    /// First weights, drawn by lot.
-    fn first(&self, entries: &[&Entry]) -> Model {
+    /// Random initial weights.
+    fn first(&self, samples: &[&TrainingSample]) -> Model {
         let seed = u64::from(self.request.seed);
-        let mut weights = self.net.first_weights(&mut Dice::new(seed));
-        let labels = entries.iter().map(|entry| entry.label.as_slice());
-        let objective = &self.material.objective;
+        let mut weights = self.net.initial_weights(&mut Rng::from_seed(seed));
+        let labels = samples.iter().map(|sample| sample.label.as_slice());
+        let objective = &self.training_set.objective;
         objective.begin(&self.net, labels, &mut weights);
         self.model(Start {
             net: self.net.clone(),
@@ -457,19 +474,19 @@ impl<'a> Fitter<'a> {
         })
     }
 
-    fn ridge(&self, entries: &[&Entry]) -> Result<(Model, Option<f64>), FitError> {
-        // Cut and lit views teach the closed form little for their time.
-        let of_frame = |entry: &&&Entry| entry.plain;
-        let plain: Vec<&Entry> = entries.iter().filter(of_frame).copied().collect();
+    fn ridge(&self, samples: &[&TrainingSample]) -> Result<(Model, Option<f64>), FitError> {
+        // Cut and lit views teach ridge regression little for their time.
+        let of_frame = |sample: &&&TrainingSample| sample.plain;
+        let plain: Vec<&TrainingSample> = samples.iter().filter(of_frame).copied().collect();
         let (layout, scaling) = (&self.layout, &self.scaling);
-        let material = &self.material;
+        let training_set = &self.training_set;
         let target = self.request.target.name;
         let block = |frame: usize| self.block(frame);
         let blocks = ridge::blocks(
             target,
             layout,
             scaling,
-            material,
+            training_set,
             &block,
             self.blocks(),
             &plain,
@@ -479,32 +496,32 @@ impl<'a> Fitter<'a> {
         for block in &blocks[1..] {
             all.merge(block)?;
         }
-        let form = (material.objective, material.grid);
+        let form = (training_set.objective, training_set.grid);
         let model = ridge::model(layout, scaling, &all, lambda, form)?;
         Ok((model, Some(lambda)))
     }
 
-    /// Moves a model down the slope of its loss on the entries.
+    /// Moves a model down the gradient of its loss on the samples.
     fn descent(
         &self,
         start: &Model,
-        entries: &[&Entry],
-        (steps, rate): (usize, f32),
+        samples: &[&TrainingSample],
+        (steps, learning_rate): (usize, f32),
         report: &mut dyn FnMut(usize, usize, f32) -> bool,
     ) -> Result<Model, FitError> {
         let effort = self.request.effort;
         let training = Training {
-            pace: Pace {
-                rate,
-                decay: 0.01,
+            schedule: LrSchedule {
+                learning_rate,
+                weight_decay: 0.01,
                 steps,
-                rise: (steps / 10).clamp(1, 20),
+                warmup_steps: (steps / 10).clamp(1, 20),
             },
             batch: effort.batch,
             dropout: effort.dropout,
             seed: u64::from(self.request.seed),
         };
-        let samples: Vec<Sample<'_>> = entries.iter().map(|entry| sample(entry)).collect();
+        let samples: Vec<Sample<'_>> = samples.iter().map(|sample| sample.as_sample()).collect();
         let descent = Descent {
             net: &start.net,
             layout: &self.layout,
@@ -528,19 +545,21 @@ impl<'a> Fitter<'a> {
         lambda: Option<f64>,
         chosen: &Chosen<'_>,
     ) -> Result<FittedReadout, FitError> {
-        let material = &self.material;
+        let training_set = &self.training_set;
         let target = self.request.target;
-        let reference = material.reference_focal_px;
-        let plain = material.entries.iter().filter(|entry| entry.plain);
-        let held = plain.clone().filter(|entry| self.is_held_out(entry.frame));
+        let reference = training_set.reference_focal_px;
+        let plain = training_set.samples.iter().filter(|sample| sample.plain);
+        let held = plain
+            .clone()
+            .filter(|sample| self.is_held_out(sample.frame));
         let warm = self.request.warm_start;
         let warm = warm.filter(|_| chosen.kind == Candidate::Warm);
         let warm = warm.map(|warm| {
             let mut begun = WarmStart::new(warm.name.clone(), warm.sha256.clone());
-            begun.share = Some(f64::from(chosen.share));
+            begun.share = Some(f64::from(chosen.alpha));
             begun
         });
-        let measure = material.objective.measure().to_owned();
+        let measure = training_set.objective.measure().to_owned();
         let tried = chosen.tried.iter();
         Ok(FittedReadout {
             target,
@@ -562,22 +581,15 @@ impl<'a> Fitter<'a> {
             tried: tried.map(|(what, error)| (what.name(), *error)).collect(),
             warm_start: warm,
             not_begun: self.not_begun.clone(),
-            frames: material.frames,
-            shortcomings: material.shortcomings,
-            classes: material.classes.clone(),
+            frames: training_set.frames,
+            shortcomings: training_set.shortcomings,
+            classes: training_set.classes.clone(),
             layout: self.layout.clone(),
-            witnesses: plain
+            reference_samples: plain
                 .take(3)
-                .map(|entry| entry.representation.clone())
+                .map(|sample| sample.representation.clone())
                 .collect(),
             model,
         })
-    }
-}
-
-fn sample(entry: &Entry) -> Sample<'_> {
-    Sample {
-        representation: &entry.representation,
-        label: &entry.label,
     }
 }

@@ -13,14 +13,14 @@ mod tail;
 use std::collections::{HashMap, HashSet};
 
 use super::convolutional::Scaling;
-use super::dice::Dice;
 use super::kernels::Grid;
 use super::net::{Net, NodeId, Operator};
 use super::objective::Objective;
-use super::representations::{Arrangement, Layout};
+use super::representations::{Arrangement, RepresentationLayout};
 use concert_models::card::{Read, ReadFrom};
 use concert_models::onnx::Checked;
 use concert_models::onnx::proto::{GraphProto, NodeProto};
+use concert_models::rng::Rng;
 use constants::{Constant, attribute, constant};
 
 /// A net, its weights, and how it wants its inputs scaled.
@@ -36,7 +36,7 @@ pub(crate) struct Source<'a> {
     pub(crate) network: &'a Checked,
     /// The card's.
     pub(crate) reads: &'a [Read],
-    pub(crate) layout: &'a Layout,
+    pub(crate) layout: &'a RepresentationLayout,
     pub(crate) objective: Objective,
     /// The output's grid.
     pub(crate) grid: Grid,
@@ -149,7 +149,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Every view becomes an input, whether the graph reads it or not.
-    fn inputs(&mut self, reads: &'a [Read], layout: &Layout) -> Result<(), String> {
+    fn inputs(&mut self, reads: &'a [Read], layout: &RepresentationLayout) -> Result<(), String> {
         let nodes: Vec<NodeId> = (layout.views.iter())
             .map(|view| self.net.input(view.channels, view.grid))
             .collect();
@@ -339,10 +339,10 @@ impl<'a> Reader<'a> {
             .iter()
             .map(|node| self.net.nodes[*node].channels)
             .sum();
-        let mut dice = Dice::new(1);
+        let mut rng = Rng::from_seed(1);
         let scale = 0.1 * (2.0 / inputs as f32).sqrt();
         let kernel: Vec<f32> = (0..inputs * self.channels)
-            .map(|_| scale * dice.normal())
+            .map(|_| scale * rng.normal())
             .collect();
         let bias = vec![0.0; self.channels];
         self.layer("classes", (planes, to), 1, &kernel, &bias);

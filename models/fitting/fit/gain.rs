@@ -9,7 +9,7 @@ use super::representations::Encoders;
 use super::request::{FitProgress, FitRequest};
 
 /// What a small convolutional readout reaches on the blocks of time that
-/// [`fit`](super::fit()) holds out, fitted on the others from first weights: for encoders
+/// [`fit`](super::fit()) holds out, fitted on the others from initial weights: for encoders
 /// that another is held against.
 ///
 /// # Errors
@@ -19,12 +19,12 @@ pub fn trial(
     request: &FitRequest<'_>,
     report: &mut dyn FnMut(FitProgress) -> bool,
 ) -> Result<Trial, FitError> {
-    let (layout, material) = gathered(encoders, request, report)?;
+    let (layout, training_set) = gathered(encoders, request, report)?;
     let request = FitRequest {
         warm_start: None,
         ..*request
     };
-    let fitter = Fitter::new(layout, material, &request)?;
+    let fitter = Fitter::new(layout, training_set, &request)?;
     let (kept, held) = fitter.split();
     let what = Candidate::Convolutional.name();
     let (model, _) = fitter.candidate(Candidate::Convolutional, &kept, &mut |done, of, _| {

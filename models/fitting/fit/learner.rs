@@ -18,23 +18,23 @@ use std::time::Duration;
 
 use concert_policies::Task;
 
-pub use rules::{LearnRules, Taken};
+pub use rules::{FrameUse, LearnRules};
 pub use verdict::{CurvePoint, Refit, Verdict};
-pub use watch::{NewestErrors, NewestFrames, Watch, WatchVerdict, WatchedErrors};
+pub use watch::{NewestErrors, NewestFrames, ReadoutWatch, WatchVerdict, WatchedErrors};
 
 use super::FitError;
 use super::convolutional::Sample;
-use super::dice::Dice;
 use super::fitting::FittedReadout;
 use super::kernels::Grid;
 use super::known::KnownReadout;
 use super::linear::LinearFit;
 use super::model::Model;
-use super::representations::{Layout, Representation};
+use super::representations::{Representation, RepresentationLayout};
 use super::statistics::Statistics;
 use crate::dataset::Label;
 use concert_models::card::FitKind;
 use concert_models::digest::sha256_hex;
+use concert_models::rng::Rng;
 
 /// Sets of learnt blocks that are kept apart, so that each can be held out when
 /// the ridge's strength is chosen.
@@ -44,12 +44,12 @@ const FOLDS: usize = 2;
 const CYCLE: u64 = FOLDS as u64 + 1;
 /// Most frames that are kept with their whole labels until the scale of the levels
 /// is measured on them.
-const MOST_GATHERED: usize = 64;
+const MAX_GATHERED: usize = 64;
 /// Fewest frames learnt before a readout is made of them.
-const LEAST_LEARNT: u64 = 10;
+const MIN_LEARNT: u64 = 10;
 /// Fewest frames held out before anything is judged; half of them choose
 /// between candidates, the newer half judges the chosen one.
-const LEAST_HELD_OUT: usize = 6;
+const MIN_HELD_OUT: usize = 6;
 
 /// Learns one target from representations while it is served.
 ///
@@ -59,7 +59,7 @@ const LEAST_HELD_OUT: usize = 6;
 /// while it refits for three matrices more.
 pub struct Learner {
     target: &'static Task,
-    layout: Layout,
+    layout: RepresentationLayout,
     rules: LearnRules,
     first: KnownReadout,
     serving: Option<KnownReadout>,
@@ -67,7 +67,7 @@ pub struct Learner {
     block: Block,
     held: VecDeque<Kept>,
     reservoir: Vec<Kept>,
-    dice: Dice,
+    rng: Rng,
     learnt: u64,
     held_out: u64,
     /// SHA-256 over all that was learnt, in order.
@@ -99,8 +99,8 @@ struct Learning {
     /// Whether `served` is `first`.
     first_serves: bool,
     /// Where descent has come to, where the first readout is a net.
-    walker: Option<Vec<f32>>,
-    walks: u64,
+    current_weights: Option<Vec<f32>>,
+    descents: u64,
     /// The ridge's strength, and the frames learnt when it was chosen.
     lambda: Option<(f64, u64)>,
 }
@@ -139,7 +139,7 @@ impl Learner {
     /// other encoders or another structure.
     pub fn new(
         target: &'static Task,
-        layout: &Layout,
+        layout: &RepresentationLayout,
         first: KnownReadout,
         rules: LearnRules,
     ) -> Result<Self, FitError> {
@@ -154,7 +154,7 @@ impl Learner {
             block: Block::default(),
             held: VecDeque::new(),
             reservoir: Vec::new(),
-            dice: Dice::new(1),
+            rng: Rng::from_seed(1),
             learnt: 0,
             held_out: 0,
             digest: String::new(),
@@ -170,7 +170,7 @@ impl Learner {
 
     /// The levels that it reads.
     #[must_use]
-    pub fn layout(&self) -> &Layout {
+    pub fn layout(&self) -> &RepresentationLayout {
         &self.layout
     }
 
@@ -236,9 +236,9 @@ impl Learner {
         label: &Label,
         focal_px: Option<f64>,
         now: Duration,
-    ) -> Result<Taken, FitError> {
+    ) -> Result<FrameUse, FitError> {
         if label.known() == 0.0 {
-            return Ok(Taken::Unlabelled);
+            return Ok(FrameUse::Unlabelled);
         }
         self.turn(now);
         let fold = (self.block.number % CYCLE) as usize;
@@ -258,10 +258,10 @@ impl Learner {
         }
         self.learnt += 1;
         self.block.frames += 1;
-        if matches!(&self.stage, Stage::Gathering(gathered) if gathered.len() >= MOST_GATHERED) {
+        if matches!(&self.stage, Stage::Gathering(gathered) if gathered.len() >= MAX_GATHERED) {
             self.begin()?;
         }
-        Ok(Taken::Learnt)
+        Ok(FrameUse::Learnt)
     }
 
     /// Ends the block where it lasted long enough and has frames enough.
@@ -284,25 +284,30 @@ impl Learner {
         };
     }
 
-    fn hold_out(&mut self, frame: Representation, label: &Label, focal_px: Option<f64>) -> Taken {
+    fn hold_out(
+        &mut self,
+        frame: Representation,
+        label: &Label,
+        focal_px: Option<f64>,
+    ) -> FrameUse {
         let Stage::Learning(learning) = &self.stage else {
-            return Taken::Unlabelled;
+            return FrameUse::Unlabelled;
         };
         let label = learning.linear.written(label, focal_px);
         if label.iter().all(|value| value.is_nan()) {
-            return Taken::Unlabelled;
+            return FrameUse::Unlabelled;
         }
         self.held.push_back(Kept {
             representation: frame,
             label,
             block: self.block.number,
         });
-        while self.held.len() > self.rules.held_out.max(LEAST_HELD_OUT) {
+        while self.held.len() > self.rules.held_out.max(MIN_HELD_OUT) {
             self.held.pop_front();
         }
         self.held_out += 1;
         self.block.frames += 1;
-        Taken::HeldOut
+        FrameUse::HeldOut
     }
 
     fn learn(&mut self, frame: Representation, label: &Label, focal_px: Option<f64>, fold: usize) {
@@ -316,11 +321,11 @@ impl Learner {
             label: linear.written(label, focal_px),
             block: self.block.number,
         };
-        // A full reservoir forgets one by lot: old frames fade away.
+        // A full reservoir forgets one at random: old frames fade away.
         if self.reservoir.len() < self.rules.reservoir {
             self.reservoir.push(kept);
         } else if !self.reservoir.is_empty() {
-            let at = self.dice.below(self.reservoir.len());
+            let at = self.rng.below(self.reservoir.len());
             self.reservoir[at] = kept;
         }
     }
@@ -373,12 +378,13 @@ impl Learner {
         };
         let same = shapes(&served) == shapes(&first);
         let begin = if walked && same { &served } else { &first };
-        let walker = (self.first.kind() == FitKind::Convolutional).then(|| begin.weights.clone());
+        let current_weights =
+            (self.first.kind() == FitKind::Convolutional).then(|| begin.weights.clone());
         Ok(Learning {
             served,
             first_serves: self.serving.is_none(),
-            walker,
-            walks: 0,
+            current_weights,
+            descents: 0,
             lambda: None,
             first,
             folds,

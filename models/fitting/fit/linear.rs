@@ -1,4 +1,4 @@
-//! The closed form while frames keep coming: add one, forget the old, solve
+//! Ridge regression while frames keep coming: add one, forget the old, solve
 //! whenever wanted.
 
 use concert_policies::Task;
@@ -8,11 +8,11 @@ use super::convolutional::Scaling;
 use super::export;
 use super::fitting::FittedReadout;
 use super::kernels::Grid;
-use super::material::{Shortcomings, objective, reference_focal_px, written};
 use super::objective::Objective;
-use super::representations::{Layout, Representation};
+use super::representations::{Representation, RepresentationLayout};
 use super::ridge;
 use super::statistics::{Statistics, Terms};
+use super::training_set::{Shortcomings, objective, reference_focal_px, written};
 use crate::dataset::Label;
 use concert_models::card::FitKind;
 
@@ -21,14 +21,14 @@ use concert_models::card::FitKind;
 /// times go together.
 pub struct LinearFit {
     target: &'static Task,
-    layout: Layout,
+    layout: RepresentationLayout,
     pub(crate) scaling: Scaling,
     pub(crate) objective: Objective,
     pub(crate) grid: Grid,
     pub(crate) reference_focal_px: Option<f64>,
     classes: Option<Vec<String>>,
     terms: Terms,
-    witnesses: Vec<Representation>,
+    reference_samples: Vec<Representation>,
     added: usize,
 }
 
@@ -41,7 +41,7 @@ impl LinearFit {
     /// A target that is not fitted, no frame, too many channels.
     pub fn new(
         target: &'static Task,
-        layout: &Layout,
+        layout: &RepresentationLayout,
         classes: Option<&[String]>,
         frames: &[Representation],
     ) -> Result<Self, FitError> {
@@ -51,7 +51,7 @@ impl LinearFit {
         }
         let scaling = Scaling::measure(layout, frames.iter());
         let mut fit = Self::with(target, layout, classes, scaling)?;
-        fit.witnesses = frames.iter().take(3).cloned().collect();
+        fit.reference_samples = frames.iter().take(3).cloned().collect();
         Ok(fit)
     }
 
@@ -61,7 +61,7 @@ impl LinearFit {
     /// As [`new`](Self::new), and numbers that are no scale of these levels.
     pub fn from_scale(
         target: &'static Task,
-        layout: &Layout,
+        layout: &RepresentationLayout,
         classes: Option<&[String]>,
         scale: &[f32],
     ) -> Result<Self, FitError> {
@@ -73,7 +73,7 @@ impl LinearFit {
 
     fn with(
         target: &'static Task,
-        layout: &Layout,
+        layout: &RepresentationLayout,
         classes: Option<&[String]>,
         scaling: Scaling,
     ) -> Result<Self, FitError> {
@@ -92,7 +92,7 @@ impl LinearFit {
             grid,
             reference_focal_px: reference_focal_px(target, layout),
             classes: classes.map(<[String]>::to_vec),
-            witnesses: Vec::new(),
+            reference_samples: Vec::new(),
             added: 0,
         };
         fit.statistics()?;
@@ -144,8 +144,8 @@ impl LinearFit {
         let phase = self.added * 7;
         self.terms
             .add(statistics, both, frame, &label, phase, weight);
-        if self.witnesses.is_empty() {
-            self.witnesses.push(frame.clone());
+        if self.reference_samples.is_empty() {
+            self.reference_samples.push(frame.clone());
         }
     }
 
@@ -185,7 +185,7 @@ impl LinearFit {
             classes: self.classes.clone(),
             layout: self.layout.clone(),
             model,
-            witnesses: self.witnesses.clone(),
+            reference_samples: self.reference_samples.clone(),
         })
     }
 

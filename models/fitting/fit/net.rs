@@ -5,9 +5,9 @@
 //! their own. All weights lie in one vector, which is what the optimiser and
 //! the file format see.
 
-use super::dice::Dice;
 use super::kernels::{self, Grid, Resampling};
 use concert_models::give_way::give_way;
+use concert_models::rng::Rng;
 
 /// Basis functions of the position in the frame: u, v, u², v², uv, with u and v
 /// from -1 to 1.
@@ -88,7 +88,7 @@ pub(crate) struct Net {
     pub(crate) output: NodeId,
     /// Number of weights.
     pub(crate) weights: usize,
-    /// What sets the scale of each block of first weights: start, length and
+    /// What sets the scale of each block of initial weights: start, length and
     /// number of terms in one sum.
     init: Vec<(std::ops::Range<usize>, usize)>,
     inputs: usize,
@@ -203,14 +203,14 @@ impl Net {
         self.operators.push(Operator::Relu { at, most });
     }
 
-    /// First weights: normal, of variance 2 / terms (He et al., 2015); biases
+    /// Initial weights: normal, of variance 2 / terms (He et al., 2015); biases
     /// and positions 0.
-    pub(crate) fn first_weights(&self, dice: &mut Dice) -> Vec<f32> {
+    pub(crate) fn initial_weights(&self, rng: &mut Rng) -> Vec<f32> {
         let mut weights = vec![0.0; self.weights];
         for (range, terms) in &self.init {
             let scale = (2.0 / *terms as f32).sqrt();
             for weight in &mut weights[range.clone()] {
-                *weight = dice.normal() * scale;
+                *weight = rng.normal() * scale;
             }
         }
         weights
@@ -240,7 +240,7 @@ pub(crate) struct Workspace {
     /// One per node.
     values: Vec<Vec<f32>>,
     /// One per node; empty for inputs.
-    slopes: Vec<Vec<f32>>,
+    gradients: Vec<Vec<f32>>,
     /// One per operator that resizes.
     resamplings: Vec<Option<Resampling>>,
     /// Per node: its basis functions of the position, where they are used.
@@ -250,7 +250,7 @@ pub(crate) struct Workspace {
 
 impl Workspace {
     pub(crate) fn new(net: &Net) -> Self {
-        let slopes = |node: &Node| match node.input {
+        let gradients = |node: &Node| match node.input {
             Some(_) => Vec::new(),
             None => vec![0.0; node.len()],
         };
@@ -274,7 +274,7 @@ impl Workspace {
         }
         Self {
             values: net.nodes.iter().map(|node| vec![0.0; node.len()]).collect(),
-            slopes: net.nodes.iter().map(slopes).collect(),
+            gradients: net.nodes.iter().map(gradients).collect(),
             resamplings,
             positions,
             scratch: kernels::Scratch::default(),
@@ -292,9 +292,9 @@ impl Workspace {
         &self.values[net.output]
     }
 
-    /// Output, and the memory for its slope.
-    pub(crate) fn output_and_slope(&mut self, net: &Net) -> (&[f32], &mut [f32]) {
-        (&self.values[net.output], &mut self.slopes[net.output])
+    /// Output, and the memory for its gradient.
+    pub(crate) fn output_and_gradient(&mut self, net: &Net) -> (&[f32], &mut [f32]) {
+        (&self.values[net.output], &mut self.gradients[net.output])
     }
 
     /// From the inputs to the output.
@@ -363,12 +363,12 @@ impl Workspace {
         }
     }
 
-    /// From the output's slope, which the caller has written, to the slopes of
+    /// From the output's gradient, which the caller has written, to the gradients of
     /// all weights; they are added to `sums`.
     pub(crate) fn backward(&mut self, net: &Net, weights: &[f32], sums: &mut [f32]) {
-        for (id, slopes) in self.slopes.iter_mut().enumerate() {
+        for (id, gradients) in self.gradients.iter_mut().enumerate() {
             if id != net.output {
-                slopes.fill(0.0);
+                gradients.fill(0.0);
             }
         }
         for (index, operator) in net.operators.iter().enumerate().rev() {
@@ -382,15 +382,15 @@ impl Workspace {
                     position,
                 } => {
                     let values = &self.values[*from];
-                    let (slope, out) = pair(&mut self.slopes, *from, *to);
+                    let (gradient, out) = pair(&mut self.gradients, *from, *to);
                     let grid = net.nodes[*to].grid;
                     let shape = (kernel.shape[0], kernel.shape[1], kernel.shape[2]);
                     let scratch = &mut self.scratch;
                     let dw = &mut sums[kernel.range()];
                     kernels::convolve_weights_back(values, out, shape, grid, dw, scratch);
-                    if !slope.is_empty() {
+                    if !gradient.is_empty() {
                         let w = &weights[kernel.range()];
-                        kernels::convolve_back(out, w, shape, grid, slope, scratch);
+                        kernels::convolve_back(out, w, shape, grid, gradient, scratch);
                     }
                     if let Some(bias) = bias {
                         kernels::add_bias_back(out, &mut sums[bias.range()]);
@@ -408,37 +408,37 @@ impl Workspace {
                     bias,
                 } => {
                     let values = &self.values[*from];
-                    let (slope, out) = pair(&mut self.slopes, *from, *to);
+                    let (gradient, out) = pair(&mut self.gradients, *from, *to);
                     let grid = net.nodes[*to].grid;
                     let scratch = &mut self.scratch;
                     let dw = &mut sums[kernel.range()];
                     kernels::depthwise_weights_back(values, out, grid, dw, scratch);
-                    if !slope.is_empty() {
+                    if !gradient.is_empty() {
                         let w = &weights[kernel.range()];
-                        kernels::depthwise_back(out, w, grid, slope, scratch);
+                        kernels::depthwise_back(out, w, grid, gradient, scratch);
                     }
                     kernels::add_bias_back(out, &mut sums[bias.range()]);
                 }
                 Operator::Resize { from, to } => {
-                    let (slope, out) = pair(&mut self.slopes, *from, *to);
-                    if !slope.is_empty() {
+                    let (gradient, out) = pair(&mut self.gradients, *from, *to);
+                    if !gradient.is_empty() {
                         let resampling = self.resamplings[index].as_ref();
                         let resampling = resampling.expect("made above");
-                        resampling.apply_back(out, slope, &mut self.scratch.wide);
+                        resampling.apply_back(out, gradient, &mut self.scratch.wide);
                     }
                 }
                 Operator::Mean { from, to } => {
-                    let (slope, out) = pair(&mut self.slopes, *from, *to);
-                    kernels::add_mean_back(out, slope);
+                    let (gradient, out) = pair(&mut self.gradients, *from, *to);
+                    kernels::add_mean_back(out, gradient);
                 }
                 Operator::Add { from, to } => {
-                    let (slope, out) = pair(&mut self.slopes, *from, *to);
-                    kernels::add_spread_back(out, slope);
+                    let (gradient, out) = pair(&mut self.gradients, *from, *to);
+                    kernels::add_spread_back(out, gradient);
                 }
                 Operator::Relu { at, most } => {
-                    for (slope, value) in self.slopes[*at].iter_mut().zip(&self.values[*at]) {
+                    for (gradient, value) in self.gradients[*at].iter_mut().zip(&self.values[*at]) {
                         if *value <= 0.0 || value >= most {
-                            *slope = 0.0;
+                            *gradient = 0.0;
                         }
                     }
                 }
@@ -447,7 +447,7 @@ impl Workspace {
     }
 }
 
-/// One entry to read (or to add slopes to) and one written, of two nodes.
+/// One entry to read (or to add gradients to) and one written, of two nodes.
 fn pair(all: &mut [Vec<f32>], from: NodeId, to: NodeId) -> (&mut [f32], &mut [f32]) {
     let [from, to] = (all.get_disjoint_mut([from, to])).expect("an operator joins two nodes");
     (from, to)
@@ -506,18 +506,18 @@ mod tests {
     }
 
     #[test]
-    fn slopes_are_those_of_small_steps() {
+    fn gradients_are_those_of_small_steps() {
         let net = every_operator();
-        let mut dice = Dice::new(3);
-        let mut weights = net.first_weights(&mut dice);
-        weights.iter_mut().for_each(|w| *w += 0.1 * dice.normal());
+        let mut rng = Rng::from_seed(3);
+        let mut weights = net.initial_weights(&mut rng);
+        weights.iter_mut().for_each(|w| *w += 0.1 * rng.normal());
         let mut space = Workspace::new(&net);
         for input in 0..2 {
             let values = space.input(&net, input);
-            values.iter_mut().for_each(|value| *value = dice.normal());
+            values.iter_mut().for_each(|value| *value = rng.normal());
         }
         let wanted: Vec<f32> = (0..net.nodes[net.output].len())
-            .map(|_| dice.normal())
+            .map(|_| rng.normal())
             .collect();
         let loss = |space: &mut Workspace, weights: &[f32]| {
             space.forward(&net, weights);
@@ -526,7 +526,7 @@ mod tests {
         };
         loss(&mut space, &weights);
         let mut sums = vec![0.0; net.weights];
-        space.output_and_slope(&net).1.copy_from_slice(&wanted);
+        space.output_and_gradient(&net).1.copy_from_slice(&wanted);
         space.backward(&net, &weights, &mut sums);
         let step = 2e-3;
         let mut compared = 0;
@@ -537,9 +537,9 @@ mod tests {
             weights[at] = kept - step;
             let below = loss(&mut space, &weights);
             weights[at] = kept;
-            let slope = (above - below) / f64::from(2.0 * step);
-            // A rectifier that a step passes has two slopes; few do.
-            if (slope - f64::from(sums[at])).abs() < 0.02 * (1.0 + slope.abs()) {
+            let gradient = (above - below) / f64::from(2.0 * step);
+            // A rectifier that a step passes has two gradients; few do.
+            if (gradient - f64::from(sums[at])).abs() < 0.02 * (1.0 + gradient.abs()) {
                 compared += 1;
             }
         }

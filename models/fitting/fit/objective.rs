@@ -1,5 +1,5 @@
 //! What a fit makes small, per target: how labels are written for the net, the
-//! loss and its slope, and how the net's numbers become the task's.
+//! loss and its gradient, and how the net's numbers become the task's.
 
 use super::kernels::Grid;
 use crate::quality::directions::Directions;
@@ -258,7 +258,7 @@ impl Objective {
         sum / f64::max(count, 1.0)
     }
 
-    /// Lets first weights begin near the labels' mean.
+    /// Lets initial weights begin near the labels' mean.
     pub(crate) fn begin<'a>(
         &self,
         net: &super::net::Net,
@@ -354,16 +354,22 @@ impl Objective {
         (sum, count)
     }
 
-    /// The loss of one frame, and its slope in `slope` (overwritten).
-    pub(crate) fn loss(&self, output: &[f32], label: &[f32], grid: Grid, slope: &mut [f32]) -> f32 {
-        slope.fill(0.0);
+    /// The loss of one frame, and its gradient in `gradient` (overwritten).
+    pub(crate) fn loss(
+        &self,
+        output: &[f32],
+        label: &[f32],
+        grid: Grid,
+        gradient: &mut [f32],
+    ) -> f32 {
+        gradient.fill(0.0);
         match self {
-            Objective::LogDepth => log_depth(output, label, grid, slope),
-            Objective::Normal => normal(output, label, grid, slope),
-            Objective::Edge { share } => edge(output, label, *share, slope),
-            Objective::Unit => unit(output, label, slope),
-            Objective::Compressed { .. } => compressed(output, label, slope),
-            Objective::Classes { count } => classes(output, label, *count, slope),
+            Objective::LogDepth => log_depth(output, label, grid, gradient),
+            Objective::Normal => normal(output, label, grid, gradient),
+            Objective::Edge { share } => edge(output, label, *share, gradient),
+            Objective::Unit => unit(output, label, gradient),
+            Objective::Compressed { .. } => compressed(output, label, gradient),
+            Objective::Classes { count } => classes(output, label, *count, gradient),
         }
     }
 }
@@ -372,29 +378,29 @@ fn known(label: &[f32]) -> f32 {
     label.iter().filter(|label| !label.is_nan()).count().max(1) as f32
 }
 
-/// |x| with a round bottom, and its slope.
+/// |x| with a round bottom, and its gradient.
 fn round_abs(x: f32) -> (f32, f32) {
     const ROUND: f32 = 0.02;
     let root = (x * x + ROUND * ROUND).sqrt();
     (root - ROUND, x / root)
 }
 
-fn log_depth(output: &[f32], label: &[f32], grid: Grid, slope: &mut [f32]) -> f32 {
+fn log_depth(output: &[f32], label: &[f32], grid: Grid, gradient: &mut [f32]) -> f32 {
     let share = 1.0 / known(label);
     let mut loss = 0.0;
-    for ((out, label), slope) in output.iter().zip(label).zip(slope.iter_mut()) {
+    for ((out, label), gradient) in output.iter().zip(label).zip(gradient.iter_mut()) {
         if label.is_nan() {
             continue;
         }
         let error = out - label;
         let (absolute, direction) = round_abs(error);
         loss += share * (1.0 - RELATIVE) * absolute;
-        *slope += share * (1.0 - RELATIVE) * direction;
+        *gradient += share * (1.0 - RELATIVE) * direction;
         // Relative error, straight on beyond a factor of two.
         let bent = error.min(std::f32::consts::LN_2);
         let (relative, direction) = round_abs(bent.exp() - 1.0 + 2.0 * (error - bent));
         loss += share * RELATIVE * relative;
-        *slope += share * RELATIVE * direction * bent.exp();
+        *gradient += share * RELATIVE * direction * bent.exp();
     }
     let mut neighbours = |a: usize, b: usize| {
         let difference = (output[b] - output[a]) - (label[b] - label[a]);
@@ -403,8 +409,8 @@ fn log_depth(output: &[f32], label: &[f32], grid: Grid, slope: &mut [f32]) -> f3
         }
         let (absolute, direction) = round_abs(difference);
         loss += share * NEIGHBOURS * absolute;
-        slope[b] += share * NEIGHBOURS * direction;
-        slope[a] -= share * NEIGHBOURS * direction;
+        gradient[b] += share * NEIGHBOURS * direction;
+        gradient[a] -= share * NEIGHBOURS * direction;
     };
     for y in 0..grid.height {
         for x in 0..grid.width {
@@ -420,7 +426,7 @@ fn log_depth(output: &[f32], label: &[f32], grid: Grid, slope: &mut [f32]) -> f3
     loss
 }
 
-fn normal(output: &[f32], label: &[f32], grid: Grid, slope: &mut [f32]) -> f32 {
+fn normal(output: &[f32], label: &[f32], grid: Grid, gradient: &mut [f32]) -> f32 {
     let cells = grid.cells();
     let count = label[..cells]
         .iter()
@@ -444,13 +450,13 @@ fn normal(output: &[f32], label: &[f32], grid: Grid, slope: &mut [f32]) -> f32 {
         let toward = -share * (0.5 + 0.5 / short);
         for axis in 0..3 {
             let along = (wanted[axis] - cosine * out[axis] / length) / length;
-            slope[axis * cells + at] += toward * along;
+            gradient[axis * cells + at] += toward * along;
         }
-        // Keeps the length near 1, where slopes are neither steep nor flat.
+        // Keeps the length near 1, where gradients are neither steep nor flat.
         let stretch = 0.01 * (length - 1.0);
         loss += share * 0.5 * stretch * (length - 1.0);
         for axis in 0..3 {
-            slope[axis * cells + at] += share * stretch * out[axis] / length;
+            gradient[axis * cells + at] += share * stretch * out[axis] / length;
         }
     }
     loss
@@ -460,55 +466,55 @@ pub(crate) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
 }
 
-fn edge(output: &[f32], label: &[f32], positive: f32, slope: &mut [f32]) -> f32 {
+fn edge(output: &[f32], label: &[f32], positive: f32, gradient: &mut [f32]) -> f32 {
     let share = 1.0 / known(label);
     let positive = positive.clamp(0.01, 0.5);
     // Not fully balanced: a probability that means something is worth more.
     let heavier = (1.0 / positive - 1.0).sqrt();
     let mut loss = 0.0;
-    for ((out, label), slope) in output.iter().zip(label).zip(slope) {
+    for ((out, label), gradient) in output.iter().zip(label).zip(gradient) {
         if label.is_nan() {
             continue;
         }
         let weight = share * (1.0 + (heavier - 1.0) * label);
         let soft = out.max(0.0) - out * label + (-out.abs()).exp().ln_1p();
         loss += weight * soft;
-        *slope += weight * (sigmoid(*out) - label);
+        *gradient += weight * (sigmoid(*out) - label);
     }
     loss
 }
 
-fn unit(output: &[f32], label: &[f32], slope: &mut [f32]) -> f32 {
+fn unit(output: &[f32], label: &[f32], gradient: &mut [f32]) -> f32 {
     let share = 1.0 / known(label);
     let mut loss = 0.0;
-    for ((out, label), slope) in output.iter().zip(label).zip(slope) {
+    for ((out, label), gradient) in output.iter().zip(label).zip(gradient) {
         if label.is_nan() {
             continue;
         }
         let value = sigmoid(*out);
         let (absolute, direction) = round_abs(value - label);
         loss += share * absolute;
-        *slope += share * direction * value * (1.0 - value);
+        *gradient += share * direction * value * (1.0 - value);
     }
     loss
 }
 
-fn compressed(output: &[f32], label: &[f32], slope: &mut [f32]) -> f32 {
+fn compressed(output: &[f32], label: &[f32], gradient: &mut [f32]) -> f32 {
     let share = 1.0 / known(label);
     let mut loss = 0.0;
-    for ((out, label), slope) in output.iter().zip(label).zip(slope) {
+    for ((out, label), gradient) in output.iter().zip(label).zip(gradient) {
         if label.is_nan() {
             continue;
         }
         let value = out.tanh();
         let (absolute, direction) = round_abs(value - label);
         loss += share * absolute;
-        *slope += share * direction * (1.0 - value * value);
+        *gradient += share * direction * (1.0 - value * value);
     }
     loss
 }
 
-fn classes(output: &[f32], label: &[f32], count: usize, slope: &mut [f32]) -> f32 {
+fn classes(output: &[f32], label: &[f32], count: usize, gradient: &mut [f32]) -> f32 {
     let cells = label.len();
     let share = 1.0 / known(label);
     let mut loss = 0.0;
@@ -526,7 +532,7 @@ fn classes(output: &[f32], label: &[f32], count: usize, slope: &mut [f32]) -> f3
         for class in 0..count {
             let probability = (score(class) - greatest).exp() / sum;
             let target = if class == wanted { 1.0 } else { 0.0 };
-            slope[class * cells + at] += share * (probability - target);
+            gradient[class * cells + at] += share * (probability - target);
         }
     }
     loss
@@ -535,10 +541,10 @@ fn classes(output: &[f32], label: &[f32], count: usize, slope: &mut [f32]) -> f3
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fit::dice::Dice;
+    use concert_models::rng::Rng;
 
     #[test]
-    fn slopes_are_those_of_small_steps_and_the_unknown_teaches_nothing() {
+    fn gradients_are_those_of_small_steps_and_the_unknown_teaches_nothing() {
         let grid = Grid::new(4, 5);
         let objectives = [
             Objective::LogDepth,
@@ -548,27 +554,27 @@ mod tests {
             Objective::Compressed { scale: 2.0 },
             Objective::Classes { count: 3 },
         ];
-        let mut dice = Dice::new(5);
+        let mut rng = Rng::from_seed(5);
         for objective in objectives {
             let channels = objective.channels();
             let labels = match objective {
                 Objective::Classes { .. } => 1,
                 _ => channels,
             };
-            let mut output: Vec<f32> = (0..20 * channels).map(|_| dice.normal()).collect();
+            let mut output: Vec<f32> = (0..20 * channels).map(|_| rng.normal()).collect();
             let mut label: Vec<f32> = (0..20 * labels)
                 .map(|_| match objective {
-                    Objective::Classes { count } => dice.below(count) as f32,
-                    Objective::Edge { .. } => dice.below(2) as f32,
-                    _ => dice.between(0.1, 0.6),
+                    Objective::Classes { count } => rng.below(count) as f32,
+                    Objective::Edge { .. } => rng.below(2) as f32,
+                    _ => rng.uniform_between(0.1, 0.6),
                 })
                 .collect();
             for channel in 0..labels {
                 label[channel * 20 + 7] = f32::NAN;
             }
-            let mut slope = vec![0.0; output.len()];
-            let mut spare = slope.clone();
-            objective.loss(&output, &label, grid, &mut slope);
+            let mut gradient = vec![0.0; output.len()];
+            let mut spare = gradient.clone();
+            objective.loss(&output, &label, grid, &mut gradient);
             for at in 0..output.len() {
                 let kept = output[at];
                 let mut loss = |value: f32| {
@@ -578,12 +584,12 @@ mod tests {
                 let found = (loss(kept + 1e-3) - loss(kept - 1e-3)) / 2e-3;
                 loss(kept);
                 if at % 20 == 7 {
-                    assert_eq!(slope[at], 0.0, "{objective:?}");
+                    assert_eq!(gradient[at], 0.0, "{objective:?}");
                 }
                 assert!(
-                    (found - slope[at]).abs() < 0.01,
+                    (found - gradient[at]).abs() < 0.01,
                     "{objective:?} at {at}: {found} but {}",
-                    slope[at]
+                    gradient[at]
                 );
             }
         }

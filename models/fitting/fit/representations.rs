@@ -33,7 +33,7 @@ pub(crate) enum Arrangement {
 /// One input of a readout as the fit sees it: planes over the frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct View {
-    /// Which of [`Layout::reads`] it is taken from.
+    /// Which of [`RepresentationLayout::reads`] it is taken from.
     pub(crate) read: usize,
     /// How it lies there.
     pub(crate) arrangement: Arrangement,
@@ -80,7 +80,7 @@ impl View {
 
 /// What of a set of encoders is read, and how.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layout {
+pub struct RepresentationLayout {
     /// The encoders, sorted by name.
     pub(crate) pins: Vec<EncoderPin>,
     /// Every level of every encoder, as the readout's card names it, with its
@@ -92,7 +92,7 @@ pub struct Layout {
     pub(crate) input: (usize, usize),
 }
 
-impl Layout {
+impl RepresentationLayout {
     /// The layout of all levels of these encoders.
     ///
     /// # Errors
@@ -280,7 +280,7 @@ fn arrange(shape: &[usize]) -> Option<Vec<(Arrangement, usize, Grid)>> {
 }
 
 /// What the encoders made of one frame, at half precision; the views of the
-/// [`Layout`], one after another.
+/// [`RepresentationLayout`], one after another.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Representation(pub(crate) Vec<f16>);
 
@@ -301,7 +301,7 @@ impl Representation {
 
     /// View number `view` in single precision, appended to nothing: `into` is
     /// overwritten.
-    pub(crate) fn read(&self, layout: &Layout, view: usize, into: &mut [f32]) {
+    pub(crate) fn read(&self, layout: &RepresentationLayout, view: usize, into: &mut [f32]) {
         let start: usize = layout.views[..view].iter().map(View::len).sum();
         let values = &self.0[start..start + layout.views[view].len()];
         values.convert_to_f32_slice(into);
@@ -311,7 +311,7 @@ impl Representation {
 /// Encoders, loaded and wired, that turn images into representations.
 pub struct Encoders<'e> {
     engine: &'e mut dyn Engine,
-    layout: Layout,
+    layout: RepresentationLayout,
     stages: Vec<Stage>,
     level: Vec<f32>,
 }
@@ -327,12 +327,12 @@ impl<'e> Encoders<'e> {
     /// Loads the encoders of a fit.
     ///
     /// # Errors
-    /// As [`Layout::of`], and what the engine refuses.
+    /// As [`RepresentationLayout::of`], and what the engine refuses.
     pub fn load(engine: &'e mut dyn Engine, encoders: &[Encoder]) -> Result<Self, FitError> {
         let mut encoders: Vec<&Encoder> = encoders.iter().collect();
         encoders.sort_by(|a, b| a.card.name.cmp(&b.card.name));
         let cards: Vec<_> = encoders.iter().map(|encoder| &encoder.card).collect();
-        let layout = Layout::of(&cards)?;
+        let layout = RepresentationLayout::of(&cards)?;
         let mut stages = Vec::new();
         for encoder in encoders {
             stages.push(Stage::load(engine, encoder)?);
@@ -347,7 +347,7 @@ impl<'e> Encoders<'e> {
 
     /// What is read of the encoders.
     #[must_use]
-    pub fn layout(&self) -> &Layout {
+    pub fn layout(&self) -> &RepresentationLayout {
         &self.layout
     }
 

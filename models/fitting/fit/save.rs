@@ -10,9 +10,9 @@ use super::convolutional::Scaling;
 use super::export::{FOCAL, OUTPUT};
 use super::fitting::FittedReadout;
 use super::known::net_of;
-use super::material::{objective, reference_focal_px};
 use super::model::Model;
-use super::representations::{Layout, Representation};
+use super::representations::{Representation, RepresentationLayout};
+use super::training_set::{objective, reference_focal_px};
 use super::warm::WarmReadout;
 use concert_models::card::{
     CameraNumber, Card, FitData, FitKind, FitRecord, Origin, Provenance, Quality, Read, ReadFrom,
@@ -91,7 +91,11 @@ impl FittedReadout {
             output: (OUTPUT, &self.output_shape),
         };
         let (layout, reference) = (&self.layout, self.reference_focal_px);
-        let different = file.differs(engine, (layout, &self.model, reference), &self.witnesses)?;
+        let different = file.differs(
+            engine,
+            (layout, &self.model, reference),
+            &self.reference_samples,
+        )?;
         match different {
             Some(reason) => Err(FitError::Export(reason)),
             None => Ok(()),
@@ -255,8 +259,8 @@ impl File<'_> {
     fn differs(
         &self,
         engine: &mut dyn Engine,
-        (layout, model, reference): (&Layout, &Model, Option<f64>),
-        witnesses: &[Representation],
+        (layout, model, reference): (&RepresentationLayout, &Model, Option<f64>),
+        reference_samples: &[Representation],
     ) -> Result<Option<String>, FitError> {
         let focal = 1.25;
         let mut wiring = Wiring::default();
@@ -293,15 +297,15 @@ impl File<'_> {
         };
         let mut network = engine.load(&file, &[wiring])?;
         let mut space = model.workspace();
-        for witness in witnesses {
+        for sample in reference_samples {
             for (own, slot) in &levels {
-                let values = layout.level(witness, *own);
+                let values = layout.level(sample, *own);
                 engine.fill(*slot, &mut |bytes| {
                     bytes.copy_from_slice(bytemuck::cast_slice(&values));
                 })?;
             }
             network.run(0)?;
-            let wanted = model.run(layout, witness, focal as f32, &mut space);
+            let wanted = model.run(layout, sample, focal as f32, &mut space);
             let found: Vec<f32> = bytemuck::pod_collect_to_vec(&engine.view(output)?);
             if let Some(reason) = difference(&wanted, &found) {
                 return Ok(Some(reason));
@@ -323,7 +327,7 @@ impl WarmReadout {
     pub fn verify(
         &self,
         target: &'static Task,
-        layout: &Layout,
+        layout: &RepresentationLayout,
         engine: &mut dyn Engine,
         frames: &[Representation],
     ) -> Result<(), FitError> {

@@ -14,7 +14,7 @@ use super::convolutional::Scaling;
 use super::kernels::{Grid, Resampling};
 use super::net::{POSITIONS, position_basis};
 use super::product;
-use super::representations::{Layout, Representation};
+use super::representations::{Representation, RepresentationLayout};
 use concert_models::digest::sha256_hex;
 use concert_models::give_way::give_way;
 
@@ -88,7 +88,7 @@ impl Statistics {
     /// [`FitError::TooManyTerms`] above [`MAX_TERMS`].
     pub(crate) fn new(
         target: &str,
-        layout: &Layout,
+        layout: &RepresentationLayout,
         scaling: &Scaling,
         grid: Grid,
         labels: usize,
@@ -336,7 +336,7 @@ fn word(bytes: &[u8]) -> Option<([u8; 8], &[u8])> {
 }
 
 /// Terms of one cell.
-pub(crate) fn terms(layout: &Layout) -> usize {
+pub(crate) fn terms(layout: &RepresentationLayout) -> usize {
     layout.views.iter().map(|view| view.channels).sum::<usize>() + POSITIONS + 1
 }
 
@@ -350,7 +350,7 @@ pub(crate) struct Terms {
 
 impl Terms {
     /// For labels on this grid.
-    pub(crate) fn new(layout: &Layout, grid: Grid) -> Self {
+    pub(crate) fn new(layout: &RepresentationLayout, grid: Grid) -> Self {
         let resamplings = layout
             .views
             .iter()
@@ -369,7 +369,7 @@ impl Terms {
     pub(crate) fn add(
         &mut self,
         statistics: &mut Statistics,
-        (layout, scaling): (&Layout, &Scaling),
+        (layout, scaling): (&RepresentationLayout, &Scaling),
         representation: &Representation,
         label: &[f32],
         phase: usize,
@@ -425,7 +425,7 @@ impl Terms {
 
     fn rows(
         &mut self,
-        layout: &Layout,
+        layout: &RepresentationLayout,
         scaling: &Scaling,
         representation: &Representation,
         cells: &[usize],
@@ -460,13 +460,13 @@ impl Terms {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fit::dice::Dice;
     use crate::fit::tests::{representation, small_layout};
+    use concert_models::rng::Rng;
 
-    fn filled(seed: u64, frames: usize) -> (Layout, Scaling, Statistics) {
+    fn filled(seed: u64, frames: usize) -> (RepresentationLayout, Scaling, Statistics) {
         let layout = small_layout();
         let grid = Grid::new(8, 8);
-        let mut dice = Dice::new(seed);
+        let mut rng = Rng::from_seed(seed);
         let scaling = Scaling {
             channels: (layout.views.iter())
                 .map(|view| vec![[0.25, 1.5]; view.channels])
@@ -476,8 +476,8 @@ mod tests {
             Statistics::new("depth_zbuffer", &layout, &scaling, grid, 1, Some(8.0)).unwrap();
         let mut terms = Terms::new(&layout, grid);
         for frame in 0..frames {
-            let representation = representation(&layout, &mut dice);
-            let label: Vec<f32> = (0..64).map(|_| dice.normal()).collect();
+            let representation = representation(&layout, &mut rng);
+            let label: Vec<f32> = (0..64).map(|_| rng.normal()).collect();
             let both = (&layout, &scaling);
             terms.add(&mut statistics, both, &representation, &label, frame, 1.0);
         }
@@ -485,16 +485,19 @@ mod tests {
     }
 
     #[test]
-    fn the_solution_leaves_no_slope() {
+    fn the_solution_leaves_no_gradient() {
         let (_, _, statistics) = filled(1, 12);
         let lambda = 0.01;
         let weights = statistics.solve(lambda).unwrap();
-        let mut slope = statistics.xx.dot(&weights) - &statistics.xy;
+        let mut gradient = statistics.xx.dot(&weights) - &statistics.xy;
         let last = weights.nrows() - 1;
         for at in 0..last {
-            slope[(at, 0)] += lambda * statistics.weight() * weights[(at, 0)];
+            gradient[(at, 0)] += lambda * statistics.weight() * weights[(at, 0)];
         }
-        assert!(slope.iter().all(|slope| slope.abs() < 1e-5), "{slope}");
+        assert!(
+            gradient.iter().all(|gradient| gradient.abs() < 1e-5),
+            "{gradient}"
+        );
         let moved = &weights + 0.01;
         assert!(statistics.squared_error(&weights) < statistics.squared_error(&moved));
     }
@@ -547,8 +550,8 @@ mod tests {
     fn cells_without_a_label_change_nothing() {
         let (layout, scaling, mut statistics) = filled(5, 3);
         let before = statistics.clone();
-        let mut dice = Dice::new(6);
-        let representation = representation(&layout, &mut dice);
+        let mut rng = Rng::from_seed(6);
+        let representation = representation(&layout, &mut rng);
         let mut terms = Terms::new(&layout, Grid::new(8, 8));
         let unknown = vec![f32::NAN; 64];
         let both = (&layout, &scaling);

@@ -1,8 +1,8 @@
 use half::f16;
 
-use super::dice::Dice;
-use super::representations::{Layout, Representation};
+use super::representations::{Representation, RepresentationLayout};
 use concert_models::card::{Card, EncoderCard};
+use concert_models::rng::Rng;
 
 /// A card with planes at two grids, tokens and a vector.
 pub(crate) fn small_card() -> EncoderCard {
@@ -48,12 +48,12 @@ shape = [1, 2]
     }
 }
 
-pub(crate) fn small_layout() -> Layout {
-    Layout::of(&[&small_card()]).unwrap()
+pub(crate) fn small_layout() -> RepresentationLayout {
+    RepresentationLayout::of(&[&small_card()]).unwrap()
 }
 
-pub(crate) fn representation(layout: &Layout, dice: &mut Dice) -> Representation {
-    let values = (0..layout.len()).map(|_| f16::from_f32(dice.normal()));
+pub(crate) fn representation(layout: &RepresentationLayout, rng: &mut Rng) -> Representation {
+    let values = (0..layout.len()).map(|_| f16::from_f32(rng.normal()));
     Representation(values.collect())
 }
 
@@ -162,7 +162,7 @@ mod whole {
         let mut request = FitRequest::new(target, &data, &frames);
         request.kind = kind;
         request.warm_start = warm;
-        request.views.per_frame = 2;
+        request.augmentation.views_per_frame = 2;
         request.effort = Effort {
             steps,
             warm_steps: steps,
@@ -240,10 +240,10 @@ mod whole {
             scaling,
             ..first.model.clone()
         };
-        for witness in &first.witnesses {
+        for sample in &first.reference_samples {
             let mut space = same.workspace();
-            let a = same.run(&first.layout, witness, 1.0, &mut space);
-            let b = first.model.run(&first.layout, witness, 1.0, &mut space);
+            let a = same.run(&first.layout, sample, 1.0, &mut space);
+            let b = first.model.run(&first.layout, sample, 1.0, &mut space);
             for (a, b) in a.iter().zip(&b) {
                 assert!((a - b).abs() < 1e-3, "{a} but {b}");
             }

@@ -6,7 +6,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::error::MeasureError;
 use super::files;
-use crate::fit::{Layout, Representation};
+use crate::fit::{Representation, RepresentationLayout};
 use concert_models::digest::sha256_hex;
 
 /// How a file begins.
@@ -41,7 +41,7 @@ impl Cache {
     pub(super) fn read(
         &self,
         frame: usize,
-        layout: &Layout,
+        layout: &RepresentationLayout,
     ) -> Result<Option<Representation>, MeasureError> {
         let path = self.path(frame);
         let Some(bytes) = files::read(&path)? else {

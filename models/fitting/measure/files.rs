@@ -11,7 +11,7 @@ use concert_models::digest::sha256_hex;
 use concert_policies::document::{WriteError, write_whole};
 
 /// Largest file that is read, bytes.
-const MOST: u64 = 64 << 20;
+const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// Writes a file whole or not at all.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), MeasureError> {
@@ -30,14 +30,14 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, MeasureError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(fail(&error)),
     };
-    if length > MOST {
+    if length > MAX_FILE_BYTES {
         return Err(fail(&format!(
-            "it takes {length} bytes, but at most {MOST} are allowed"
+            "it takes {length} bytes, but at most {MAX_FILE_BYTES} are allowed"
         )));
     }
     let mut bytes = Vec::with_capacity(length as usize);
     let file = std::fs::File::open(path).map_err(|error| fail(&error))?;
-    let read = file.take(MOST).read_to_end(&mut bytes);
+    let read = file.take(MAX_FILE_BYTES).read_to_end(&mut bytes);
     read.map_err(|error| fail(&error))?;
     Ok(Some(bytes))
 }

@@ -7,14 +7,14 @@ use super::error::MeasureError;
 use super::frames::Frames;
 use crate::dataset::{DataSet, Example, Label};
 use crate::fit::{FittedReadout, Representation, focal_px};
-use crate::quality::{Filter, Measures, Quality, class_numbers, sampled};
+use crate::quality::{Filter, Measures, TaskQuality, class_numbers, sampled};
 use concert_models::contract::InputContract;
 use concert_models::geometry::{Affine2, Intrinsics};
 
 /// Most memory that the labels of held-out frames may take, bytes.
-const MOST: usize = 1 << 30;
+const MAX_LABEL_BYTES: usize = 1 << 30;
 /// Frames that are looked at to learn whether a target has labels.
-const LOOKED_AT: usize = 5;
+const MAX_LOOKED_AT: usize = 5;
 
 /// A frame without its picture.
 #[derive(Debug, Clone)]
@@ -112,11 +112,11 @@ impl HeldOut {
             let truth = Truth::of(task, &example)?;
             let values = truth.as_ref().map_or(0, |truth| truth.label.values.len());
             bytes += values * size_of::<f32>();
-            if bytes > MOST {
+            if bytes > MAX_LABEL_BYTES {
                 return Err(MeasureError::TooMuchMemory {
                     frames: frames.len(),
                     bytes: (bytes / (all.len() + 1) * frames.len()) as u64,
-                    limit: MOST as u64,
+                    limit: MAX_LABEL_BYTES as u64,
                 });
             }
             all.push(truth);
@@ -144,7 +144,7 @@ impl HeldOut {
         let no_measure = || crate::fit::FitError::NoSuchTarget {
             target: self.task.name,
         };
-        let mut quality = Quality::new(self.task).ok_or_else(no_measure)?;
+        let mut quality = TaskQuality::new(self.task).ok_or_else(no_measure)?;
         for (number, truth) in self.frames.iter().enumerate() {
             let Some(truth) = truth else { continue };
             let predicted = predicted(self.task, fitted, contract, truth, &see(number)?);
@@ -225,7 +225,7 @@ pub(super) fn check(
     (data, name): (&DataSet, &str),
     frames: &Frames,
 ) -> Result<(), MeasureError> {
-    let some = frames.iter().step_by(frames.len().div_ceil(LOOKED_AT));
+    let some = frames.iter().step_by(frames.len().div_ceil(MAX_LOOKED_AT));
     let mut looked_at = 0;
     for (sequence, index) in some {
         let example = data.sequences()[*sequence].read(*index)?;

@@ -33,7 +33,7 @@ mod settings;
 mod table;
 mod work;
 
-pub use beam::{MOST_PARTNERS, higher_order};
+pub use beam::{MAX_PARTNERS, higher_order};
 pub use dissimilarity::{Dissimilarities, rank_correlation};
 pub use error::MeasureError;
 pub use frames::spaced_split;

@@ -8,7 +8,7 @@ use super::record::SourceRecord;
 use super::request::MeasureRequest;
 use super::settings::{FramesRecord, Settings, VERSION};
 use crate::dataset::DataSet;
-use crate::fit::{FitError, Layout, MAX_BYTES, pixels, untrained};
+use crate::fit::{FitError, MAX_BYTES, RepresentationLayout, pixels, untrained};
 use concert_models::card::EncoderCard;
 use concert_models::store::Encoder;
 
@@ -55,7 +55,7 @@ pub(super) fn check(
             return Err(FitError::TwiceTheSource { source_name }.into());
         }
     }
-    let layout = Layout::of(&cards[..cards.len().min(1)])?;
+    let layout = RepresentationLayout::of(&cards[..cards.len().min(1)])?;
     check_sets(request, &cards, fit.len())?;
     for (at, task) in request.targets.iter().enumerate() {
         if request.targets[..at]
@@ -95,7 +95,7 @@ fn check_sets(
     let singles = all.iter().map(|at| vec![*at]);
     for set in singles.chain(higher_order(&all, request.max_order)) {
         let cards: Vec<&EncoderCard> = set.iter().map(|at| cards[*at]).collect();
-        let bytes = Layout::of(&cards)?.bytes() * frames;
+        let bytes = RepresentationLayout::of(&cards)?.bytes() * frames;
         if bytes > MAX_BYTES {
             return Err(MeasureError::Fit(FitError::TooMuchMemory {
                 frames,

@@ -40,7 +40,7 @@ pub struct MeasureRequest<'a> {
     pub kind: Option<FitKind>,
     /// Steps of a convolutional fit.
     pub steps: usize,
-    /// The seed of whatever is drawn by lot.
+    /// The seed of all random numbers.
     pub seed: u32,
     /// The part of the work; all of it where it is `None`.
     pub shard: Option<Shard>,

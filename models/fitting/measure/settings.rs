@@ -35,7 +35,7 @@ pub struct Settings {
     pub kind: String,
     /// Steps of a convolutional fit.
     pub steps: usize,
-    /// The seed of whatever is drawn by lot.
+    /// The seed of all random numbers.
     pub seed: u32,
     /// Most sources of one transfer.
     pub max_order: usize,

@@ -16,7 +16,7 @@ use super::settings::Settings;
 use crate::fit::{PIXELS, RANDOM};
 
 /// Most transfers that an error names.
-const NAMED: usize = 6;
+const MAX_NAMED: usize = 6;
 
 /// Everything that was measured.
 #[derive(Debug, Clone, Serialize)]
@@ -252,7 +252,7 @@ fn found(
         return Ok(records);
     }
     let count = lacking.len();
-    lacking.truncate(NAMED);
+    lacking.truncate(MAX_NAMED);
     Err(MeasureError::Lacking {
         target: target.to_owned(),
         lacking: count,

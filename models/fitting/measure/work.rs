@@ -17,8 +17,8 @@ use super::settings::{FramesRecord, Settings};
 use super::table::{ranked, standing};
 use crate::dataset::DataSet;
 use crate::fit::{
-    CachedFrame, Effort, Encoders, FitError, FitNotes, FitRequest, FittedReadout, Layout,
-    MAX_BYTES, PIXELS, RANDOM, Representation, Views, fit_cached,
+    Augmentation, CachedFrame, Effort, Encoders, FitError, FitNotes, FitRequest, FittedReadout,
+    MAX_BYTES, PIXELS, RANDOM, Representation, RepresentationLayout, fit_cached,
 };
 use concert_models::card::{EncoderCard, FitData};
 use concert_models::contract::InputContract;
@@ -27,7 +27,7 @@ use concert_models::engine::Engine;
 use concert_models::store::Encoder;
 
 /// Frames that representations are compared on.
-const COMPARED: usize = 48;
+const MAX_COMPARED_FRAMES: usize = 48;
 
 /// Measures every transfer of the request that is not measured yet; `elapsed`
 /// is the time since some beginning, and `report` ends it all by returning
@@ -54,7 +54,7 @@ pub fn measure(
 /// A source, and where its representations are.
 struct Source {
     encoder: Encoder,
-    layout: Layout,
+    layout: RepresentationLayout,
     fit: Cache,
     held_out: Cache,
 }
@@ -107,7 +107,7 @@ impl<'a> Work<'a> {
                 Cache::new(request.out, &card.name, hash, &frames.sha256)
             };
             sources.push(Source {
-                layout: Layout::of(&[card])?,
+                layout: RepresentationLayout::of(&[card])?,
                 fit: cache(&settings.fit),
                 held_out: cache(&settings.held_out),
                 encoder,
@@ -274,7 +274,7 @@ impl<'a> Work<'a> {
         sizes.sort_unstable();
         sizes.dedup();
         let data = self.request.data.0;
-        let mut labels = FitLabels::read(task, data, &self.fit, sizes, COMPARED)?;
+        let mut labels = FitLabels::read(task, data, &self.fit, sizes, MAX_COMPARED_FRAMES)?;
         let (numbers, values) = std::mem::take(&mut labels.numbers).into_iter().unzip();
         let mut sources = Vec::new();
         for source in &self.sources {
@@ -329,7 +329,7 @@ impl<'a> Work<'a> {
             .map(|at| &self.sources[*at].encoder.card)
             .collect();
         let contract = cards[0].input.clone();
-        let layout = Layout::of(&cards)?;
+        let layout = RepresentationLayout::of(&cards)?;
         let fitted = self.fit(target, &set, &layout, &name)?;
         fitted.verify(&mut *self.engine)?;
         let record = self.compare(target, &set, &fitted, &contract, begin)?;
@@ -348,7 +348,7 @@ impl<'a> Work<'a> {
         &mut self,
         target: &Target,
         set: &[usize],
-        layout: &Layout,
+        layout: &RepresentationLayout,
         name: &str,
     ) -> Result<FittedReadout, MeasureError> {
         let bytes = layout.bytes() * self.fit.len();
@@ -370,9 +370,9 @@ impl<'a> Work<'a> {
         }
         let request = FitRequest {
             kind: self.request.kind,
-            views: Views {
-                per_frame: 1,
-                ..Views::default()
+            augmentation: Augmentation {
+                views_per_frame: 1,
+                ..Augmentation::default()
             },
             effort: Effort {
                 steps: self.request.steps,
@@ -501,7 +501,11 @@ fn stopped(done: usize, of: usize) -> MeasureError {
     MeasureError::Stopped { done, of }
 }
 
-fn present(cache: &Cache, frame: usize, layout: &Layout) -> Result<Representation, MeasureError> {
+fn present(
+    cache: &Cache,
+    frame: usize,
+    layout: &RepresentationLayout,
+) -> Result<Representation, MeasureError> {
     cache
         .read(frame, layout)?
         .ok_or_else(|| MeasureError::Read {

@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn no_direction_is_nearer_to_all_than_the_median() {
-        // A sum of four even numbers drawn by lot is nearly normal.
+        // A sum of four even numbers drawn at random is nearly normal.
         let mut bits = 7u64;
         let mut normal = || {
             let mut even = || {

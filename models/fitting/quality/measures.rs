@@ -75,7 +75,7 @@ pub enum QualityError {
 
 /// Measures of one task, added up frame by frame.
 #[derive(Debug, Clone)]
-pub struct Quality {
+pub struct TaskQuality {
     task: &'static Task,
     frames: usize,
     kind: Kind,
@@ -93,7 +93,7 @@ enum Kind {
     Vanishing(Vanishing),
 }
 
-impl Quality {
+impl TaskQuality {
     /// An empty accumulator; `None` for tasks without a measure per frame
     /// (odometry is measured over its whole [trajectory](super::trajectory)).
     #[must_use]

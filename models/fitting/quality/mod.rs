@@ -36,7 +36,7 @@ mod values;
 mod window;
 
 pub use constant::ConstantFit;
-pub use measures::{Measures, Quality, QualityError};
+pub use measures::{Measures, QualityError, TaskQuality};
 pub use sampling::{Filter, class_numbers, sampled};
 pub use sharpness::Sharpness;
 

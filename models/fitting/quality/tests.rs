@@ -19,8 +19,8 @@ fn label(kind: LabelKind, channels: usize, width: usize, values: &[f32]) -> Labe
     }
 }
 
-fn quality(name: &str) -> Quality {
-    Quality::new(Task::find(name).unwrap()).unwrap()
+fn quality(name: &str) -> TaskQuality {
+    TaskQuality::new(Task::find(name).unwrap()).unwrap()
 }
 
 fn assert_near(got: f64, want: f64) {
@@ -372,7 +372,7 @@ fn a_prediction_of_another_size_is_refused_with_both() {
         error.to_string(),
         "depth_zbuffer: the prediction has 1 values, but the truth has 2"
     );
-    assert!(Quality::new(Task::find("odometry").unwrap()).is_none());
+    assert!(TaskQuality::new(Task::find("odometry").unwrap()).is_none());
 }
 
 proptest! {

@@ -25,7 +25,7 @@ const SECOND_GUARD: (f32, f32) = (0.006, 0.001);
 /// Pixels that share their error along a line.
 const CORRELATION: f32 = 1.5;
 /// Fewest neighbours that a plane is fitted to.
-const FEWEST: f32 = 10.0;
+const MIN_PIXELS: f32 = 10.0;
 
 /// A plane and the share of the known cells of its window that lie on it.
 type Plane = ([f32; 3], f32);
@@ -136,7 +136,7 @@ impl<'a> Cells<'a> {
         }
         let [s, sx, sy, sxx, sxy, syy, sw, sxw, syw, known] =
             sums.map(|sum| sum.iter().sum::<f32>());
-        if s < FEWEST {
+        if s < MIN_PIXELS {
             return None;
         }
         // About the mean, which keeps the sums well conditioned.

@@ -5,7 +5,7 @@ use half::f16;
 use concert_models::onnx::proto::{AttributeProto, NodeProto, TensorProto};
 
 /// Most numbers of a constant that is read; weights of a readout have fewer.
-const MOST: usize = 16 << 20;
+const MAX_NUMBERS: usize = 16 << 20;
 
 /// A constant tensor; of integers, both lists are filled.
 #[derive(Debug, Clone, Default)]
@@ -22,7 +22,7 @@ pub(super) fn constant(tensor: &TensorProto) -> Option<Constant> {
         .map(|dim| usize::try_from(*dim).ok())
         .collect::<Option<_>>()?;
     let count = (dims.iter()).try_fold(1usize, |all, dim| all.checked_mul(*dim))?;
-    if count > MOST {
+    if count > MAX_NUMBERS {
         return None;
     }
     let raw = tensor.raw_data.as_deref().filter(|raw| !raw.is_empty());

@@ -3,29 +3,28 @@
 use std::time::Duration;
 
 use super::super::FitError;
-use super::super::adamw::Pace;
+use super::super::adamw::LrSchedule;
 use super::super::convolutional::{Descent, Sample, Training};
 use super::super::export;
 use super::super::fitting::FittedReadout;
+use super::super::interpolation::interpolate;
 use super::super::kernels::Grid;
 use super::super::linear::LinearFit;
-use super::super::material::Shortcomings;
 use super::super::model::Model;
-use super::super::representations::Layout;
+use super::super::representations::RepresentationLayout;
 use super::super::ridge;
-use super::{
-    CurvePoint, Kept, LEAST_HELD_OUT, LEAST_LEARNT, Learner, Learning, Refit, Stage, Verdict,
-};
+use super::super::training_set::Shortcomings;
+use super::{CurvePoint, Kept, Learner, Learning, MIN_HELD_OUT, MIN_LEARNT, Refit, Stage, Verdict};
 use concert_models::card::{FitKind, HeldOut, WarmStart};
 
-/// How far to go from the first readout's weights to those that descent has
-/// come to; see `fitting.rs`.
-const SHARES: [f32; 3] = [0.33, 0.67, 1.0];
+/// Shares of the way from the first readout's weights to those that descent has
+/// come to; see `interpolation.rs`.
+const ALPHAS: [f32; 3] = [0.33, 0.67, 1.0];
 /// Most frames learnt before the ridge's strength is chosen again; while there
 /// are few, it is after half as many again.
 const LAMBDA_FRAMES: u64 = 500;
-/// Greatest step of a weight.
-const RATE: f32 = 5e-4;
+/// Learning rate: the greatest step of a weight.
+const LEARNING_RATE: f32 = 5e-4;
 /// Frames in one step of descent.
 const BATCH: usize = 4;
 /// Share of the channels that a step leaves out.
@@ -53,7 +52,7 @@ impl Learner {
         go_on: &mut dyn FnMut() -> bool,
     ) -> Result<Refit, FitError> {
         let (learnt, held_out) = (self.learnt, self.held.len());
-        let ready = learnt >= LEAST_LEARNT && held_out >= LEAST_HELD_OUT;
+        let ready = learnt >= MIN_LEARNT && held_out >= MIN_HELD_OUT;
         let (Stage::Learning(learning), true) = (&mut self.stage, ready) else {
             return Ok(too_few(learnt, held_out));
         };
@@ -152,7 +151,7 @@ impl Learner {
             shortcomings: Shortcomings::default(),
             classes: None,
             layout: self.layout.clone(),
-            witnesses: (self.reservoir.iter().take(3))
+            reference_samples: (self.reservoir.iter().take(3))
                 .map(|kept| kept.representation.clone())
                 .collect(),
             model,
@@ -163,7 +162,7 @@ impl Learner {
 impl Learning {
     fn linear_candidate(
         &mut self,
-        layout: &Layout,
+        layout: &RepresentationLayout,
         learnt: u64,
         go_on: &mut dyn FnMut() -> bool,
     ) -> Result<Candidate, FitError> {
@@ -190,16 +189,16 @@ impl Learning {
     /// A few steps more, from where descent has come to.
     fn walk(
         &mut self,
-        layout: &Layout,
+        layout: &RepresentationLayout,
         reservoir: &[Kept],
         steps: usize,
         go_on: &mut dyn FnMut() -> bool,
     ) -> Result<(), FitError> {
-        let Some(weights) = self.walker.clone() else {
+        let Some(weights) = self.current_weights.clone() else {
             return Ok(());
         };
         let samples: Vec<Sample<'_>> = reservoir.iter().map(Kept::sample).collect();
-        self.walks += 1;
+        self.descents += 1;
         let descent = Descent {
             net: &self.first.net,
             layout,
@@ -207,22 +206,22 @@ impl Learning {
             samples: &samples,
             objective: self.linear.objective,
             training: Training {
-                pace: Pace {
-                    rate: RATE,
-                    decay: 0.01,
+                schedule: LrSchedule {
+                    learning_rate: LEARNING_RATE,
+                    weight_decay: 0.01,
                     steps,
-                    rise: (steps / 10).clamp(1, 20),
+                    warmup_steps: (steps / 10).clamp(1, 20),
                 },
                 batch: BATCH,
                 dropout: DROPOUT,
-                seed: self.walks,
+                seed: self.descents,
             },
         };
         let walked = descent.run(weights, &mut |_, _| go_on());
         let walked = walked.ok_or(FitError::Stopped)?;
         // Steps that led astray are not built upon.
         let sound = walked.iter().all(|weight| weight.is_finite());
-        self.walker = Some(if sound {
+        self.current_weights = Some(if sound {
             walked
         } else {
             self.first.weights.clone()
@@ -232,21 +231,18 @@ impl Learning {
 
     /// The readouts between the first and where descent has come to.
     fn walked(&self) -> Vec<Candidate> {
-        let Some(walker) = &self.walker else {
+        let Some(current_weights) = &self.current_weights else {
             return Vec::new();
         };
-        let between = |share: f32| {
-            let mut model = self.first.clone();
-            for (weight, walked) in model.weights.iter_mut().zip(walker) {
-                *weight += share * (walked - *weight);
-            }
+        let candidate = |alpha: f32| {
+            let model = interpolate(&self.first, current_weights, alpha);
             Candidate {
                 kind: FitKind::Convolutional,
                 model,
                 lambda: None,
             }
         };
-        SHARES.map(between).into()
+        ALPHAS.map(candidate).into()
     }
 }
 
@@ -254,9 +250,9 @@ fn too_few(learnt: u64, held_out: usize) -> Refit {
     Refit {
         verdict: Verdict::TooFewFrames {
             learnt,
-            least_learnt: LEAST_LEARNT,
+            least_learnt: MIN_LEARNT,
             held_out,
-            least_held_out: LEAST_HELD_OUT,
+            least_held_out: MIN_HELD_OUT,
         },
         point: None,
         readout: None,

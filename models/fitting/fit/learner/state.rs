@@ -100,7 +100,7 @@ impl Learner {
 
     /// Most bytes that [`to_bytes`](Self::to_bytes) can give.
     #[must_use]
-    pub fn most_bytes(&self) -> u64 {
+    pub fn max_bytes(&self) -> u64 {
         let terms = terms(&self.layout).min(MAX_TERMS) as u64;
         let labels = self.labels() as u64;
         let fold = 8 * (terms * (terms + 1) / 2 + terms * labels + labels + 16);
@@ -109,7 +109,7 @@ impl Learner {
     }
 
     fn labels(&self) -> usize {
-        let form = super::super::material::objective(self.target, &self.layout, None);
+        let form = super::super::training_set::objective(self.target, &self.layout, None);
         form.map_or(1, |(objective, _): (Objective, _)| objective.channels())
     }
 

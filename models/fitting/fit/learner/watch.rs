@@ -13,23 +13,23 @@ use super::super::convolutional::{Sample, Scaling};
 use super::super::fitting::FittedReadout;
 use super::super::kernels::Grid;
 use super::super::known::KnownReadout;
-use super::super::material::{objective, reference_focal_px, written};
 use super::super::model::Model;
 use super::super::objective::Objective;
-use super::super::representations::{Layout, Representation};
+use super::super::representations::{Representation, RepresentationLayout};
+use super::super::training_set::{objective, reference_focal_px, written};
 use crate::dataset::Label;
 
 /// Frames that decide.
-const FEW: usize = 5;
+const WATCHED_FRAMES: usize = 5;
 /// Of them, how many must be worse.
-const WORSE: usize = 4;
+const MIN_WORSE: usize = 4;
 /// Share by which what serves must be worse in their mean.
 const MARGIN: f64 = 0.03;
 
 /// Watches one target.
-pub struct Watch {
+pub struct ReadoutWatch {
     target: &'static Task,
-    layout: Layout,
+    layout: RepresentationLayout,
     objective: Objective,
     grid: Grid,
     first: Model,
@@ -67,14 +67,14 @@ pub enum WatchVerdict {
     Worse(WatchedErrors),
 }
 
-impl Watch {
+impl ReadoutWatch {
     /// Watches `target`, for which `first` was there first and serves.
     ///
     /// # Errors
     /// As [`Learner::new`](super::Learner::new).
     pub fn new(
         target: &'static Task,
-        layout: &Layout,
+        layout: &RepresentationLayout,
         first: &KnownReadout,
     ) -> Result<Self, FitError> {
         let (objective, grid) = objective(target, layout, None)?;
@@ -129,7 +129,7 @@ impl Watch {
             representation,
             label,
         };
-        if self.frames.len() >= FEW {
+        if self.frames.len() >= WATCHED_FRAMES {
             self.frames.pop_front();
         }
         self.frames.push_back(Arc::new(frame));
@@ -139,7 +139,7 @@ impl Watch {
         };
         let sample = [newest.sample()];
         let error = |model: &Model| model.errors(&self.layout, &sample).0;
-        if self.errors.len() >= FEW {
+        if self.errors.len() >= WATCHED_FRAMES {
             self.errors.pop_front();
         }
         self.errors.push_back(WatchedErrors {
@@ -162,7 +162,7 @@ impl Watch {
         let is_worse = |errors: &&WatchedErrors| !is_at_most(errors.served, errors.first);
         let worse = self.errors.iter().filter(is_worse).count();
         let by_margin = !is_at_most(means.served, means.first * (1.0 + MARGIN));
-        match self.errors.len() >= FEW && worse >= WORSE && by_margin {
+        match self.errors.len() >= WATCHED_FRAMES && worse >= MIN_WORSE && by_margin {
             true => WatchVerdict::Worse(means),
             false => WatchVerdict::Serves(means),
         }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use anyhow::{anyhow, bail};
 use concert_fitting::dataset::{DepthFault, Example, Label, LabelFiles};
 use concert_fitting::fit::{
-    KnownReadout, Layout, LearnRules, Learner, Representation, Taken, Watch, focal_px,
+    FrameUse, KnownReadout, LearnRules, Learner, ReadoutWatch, Representation,
+    RepresentationLayout, focal_px,
 };
 use concert_models::card::Card;
 use concert_models::onnx::{CheckLimits, check};
@@ -70,11 +71,11 @@ impl Subject {
 }
 
 /// One target that is learnt.
-pub(crate) struct Pupil {
+pub(crate) struct LearnedTarget {
     subject: Subject,
     pub(crate) learner: Learner,
     /// What is to watch that which serves; taken by who watches.
-    pub(crate) watch: Option<Watch>,
+    pub(crate) watch: Option<ReadoutWatch>,
     /// The variant that the learner takes to serve.
     pub(crate) serving: Option<String>,
     /// Whether it was said that a camera's intrinsics are unknown.
@@ -83,18 +84,18 @@ pub(crate) struct Pupil {
     pub(crate) due: Duration,
 }
 
-/// What became of a frame that a pupil looked at.
+/// What became of a frame that a target looked at.
 #[derive(Debug)]
 pub(crate) enum Looked {
     /// As the learner says.
-    Taken(Taken),
+    Taken(FrameUse),
     /// The frame carries no depth.
     WithoutDepth,
     /// The frame cannot be used, and why.
     Unusable(String),
 }
 
-impl Pupil {
+impl LearnedTarget {
     /// Begins with the readout that serves first.
     ///
     /// # Errors
@@ -108,9 +109,9 @@ impl Pupil {
         let cards = subject.sources.iter();
         let cards = cards.map(|source| Ok(store.encoder_card(source)?.1));
         let cards = cards.collect::<anyhow::Result<Vec<_>>>()?;
-        let layout = Layout::of(&cards.iter().collect::<Vec<_>>())?;
+        let layout = RepresentationLayout::of(&cards.iter().collect::<Vec<_>>())?;
         let first = known(store, &subject.readout(subject.first.as_deref()))?;
-        let watch = Watch::new(subject.task, &layout, &first)?;
+        let watch = ReadoutWatch::new(subject.task, &layout, &first)?;
         let learner = Learner::new(subject.task, &layout, first, rules)?;
         Ok(Self {
             watch: Some(watch),
@@ -130,7 +131,7 @@ impl Pupil {
     /// Goes on from what was kept; says what came of it.
     pub(crate) fn resume(&mut self, folder: &Folder) {
         let stem = self.subject.stem();
-        let kept = folder.kept_statistics(&stem, self.learner.most_bytes());
+        let kept = folder.kept_statistics(&stem, self.learner.max_bytes());
         let resumed = kept.and_then(|kept| match kept {
             Some(bytes) => Ok(self.learner.resume(&bytes).map(|()| true)?),
             None => Ok(false),
@@ -177,7 +178,7 @@ impl Pupil {
         self.learner.says(&representation, focal)
     }
 
-    fn learn(&mut self, observation: &Observation, label: &Label) -> anyhow::Result<Taken> {
+    fn learn(&mut self, observation: &Observation, label: &Label) -> anyhow::Result<FrameUse> {
         let (representation, focal) = represent(self.learner.layout(), observation)?;
         let is_metric = self.subject.task.name == "depth_zbuffer";
         if is_metric && focal.is_none() && !std::mem::replace(&mut self.uncalibrated, true) {
@@ -223,7 +224,7 @@ pub(super) fn label_of(
 /// What encoders made of a frame, and the focal length that it was seen with, px
 /// of the first encoder's input.
 pub(super) fn represent(
-    layout: &Layout,
+    layout: &RepresentationLayout,
     observation: &Observation,
 ) -> anyhow::Result<(Representation, Option<f64>)> {
     for (source, sha256) in layout.encoders() {

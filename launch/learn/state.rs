@@ -11,7 +11,7 @@ use concert_policies::Policy;
 use concert_runtime::{Clock, Control, LearningSnapshot};
 
 use super::folder::{Folder, Record};
-use super::pupil::Subject;
+use super::target::Subject;
 use crate::assemble::SharedSwapper;
 use crate::draw::{Switch, WatchedPoint};
 
@@ -19,13 +19,13 @@ use crate::draw::{Switch, WatchedPoint};
 const MAX_POINTS: usize = 4096;
 
 /// Shared by the learning thread and the one that answers.
-pub(crate) struct Desk {
+pub(crate) struct LearningState {
     control: Control,
     swapper: SharedSwapper,
     folder: Folder,
     clock: Arc<dyn Clock>,
     began: Duration,
-    board: Mutex<Board>,
+    targets: Mutex<TargetStates>,
 }
 
 /// What happened to a target.
@@ -36,14 +36,14 @@ pub(crate) struct History {
     pub(crate) switches: Vec<Switch>,
 }
 
-struct Board {
-    lines: Vec<Line>,
+struct TargetStates {
+    all: Vec<TargetState>,
     /// Of the swapper, when it was last looked at.
     epoch: u64,
 }
 
 /// One target that is learnt.
-struct Line {
+struct TargetState {
     subject: Subject,
     /// The variant that serves.
     serving: Option<String>,
@@ -58,16 +58,16 @@ struct Line {
     next: u64,
 }
 
-impl Desk {
+impl LearningState {
     pub(crate) fn new<'a>(
         (control, swapper, clock): (Control, SharedSwapper, Arc<dyn Clock>),
         folder: Folder,
         subjects: impl Iterator<Item = &'a Subject>,
     ) -> Self {
-        let lines = subjects.map(|subject| {
+        let states = subjects.map(|subject| {
             let stem = subject.stem();
             let first = subject.readout(subject.first.as_deref());
-            Line {
+            TargetState {
                 serving: subject.first.clone(),
                 rests: None,
                 figures: LearningSnapshot {
@@ -86,24 +86,24 @@ impl Desk {
                 subject: subject.clone(),
             }
         });
-        let board = Board {
-            lines: lines.collect(),
+        let targets = TargetStates {
+            all: states.collect(),
             epoch: locked(&swapper).epoch,
         };
-        let desk = Self {
+        let state = Self {
             control,
             swapper,
             folder,
             began: clock.monotonic(),
             clock,
-            board: Mutex::new(board),
+            targets: Mutex::new(targets),
         };
-        desk.tell(&desk.board());
-        desk
+        state.tell(&state.targets());
+        state
     }
 
-    fn board(&self) -> MutexGuard<'_, Board> {
-        locked(&self.board)
+    fn targets(&self) -> MutexGuard<'_, TargetStates> {
+        locked(&self.targets)
     }
 
     pub(crate) fn folder(&self) -> &Folder {
@@ -113,11 +113,11 @@ impl Desk {
     /// What served when the last process ended, where the first readout is
     /// still the same.
     pub(crate) fn remembered(&self, at: usize) -> Option<Record> {
-        let board = self.board();
-        let line = &board.lines[at];
-        let stem = line.subject.stem();
+        let targets = self.targets();
+        let target = &targets.all[at];
+        let stem = target.subject.stem();
         match self.folder.kept_record(&stem) {
-            Ok(record) => record.filter(|record| record.first == line.figures.first),
+            Ok(record) => record.filter(|record| record.first == target.figures.first),
             Err(error) => {
                 tracing::warn!("what served before is not known: {error:#}");
                 None
@@ -128,102 +128,105 @@ impl Desk {
     /// Takes note of a policy that somebody else put into place; targets whose
     /// first readout is another now, in place of those before.
     pub(crate) fn follow(&self) -> Vec<(usize, Subject)> {
-        let mut board = self.board();
+        let mut targets = self.targets();
         let (policy, epoch) = {
             let swapper = locked(&self.swapper);
-            if swapper.epoch == board.epoch {
+            if swapper.epoch == targets.epoch {
                 return Vec::new();
             }
             (Policy::parse(&swapper.policy, "policy"), swapper.epoch)
         };
-        board.epoch = epoch;
+        targets.epoch = epoch;
         let Ok(policy) = policy else {
             return Vec::new();
         };
         let mut changed = Vec::new();
         let seconds = self.seconds();
-        for (at, line) in board.lines.iter_mut().enumerate() {
-            let before = line.serving.clone();
-            if line.follow(&policy) {
-                changed.push((at, line.subject.clone()));
+        for (at, target) in targets.all.iter_mut().enumerate() {
+            let before = target.serving.clone();
+            if target.follow(&policy) {
+                changed.push((at, target.subject.clone()));
             }
-            if line.serving != before {
-                line.switched(seconds, "somebody else swapped the policy");
+            if target.serving != before {
+                target.switched(seconds, "somebody else swapped the policy");
             }
         }
-        self.tell(&board);
+        self.tell(&targets);
         changed
     }
 
     /// The variant that serves a target, and whether it is learnt now.
-    pub(crate) fn state(&self, at: usize) -> (Option<String>, bool) {
-        let board = self.board();
-        let line = &board.lines[at];
-        let learns = !line.figures.paused && line.rests.is_none();
-        (line.serving.clone(), learns)
+    pub(crate) fn status(&self, at: usize) -> (Option<String>, bool) {
+        let targets = self.targets();
+        let target = &targets.all[at];
+        let learns = !target.figures.paused && target.rests.is_none();
+        (target.serving.clone(), learns)
     }
 
     /// Says that the thread that learns is gone: what serves goes on.
-    pub(crate) fn note_fall(&self) {
-        let mut board = self.board();
-        for line in &mut board.lines {
-            line.rest("learning ended with a fault of its own".to_owned());
-            line.figures.last_fault.clone_from(&line.figures.verdict);
+    pub(crate) fn note_panic(&self) {
+        let mut targets = self.targets();
+        for target in &mut targets.all {
+            target.rest("learning ended with a fault of its own".to_owned());
+            target
+                .figures
+                .last_fault
+                .clone_from(&target.figures.verdict);
         }
-        self.tell(&board);
+        self.tell(&targets);
     }
 
     /// Changes the figures of a target, and tells them.
     pub(crate) fn note(&self, at: usize, change: impl FnOnce(&mut LearningSnapshot)) {
-        let mut board = self.board();
-        change(&mut board.lines[at].figures);
-        self.tell(&board);
+        let mut targets = self.targets();
+        change(&mut targets.all[at].figures);
+        self.tell(&targets);
     }
 
     /// A frame could not be used, or (empty) one could again.
     pub(crate) fn note_frame_fault(&self, at: usize, fault: &str) {
-        let mut board = self.board();
-        let line = &mut board.lines[at];
-        if fault.is_empty() && line.frame_fault.is_empty() {
+        let mut targets = self.targets();
+        let target = &mut targets.all[at];
+        if fault.is_empty() && target.frame_fault.is_empty() {
             return;
         }
         if !fault.is_empty() {
-            line.figures.unusable += 1;
+            target.figures.unusable += 1;
             // Said less and less often, counted always.
-            let count = line.figures.unusable;
-            if line.frame_fault != fault && count.is_power_of_two() {
-                let target = line.subject.task.name;
+            let count = target.figures.unusable;
+            if target.frame_fault != fault && count.is_power_of_two() {
+                let target = target.subject.task.name;
                 tracing::warn!(count, "{target} is not learnt from a frame: {fault}");
             }
         }
-        fault.clone_into(&mut line.frame_fault);
-        line.tell_fault();
-        self.tell(&board);
+        fault.clone_into(&mut target.frame_fault);
+        target.tell_fault();
+        self.tell(&targets);
     }
 
     /// Notes a point of the curve and what it means.
     pub(crate) fn note_point(&self, at: usize, point: CurvePoint, verdict: String) {
-        let mut board = self.board();
-        let line = &mut board.lines[at];
-        let figures = &mut line.figures;
+        let mut targets = self.targets();
+        let target = &mut targets.all[at];
+        let figures = &mut target.figures;
         figures.measure = point.measure.to_owned();
         figures.candidate_error = Some(point.candidate);
         figures.served_error = Some(point.served);
         figures.first_error = Some(point.first);
         figures.constant_error = Some(point.constant);
         figures.verdict = verdict;
-        thin(&mut line.points, |point| point.exchanged);
-        line.points.push(point);
-        self.tell(&board);
+        thin(&mut target.points, |point| point.exchanged);
+        target.points.push(point);
+        self.tell(&targets);
     }
 
     /// Notes errors on the last frames while something learnt serves.
     pub(crate) fn note_watched(&self, at: usize, errors: WatchedErrors) {
         let seconds = self.seconds();
-        let mut board = self.board();
-        let line = &mut board.lines[at];
-        thin(&mut line.watched, |_| false);
-        line.watched.push(WatchedPoint {
+        let mut targets = self.targets();
+        let target = &mut targets.all[at];
+        thin(&mut target.watched, |_| false);
+        target.watched.push(WatchedPoint {
             seconds,
             served: errors.served,
             first: errors.first,
@@ -233,25 +236,25 @@ impl Desk {
     /// Lets the first readout serve again where `serving`, which got worse than
     /// that, still serves.
     pub(crate) fn take_back(&self, at: usize, serving: Option<&str>, errors: WatchedErrors) {
-        let (now, learns) = self.state(at);
+        let (now, learns) = self.status(at);
         if !learns || now.as_deref() != serving {
             return;
         }
-        let mut board = self.board();
-        let first = board.lines[at].subject.first.clone();
+        let mut targets = self.targets();
+        let first = targets.all[at].subject.first.clone();
         let why = format!(
             "taken back: {:.4} on the last frames, where the first readout has {:.4}",
             errors.served, errors.first
         );
-        if self.put(&mut board, at, first, &why) {
-            let line = &mut board.lines[at];
-            line.figures.exchanges += 1;
-            line.figures.taken_back += 1;
-            tracing::info!("{} {why}", line.subject.readout(serving));
-            line.figures.verdict = why;
-            self.remember(line);
+        if self.put(&mut targets, at, first, &why) {
+            let target = &mut targets.all[at];
+            target.figures.exchanges += 1;
+            target.figures.taken_back += 1;
+            tracing::info!("{} {why}", target.subject.readout(serving));
+            target.figures.verdict = why;
+            self.remember(target);
         }
-        self.tell(&board);
+        self.tell(&targets);
     }
 
     /// Since learning began, s.
@@ -262,98 +265,104 @@ impl Desk {
 
     /// Keeps statistics; what fails is counted, and said once.
     pub(crate) fn keep(&self, at: usize, bytes: &[u8]) {
-        let stem = self.board().lines[at].subject.stem();
+        let stem = self.targets().all[at].subject.stem();
         // Not under the lock: the disk may be slow.
         let kept = self.folder.keep_statistics(&stem, bytes);
-        self.board().lines[at].note_written(kept);
-        self.tell(&self.board());
+        self.targets().all[at].note_written(kept);
+        self.tell(&self.targets());
     }
 
     /// Lets a learnt readout take over; whether it did.
     pub(crate) fn exchange(&self, at: usize, readout: &FittedReadout, mut notes: FitNotes) -> bool {
-        if !self.state(at).1 {
+        if !self.status(at).1 {
             return false;
         }
         // Only this thread takes numbers.
-        let variant = Folder::variant(self.board().lines[at].next);
+        let variant = Folder::variant(self.targets().all[at].next);
         notes.variant = Some(variant.clone());
         // Not under the lock: the disk may be slow.
         let saved = readout.save(self.folder.path(), &notes);
-        let mut board = self.board();
-        let line = &mut board.lines[at];
+        let mut targets = self.targets();
+        let target = &mut targets.all[at];
         let written = saved.is_ok();
-        line.note_written(saved.map(|_| ()).map_err(Into::into));
-        let learns = !line.figures.paused && line.rests.is_none();
+        target.note_written(saved.map(|_| ()).map_err(Into::into));
+        let learns = !target.figures.paused && target.rests.is_none();
         let done =
-            written && learns && self.put(&mut board, at, Some(variant), "learnt, and better");
+            written && learns && self.put(&mut targets, at, Some(variant), "learnt, and better");
         if done {
-            let line = &mut board.lines[at];
-            line.next += 1;
-            line.figures.exchanges += 1;
-            self.remember(line);
+            let target = &mut targets.all[at];
+            target.next += 1;
+            target.figures.exchanges += 1;
+            self.remember(target);
         }
-        self.tell(&board);
+        self.tell(&targets);
         done
     }
 
     /// Lets the readout that was there first serve again; whether it does.
     pub(crate) fn return_to_first(&self, at: usize) -> bool {
-        let mut board = self.board();
-        let line = &board.lines[at];
-        if line.figures.paused || line.rests.is_some() {
+        let mut targets = self.targets();
+        let target = &targets.all[at];
+        if target.figures.paused || target.rests.is_some() {
             return false;
         }
-        let first = line.subject.first.clone();
-        let done = self.put(&mut board, at, first, "the first readout is better");
+        let first = target.subject.first.clone();
+        let done = self.put(&mut targets, at, first, "the first readout is better");
         if done {
-            board.lines[at].figures.exchanges += 1;
-            self.remember(&mut board.lines[at]);
+            targets.all[at].figures.exchanges += 1;
+            self.remember(&mut targets.all[at]);
         }
-        self.tell(&board);
+        self.tell(&targets);
         done
     }
 
     /// Puts what served before a restart into place again.
     pub(crate) fn take_up(&self, at: usize, record: &Record) {
-        let mut board = self.board();
-        board.lines[at].figures.paused = record.paused;
+        let mut targets = self.targets();
+        targets.all[at].figures.paused = record.paused;
         if let Some(variant) = record.serving.clone()
             && self.put(
-                &mut board,
+                &mut targets,
                 at,
                 Some(variant),
                 "it served when the last process ended",
             )
         {
-            board.lines[at].figures.exchanges += 1;
+            targets.all[at].figures.exchanges += 1;
         }
-        self.tell(&board);
+        self.tell(&targets);
     }
 
     /// Exchanges the readout of a target in the policy that runs.
-    fn put(&self, board: &mut Board, at: usize, variant: Option<String>, why: &str) -> bool {
-        let line = &mut board.lines[at];
+    fn put(
+        &self,
+        targets: &mut TargetStates,
+        at: usize,
+        variant: Option<String>,
+        why: &str,
+    ) -> bool {
+        let target = &mut targets.all[at];
         let mut swapper = locked(&self.swapper);
-        if swapper.epoch != board.epoch {
+        if swapper.epoch != targets.epoch {
             // Somebody swapped just now: that comes first.
             return false;
         }
         let swapped = Policy::parse(&swapper.policy, "policy")
-            .and_then(|policy| policy.with_variant(line.subject.task, variant.as_deref()))
+            .and_then(|policy| policy.with_variant(target.subject.task, variant.as_deref()))
             .map_err(anyhow::Error::from)
             .and_then(|policy| swapper.try_swap(&policy.to_toml()));
-        board.epoch = swapper.epoch;
+        targets.epoch = swapper.epoch;
         match swapped {
             Ok(_) => {
-                line.figures.serving = line.subject.readout(variant.as_deref());
-                tracing::info!("{} serves", line.figures.serving);
-                line.serving = variant;
-                line.switched(self.seconds(), why);
+                target.figures.serving = target.subject.readout(variant.as_deref());
+                tracing::info!("{} serves", target.figures.serving);
+                target.serving = variant;
+                target.switched(self.seconds(), why);
                 true
             }
             Err(error) => {
-                line.figures.refused_exchanges += 1;
-                let readout = line.subject.readout(variant.as_deref());
+                target.figures.refused_exchanges += 1;
+                let readout = target.subject.readout(variant.as_deref());
                 tracing::warn!("{readout} was not taken: {error:#}");
                 false
             }
@@ -361,17 +370,17 @@ impl Desk {
     }
 
     /// Keeps which readout serves, and deletes those that nobody asks for.
-    fn remember(&self, line: &mut Line) {
-        let stem = line.subject.stem();
-        let learnt = line.serving != line.subject.first;
+    fn remember(&self, target: &mut TargetState) {
+        let stem = target.subject.stem();
+        let learnt = target.serving != target.subject.first;
         let record = Record {
-            first: line.figures.first.clone(),
-            serving: line.serving.clone().filter(|_| learnt),
-            paused: line.figures.paused,
+            first: target.figures.first.clone(),
+            serving: target.serving.clone().filter(|_| learnt),
+            paused: target.figures.paused,
         };
-        line.note_written(self.folder.keep_record(&stem, &record));
-        let before = Folder::variant(line.next.saturating_sub(2));
-        let kept: Vec<&str> = [&line.serving, &line.subject.first]
+        target.note_written(self.folder.keep_record(&stem, &record));
+        let before = Folder::variant(target.next.saturating_sub(2));
+        let kept: Vec<&str> = [&target.serving, &target.subject.first]
             .into_iter()
             .flatten()
             .map(String::as_str)
@@ -380,21 +389,21 @@ impl Desk {
         self.folder.prune(&stem, &kept);
     }
 
-    fn tell(&self, board: &Board) {
-        let figures = board.lines.iter().map(|line| line.figures.clone());
+    fn tell(&self, targets: &TargetStates) {
+        let figures = targets.all.iter().map(|target| target.figures.clone());
         self.control.tell_learning(figures.collect());
     }
 
     /// What happened until now.
     pub(crate) fn histories(&self) -> Vec<History> {
-        let board = self.board();
-        let lines = board.lines.iter();
-        lines
-            .map(|line| History {
-                target: line.subject.task.name,
-                points: line.points.clone(),
-                watched: line.watched.clone(),
-                switches: line.switches.clone(),
+        let targets = self.targets();
+        let states = targets.all.iter();
+        states
+            .map(|target| History {
+                target: target.subject.task.name,
+                points: target.points.clone(),
+                watched: target.watched.clone(),
+                switches: target.switches.clone(),
             })
             .collect()
     }
@@ -413,7 +422,7 @@ fn thin<T>(entries: &mut Vec<T>, kept: impl Fn(&T) -> bool) {
     entries.truncate(MAX_POINTS - 1);
 }
 
-impl Line {
+impl TargetState {
     /// Notes that another readout serves.
     fn switched(&mut self, seconds: f64, why: &str) {
         thin(&mut self.switches, |_| false);
