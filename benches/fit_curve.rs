@@ -1,4 +1,4 @@
-//! How good a fitted readout is on frames that come later, for 5, 10, 20 and 50
+//! Measures how good a fitted readout is on frames that come later, for 5, 10, 20 and 50
 //! labelled frames, and what the frozen encoder is worth: beside the best
 //! constant, an untrained encoder, and the same network from pixels.
 //!
@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow};
 use concert_fitting::dataset::{DataSet, Label};
 use concert_fitting::fit::{
-    Encoders, FitRequest, WarmReadout, fit, focal_px, pixels, spaced_frames, untrained,
+    Encoders, FitRequest, WarmReadout, fit, focal_px, pixel_encoder, random_encoder, spaced_frames,
 };
 use concert_fitting::quality::{
-    ConstantFit, Filter, Measures, TaskQuality, class_numbers, sampled,
+    ConstantFit, Filter, Measures, TaskQuality, class_numbers, resample,
 };
 use concert_models::Affine2;
 use concert_models::card::FitKind;
@@ -103,7 +103,10 @@ fn main() -> Result<()> {
     };
     bench.curve(sources, &mut engine, &encoders, warm.as_ref())?;
     if arguments.has("--baselines") {
-        let baselines = [untrained(&encoders[0], 1)?, pixels(&encoders[0])?];
+        let baselines = [
+            random_encoder(&encoders[0], 1)?,
+            pixel_encoder(&encoders[0])?,
+        ];
         for baseline in baselines {
             let name = baseline.card.name.clone();
             bench.curve(&name, &mut engine, &[baseline], None)?;
@@ -174,8 +177,8 @@ impl Bench<'_> {
                 .collect();
             println!(
                 "{name:<20} {count:>3} frames  {}  (constant {})  {}{began}  {seconds:.1} s  [{}]",
-                shown(&found),
-                shown(&constant),
+                format_measures(&found),
+                format_measures(&constant),
                 fitted.kind.name(),
                 tried.join(", ")
             );
@@ -234,7 +237,7 @@ impl Bench<'_> {
                         _ => (output, of[1], Filter::Bilinear),
                     };
                     let full = (truth.width, truth.height);
-                    sampled(&values, channels, size, &image_from_output, full, filter)
+                    resample(&values, channels, size, &image_from_output, full, filter)
                 }
             };
             quality.add(&truth, &predicted)?;
@@ -246,7 +249,7 @@ impl Bench<'_> {
     }
 }
 
-fn shown(measures: &Measures) -> String {
+fn format_measures(measures: &Measures) -> String {
     let names = [
         "abs_rel",
         "delta_1",

@@ -72,7 +72,7 @@ impl Prepared {
         let Some(entry) = launch.learn() else {
             return Ok(None);
         };
-        let cameras = with_depth(launch)?;
+        let cameras = cameras_with_depth(launch)?;
         let folder = Folder::new(folder_of(launch, entry)?);
         let mut all = vec![folder.path().to_owned()];
         all.extend(folders.iter().cloned());
@@ -212,7 +212,7 @@ impl Learning {
 }
 
 /// The cameras that carry depth, for cards.
-fn with_depth(launch: &LaunchFile) -> Result<String, Failure> {
+fn cameras_with_depth(launch: &LaunchFile) -> Result<String, Failure> {
     let cameras = launch.cameras().iter();
     let with: Vec<_> = cameras
         .filter(|camera| carries_depth(launch, camera))

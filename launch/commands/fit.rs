@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use anyhow::anyhow;
 use concert_fitting::fit::{
     Augmentation, Effort, Encoders, FitError, FitNotes, FitRequest, FittedReadout, SavedReadout,
-    Trial, WarmReadout, pixels, spaced_frames, trial, untrained,
+    Trial, WarmReadout, pixel_encoder, random_encoder, spaced_frames, trial,
 };
 use concert_models::card::FitData;
 use concert_models::onnx::{CheckLimits, check};
@@ -72,7 +72,7 @@ pub(crate) fn run(args: &Fit, global: &Global) -> Result<Report, Failure> {
         bars.show(progress);
         !stop.is_raised()
     };
-    let fitted = sources::best(
+    let fitted = sources::fit_best(
         &mut *engine,
         (&encoders, &request),
         &|encoders| match args.from_scratch {
@@ -113,8 +113,8 @@ fn baselines(args: &Fit, encoders: &[Encoder]) -> Result<Vec<Vec<Encoder>>, Fail
     if !args.gain {
         return Ok(Vec::new());
     }
-    let pixels = pixels(&encoders[0]).or_refuse()?;
-    let random = untrained(&encoders[0], args.seed).or_refuse()?;
+    let pixels = pixel_encoder(&encoders[0]).or_refuse()?;
+    let random = random_encoder(&encoders[0], args.seed).or_refuse()?;
     Ok(vec![encoders.to_vec(), vec![pixels], vec![random]])
 }
 
@@ -242,7 +242,7 @@ fn report(
         damaged,
         fitted.frames + fitted.shortcomings.unlabelled,
     ));
-    lines.extend(lacking(fitted));
+    lines.extend(describe_shortcomings(fitted));
     lines.push(format!("readout: {}", saved.network.display()));
     lines.push(format!("card: {}", saved.card.display()));
     let tried: serde_json::Map<_, _> = (fitted.tried.iter())
@@ -275,7 +275,7 @@ fn report(
 }
 
 /// What frames lacked, and what follows from it.
-fn lacking(fitted: &FittedReadout) -> Vec<String> {
+fn describe_shortcomings(fitted: &FittedReadout) -> Vec<String> {
     let (lacks, frames) = (fitted.shortcomings, fitted.frames);
     let mut lines = Vec::new();
     if lacks.unlabelled > 0 {

@@ -101,7 +101,7 @@ fn open(paths: &[PathBuf], args: &Measure) -> Result<(DataSet, usize), Failure> 
     let data = data::open(paths, args.intrinsics, args.depth_units)?;
     let sound = data::sound(&data, &spaced_frames(&data, None), &args.targets)?;
     let damaged = sound.left_out.len();
-    Ok((data.without(&sound), damaged))
+    Ok((data.exclude(&sound), damaged))
 }
 
 /// The encoders that are named; `random` and `pixels` are made of them.

@@ -171,13 +171,13 @@ impl BeginnerWork {
     /// First what it says of the frame, then what is to be learnt from it.
     fn look(&mut self, observation: &Observation) {
         let task = self.target.subject().task;
-        let said = self.target.says(observation);
+        let said = self.target.predict(observation);
         let picture = said.and_then(|(values, [height, width])| {
             let channels = values.len() / (height * width).max(1);
             map_of(task, &values, &[1, channels, height, width], &[]).ok()
         });
         let looked = self.target.look(observation);
-        let mut state = locked(&self.state);
+        let mut state = lock(&self.state);
         state.fault = match looked {
             Looked::Unusable(reason) => reason,
             _ => String::new(),
@@ -191,12 +191,12 @@ impl BeginnerWork {
     fn refit(&mut self) {
         let stop = Arc::clone(&self.stop);
         let mut go_on = || !stop.load(Ordering::SeqCst);
-        let began = locked(&self.state).began;
+        let began = lock(&self.state).began;
         let now = self.clock.monotonic().saturating_sub(began);
         match self.target.learner.refit(now, &mut go_on) {
-            Ok(refit) => locked(&self.state).points.extend(refit.point),
+            Ok(refit) => lock(&self.state).points.extend(refit.point),
             Err(FitError::Stopped) => {}
-            Err(error) => locked(&self.state).fault = error.to_string(),
+            Err(error) => lock(&self.state).fault = error.to_string(),
         }
     }
 }
@@ -204,12 +204,12 @@ impl BeginnerWork {
 impl Beginning {
     /// In one line: how far it is from what serves.
     pub(crate) fn line(&self) -> String {
-        locked(&self.state).line()
+        lock(&self.state).line()
     }
 
     /// What it says now, and both errors over time.
     pub(crate) fn panels(&self) -> Vec<Panel> {
-        let state = locked(&self.state);
+        let state = lock(&self.state);
         let picture = state
             .picture
             .clone()
@@ -224,7 +224,7 @@ impl Beginning {
 
     /// What it is about.
     pub(crate) fn target(&self) -> &'static Task {
-        locked(&self.state).target
+        lock(&self.state).target
     }
 
     /// Ends it; what came of it, for people and for `--json`. What it is at
@@ -234,7 +234,7 @@ impl Beginning {
         if self.thread.is_finished() && self.thread.join().is_err() {
             tracing::error!("learning ended with a panic; what was served is not affected");
         }
-        let state = locked(&self.state);
+        let state = lock(&self.state);
         (state.line(), state.json())
     }
 }
@@ -336,7 +336,7 @@ fn spark(values: impl Iterator<Item = f64>) -> String {
 }
 
 /// Every value is whole between statements.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -65,7 +65,7 @@ impl Folder {
         stem: &str,
         limit: u64,
     ) -> anyhow::Result<Option<Vec<u8>>> {
-        bounded(&self.statistics(stem), limit)
+        read_bounded(&self.statistics(stem), limit)
     }
 
     /// Keeps what serves.
@@ -76,7 +76,7 @@ impl Folder {
 
     /// What served, where that was kept.
     pub(crate) fn kept_record(&self, stem: &str) -> anyhow::Result<Option<Record>> {
-        let bytes = bounded(&self.record(stem), MAX_RECORD)?;
+        let bytes = read_bounded(&self.record(stem), MAX_RECORD)?;
         Ok(bytes
             .map(|bytes| serde_json::from_slice(&bytes))
             .transpose()?)
@@ -84,7 +84,7 @@ impl Folder {
 
     /// The number after the greatest that a learnt readout has here.
     pub(crate) fn next_number(&self, stem: &str) -> u64 {
-        let numbers = self.learnt(stem).into_iter();
+        let numbers = self.learnt_files(stem).into_iter();
         numbers
             .map(|(number, _)| number)
             .max()
@@ -93,7 +93,7 @@ impl Folder {
 
     /// Deletes learnt readouts but these variants.
     pub(crate) fn prune(&self, stem: &str, kept: &[&str]) {
-        for (number, path) in self.learnt(stem) {
+        for (number, path) in self.learnt_files(stem) {
             let variant = Self::variant(number);
             if kept.contains(&variant.as_str()) {
                 continue;
@@ -105,7 +105,7 @@ impl Folder {
     }
 
     /// Files of learnt readouts, with their numbers.
-    fn learnt(&self, stem: &str) -> Vec<(u64, PathBuf)> {
+    fn learnt_files(&self, stem: &str) -> Vec<(u64, PathBuf)> {
         let begin = format!("{stem}@{LEARNT}");
         let entries = std::fs::read_dir(self.path.join("readouts")).into_iter();
         let files = entries.flatten().flatten().filter_map(|entry| {
@@ -118,7 +118,7 @@ impl Folder {
 }
 
 /// The bytes of a regular file; no more than `limit` are read.
-fn bounded(path: &Path, limit: u64) -> anyhow::Result<Option<Vec<u8>>> {
+fn read_bounded(path: &Path, limit: u64) -> anyhow::Result<Option<Vec<u8>>> {
     let kind = Kind {
         name: "file",
         max_bytes: limit,

@@ -88,7 +88,7 @@ impl LearningState {
         });
         let targets = TargetStates {
             all: states.collect(),
-            epoch: locked(&swapper).epoch,
+            epoch: lock(&swapper).epoch,
         };
         let state = Self {
             control,
@@ -103,7 +103,7 @@ impl LearningState {
     }
 
     fn targets(&self) -> MutexGuard<'_, TargetStates> {
-        locked(&self.targets)
+        lock(&self.targets)
     }
 
     pub(crate) fn folder(&self) -> &Folder {
@@ -112,7 +112,7 @@ impl LearningState {
 
     /// What served when the last process ended, where the first readout is
     /// still the same.
-    pub(crate) fn remembered(&self, at: usize) -> Option<Record> {
+    pub(crate) fn recall(&self, at: usize) -> Option<Record> {
         let targets = self.targets();
         let target = &targets.all[at];
         let stem = target.subject.stem();
@@ -130,7 +130,7 @@ impl LearningState {
     pub(crate) fn follow(&self) -> Vec<(usize, Subject)> {
         let mut targets = self.targets();
         let (policy, epoch) = {
-            let swapper = locked(&self.swapper);
+            let swapper = lock(&self.swapper);
             if swapper.epoch == targets.epoch {
                 return Vec::new();
             }
@@ -148,7 +148,7 @@ impl LearningState {
                 changed.push((at, target.subject.clone()));
             }
             if target.serving != before {
-                target.switched(seconds, "somebody else swapped the policy");
+                target.note_switch(seconds, "somebody else swapped the policy");
             }
         }
         self.tell(&targets);
@@ -342,7 +342,7 @@ impl LearningState {
         why: &str,
     ) -> bool {
         let target = &mut targets.all[at];
-        let mut swapper = locked(&self.swapper);
+        let mut swapper = lock(&self.swapper);
         if swapper.epoch != targets.epoch {
             // Somebody swapped just now: that comes first.
             return false;
@@ -357,7 +357,7 @@ impl LearningState {
                 target.figures.serving = target.subject.readout(variant.as_deref());
                 tracing::info!("{} serves", target.figures.serving);
                 target.serving = variant;
-                target.switched(self.seconds(), why);
+                target.note_switch(self.seconds(), why);
                 true
             }
             Err(error) => {
@@ -424,7 +424,7 @@ fn thin<T>(entries: &mut Vec<T>, kept: impl Fn(&T) -> bool) {
 
 impl TargetState {
     /// Notes that another readout serves.
-    fn switched(&mut self, seconds: f64, why: &str) {
+    fn note_switch(&mut self, seconds: f64, why: &str) {
         thin(&mut self.switches, |_| false);
         self.switches.push(Switch {
             seconds,
@@ -494,6 +494,6 @@ impl TargetState {
 }
 
 /// Every value is whole between statements.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -110,7 +110,7 @@ impl LearnedTarget {
         let cards = cards.map(|source| Ok(store.encoder_card(source)?.1));
         let cards = cards.collect::<anyhow::Result<Vec<_>>>()?;
         let layout = RepresentationLayout::of(&cards.iter().collect::<Vec<_>>())?;
-        let first = known(store, &subject.readout(subject.first.as_deref()))?;
+        let first = open_readout(store, &subject.readout(subject.first.as_deref()))?;
         let watch = ReadoutWatch::new(subject.task, &layout, &first)?;
         let learner = Learner::new(subject.task, &layout, first, rules)?;
         Ok(Self {
@@ -152,7 +152,7 @@ impl LearnedTarget {
     pub(crate) fn serve(&mut self, store: &Store, variant: Option<&str>) -> anyhow::Result<()> {
         let readout = match variant == self.subject.first.as_deref() {
             true => None,
-            false => Some(known(store, &self.subject.readout(variant))?),
+            false => Some(open_readout(store, &self.subject.readout(variant))?),
         };
         self.learner.serve(readout)?;
         self.serving = variant.map(str::to_owned);
@@ -172,10 +172,10 @@ impl LearnedTarget {
     }
 
     /// What the last refit made of what was learnt says of a frame; see
-    /// [`Learner::says`].
-    pub(crate) fn says(&self, observation: &Observation) -> Option<(Vec<f32>, [usize; 2])> {
+    /// [`Learner::predict`].
+    pub(crate) fn predict(&self, observation: &Observation) -> Option<(Vec<f32>, [usize; 2])> {
         let (representation, focal) = represent(self.learner.layout(), observation).ok()?;
-        self.learner.says(&representation, focal)
+        self.learner.predict(&representation, focal)
     }
 
     fn learn(&mut self, observation: &Observation, label: &Label) -> anyhow::Result<FrameUse> {
@@ -252,7 +252,7 @@ pub(super) fn represent(
 }
 
 /// The readout of this name, if it is no geometry.
-pub(super) fn known(store: &Store, name: &str) -> anyhow::Result<KnownReadout> {
+pub(super) fn open_readout(store: &Store, name: &str) -> anyhow::Result<KnownReadout> {
     if let Card::Geometric(_) = store.readout_card(name)? {
         return Err(anyhow!(
             "{name} is geometry: there is nothing in it to learn"

@@ -12,7 +12,7 @@ use concert_runtime::io::thread::{self, Urgency};
 use concert_runtime::{Clock, Observation, Observer};
 
 use super::state::LearningState;
-use super::target::{LearnedTarget, Subject, known, label_of, represent};
+use super::target::{LearnedTarget, Subject, label_of, open_readout, represent};
 
 /// How long a frame is waited for before the end is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -63,7 +63,7 @@ impl Lookout {
 
     /// Waits up to `timeout` for the newest frame.
     pub(super) fn next(&self, timeout: Duration) -> Option<Observation> {
-        let frame = locked(&self.frame);
+        let frame = lock(&self.frame);
         let waited = (self.came).wait_timeout_while(frame, timeout, |frame| frame.is_none());
         let (mut frame, _) = waited.unwrap_or_else(PoisonError::into_inner);
         frame.take()
@@ -76,7 +76,7 @@ impl Lookout {
 
     /// The newest frames of a target.
     pub(super) fn newest(&self, at: usize) -> NewestFrames {
-        let watches = locked(&self.watches);
+        let watches = lock(&self.watches);
         watches
             .get(at)
             .map_or(NewestFrames::default(), |watching| watching.watch.newest())
@@ -84,15 +84,14 @@ impl Lookout {
 
     /// Watches another first readout of a target.
     pub(super) fn begin_anew(&self, at: usize, target: &mut LearnedTarget) {
-        if let (Some(watching), Some(new)) =
-            (locked(&self.watches).get_mut(at), Watching::of(target))
+        if let (Some(watching), Some(new)) = (lock(&self.watches).get_mut(at), Watching::of(target))
         {
             *watching = new;
         }
     }
 
     fn offer(&self, observation: Observation) {
-        let before = locked(&self.frame).replace(observation);
+        let before = lock(&self.frame).replace(observation);
         self.came.notify_one();
         if let Some(before) = before {
             self.recycle(before);
@@ -120,7 +119,7 @@ impl Watcher {
             let Some(observation) = self.lookout.observer.next(LOOK_EVERY) else {
                 continue;
             };
-            let targets = locked(&self.lookout.watches).len();
+            let targets = lock(&self.lookout.watches).len();
             for at in 0..targets {
                 if let Err(error) = self.watch(at, &observation) {
                     // Who learns from this frame, or the next, says it.
@@ -134,7 +133,7 @@ impl Watcher {
     fn watch(&self, at: usize, observation: &Observation) -> anyhow::Result<()> {
         let (serving, learns) = self.state.status(at);
         let now = self.clock.monotonic();
-        let mut watches = locked(&self.lookout.watches);
+        let mut watches = lock(&self.lookout.watches);
         let Some(watching) = watches.get_mut(at) else {
             return Ok(());
         };
@@ -146,7 +145,7 @@ impl Watcher {
             watching.serving.clone_from(&serving);
             let readout = match serving == watching.subject.first {
                 true => None,
-                false => Some(known(
+                false => Some(open_readout(
                     &self.store,
                     &watching.subject.readout(serving.as_deref()),
                 )?),
@@ -173,6 +172,6 @@ impl Watcher {
 }
 
 /// Every value is whole between statements.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

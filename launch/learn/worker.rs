@@ -91,7 +91,7 @@ impl Worker {
             self.begin(at);
         }
         let lookout = Arc::clone(&self.lookout);
-        while !self.stops() {
+        while !self.is_stopping() {
             self.follow();
             let observation = lookout.next(LOOK_EVERY);
             way.borrow_mut().begin();
@@ -102,7 +102,7 @@ impl Worker {
             for at in 0..self.targets.len() {
                 let target = &self.targets[at];
                 let due = self.clock.monotonic() >= target.due && target.learner.is_ripe();
-                if due && !self.stops() && self.refit(at) {
+                if due && !self.is_stopping() && self.refit(at) {
                     self.targets[at].due = self.clock.monotonic() + self.entry.refit_every;
                 }
             }
@@ -114,7 +114,7 @@ impl Worker {
         }
     }
 
-    fn stops(&self) -> bool {
+    fn is_stopping(&self) -> bool {
         self.stop.load(Ordering::SeqCst)
     }
 
@@ -127,7 +127,7 @@ impl Worker {
             figures.learnt = learnt;
             figures.held_out = held_out;
         });
-        if let Some(record) = self.state.remembered(at) {
+        if let Some(record) = self.state.recall(at) {
             self.state.take_up(at, &record);
         }
         target.due = self.began + self.entry.refit_every;
@@ -230,14 +230,15 @@ impl Worker {
     fn conclude(&mut self, at: usize, refit: Refit, seconds: f64) {
         let target = self.targets[at].learner.target().name;
         let Some(mut point) = refit.point else {
-            let words = words_of(&refit.verdict, None);
+            let words = describe_verdict(&refit.verdict, None);
             self.state.note(at, |figures| figures.verdict = words);
             return;
         };
         let mut stays = None;
         match refit.verdict {
             Verdict::Better => {
-                stays = (refit.readout.as_ref()).and_then(|readout| self.why_not(at, readout));
+                stays =
+                    (refit.readout.as_ref()).and_then(|readout| self.reason_against(at, readout));
                 if let (Some(readout), None) = (&refit.readout, &stays)
                     && self.state.exchange(at, readout, self.notes(at, seconds))
                 {
@@ -252,20 +253,20 @@ impl Worker {
         }
         self.state
             .note(at, |figures| figures.refit_seconds = Some(seconds));
-        let words = stays.unwrap_or_else(|| words_of(&refit.verdict, Some(&point)));
+        let words = stays.unwrap_or_else(|| describe_verdict(&refit.verdict, Some(&point)));
         tracing::info!("{target}, refitted in {seconds:.1} s: {words}");
         self.state.note_point(at, point, words);
     }
 
     /// Why what a refit made does not take over, though it was better on held-out
     /// frames: the robot went on while it was made.
-    fn why_not(&self, at: usize, readout: &FittedReadout) -> Option<String> {
+    fn reason_against(&self, at: usize, readout: &FittedReadout) -> Option<String> {
         let target = &self.targets[at];
         if target.serving != self.state.status(at).0 {
             return Some("better than what served, but that was exchanged meanwhile".to_owned());
         }
         let newest = self.lookout.newest(at);
-        let errors = target.learner.on_newest(readout, &newest);
+        let errors = target.learner.errors_on_newest(readout, &newest);
         let stays = format!(
             "better on held-out frames, but not where the camera is now: {:.4} against {:.4} \
              served and {:.4} first, on the last {} frames",
@@ -313,7 +314,7 @@ pub(super) fn request(targets: &[LearnedTarget], least_interval: Duration) -> Ob
 }
 
 /// A verdict with both quantities.
-fn words_of(verdict: &Verdict, point: Option<&CurvePoint>) -> String {
+fn describe_verdict(verdict: &Verdict, point: Option<&CurvePoint>) -> String {
     let both = point.map_or(String::new(), |point| {
         format!(
             "{} {:.4} ({}) against {:.4} served, {:.4} first, {:.4} constant, on {} frames; on \

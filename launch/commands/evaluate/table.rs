@@ -66,7 +66,7 @@ impl Table {
         rows: &[(&'static Task, Option<Measures>)],
         step_ms: f64,
     ) -> anyhow::Result<()> {
-        let mut line = quoted(frame);
+        let mut line = quote(frame);
         let mut firsts = Vec::new();
         for (task, measures) in rows {
             let names = columns(task);
@@ -141,7 +141,7 @@ pub(super) fn number(value: f64) -> String {
     }
 }
 
-fn quoted(text: &str) -> String {
+fn quote(text: &str) -> String {
     match text.contains([',', '"', '\n']) {
         true => format!("\"{}\"", text.replace('"', "\"\"")),
         false => text.to_owned(),

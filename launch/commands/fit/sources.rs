@@ -61,7 +61,7 @@ type FindWarm<'a> = dyn Fn(&[Encoder]) -> Result<Option<WarmReadout>, String> + 
 /// Fits the sources together, or the one that is better alone on the blocks
 /// that are held out. `warm` finds what to begin with, or says why there is
 /// nothing.
-pub(super) fn best(
+pub(super) fn fit_best(
     engine: &mut dyn Engine,
     (encoders, request): (&[Encoder], &FitRequest<'_>),
     warm: &FindWarm<'_>,
@@ -74,7 +74,7 @@ pub(super) fn best(
     let mut begun = Vec::new();
     for set in &sets {
         begun.push(match warm(set) {
-            Ok(Some(warm)) => sound(warm, engine, set, request)?,
+            Ok(Some(warm)) => sound_start(warm, engine, set, request)?,
             Ok(None) => (None, None),
             Err(reason) => {
                 tracing::info!("nothing to begin with: {reason}");
@@ -113,7 +113,7 @@ pub(super) fn best(
 
 /// A readout to begin with, if the net that is made of it computes what its file
 /// does; else why not.
-fn sound(
+fn sound_start(
     warm: WarmReadout,
     engine: &mut dyn Engine,
     encoders: &[Encoder],

@@ -139,7 +139,7 @@ impl Label {
 
     /// Share of the pixels whose value is known, 0..=1.
     #[must_use]
-    pub fn known(&self) -> f64 {
+    pub fn known_share(&self) -> f64 {
         let plane = self.width * self.height;
         let known = (self.values[..plane.min(self.values.len())].iter()).filter(|v| !v.is_nan());
         known.count() as f64 / plane.max(1) as f64

@@ -45,7 +45,7 @@ pub(super) fn dense(
     let plane = |channel: usize| bytes.iter().skip(channel).step_by(step).copied();
     let values: Vec<f32> = match task.name {
         "normal" => normals(bytes),
-        "curvature" => (0..2).flat_map(|k| plane(k).map(bent)).collect(),
+        "curvature" => (0..2).flat_map(|k| plane(k).map(curvature_of)).collect(),
         "segment_semantic" => plane(0).map(class).collect(),
         _ => plane(0).map(|byte| f32::from(byte) / 255.0).collect(),
     };
@@ -75,7 +75,7 @@ fn normals(rgb: &[u8]) -> Vec<f32> {
     values
 }
 
-fn bent(byte: u8) -> f32 {
+fn curvature_of(byte: u8) -> f32 {
     let t = ((f32::from(byte) - 127.0) / 127.0).clamp(-0.996, 0.996);
     CURVATURE_SCALE * t.atanh()
 }

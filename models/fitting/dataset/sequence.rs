@@ -220,7 +220,7 @@ impl Sequence {
         check_scale(&path, &depth, self.depth_units_per_metre)?;
         Ok(match from == to {
             true => (depth, None),
-            false => (scaled(&depth, to), Some(from)),
+            false => (scale_depth(&depth, to), Some(from)),
         })
     }
 
@@ -312,7 +312,7 @@ pub(super) fn same_aspect(a: (usize, usize), b: (usize, usize)) -> bool {
     cross < a.0.max(a.1).max(b.0).max(b.1)
 }
 
-fn scaled(depth: &DepthImage, (width, height): (usize, usize)) -> DepthImage {
+fn scale_depth(depth: &DepthImage, (width, height): (usize, usize)) -> DepthImage {
     let nearest = |i: usize, to: usize, from: usize| ((2 * i + 1) * from / (2 * to)).min(from - 1);
     let columns: Vec<_> = (0..width).map(|u| nearest(u, width, depth.width)).collect();
     let row = |v: usize| nearest(v, height, depth.height) * depth.width;

@@ -72,7 +72,7 @@ impl DataSet {
 
     /// The same without the frames that `sound` left out.
     #[must_use]
-    pub fn without(mut self, sound: &SoundFrames) -> Self {
+    pub fn exclude(mut self, sound: &SoundFrames) -> Self {
         let out: std::collections::HashSet<&str> =
             sound.left_out.iter().map(|frame| &*frame.name).collect();
         for sequence in &mut self.sequences {

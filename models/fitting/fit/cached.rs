@@ -90,7 +90,7 @@ fn sample(
     request: &FitRequest<'_>,
     training_set: &mut TrainingSet,
 ) -> TrainingSample {
-    let label = (frame.label).resized(training_set.grid.width, training_set.grid.height);
+    let label = (frame.label).resize(training_set.grid.width, training_set.grid.height);
     let focal = match (training_set.reference_focal_px, frame.camera) {
         (Some(reference), Some(camera)) => {
             let contract = &layout.pins[0].input;
@@ -141,7 +141,7 @@ impl Representation {
     /// The representation of several encoders, from each one's, in the order of
     /// their names.
     #[must_use]
-    pub fn joined(parts: &[&Representation]) -> Self {
+    pub fn join(parts: &[&Representation]) -> Self {
         let numbers = parts.iter().flat_map(|part| part.0.iter().copied());
         Self(numbers.collect())
     }

@@ -385,9 +385,9 @@ pub(crate) fn weights_of(
         else {
             continue;
         };
-        let mut kernel = match stored(network, readout, &weights.name, &weights.shape) {
+        let mut kernel = match read_weights(network, readout, &weights.name, &weights.shape) {
             Err(_) if last.is_some() && weights.name == "output.weight" => continue,
-            stored => stored?,
+            read => read?,
         };
         let shape = [weights.shape[0]];
         let input = scaled_input(net, *from);
@@ -397,7 +397,7 @@ pub(crate) fn weights_of(
             (None, None) => None,
         };
         let mut shift = match bias_name {
-            Some(name) => stored(network, readout, &name, &shape)?,
+            Some(name) => read_weights(network, readout, &name, &shape)?,
             None => vec![0.0; weights.shape[0]],
         };
         if let Some(input) = input {
@@ -417,14 +417,14 @@ pub(crate) fn weights_of(
         }
         if let Some(position) = position {
             let shape = [position.shape[0], POSITIONS];
-            let values = stored(network, readout, &position.name, &shape)?;
+            let values = read_weights(network, readout, &position.name, &shape)?;
             all[position.range()].copy_from_slice(&values);
         }
     }
     Ok(all)
 }
 
-fn stored(
+fn read_weights(
     network: &Checked,
     readout: &str,
     name: &str,

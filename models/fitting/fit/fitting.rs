@@ -88,7 +88,7 @@ pub fn choose<'a>(
     request: &FitRequest<'a>,
     report: &mut dyn FnMut(FitProgress) -> bool,
 ) -> Result<Chosen<'a>, FitError> {
-    let (layout, training_set) = gathered(encoders, request, report)?;
+    let (layout, training_set) = gather_training_set(encoders, request, report)?;
     Fitter::new(layout, training_set, request)?.choose(report)
 }
 
@@ -139,20 +139,22 @@ impl Chosen<'_> {
         let (model, lambda) = match self.kind {
             Candidate::Ridge => fitter.candidate(self.kind, &all, &mut report)?,
             Candidate::Convolutional => {
-                let model = fitter.go_on(&self.model, effort.steps, &all, &mut report)?;
+                let model =
+                    fitter.continue_descent(&self.model, effort.steps, &all, &mut report)?;
                 (model, None)
             }
             Candidate::Warm => {
-                let model = fitter.go_on(&self.model, effort.warm_steps, &all, &mut report)?;
+                let model =
+                    fitter.continue_descent(&self.model, effort.warm_steps, &all, &mut report)?;
                 (fitter.interpolate(&model, self.alpha, &all), None)
             }
         };
-        fitter.written(model, lambda, &self)
+        fitter.to_readout(model, lambda, &self)
     }
 }
 
 /// Everything that a request learns from, and how it lies.
-pub(super) fn gathered(
+pub(super) fn gather_training_set(
     encoders: &mut Encoders<'_>,
     request: &FitRequest<'_>,
     report: &mut dyn FnMut(FitProgress) -> bool,
@@ -288,7 +290,7 @@ impl<'a> Fitter<'a> {
     /// What is tried, given what was found so far: ridge regression first, then
     /// the weights at hand; initial weights only where those are no help, because
     /// they take as long again.
-    fn next(&self, tried: &[(Candidate, f64)]) -> Option<Candidate> {
+    fn next_candidate(&self, tried: &[(Candidate, f64)]) -> Option<Candidate> {
         let error = |wanted: Candidate| {
             let found = tried.iter().find(|(candidate, _)| *candidate == wanted);
             found.map(|(_, error)| *error)
@@ -323,7 +325,7 @@ impl<'a> Fitter<'a> {
         let (kept, held) = self.split();
         let mut tried: Vec<(Candidate, f64)> = Vec::new();
         let mut best: Option<(Candidate, Model, f32, f64, Vec<f64>)> = None;
-        while let Some(candidate) = self.next(&tried) {
+        while let Some(candidate) = self.next_candidate(&tried) {
             let what = candidate.name();
             let (model, _) = self.candidate(candidate, &kept, &mut |done, of, _| {
                 report(FitProgress::Comparing { what, done, of })
@@ -381,7 +383,7 @@ impl<'a> Fitter<'a> {
         };
         let plain = samples.iter().filter(|sample| sample.plain);
         let samples: Vec<Sample<'_>> = plain.map(|sample| sample.as_sample()).collect();
-        interpolation::interpolate(warm, &model.weights, alpha).scaled_to(&self.layout, &samples)
+        interpolation::interpolate(warm, &model.weights, alpha).rescale_to(&self.layout, &samples)
     }
 
     /// Entries to fit on, and those of the held-out blocks as they are.
@@ -421,8 +423,8 @@ impl<'a> Fitter<'a> {
             Candidate::Convolutional => {
                 let steps = self.request.effort.steps;
                 let learning_rate = self.request.effort.learning_rate;
-                self.descent(
-                    &self.first(samples),
+                self.descend(
+                    &self.initial_model(samples),
                     samples,
                     (steps, learning_rate),
                     report,
@@ -436,11 +438,11 @@ impl<'a> Fitter<'a> {
                 let start = match &self.warm {
                     Some(warm) => warm,
                     None => {
-                        first = self.first(samples);
+                        first = self.initial_model(samples);
                         &first
                     }
                 };
-                self.descent(start, samples, (steps, learning_rate), report)
+                self.descend(start, samples, (steps, learning_rate), report)
                     .map(|model| (model, None))
             }
         }
@@ -448,7 +450,7 @@ impl<'a> Fitter<'a> {
 
     /// A network that was fitted on some of the samples for `steps` goes on with
     /// all of them, for fewer.
-    fn go_on(
+    fn continue_descent(
         &self,
         model: &Model,
         steps: usize,
@@ -457,16 +459,16 @@ impl<'a> Fitter<'a> {
     ) -> Result<Model, FitError> {
         let steps = Effort::last_steps(steps);
         let learning_rate = self.request.effort.warm_learning_rate;
-        self.descent(model, samples, (steps, learning_rate), report)
+        self.descend(model, samples, (steps, learning_rate), report)
     }
 
     /// Random initial weights.
-    fn first(&self, samples: &[&TrainingSample]) -> Model {
+    fn initial_model(&self, samples: &[&TrainingSample]) -> Model {
         let seed = u64::from(self.request.seed);
         let mut weights = self.net.initial_weights(&mut Rng::from_seed(seed));
         let labels = samples.iter().map(|sample| sample.label.as_slice());
         let objective = &self.training_set.objective;
-        objective.begin(&self.net, labels, &mut weights);
+        objective.init_output_layer(&self.net, labels, &mut weights);
         self.model(Start {
             net: self.net.clone(),
             weights,
@@ -502,7 +504,7 @@ impl<'a> Fitter<'a> {
     }
 
     /// Moves a model down the gradient of its loss on the samples.
-    fn descent(
+    fn descend(
         &self,
         start: &Model,
         samples: &[&TrainingSample],
@@ -539,7 +541,7 @@ impl<'a> Fitter<'a> {
         })
     }
 
-    fn written(
+    fn to_readout(
         &self,
         model: Model,
         lambda: Option<f64>,

@@ -51,11 +51,11 @@ impl Source<'_> {
     pub(crate) fn start(&self, scaling: &Scaling) -> Result<Start, String> {
         let graph = self.network.graph();
         let mut reader = Reader::new(graph, self.objective.channels());
-        reader.inputs(self.reads, self.layout)?;
-        let tail = tail::of(&reader, &self.objective, self.grid)?;
+        reader.add_inputs(self.reads, self.layout)?;
+        let tail = tail::find(&reader, &self.objective, self.grid)?;
         reader.last = Some(tail);
-        for node in reader.needed(tail) {
-            reader.node(node)?;
+        for node in reader.nodes_before(tail) {
+            reader.add_node(node)?;
         }
         let output = match reader.values.get(tail) {
             Some(Value::Plane(node)) => *node,
@@ -75,7 +75,7 @@ impl Source<'_> {
             return Err("it has no layer".to_owned());
         }
         let Reader { net, weights, .. } = reader;
-        Ok(scaled(net, weights, scaling))
+        Ok(fold_scaling(net, weights, scaling))
     }
 }
 
@@ -149,7 +149,11 @@ impl<'a> Reader<'a> {
     }
 
     /// Every view becomes an input, whether the graph reads it or not.
-    fn inputs(&mut self, reads: &'a [Read], layout: &RepresentationLayout) -> Result<(), String> {
+    fn add_inputs(
+        &mut self,
+        reads: &'a [Read],
+        layout: &RepresentationLayout,
+    ) -> Result<(), String> {
         let nodes: Vec<NodeId> = (layout.views.iter())
             .map(|view| self.net.input(view.channels, view.grid))
             .collect();
@@ -188,7 +192,7 @@ impl<'a> Reader<'a> {
 
     /// The nodes that `tail` needs, in the graph's order, which is one in which
     /// they can be computed.
-    fn needed(&self, tail: &'a str) -> Vec<&'a NodeProto> {
+    fn nodes_before(&self, tail: &'a str) -> Vec<&'a NodeProto> {
         let mut wanted = HashSet::from([tail]);
         let mut needed: Vec<&NodeProto> = Vec::new();
         for node in self.graph.node.iter().rev() {
@@ -202,26 +206,28 @@ impl<'a> Reader<'a> {
         needed
     }
 
-    fn node(&mut self, node: &'a NodeProto) -> Result<(), String> {
+    fn add_node(&mut self, node: &'a NodeProto) -> Result<(), String> {
         let Some(output) = node.output.first() else {
             return Ok(());
         };
         let value = match node.op_type() {
             "Identity" | "Dropout" => return Ok(()),
-            "Constant" => Value::Constant(constants::of_node(node).ok_or_else(|| unknown(node))?),
+            "Constant" => {
+                Value::Constant(constants::from_node(node).ok_or_else(|| no_counterpart(node))?)
+            }
             // Weights that are stored in half precision.
             "Cast" => Value::Constant(self.constant(node, 0)?.clone()),
-            "Conv" => Value::Plane(self.convolution(node, output)?),
-            "Relu" => Value::Plane(self.rectified(node, f32::INFINITY)?),
+            "Conv" => Value::Plane(self.add_convolution(node, output)?),
+            "Relu" => Value::Plane(self.add_rectifier(node, f32::INFINITY)?),
             "Clip" => {
                 let most = self.rectifier(node)?;
-                Value::Plane(self.rectified(node, most)?)
+                Value::Plane(self.add_rectifier(node, most)?)
             }
-            "Add" => Value::Plane(self.sum(node)?),
-            "Resize" => Value::Plane(self.resized(node)?),
-            "GlobalAveragePool" | "ReduceMean" => Value::Plane(self.mean(node)?),
-            "Concat" => self.joined(node)?,
-            _ => return Err(unknown(node)),
+            "Add" => Value::Plane(self.add_sum(node)?),
+            "Resize" => Value::Plane(self.add_resampling(node)?),
+            "GlobalAveragePool" | "ReduceMean" => Value::Plane(self.add_mean(node)?),
+            "Concat" => self.concatenate(node)?,
+            _ => return Err(no_counterpart(node)),
         };
         self.values.insert(output, value);
         Ok(())
@@ -230,7 +236,7 @@ impl<'a> Reader<'a> {
     fn value(&self, node: &'a NodeProto, at: usize) -> Result<&Value, String> {
         let name = node.input.get(at).map_or("", String::as_str);
         let found = self.values.get(self.root(name));
-        found.ok_or_else(|| format!("{} reads {name:?}, which is not known", what(node)))
+        found.ok_or_else(|| format!("{} reads {name:?}, which is not known", describe(node)))
     }
 
     fn plane(&self, node: &'a NodeProto, at: usize) -> Result<NodeId, String> {
@@ -238,7 +244,7 @@ impl<'a> Reader<'a> {
             Value::Plane(plane) => Ok(*plane),
             _ => Err(format!(
                 "input {at} of {} is no plane of numbers",
-                what(node)
+                describe(node)
             )),
         }
     }
@@ -246,7 +252,7 @@ impl<'a> Reader<'a> {
     fn constant(&self, node: &'a NodeProto, at: usize) -> Result<&Constant, String> {
         match self.value(node, at)? {
             Value::Constant(constant) => Ok(constant),
-            _ => Err(format!("input {at} of {} is not constant", what(node))),
+            _ => Err(format!("input {at} of {} is not constant", describe(node))),
         }
     }
 
@@ -255,15 +261,15 @@ impl<'a> Reader<'a> {
         node.input.get(at).is_some_and(|name| !name.is_empty())
     }
 
-    fn convolution(&mut self, node: &'a NodeProto, output: &'a str) -> Result<NodeId, String> {
+    fn add_convolution(&mut self, node: &'a NodeProto, output: &'a str) -> Result<NodeId, String> {
         let planes = match self.value(node, 0)? {
             Value::Plane(plane) => vec![*plane],
             Value::Planes(planes) => planes.clone(),
-            Value::Constant(_) => return Err(unknown(node)),
+            Value::Constant(_) => return Err(no_counterpart(node)),
         };
         let kernel = self.constant(node, 1)?;
         let [outputs, inputs, height, width] = kernel.dims[..] else {
-            return Err(unknown(node));
+            return Err(no_counterpart(node));
         };
         let mut bias = vec![0.0; outputs];
         if Self::has(node, 2) {
@@ -282,28 +288,28 @@ impl<'a> Reader<'a> {
         self.layers += 1;
         if plain && groups == 1 && inputs == all {
             if Some(output) == self.last && outputs != self.channels {
-                return self.new_classes(&planes, grid);
+                return self.add_class_layer(&planes, grid);
             }
             let to = self.net.node(outputs, grid);
-            self.layer(&name, (&planes, to), height, &kernel, &bias);
+            self.add_layer(&name, (&planes, to), height, &kernel, &bias);
             return Ok(to);
         }
         let depthwise = groups == all && outputs == all && inputs == 1 && height == 3;
         if plain && depthwise && planes.len() == 1 {
             let to = self.net.node(outputs, grid);
             self.net.depthwise(&name, planes[0], to);
-            self.write(&name, &kernel, &bias);
+            self.write_weights(&name, &kernel, &bias);
             return Ok(to);
         }
         Err(format!(
             "{} of {inputs} of {all} channels with a kernel of {height}×{width} is neither whole nor \
              by channel, of 1×1 or 3×3",
-            what(node)
+            describe(node)
         ))
     }
 
     /// A convolution of planes that lie one after another along the channels.
-    fn layer(
+    fn add_layer(
         &mut self,
         name: &str,
         (planes, to): (&[NodeId], NodeId),
@@ -327,13 +333,13 @@ impl<'a> Reader<'a> {
                 .collect();
             let zeros = vec![0.0; outputs];
             self.net.placeless_convolution(&name, *plane, to, side);
-            self.write(&name, &part, if at == 0 { bias } else { &zeros });
+            self.write_weights(&name, &part, if at == 0 { bias } else { &zeros });
             start += length;
         }
     }
 
     /// A last layer of other classes, which begins near 0.
-    fn new_classes(&mut self, planes: &[NodeId], grid: Grid) -> Result<NodeId, String> {
+    fn add_class_layer(&mut self, planes: &[NodeId], grid: Grid) -> Result<NodeId, String> {
         let to = self.net.node(self.channels, grid);
         let inputs: usize = planes
             .iter()
@@ -345,12 +351,12 @@ impl<'a> Reader<'a> {
             .map(|_| scale * rng.normal())
             .collect();
         let bias = vec![0.0; self.channels];
-        self.layer("classes", (planes, to), 1, &kernel, &bias);
+        self.add_layer("classes", (planes, to), 1, &kernel, &bias);
         Ok(to)
     }
 
     /// Writes the weights of the layer that was added last.
-    fn write(&mut self, name: &str, kernel: &[f32], bias: &[f32]) {
+    fn write_weights(&mut self, name: &str, kernel: &[f32], bias: &[f32]) {
         self.weights.resize(self.net.weights, 0.0);
         for (suffix, values) in [("weight", kernel), ("bias", bias)] {
             let name = format!("{name}.{suffix}");
@@ -373,18 +379,18 @@ impl<'a> Reader<'a> {
             (Some(0.0), Some(most)) if most > 0.0 => Ok(most),
             (least, most) => Err(format!(
                 "{} from {least:?} to {most:?} is no rectifier",
-                what(node)
+                describe(node)
             )),
         }
     }
 
     /// In place where nobody else reads what was before.
-    fn rectified(&mut self, node: &'a NodeProto, most: f32) -> Result<NodeId, String> {
+    fn add_rectifier(&mut self, node: &'a NodeProto, most: f32) -> Result<NodeId, String> {
         let before = self.plane(node, 0)?;
         let alone = self.uses.get(self.root(&node.input[0])) == Some(&1);
         let at = match alone && self.net.nodes[before].input.is_none() {
             true => before,
-            false => self.copy(before),
+            false => self.add_copy(before),
         };
         match self.net.operators.last_mut() {
             // A rectifier of two parts, as some programs write it.
@@ -399,14 +405,14 @@ impl<'a> Reader<'a> {
         Ok(at)
     }
 
-    fn copy(&mut self, from: NodeId) -> NodeId {
+    fn add_copy(&mut self, from: NodeId) -> NodeId {
         let node = self.net.nodes[from];
         let to = self.net.node(node.channels, node.grid);
         self.net.add(from, to);
         to
     }
 
-    fn sum(&mut self, node: &'a NodeProto) -> Result<NodeId, String> {
+    fn add_sum(&mut self, node: &'a NodeProto) -> Result<NodeId, String> {
         let (a, b) = (self.plane(node, 0)?, self.plane(node, 1)?);
         let (first, second) = (self.net.nodes[a], self.net.nodes[b]);
         let (large, small, whole) = match first.grid.cells() >= second.grid.cells() {
@@ -416,7 +422,7 @@ impl<'a> Reader<'a> {
         let fits = first.channels == second.channels
             && [whole.grid, Grid::new(1, 1)].contains(&self.net.nodes[small].grid);
         if !fits {
-            return Err(format!("{} of planes of different sizes", what(node)));
+            return Err(format!("{} of planes of different sizes", describe(node)));
         }
         let to = self.net.node(whole.channels, whole.grid);
         self.net.add(large, to);
@@ -424,7 +430,7 @@ impl<'a> Reader<'a> {
         Ok(to)
     }
 
-    fn resized(&mut self, node: &'a NodeProto) -> Result<NodeId, String> {
+    fn add_resampling(&mut self, node: &'a NodeProto) -> Result<NodeId, String> {
         let from = self.plane(node, 0)?;
         let Grid { height, width } = self.net.nodes[from].grid;
         let linear = constants::is_half_pixel_linear(node);
@@ -447,7 +453,7 @@ impl<'a> Reader<'a> {
         let grid = grid.ok_or_else(|| {
             format!(
                 "{} is not linear with centres of pixels at a half, to a constant size",
-                what(node)
+                describe(node)
             )
         })?;
         let to = self.net.node(self.net.nodes[from].channels, grid);
@@ -455,7 +461,7 @@ impl<'a> Reader<'a> {
         Ok(to)
     }
 
-    fn mean(&mut self, node: &'a NodeProto) -> Result<NodeId, String> {
+    fn add_mean(&mut self, node: &'a NodeProto) -> Result<NodeId, String> {
         let from = self.plane(node, 0)?;
         if node.op_type() == "ReduceMean" {
             let keeps = attribute(node, "keepdims").and_then(|a| a.i).unwrap_or(1) == 1;
@@ -466,7 +472,7 @@ impl<'a> Reader<'a> {
             let mut axes: Vec<i64> = axes.iter().map(|axis| axis.rem_euclid(4)).collect();
             axes.sort_unstable();
             if !keeps || axes != [2, 3] {
-                return Err(format!("{} is not over the frame", what(node)));
+                return Err(format!("{} is not over the frame", describe(node)));
             }
         }
         let to = self
@@ -476,19 +482,22 @@ impl<'a> Reader<'a> {
         Ok(to)
     }
 
-    fn joined(&self, node: &'a NodeProto) -> Result<Value, String> {
+    fn concatenate(&self, node: &'a NodeProto) -> Result<Value, String> {
         let axis = attribute(node, "axis").and_then(|a| a.i).unwrap_or(1);
         let mut all = Vec::new();
         for at in 0..node.input.len() {
             match self.value(node, at)? {
                 Value::Plane(plane) => all.push(*plane),
                 Value::Planes(planes) => all.extend(planes),
-                Value::Constant(_) => return Err(unknown(node)),
+                Value::Constant(_) => return Err(no_counterpart(node)),
             }
         }
         let grids: HashSet<Grid> = all.iter().map(|at| self.net.nodes[*at].grid).collect();
         if ![1, -3].contains(&axis) || grids.len() != 1 {
-            return Err(format!("{} is not along channels of one grid", what(node)));
+            return Err(format!(
+                "{} is not along channels of one grid",
+                describe(node)
+            ));
         }
         Ok(Value::Planes(all))
     }
@@ -496,7 +505,7 @@ impl<'a> Reader<'a> {
 
 /// Lets the net expect inputs of this scale, where it can be folded in: what
 /// reads them must be whole convolutions of 1×1, of them or of their means.
-fn scaled(net: Net, mut weights: Vec<f32>, scaling: &Scaling) -> Start {
+fn fold_scaling(net: Net, mut weights: Vec<f32>, scaling: &Scaling) -> Start {
     let mut scaling = scaling.clone();
     let narrow = |operator: &&Operator, from: NodeId| match operator {
         Operator::Convolution { weights, .. } => weights.shape[2] == 1,
@@ -564,12 +573,12 @@ pub(super) fn readers(net: &Net, node: NodeId) -> impl Iterator<Item = &Operator
     })
 }
 
-fn what(node: &NodeProto) -> String {
+fn describe(node: &NodeProto) -> String {
     let output = node.output.first().map_or("", String::as_str);
     let output: String = output.escape_default().take(60).collect();
     format!("its node {} ({output})", node.op_type())
 }
 
-fn unknown(node: &NodeProto) -> String {
-    format!("{} has no counterpart in a small network", what(node))
+fn no_counterpart(node: &NodeProto) -> String {
+    format!("{} has no counterpart in a small network", describe(node))
 }

@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 
 use super::FitError;
-use super::fitting::{Candidate, Fitter, gathered};
+use super::fitting::{Candidate, Fitter, gather_training_set};
 use super::representations::Encoders;
 use super::request::{FitProgress, FitRequest};
 
@@ -19,7 +19,7 @@ pub fn trial(
     request: &FitRequest<'_>,
     report: &mut dyn FnMut(FitProgress) -> bool,
 ) -> Result<Trial, FitError> {
-    let (layout, training_set) = gathered(encoders, request, report)?;
+    let (layout, training_set) = gather_training_set(encoders, request, report)?;
     let request = FitRequest {
         warm_start: None,
         ..*request

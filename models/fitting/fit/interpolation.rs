@@ -49,7 +49,7 @@ impl Model {
     /// The same with depth in the metres of these samples: one scale for all, of
     /// least relative error. In closed form: the median of label over output,
     /// weighted with output over label. What has no scale stays as it is.
-    pub(super) fn scaled_to(
+    pub(super) fn rescale_to(
         mut self,
         layout: &RepresentationLayout,
         samples: &[Sample<'_>],

@@ -5,7 +5,7 @@
 
 use concert_models::give_way::give_way;
 
-use super::product::{add_product, rows, rows_mut, spaced, spaced_mut};
+use super::product::{add_product, rows, rows_mut, strided_rows, strided_rows_mut};
 
 /// Height and width of a plane, in cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -110,7 +110,7 @@ pub(crate) fn convolve(
     for (tap, weights) in scratch.taps.chunks_exact(outputs * inputs).enumerate() {
         let weights = rows(weights, outputs, inputs);
         let seen = &scratch.padded[padded.tap(tap)..];
-        let seen = spaced(seen, inputs, padded.sum(), padded.plane());
+        let seen = strided_rows(seen, inputs, padded.sum(), padded.plane());
         add_product(
             rows_mut(&mut scratch.sums, outputs, padded.sum()),
             weights,
@@ -156,7 +156,7 @@ pub(crate) fn convolve_back(
         let weights = rows(weights, outputs, inputs);
         let out = rows(&scratch.sums, outputs, padded.sum());
         let seen = &mut scratch.padded[padded.tap(tap)..];
-        let seen = spaced_mut(seen, inputs, padded.sum(), padded.plane());
+        let seen = strided_rows_mut(seen, inputs, padded.sum(), padded.plane());
         add_product(seen, weights.transpose(), out);
     }
     let planes = scratch.padded.chunks_exact(padded.plane());

@@ -203,7 +203,7 @@ impl Learner {
     /// serves: the task's numbers in planes, with height and width of a plane.
     /// `None` before there is one. `focal_px` as in [`add`](Self::add).
     #[must_use]
-    pub fn says(
+    pub fn predict(
         &self,
         frame: &Representation,
         focal_px: Option<f64>,
@@ -237,16 +237,16 @@ impl Learner {
         focal_px: Option<f64>,
         now: Duration,
     ) -> Result<FrameUse, FitError> {
-        if label.known() == 0.0 {
+        if label.known_share() == 0.0 {
             return Ok(FrameUse::Unlabelled);
         }
-        self.turn(now);
+        self.end_block_if_due(now);
         let fold = (self.block.number % CYCLE) as usize;
         if fold == FOLDS {
-            self.begin()?;
+            self.start_learning()?;
             return Ok(self.hold_out(frame, label, focal_px));
         }
-        self.note(&frame, label);
+        self.update_digest(&frame, label);
         match &mut self.stage {
             Stage::Gathering(gathered) => gathered.push(Gathered {
                 frame,
@@ -259,13 +259,13 @@ impl Learner {
         self.learnt += 1;
         self.block.frames += 1;
         if matches!(&self.stage, Stage::Gathering(gathered) if gathered.len() >= MAX_GATHERED) {
-            self.begin()?;
+            self.start_learning()?;
         }
         Ok(FrameUse::Learnt)
     }
 
     /// Ends the block where it lasted long enough and has frames enough.
-    fn turn(&mut self, now: Duration) {
+    fn end_block_if_due(&mut self, now: Duration) {
         let began = *self.block.began.get_or_insert(now);
         let old = now.saturating_sub(began) >= self.rules.block;
         if !old || self.block.frames < self.rules.block_frames {
@@ -293,7 +293,7 @@ impl Learner {
         let Stage::Learning(learning) = &self.stage else {
             return FrameUse::Unlabelled;
         };
-        let label = learning.linear.written(label, focal_px);
+        let label = learning.linear.encode_label(label, focal_px);
         if label.iter().all(|value| value.is_nan()) {
             return FrameUse::Unlabelled;
         }
@@ -318,7 +318,7 @@ impl Learner {
         linear.add(&mut folds[fold], &frame, label, focal_px, 1.0);
         let kept = Kept {
             representation: frame,
-            label: linear.written(label, focal_px),
+            label: linear.encode_label(label, focal_px),
             block: self.block.number,
         };
         // A full reservoir forgets one at random: old frames fade away.
@@ -331,7 +331,7 @@ impl Learner {
     }
 
     /// What is learnt goes into the digest.
-    fn note(&mut self, frame: &Representation, label: &Label) {
+    fn update_digest(&mut self, frame: &Representation, label: &Label) {
         let mut bytes = std::mem::take(&mut self.digest).into_bytes();
         bytes.extend(frame.to_bytes());
         let values: &[u8] = bytemuck::cast_slice(&label.values);
@@ -340,7 +340,7 @@ impl Learner {
     }
 
     /// Measures the scale, if that was not done, and learns what was gathered.
-    fn begin(&mut self) -> Result<(), FitError> {
+    fn start_learning(&mut self) -> Result<(), FitError> {
         let Stage::Gathering(gathered) = &mut self.stage else {
             return Ok(());
         };
@@ -349,14 +349,14 @@ impl Learner {
             (gathered.iter()).map(|entry| entry.frame.clone()).collect();
         let linear = LinearFit::new(self.target, &self.layout, None, &frames)?;
         let folds = [linear.statistics()?, linear.statistics()?];
-        self.stage = Stage::Learning(Box::new(self.learning(linear, folds)?));
+        self.stage = Stage::Learning(Box::new(self.new_learning(linear, folds)?));
         for entry in gathered {
             self.learn(entry.frame, &entry.label, entry.focal_px, entry.fold);
         }
         Ok(())
     }
 
-    fn learning(
+    fn new_learning(
         &self,
         linear: LinearFit,
         folds: [Statistics; FOLDS],

@@ -136,7 +136,7 @@ impl LinearFit {
         focal_px: Option<f64>,
         weight: f64,
     ) {
-        let label = self.written(label, focal_px);
+        let label = self.encode_label(label, focal_px);
         let label = ridge::linear_label(&self.objective, &label);
         let both = (&self.layout, &self.scaling);
         // Another phase each time, so that in time every cell counts.
@@ -151,12 +151,12 @@ impl LinearFit {
 
     /// The label as the objective wants it, on the output's grid, for the
     /// reference focal length.
-    pub(crate) fn written(&self, label: &Label, focal_px: Option<f64>) -> Vec<f32> {
+    pub(crate) fn encode_label(&self, label: &Label, focal_px: Option<f64>) -> Vec<f32> {
         let share = match (focal_px, self.reference_focal_px) {
             (Some(focal), Some(reference)) => focal / reference,
             _ => 1.0,
         };
-        let label = label.resized(self.grid.width, self.grid.height);
+        let label = label.resize(self.grid.width, self.grid.height);
         written(label, self.target, share as f32)
     }
 
@@ -195,7 +195,7 @@ impl LinearFit {
     /// better. `NaN` where nothing of the label is known.
     #[must_use]
     pub fn error(&self, output: &[f32], label: &Label) -> f64 {
-        let label = self.written(label, None);
+        let label = self.encode_label(label, None);
         let (sum, count) = self.objective.error(output, &label, self.grid);
         sum / count
     }

@@ -40,7 +40,7 @@ mod warm;
 
 pub use alone::compute_on_this_thread;
 pub use augmentation::{Augmentation, focal_px};
-pub use baselines::{PIXELS, RANDOM, pixels, untrained};
+pub use baselines::{PIXELS, RANDOM, pixel_encoder, random_encoder};
 pub use cached::{CachedFrame, check_target, fit_cached};
 pub use error::FitError;
 pub use fitting::{Chosen, FittedReadout, choose, fit};

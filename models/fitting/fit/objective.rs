@@ -211,12 +211,15 @@ impl Objective {
             }
             // Every constant has a balanced error of a half.
             Objective::Edge { .. } => vec![0.0],
-            _ => planes.iter_mut().map(|plane| self.middle(plane)).collect(),
+            _ => planes
+                .iter_mut()
+                .map(|plane| self.best_constant(plane))
+                .collect(),
         }
     }
 
     /// The number of least error, decoded.
-    fn middle(&self, plane: &mut [f32]) -> f32 {
+    fn best_constant(&self, plane: &mut [f32]) -> f32 {
         if plane.is_empty() {
             return 0.0;
         }
@@ -259,7 +262,7 @@ impl Objective {
     }
 
     /// Lets initial weights begin near the labels' mean.
-    pub(crate) fn begin<'a>(
+    pub(crate) fn init_output_layer<'a>(
         &self,
         net: &super::net::Net,
         labels: impl Iterator<Item = &'a [f32]>,
@@ -364,17 +367,17 @@ impl Objective {
     ) -> f32 {
         gradient.fill(0.0);
         match self {
-            Objective::LogDepth => log_depth(output, label, grid, gradient),
-            Objective::Normal => normal(output, label, grid, gradient),
-            Objective::Edge { share } => edge(output, label, *share, gradient),
-            Objective::Unit => unit(output, label, gradient),
-            Objective::Compressed { .. } => compressed(output, label, gradient),
-            Objective::Classes { count } => classes(output, label, *count, gradient),
+            Objective::LogDepth => log_depth_loss(output, label, grid, gradient),
+            Objective::Normal => normal_loss(output, label, grid, gradient),
+            Objective::Edge { share } => edge_loss(output, label, *share, gradient),
+            Objective::Unit => unit_loss(output, label, gradient),
+            Objective::Compressed { .. } => compressed_loss(output, label, gradient),
+            Objective::Classes { count } => classes_loss(output, label, *count, gradient),
         }
     }
 }
 
-fn known(label: &[f32]) -> f32 {
+fn known_count(label: &[f32]) -> f32 {
     label.iter().filter(|label| !label.is_nan()).count().max(1) as f32
 }
 
@@ -385,8 +388,8 @@ fn round_abs(x: f32) -> (f32, f32) {
     (root - ROUND, x / root)
 }
 
-fn log_depth(output: &[f32], label: &[f32], grid: Grid, gradient: &mut [f32]) -> f32 {
-    let share = 1.0 / known(label);
+fn log_depth_loss(output: &[f32], label: &[f32], grid: Grid, gradient: &mut [f32]) -> f32 {
+    let share = 1.0 / known_count(label);
     let mut loss = 0.0;
     for ((out, label), gradient) in output.iter().zip(label).zip(gradient.iter_mut()) {
         if label.is_nan() {
@@ -426,7 +429,7 @@ fn log_depth(output: &[f32], label: &[f32], grid: Grid, gradient: &mut [f32]) ->
     loss
 }
 
-fn normal(output: &[f32], label: &[f32], grid: Grid, gradient: &mut [f32]) -> f32 {
+fn normal_loss(output: &[f32], label: &[f32], grid: Grid, gradient: &mut [f32]) -> f32 {
     let cells = grid.cells();
     let count = label[..cells]
         .iter()
@@ -466,8 +469,8 @@ pub(crate) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
 }
 
-fn edge(output: &[f32], label: &[f32], positive: f32, gradient: &mut [f32]) -> f32 {
-    let share = 1.0 / known(label);
+fn edge_loss(output: &[f32], label: &[f32], positive: f32, gradient: &mut [f32]) -> f32 {
+    let share = 1.0 / known_count(label);
     let positive = positive.clamp(0.01, 0.5);
     // Not fully balanced: a probability that means something is worth more.
     let heavier = (1.0 / positive - 1.0).sqrt();
@@ -484,8 +487,8 @@ fn edge(output: &[f32], label: &[f32], positive: f32, gradient: &mut [f32]) -> f
     loss
 }
 
-fn unit(output: &[f32], label: &[f32], gradient: &mut [f32]) -> f32 {
-    let share = 1.0 / known(label);
+fn unit_loss(output: &[f32], label: &[f32], gradient: &mut [f32]) -> f32 {
+    let share = 1.0 / known_count(label);
     let mut loss = 0.0;
     for ((out, label), gradient) in output.iter().zip(label).zip(gradient) {
         if label.is_nan() {
@@ -499,8 +502,8 @@ fn unit(output: &[f32], label: &[f32], gradient: &mut [f32]) -> f32 {
     loss
 }
 
-fn compressed(output: &[f32], label: &[f32], gradient: &mut [f32]) -> f32 {
-    let share = 1.0 / known(label);
+fn compressed_loss(output: &[f32], label: &[f32], gradient: &mut [f32]) -> f32 {
+    let share = 1.0 / known_count(label);
     let mut loss = 0.0;
     for ((out, label), gradient) in output.iter().zip(label).zip(gradient) {
         if label.is_nan() {
@@ -514,9 +517,9 @@ fn compressed(output: &[f32], label: &[f32], gradient: &mut [f32]) -> f32 {
     loss
 }
 
-fn classes(output: &[f32], label: &[f32], count: usize, gradient: &mut [f32]) -> f32 {
+fn classes_loss(output: &[f32], label: &[f32], count: usize, gradient: &mut [f32]) -> f32 {
     let cells = label.len();
-    let share = 1.0 / known(label);
+    let share = 1.0 / known_count(label);
     let mut loss = 0.0;
     for (at, label) in label.iter().enumerate() {
         if label.is_nan() {

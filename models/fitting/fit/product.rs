@@ -30,12 +30,17 @@ pub(crate) fn rows_mut<T>(data: &mut [T], rows: usize, columns: usize) -> Matrix
 }
 
 /// A matrix whose rows begin `apart` numbers from each other.
-pub(crate) fn spaced<T>(data: &[T], rows: usize, columns: usize, apart: usize) -> Matrix<'_, T> {
+pub(crate) fn strided_rows<T>(
+    data: &[T],
+    rows: usize,
+    columns: usize,
+    apart: usize,
+) -> Matrix<'_, T> {
     MatRef::from_row_major_slice_with_stride(data, rows, columns, apart)
 }
 
-/// As [`spaced`], to add to.
-pub(crate) fn spaced_mut<T>(
+/// As [`strided_rows`], to add to.
+pub(crate) fn strided_rows_mut<T>(
     data: &mut [T],
     rows: usize,
     columns: usize,

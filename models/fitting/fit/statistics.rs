@@ -45,7 +45,7 @@ pub struct Statistics {
 impl Clone for Statistics {
     fn clone(&self) -> Self {
         let mut xx = Array2::zeros(self.xx.dim());
-        by_row(&mut xx, &self.xx, |sum, other| *sum = *other);
+        zip_rows(&mut xx, &self.xx, |sum, other| *sum = *other);
         Self {
             subject: self.subject.clone(),
             frames: self.frames,
@@ -59,7 +59,7 @@ impl Clone for Statistics {
 
 /// Changes every number of a matrix with that of another of the same size, and
 /// gives way after each row.
-fn by_row(into: &mut Array2<f64>, from: &Array2<f64>, change: impl Fn(&mut f64, &f64)) {
+fn zip_rows(into: &mut Array2<f64>, from: &Array2<f64>, change: impl Fn(&mut f64, &f64)) {
     for (mut into, from) in into.outer_iter_mut().zip(from.outer_iter()) {
         into.zip_mut_with(&from, &change);
         give_way();
@@ -175,7 +175,7 @@ impl Statistics {
             });
         }
         self.weight += sign * other.weight;
-        by_row(&mut self.xx, &other.xx, |sum, other| *sum += sign * other);
+        zip_rows(&mut self.xx, &other.xx, |sum, other| *sum += sign * other);
         self.xy.scaled_add(sign, &other.xy);
         for (sum, other) in self.yy.iter_mut().zip(&other.yy) {
             *sum += sign * other;
@@ -267,7 +267,7 @@ impl Statistics {
         if sha256_hex(body).as_bytes() != digest {
             return Err(damaged("their digest is not that of their bytes"));
         }
-        let (length, rest) = word(rest).ok_or(damaged("they end early"))?;
+        let (length, rest) = split_word(rest).ok_or(damaged("they end early"))?;
         let length = usize::try_from(u64::from_le_bytes(length)).unwrap_or(usize::MAX);
         let (subject, rest) = (rest.split_at_checked(length)).ok_or(damaged("they end early"))?;
         let subject: Subject = serde_json::from_slice(subject)
@@ -278,7 +278,7 @@ impl Statistics {
                 found: subject.to_string(),
             });
         }
-        let (frames, rest) = word(rest).ok_or(damaged("they end early"))?;
+        let (frames, rest) = split_word(rest).ok_or(damaged("they end early"))?;
         let numbers: Vec<f64> = (rest.as_chunks::<8>().0.iter())
             .map(|word| f64::from_le_bytes(*word))
             .collect();
@@ -312,7 +312,7 @@ impl Statistics {
 impl std::fmt::Display for Subject {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let encoders = self.encoders.iter();
-        let encoders = encoders.map(|(name, sha256)| format!("{name} {}", shortened(sha256)));
+        let encoders = encoders.map(|(name, sha256)| format!("{name} {}", short_hash(sha256)));
         let encoders = encoders.collect::<Vec<_>>().join(", ");
         let (height, width) = self.grid;
         write!(
@@ -321,16 +321,16 @@ impl std::fmt::Display for Subject {
             self.target,
             self.terms,
             self.labels,
-            shortened(&self.writing)
+            short_hash(&self.writing)
         )
     }
 }
 
-fn shortened(sha256: &str) -> &str {
+fn short_hash(sha256: &str) -> &str {
     sha256.get(..12).unwrap_or(sha256)
 }
 
-fn word(bytes: &[u8]) -> Option<([u8; 8], &[u8])> {
+fn split_word(bytes: &[u8]) -> Option<([u8; 8], &[u8])> {
     let (word, rest) = bytes.split_first_chunk::<8>()?;
     Some((*word, rest))
 }
@@ -375,7 +375,7 @@ impl Terms {
         phase: usize,
         weight: f64,
     ) {
-        let cells = self.counted(label, phase);
+        let cells = self.cells_in_phase(label, phase);
         if cells.is_empty() {
             return;
         }
@@ -408,7 +408,7 @@ impl Terms {
     }
 
     /// The known ones of every `STEP`th cell of every `STEP`th row.
-    fn counted(&self, label: &[f32], phase: usize) -> Vec<usize> {
+    fn cells_in_phase(&self, label: &[f32], phase: usize) -> Vec<usize> {
         let plane = self.grid.cells();
         let known = |cell: &usize| label.iter().skip(*cell).step_by(plane).all(|y| !y.is_nan());
         if plane == 1 {
@@ -463,7 +463,7 @@ mod tests {
     use crate::fit::tests::{representation, small_layout};
     use concert_models::rng::Rng;
 
-    fn filled(seed: u64, frames: usize) -> (RepresentationLayout, Scaling, Statistics) {
+    fn statistics_of(seed: u64, frames: usize) -> (RepresentationLayout, Scaling, Statistics) {
         let layout = small_layout();
         let grid = Grid::new(8, 8);
         let mut rng = Rng::from_seed(seed);
@@ -486,7 +486,7 @@ mod tests {
 
     #[test]
     fn the_solution_leaves_no_gradient() {
-        let (_, _, statistics) = filled(1, 12);
+        let (_, _, statistics) = statistics_of(1, 12);
         let lambda = 0.01;
         let weights = statistics.solve(lambda).unwrap();
         let mut gradient = statistics.xx.dot(&weights) - &statistics.xy;
@@ -504,8 +504,8 @@ mod tests {
 
     #[test]
     fn merged_and_subtracted_statistics_are_what_they_were() {
-        let (_, _, all) = filled(2, 5);
-        let (_, _, other) = filled(3, 4);
+        let (_, _, all) = statistics_of(2, 5);
+        let (_, _, other) = statistics_of(3, 4);
         let mut both = all.clone();
         both.merge(&other).unwrap();
         assert_eq!(both.frames(), 9);
@@ -521,7 +521,7 @@ mod tests {
 
     #[test]
     fn statistics_are_read_back_and_those_of_another_encoder_refused() {
-        let (layout, scaling, statistics) = filled(4, 3);
+        let (layout, scaling, statistics) = statistics_of(4, 3);
         let bytes = statistics.to_bytes();
         assert_eq!(statistics.read(&bytes).unwrap(), statistics);
         let mut other = layout.clone();
@@ -548,7 +548,7 @@ mod tests {
 
     #[test]
     fn cells_without_a_label_change_nothing() {
-        let (layout, scaling, mut statistics) = filled(5, 3);
+        let (layout, scaling, mut statistics) = statistics_of(5, 3);
         let before = statistics.clone();
         let mut rng = Rng::from_seed(6);
         let representation = representation(&layout, &mut rng);

@@ -89,7 +89,7 @@ impl TrainingSetRequest<'_> {
         let layout = encoders.layout().clone();
         let classes = classes(self.target, self.data)?;
         let (mut objective, grid) = objective(self.target, &layout, classes)?;
-        let views = self.bounded(&layout)?;
+        let views = self.affordable_views(&layout)?;
         let reference = reference_focal_px(self.target, &layout);
         let mut survey = Survey::new(self.target);
         let mut rng = Rng::from_seed(self.seed);
@@ -106,7 +106,7 @@ impl TrainingSetRequest<'_> {
             let example = self.data.sequences()[*sequence].read(*index)?;
             let label = Label::of(self.target, &example)?;
             survey.add(label.as_ref());
-            if let Some(label) = label.filter(|label| label.known() > 0.0) {
+            if let Some(label) = label.filter(|label| label.known_share() > 0.0) {
                 let lacks = &mut training_set.shortcomings;
                 let unknown = reference.is_some() && example.intrinsics.is_none();
                 lacks.uncalibrated += usize::from(unknown);
@@ -147,7 +147,7 @@ impl TrainingSetRequest<'_> {
     }
 
     /// Ways per frame that memory allows.
-    fn bounded(&self, layout: &RepresentationLayout) -> Result<usize, FitError> {
+    fn affordable_views(&self, layout: &RepresentationLayout) -> Result<usize, FitError> {
         let allowed = MAX_BYTES / layout.bytes().max(1) / self.frames.len().max(1);
         if allowed == 0 {
             return Err(FitError::TooMuchMemory {
@@ -247,7 +247,7 @@ impl LabelledFrame<'_> {
             &shown
         };
         let label = crop.crop_label(self.label, transform.mirrored, (width, height));
-        let label = label.resized(training_set.grid.width, training_set.grid.height);
+        let label = label.resize(training_set.grid.width, training_set.grid.height);
         let reference = training_set.reference_focal_px;
         let focal = reference.map(|reference| {
             let camera = self.example.intrinsics.as_ref();

@@ -132,7 +132,7 @@ fn ranks(numbers: &[f64]) -> Vec<f64> {
 
 /// A label as numbers that may be compared between frames.
 pub(super) fn label_numbers(label: &Label, classes: usize) -> Vec<f32> {
-    let small = label.resized(LABEL_SIZE.0, LABEL_SIZE.1);
+    let small = label.resize(LABEL_SIZE.0, LABEL_SIZE.1);
     let is_class = small.kind == LabelKind::Class || (classes > 0 && small.values.len() == 1);
     match small.kind {
         _ if is_class => {

@@ -7,7 +7,7 @@ use super::error::MeasureError;
 use super::frames::Frames;
 use crate::dataset::{DataSet, Example, Label};
 use crate::fit::{FittedReadout, Representation, focal_px};
-use crate::quality::{Filter, Measures, TaskQuality, class_numbers, sampled};
+use crate::quality::{Filter, Measures, TaskQuality, class_numbers, resample};
 use concert_models::contract::InputContract;
 use concert_models::geometry::{Affine2, Intrinsics};
 
@@ -26,7 +26,7 @@ pub(super) struct Truth {
 
 impl Truth {
     fn of(task: &'static Task, example: &Example) -> Result<Option<Self>, MeasureError> {
-        let label = Label::of(task, example)?.filter(|label| label.known() > 0.0);
+        let label = Label::of(task, example)?.filter(|label| label.known_share() > 0.0);
         Ok(label.map(|label| Self {
             label,
             camera: example.intrinsics,
@@ -67,7 +67,7 @@ impl FitLabels {
                 continue;
             };
             let resized = |size: &(usize, usize)| Truth {
-                label: truth.label.resized(size.0, size.1),
+                label: truth.label.resize(size.0, size.1),
                 ..truth.clone()
             };
             if number % every == 0 {
@@ -147,7 +147,7 @@ impl HeldOut {
         let mut quality = TaskQuality::new(self.task).ok_or_else(no_measure)?;
         for (number, truth) in self.frames.iter().enumerate() {
             let Some(truth) = truth else { continue };
-            let predicted = predicted(self.task, fitted, contract, truth, &see(number)?);
+            let predicted = predict(self.task, fitted, contract, truth, &see(number)?);
             let measures = quality.add(&truth.label, &predicted)?;
             let (_, loss) = loss(self.task, &measures);
             losses[number] = loss.is_finite().then_some(loss);
@@ -160,7 +160,7 @@ impl HeldOut {
 }
 
 /// The readout's answer in the form of the truth, as `concert evaluate` does it.
-fn predicted(
+fn predict(
     task: &Task,
     fitted: &FittedReadout,
     contract: &InputContract,
@@ -184,10 +184,10 @@ fn predicted(
     let full = (truth.label.width, truth.label.height);
     if task.output == OutputKind::ClassMap {
         let numbers = class_numbers(&output, channels, rows * columns);
-        return sampled(&numbers, 1, size, &image_from_output, full, Filter::Nearest);
+        return resample(&numbers, 1, size, &image_from_output, full, Filter::Nearest);
     }
     let filter = Filter::Bilinear;
-    sampled(&output, channels, size, &image_from_output, full, filter)
+    resample(&output, channels, size, &image_from_output, full, filter)
 }
 
 /// What is compared on one frame, less is better: depth's `abs_rel`, normals'

@@ -36,7 +36,7 @@ mod work;
 pub use beam::{MAX_PARTNERS, higher_order};
 pub use dissimilarity::{Dissimilarities, rank_correlation};
 pub use error::MeasureError;
-pub use frames::spaced_split;
+pub use frames::split_frames;
 pub use merge::merge;
 pub use record::{SourceRecord, TransferRecord};
 pub use request::{MeasureProgress, MeasureRequest, Shard};

@@ -8,7 +8,7 @@ use super::record::SourceRecord;
 use super::request::MeasureRequest;
 use super::settings::{FramesRecord, Settings, VERSION};
 use crate::dataset::DataSet;
-use crate::fit::{FitError, MAX_BYTES, RepresentationLayout, pixels, untrained};
+use crate::fit::{FitError, MAX_BYTES, RepresentationLayout, pixel_encoder, random_encoder};
 use concert_models::card::EncoderCard;
 use concert_models::store::Encoder;
 
@@ -19,8 +19,8 @@ pub(super) fn with_baselines(request: &MeasureRequest<'_>) -> Result<Vec<Encoder
     // Whatever order they were given in, the baselines are the same.
     all.sort_by(|a, b| a.card.name.cmp(&b.card.name));
     for encoder in &all {
-        let pair =
-            untrained(encoder, request.seed).and_then(|random| Ok([random, pixels(encoder)?]));
+        let pair = random_encoder(encoder, request.seed)
+            .and_then(|random| Ok([random, pixel_encoder(encoder)?]));
         match pair {
             Ok(pair) => {
                 all.extend(pair);

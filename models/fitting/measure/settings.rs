@@ -100,7 +100,11 @@ impl Settings {
                 found.max_order.to_string(),
             ),
             ("targets", self.targets.join(", "), found.targets.join(", ")),
-            ("sources", spelt(&self.sources), spelt(&found.sources)),
+            (
+                "sources",
+                spell_sources(&self.sources),
+                spell_sources(&found.sources),
+            ),
         ];
         let all = self.decisive(found).into_iter().chain(lists);
         let advice = "shards must be measured with the same settings";
@@ -155,7 +159,7 @@ impl Settings {
     }
 }
 
-fn spelt(sources: &[SourceRecord]) -> String {
+fn spell_sources(sources: &[SourceRecord]) -> String {
     let one = |source: &SourceRecord| format!("{} ({:.12})", source.name, source.sha256);
     let all: Vec<_> = sources.iter().map(one).collect();
     all.join(", ")

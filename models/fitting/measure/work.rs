@@ -8,13 +8,13 @@ use super::beam::higher_order;
 use super::cache::Cache;
 use super::dissimilarity::Dissimilarities;
 use super::error::MeasureError;
-use super::frames::{Frames, spaced_split};
+use super::frames::{Frames, split_frames};
 use super::labels::{self, FitLabels, HeldOut};
 use super::preparation::{check, settings, with_baselines};
 use super::record::{SourceRecord, TransferRecord, transfer_name};
 use super::request::{MeasureProgress, MeasureRequest};
 use super::settings::{FramesRecord, Settings};
-use super::table::{ranked, standing};
+use super::table::{current_record, rank_sources};
 use crate::dataset::DataSet;
 use crate::fit::{
     Augmentation, CachedFrame, Effort, Encoders, FitError, FitNotes, FitRequest, FittedReadout,
@@ -46,7 +46,7 @@ pub fn measure(
         work.encode(source)?;
     }
     for target in work.own_targets() {
-        work.target(target)?;
+        work.measure_target(target)?;
     }
     Ok(())
 }
@@ -91,7 +91,7 @@ impl<'a> Work<'a> {
         report: &'a mut dyn FnMut(MeasureProgress<'_>) -> bool,
     ) -> Result<Self, MeasureError> {
         let held_data = request.held_out.map(|(data, _)| data);
-        let (fit, held_out) = spaced_split(request.data.0, held_data, request.frames)?;
+        let (fit, held_out) = split_frames(request.data.0, held_data, request.frames)?;
         check(request, &fit, &held_out)?;
         let encoders = with_baselines(request)?;
         let settings = settings(request, &encoders, &fit, &held_out)?;
@@ -180,7 +180,7 @@ impl<'a> Work<'a> {
                 done += 1;
                 let source = &source.encoder.card.name;
                 if !(self.report)(MeasureProgress::Encoding { source, done, of }) {
-                    return Err(stopped(self.done, self.of));
+                    return Err(stop_error(self.done, self.of));
                 }
             }
         }
@@ -189,9 +189,9 @@ impl<'a> Work<'a> {
 
     /// All transfers to one target: each source alone, the most promising
     /// first; then sets of the best.
-    fn target(&mut self, task: &'static Task) -> Result<(), MeasureError> {
+    fn measure_target(&mut self, task: &'static Task) -> Result<(), MeasureError> {
         let singles: Vec<_> = (0..self.sources.len()).map(|at| vec![at]).collect();
-        if self.all_kept(task, &singles)? {
+        if self.report_if_kept(task, &singles)? {
             return Ok(());
         }
         let target = self.truth(task)?;
@@ -202,12 +202,12 @@ impl<'a> Work<'a> {
         });
         let mut records = Vec::new();
         for set in &order {
-            records.push((set[0], self.transfer(&target, set)?));
+            records.push((set[0], self.measure_transfer(&target, set)?));
         }
         records.sort_by_key(|(source, _)| *source);
         let records: Vec<_> = records.into_iter().map(|(_, record)| record).collect();
         for set in self.sets(&records)? {
-            self.transfer(&target, &set)?;
+            self.measure_transfer(&target, &set)?;
         }
         Ok(())
     }
@@ -218,7 +218,7 @@ impl<'a> Work<'a> {
             let is = |source: &Source| source.encoder.card.name == *name;
             self.sources.iter().position(is)
         };
-        let sets = higher_order(&ranked(first_orders)?, self.request.max_order);
+        let sets = higher_order(&rank_sources(first_orders)?, self.request.max_order);
         let places = sets
             .iter()
             .map(|set| set.iter().filter_map(place).collect());
@@ -226,30 +226,38 @@ impl<'a> Work<'a> {
     }
 
     /// Whether nothing of a target is left to do; then says so.
-    fn all_kept(&mut self, task: &Task, singles: &[Vec<usize>]) -> Result<bool, MeasureError> {
+    fn report_if_kept(
+        &mut self,
+        task: &Task,
+        singles: &[Vec<usize>],
+    ) -> Result<bool, MeasureError> {
         let mut records = Vec::new();
         for set in singles {
-            match self.kept(task, set)? {
+            match self.kept_record(task, set)? {
                 Some(record) => records.push(record),
                 None => return Ok(false),
             }
         }
         for set in self.sets(&records)? {
-            match self.kept(task, &set)? {
+            match self.kept_record(task, &set)? {
                 Some(record) => records.push(record),
                 None => return Ok(false),
             }
         }
         for record in &records {
-            self.tell_done(&record.name(), true)?;
+            self.report_done(&record.name(), true)?;
         }
         Ok(true)
     }
 
     /// The record of a transfer that need not be measured again.
-    fn kept(&self, task: &Task, set: &[usize]) -> Result<Option<TransferRecord>, MeasureError> {
+    fn kept_record(
+        &self,
+        task: &Task,
+        set: &[usize],
+    ) -> Result<Option<TransferRecord>, MeasureError> {
         let name = transfer_name(task.name, &self.names(set));
-        let record = match standing(self.request.out, &self.settings, &name) {
+        let record = match current_record(self.request.out, &self.settings, &name) {
             Err(error @ MeasureError::Damaged { .. }) => {
                 tracing::warn!("{error}: it is measured anew");
                 return Ok(None);
@@ -296,7 +304,7 @@ impl<'a> Work<'a> {
     ) -> Result<Dissimilarities, MeasureError> {
         let mut levels: Vec<Vec<Vec<f32>>> = Vec::new();
         for frame in frames {
-            let seen = present(&source.fit, *frame, &source.layout)?;
+            let seen = read_cached(&source.fit, *frame, &source.layout)?;
             let of_frame = source.layout.values(&seen);
             levels.resize(of_frame.len(), Vec::new());
             for (all, one) in levels.iter_mut().zip(of_frame) {
@@ -315,12 +323,16 @@ impl<'a> Work<'a> {
     }
 
     /// Measures one transfer, where it is not measured yet.
-    fn transfer(&mut self, target: &Target, set: &[usize]) -> Result<TransferRecord, MeasureError> {
+    fn measure_transfer(
+        &mut self,
+        target: &Target,
+        set: &[usize],
+    ) -> Result<TransferRecord, MeasureError> {
         let mut set = set.to_vec();
         set.sort_by(|a, b| self.name(*a).cmp(self.name(*b)));
         let name = transfer_name(target.task.name, &self.names(&set));
-        if let Some(record) = self.kept(target.task, &set)? {
-            self.tell_done(&name, true)?;
+        if let Some(record) = self.kept_record(target.task, &set)? {
+            self.report_done(&name, true)?;
             return Ok(record);
         }
         let begin = (self.elapsed)();
@@ -336,7 +348,7 @@ impl<'a> Work<'a> {
         record.write(self.request.out)?;
         self.fresh.0 += 1;
         self.fresh.1 += (self.elapsed)().saturating_sub(begin);
-        self.tell_done(&name, false)?;
+        self.report_done(&name, false)?;
         Ok(record)
     }
 
@@ -362,7 +374,7 @@ impl<'a> Work<'a> {
         let mut frames = Vec::new();
         for (number, truth) in target.labels.at(layout.output_size()) {
             frames.push(CachedFrame {
-                representation: self.seen(set, number, false)?,
+                representation: self.read_representation(set, number, false)?,
                 label: truth.label.clone(),
                 camera: truth.camera,
                 size: truth.size,
@@ -392,13 +404,13 @@ impl<'a> Work<'a> {
             })
         });
         fitted.map_err(|error| match error {
-            FitError::Stopped => stopped(done, of),
+            FitError::Stopped => stop_error(done, of),
             error => error.into(),
         })
     }
 
     /// What the sources made of a frame.
-    fn seen(
+    fn read_representation(
         &self,
         set: &[usize],
         number: usize,
@@ -412,9 +424,9 @@ impl<'a> Work<'a> {
             } else {
                 &source.fit
             };
-            parts.push(present(cache, number, &source.layout)?);
+            parts.push(read_cached(cache, number, &source.layout)?);
         }
-        Ok(Representation::joined(&parts.iter().collect::<Vec<_>>()))
+        Ok(Representation::join(&parts.iter().collect::<Vec<_>>()))
     }
 
     fn compare(
@@ -425,9 +437,9 @@ impl<'a> Work<'a> {
         contract: &InputContract,
         begin: Duration,
     ) -> Result<TransferRecord, MeasureError> {
-        let compared = target
-            .held_out
-            .compare(fitted, contract, &mut |number| self.seen(set, number, true))?;
+        let compared = target.held_out.compare(fitted, contract, &mut |number| {
+            self.read_representation(set, number, true)
+        })?;
         let seconds = (self.elapsed)().saturating_sub(begin).as_secs_f64();
         let seconds = (seconds * 100.0).round() / 100.0;
         let is_baseline = [RANDOM, PIXELS].contains(&self.name(set[0]));
@@ -466,7 +478,7 @@ impl<'a> Work<'a> {
         Ok(sha256_hex(&fitted.onnx))
     }
 
-    fn tell_done(&mut self, transfer: &str, kept: bool) -> Result<(), MeasureError> {
+    fn report_done(&mut self, transfer: &str, kept: bool) -> Result<(), MeasureError> {
         self.done += 1;
         let (count, time) = self.fresh;
         let rest = self.of.saturating_sub(self.done) as u32;
@@ -479,7 +491,7 @@ impl<'a> Work<'a> {
         };
         match (self.report)(told) {
             true => Ok(()),
-            false => Err(stopped(self.done, self.of)),
+            false => Err(stop_error(self.done, self.of)),
         }
     }
 }
@@ -497,11 +509,11 @@ impl Target {
     }
 }
 
-fn stopped(done: usize, of: usize) -> MeasureError {
+fn stop_error(done: usize, of: usize) -> MeasureError {
     MeasureError::Stopped { done, of }
 }
 
-fn present(
+fn read_cached(
     cache: &Cache,
     frame: usize,
     layout: &RepresentationLayout,

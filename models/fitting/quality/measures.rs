@@ -115,7 +115,7 @@ impl TaskQuality {
 
     /// Adds a frame and returns its own measures. `predicted` has the truth's
     /// layout: for values per pixel, channels × height × width at the label's
-    /// resolution ([`sampled`](super::sampled)); for segmentation one class
+    /// resolution ([`resample`](super::resample)); for segmentation one class
     /// number per pixel ([`class_numbers`](super::class_numbers)); for classes
     /// of the picture one score per class.
     ///

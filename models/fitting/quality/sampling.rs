@@ -18,7 +18,7 @@ pub enum Filter {
 /// `image_from_output` maps a pixel of the output to one of the picture, as
 /// outputs carry it.
 #[must_use]
-pub fn sampled(
+pub fn resample(
     values: &[f32],
     channels: usize,
     from: (usize, usize),

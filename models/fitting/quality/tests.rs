@@ -353,13 +353,13 @@ fn the_constant_of_edges_finds_them_all() {
 #[test]
 fn an_output_is_brought_to_the_picture_where_it_shows_it() {
     let stretch = Affine2::stretch((2, 1), (4, 2));
-    let out = sampled(&[0.0, 1.0], 1, (2, 1), &stretch, (4, 2), Filter::Bilinear);
+    let out = resample(&[0.0, 1.0], 1, (2, 1), &stretch, (4, 2), Filter::Bilinear);
     assert_eq!(out, [0.0, 0.25, 0.75, 1.0, 0.0, 0.25, 0.75, 1.0]);
-    let out = sampled(&[3.0, 7.0], 1, (2, 1), &stretch, (4, 2), Filter::Nearest);
+    let out = resample(&[3.0, 7.0], 1, (2, 1), &stretch, (4, 2), Filter::Nearest);
     assert_eq!(out[..4], [3.0, 3.0, 7.0, 7.0]);
     // The output shows the middle two pixels only.
     let crop = Affine2([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]);
-    let out = sampled(&[3.0, 7.0], 1, (2, 1), &crop, (4, 1), Filter::Bilinear);
+    let out = resample(&[3.0, 7.0], 1, (2, 1), &crop, (4, 1), Filter::Bilinear);
     assert!(out[0].is_nan() && out[3].is_nan() && out[1..3] == [3.0, 7.0]);
     assert_eq!(class_numbers(&[0.1, 0.9, 0.8, 0.2], 2, 2), [1.0, 0.0]);
 }

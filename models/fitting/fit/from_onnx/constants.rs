@@ -60,7 +60,7 @@ pub(super) fn constant(tensor: &TensorProto) -> Option<Constant> {
 }
 
 /// What a node `Constant` gives.
-pub(super) fn of_node(node: &NodeProto) -> Option<Constant> {
+pub(super) fn from_node(node: &NodeProto) -> Option<Constant> {
     if let Some(tensor) = attribute(node, "value").and_then(|attribute| attribute.t.as_ref()) {
         return constant(tensor);
     }

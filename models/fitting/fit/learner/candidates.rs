@@ -64,8 +64,8 @@ impl Learner {
             found => candidates.push(found?),
         }
         if self.rules.steps > 0 && !self.reservoir.is_empty() {
-            learning.walk(&self.layout, &self.reservoir, self.rules.steps, go_on)?;
-            candidates.extend(learning.walked());
+            learning.descend(&self.layout, &self.reservoir, self.rules.steps, go_on)?;
+            candidates.extend(learning.descent_candidates());
         }
         // The newest block, unless it is not of the judging half.
         let newest = self.held.back().map_or(0, |kept| kept.block);
@@ -112,7 +112,7 @@ impl Learner {
         };
         let verdict = Verdict::of(&point, self.rules.margin, learning.first_serves);
         self.newest = Some(candidate.model.clone());
-        let readout = (verdict == Verdict::Better).then(|| self.written(candidate, &point));
+        let readout = (verdict == Verdict::Better).then(|| self.to_readout(candidate, &point));
         Ok(Refit {
             verdict,
             point: Some(point),
@@ -120,7 +120,7 @@ impl Learner {
         })
     }
 
-    fn written(&self, candidate: Candidate, point: &CurvePoint) -> Option<FittedReadout> {
+    fn to_readout(&self, candidate: Candidate, point: &CurvePoint) -> Option<FittedReadout> {
         let Stage::Learning(learning) = &self.stage else {
             return None;
         };
@@ -187,7 +187,7 @@ impl Learning {
     }
 
     /// A few steps more, from where descent has come to.
-    fn walk(
+    fn descend(
         &mut self,
         layout: &RepresentationLayout,
         reservoir: &[Kept],
@@ -230,7 +230,7 @@ impl Learning {
     }
 
     /// The readouts between the first and where descent has come to.
-    fn walked(&self) -> Vec<Candidate> {
+    fn descent_candidates(&self) -> Vec<Candidate> {
         let Some(current_weights) = &self.current_weights else {
             return Vec::new();
         };

@@ -89,7 +89,7 @@ impl Learner {
         let linear = LinearFit::from_scale(self.target, &self.layout, None, &scale)?;
         let empty = linear.statistics()?;
         let folds = [empty.read(folds[0])?, empty.read(folds[1])?];
-        self.stage = Stage::Learning(Box::new(self.learning(linear, folds)?));
+        self.stage = Stage::Learning(Box::new(self.new_learning(linear, folds)?));
         self.learnt = header.learnt;
         self.held_out = header.held_out;
         // The next frame begins a block of its own.

@@ -145,14 +145,14 @@ fn what_was_learnt_says_something_of_a_frame_whatever_serves() {
     let layout = small_layout();
     let frame = representation(&layout, &mut Rng::from_seed(9));
     assert!(
-        learner.says(&frame, None).is_none(),
+        learner.predict(&frame, None).is_none(),
         "nothing is learnt yet"
     );
     show(&mut learner, 1, 60, TENTH, 1.0);
     assert_ne!(refit(&mut learner).verdict, Verdict::Better);
-    let (said, [height, width]) = learner.says(&frame, None).expect("a readout");
+    let (said, [height, width]) = learner.predict(&frame, None).expect("a readout");
     assert_eq!(said.len(), height * width);
-    let truth = label(&layout, &frame, 1.0).resized(width, height);
+    let truth = label(&layout, &frame, 1.0).resize(width, height);
     let errors = said.iter().zip(&truth.values);
     let error = errors.map(|(a, b)| (a - b).abs() / b).sum::<f32>() / said.len() as f32;
     assert!(error < 0.05, "{error}");
@@ -411,10 +411,10 @@ fn a_refit_that_finished_for_another_room_is_not_taken() {
     let readout = found.readout.unwrap();
     let mut rng = Rng::from_seed(6);
     watched(&mut watch, &mut rng, 5, 1.0);
-    assert!(learner.on_newest(&readout, &watch.newest()).allow());
+    assert!(learner.errors_on_newest(&readout, &watch.newest()).allow());
     // While it was made, the robot went to where the first readout is right.
     watched(&mut watch, &mut rng, 5, 3.0);
-    let errors = learner.on_newest(&readout, &watch.newest());
+    let errors = learner.errors_on_newest(&readout, &watch.newest());
     assert!(!errors.allow(), "{errors:?}");
     assert!(errors.candidate > 0.5 && errors.first < 0.1, "{errors:?}");
 }

@@ -115,7 +115,7 @@ impl ReadoutWatch {
         label: &Label,
         focal_px: Option<f64>,
     ) -> WatchVerdict {
-        let label = label.resized(self.grid.width, self.grid.height);
+        let label = label.resize(self.grid.width, self.grid.height);
         let reference = reference_focal_px(self.target, &self.layout);
         let focal = match (focal_px, reference) {
             (Some(focal), Some(reference)) => focal / reference,
@@ -220,7 +220,7 @@ impl super::Learner {
     /// What a readout that a refit made is worth on the frames that came last,
     /// beside what serves and what was there first.
     #[must_use]
-    pub fn on_newest(&self, readout: &FittedReadout, newest: &NewestFrames) -> NewestErrors {
+    pub fn errors_on_newest(&self, readout: &FittedReadout, newest: &NewestFrames) -> NewestErrors {
         let samples: Vec<Sample<'_>> = newest.frames.iter().map(|frame| frame.sample()).collect();
         let error = |model: &Model| model.errors(&self.layout, &samples).0;
         let (served, first) = match &self.stage {
