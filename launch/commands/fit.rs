@@ -16,7 +16,7 @@ use concert_models::store::{Encoder, Store};
 use concert_policies::Task;
 use concert_runtime::Clock;
 use concert_runtime::io::clock::SystemClock;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use self::progress::Bars;
 use self::sources::Comparison;
@@ -181,57 +181,14 @@ fn report(
         "{} fitted on {} frames in {seconds:.1} s",
         saved.name, fitted.frames
     )];
-    let mut quality = json!({});
-    if let Some(held_out) = &fitted.held_out {
-        let measure = &held_out.measure;
-        lines.push(format!("{:<28} {measure} on held-out blocks", "kind"));
-        for (what, value) in &fitted.tried {
-            lines.push(format!("{what:<28} {value:.4}"));
-        }
-        lines.push(format!(
-            "{:<28} {:.4}",
-            "constant predictor", held_out.constant
-        ));
-        quality = json!({
-            "measure": measure,
-            "held_out": held_out.value,
-            "constant": held_out.constant,
-            "frames": held_out.frames,
-            measure: held_out.value,
-        });
-    }
-    let mut gain = json!({});
-    if let Some(((_, own), baselines)) = trials.split_first() {
-        lines.push("a small network from initial weights on the same frames, from:".to_owned());
-        lines.push(format!("  {:<26} {:.4}", "these encoders", own.error));
-        gain["error"] = json!(own.error);
-        for (baseline, trial) in baselines {
-            let share = trial.gain_of(&own.frames);
-            let shown = share.map_or("no frame to compare".to_owned(), |share| {
-                format!("gain {share:.2}: worse on so many of the frames")
-            });
-            lines.push(format!("  {baseline:<26} {:.4}  {shown}", trial.error));
-            gain[baseline] = json!({ "error": trial.error, "gain": share });
-        }
-    }
+    let quality = report_quality(fitted, &mut lines);
+    let gain = report_gain(trials, &mut lines);
     lines.push(format!("kind: {}", fitted.kind.name()));
     if let Some(lambda) = fitted.lambda {
         lines.push(format!("lambda: {lambda}"));
     }
-    if let Some(warm) = &fitted.warm_start {
-        lines.push(match warm.share {
-            Some(share) => format!(
-                "began with: {}, and went {:.0} % of the way to what these frames alone led to",
-                warm.readout,
-                100.0 * share
-            ),
-            None => format!("began with: {}", warm.readout),
-        });
-    }
     let not_begun = fitted.not_begun.as_ref().or(comparison.not_begun.as_ref());
-    if let Some(reason) = not_begun {
-        lines.push(format!("begun with initial weights: {reason}"));
-    }
+    lines.extend(describe_start(fitted, not_begun));
     lines.extend(comparison.lines());
     if let Some(focal) = fitted.reference_focal_px {
         lines.push(format!(
@@ -272,6 +229,64 @@ fn report(
         "gain": gain,
     });
     Report::done(json, lines.join("\n"))
+}
+
+/// Adds the errors on held-out blocks to the lines, and returns them for `--json`.
+fn report_quality(fitted: &FittedReadout, lines: &mut Vec<String>) -> Value {
+    let Some(held_out) = &fitted.held_out else {
+        return json!({});
+    };
+    let measure = &held_out.measure;
+    lines.push(format!("{:<28} {measure} on held-out blocks", "kind"));
+    for (what, value) in &fitted.tried {
+        lines.push(format!("{what:<28} {value:.4}"));
+    }
+    lines.push(format!(
+        "{:<28} {:.4}",
+        "constant predictor", held_out.constant
+    ));
+    json!({
+        "measure": measure,
+        "held_out": held_out.value,
+        "constant": held_out.constant,
+        "frames": held_out.frames,
+        measure: held_out.value,
+    })
+}
+
+/// Adds the encoders' gain over their baselines to the lines, and returns it for
+/// `--json`; the first trial is the encoders' own.
+fn report_gain(trials: &[(String, Trial)], lines: &mut Vec<String>) -> Value {
+    let mut gain = json!({});
+    let Some(((_, own), baselines)) = trials.split_first() else {
+        return gain;
+    };
+    lines.push("a small network from initial weights on the same frames, from:".to_owned());
+    lines.push(format!("  {:<26} {:.4}", "these encoders", own.error));
+    gain["error"] = json!(own.error);
+    for (baseline, trial) in baselines {
+        let share = trial.gain_of(&own.frames);
+        let shown = share.map_or("no frame to compare".to_owned(), |share| {
+            format!("gain {share:.2}: worse on so many of the frames")
+        });
+        lines.push(format!("  {baseline:<26} {:.4}  {shown}", trial.error));
+        gain[baseline] = json!({ "error": trial.error, "gain": share });
+    }
+    gain
+}
+
+/// Lines that tell of the weights that the fit began with.
+fn describe_start(fitted: &FittedReadout, not_begun: Option<&String>) -> Vec<String> {
+    let warm = fitted.warm_start.as_ref().map(|warm| match warm.share {
+        Some(share) => format!(
+            "began with: {}, and went {:.0} % of the way to what these frames alone led to",
+            warm.readout,
+            100.0 * share
+        ),
+        None => format!("began with: {}", warm.readout),
+    });
+    let reason = not_begun.map(|reason| format!("begun with initial weights: {reason}"));
+    warm.into_iter().chain(reason).collect()
 }
 
 /// What frames lacked, and what follows from it.

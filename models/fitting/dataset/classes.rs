@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::error::DataSetError;
 use super::files::{Listing, MAX_ENTRIES, below, each_line, natural_order};
-use super::sequence::{Entry, EntryPose, Sequence};
+use super::sequence::{FrameFiles, FramePose, Sequence};
 
 /// Most classes that are told apart.
 const MAX_CLASSES: usize = 10_000;
@@ -44,11 +44,11 @@ pub(super) fn open(
     let (classes, number_of) = in_order(rows.numbers);
     let mut sequence = Sequence::new(name, folder);
     sequence.entries = (rows.files.into_iter())
-        .map(|(file, class)| Entry {
+        .map(|(file, class)| FrameFiles {
             name: file.clone(),
             image: file,
             depth: None,
-            pose: EntryPose::Unknown,
+            pose: FramePose::Unknown,
             stamp_seconds: None,
             class: Some(number_of[class as usize]),
             labels: 0,

@@ -26,7 +26,7 @@ pub(super) const INTRINSICS_FILE: &str = "camera-intrinsics.txt";
 pub struct Sequence {
     pub(super) name: String,
     pub(super) folder: PathBuf,
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<FrameFiles>,
     pub(super) intrinsics: Option<Intrinsics>,
     /// Units of the depth files in a metre.
     pub(super) depth_units_per_metre: f32,
@@ -37,12 +37,12 @@ pub struct Sequence {
 /// What is known of a frame without opening its files; names are relative to
 /// the sequence's folder.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
+pub(super) struct FrameFiles {
     /// The frame's name; label files begin with it.
     pub(super) name: Box<str>,
     pub(super) image: Box<str>,
     pub(super) depth: Option<Box<str>>,
-    pub(super) pose: EntryPose,
+    pub(super) pose: FramePose,
     pub(super) stamp_seconds: Option<f64>,
     pub(super) class: Option<u32>,
     /// Bit per [`LabelFiles::ENDINGS`].
@@ -50,7 +50,7 @@ pub(super) struct Entry {
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum EntryPose {
+pub(super) enum FramePose {
     Unknown,
     /// In `NAME.pose.txt`.
     File,
@@ -102,7 +102,7 @@ impl Sequence {
     /// Whether any frame has a pose.
     #[must_use]
     pub fn has_poses(&self) -> bool {
-        let known = |entry: &Entry| !matches!(entry.pose, EntryPose::Unknown);
+        let known = |entry: &FrameFiles| !matches!(entry.pose, FramePose::Unknown);
         self.entries.iter().any(known)
     }
 
@@ -142,9 +142,9 @@ impl Sequence {
         let depth = depth.map(|name| self.read_depth(name, &path, &image));
         let (depth, depth_scaled_from) = depth.transpose()?.unzip();
         let pose = match &entry.pose {
-            EntryPose::Unknown => Ok(None),
-            EntryPose::Known(pose) => Ok(Some(**pose)),
-            EntryPose::File => pose::read_matrix(&self.beside(entry, "pose.txt")),
+            FramePose::Unknown => Ok(None),
+            FramePose::Known(pose) => Ok(Some(**pose)),
+            FramePose::File => pose::read_matrix(&self.beside(entry, "pose.txt")),
         };
         let (world_from_optical, pose_fault) = match pose {
             Ok(pose) => (pose, None),
@@ -164,7 +164,7 @@ impl Sequence {
         })
     }
 
-    pub(super) fn beside(&self, entry: &Entry, ending: &str) -> PathBuf {
+    pub(super) fn beside(&self, entry: &FrameFiles, ending: &str) -> PathBuf {
         self.folder.join(format!("{}.{ending}", entry.name))
     }
 

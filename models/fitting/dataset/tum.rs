@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::error::DataSetError;
 use super::files::{Listing, MAX_ENTRIES, below, each_line, is_picture};
 use super::pose::{MAX_OFFSET_SECONDS, Trajectory};
-use super::sequence::{Entry, EntryPose, Sequence};
+use super::sequence::{FrameFiles, FramePose, Sequence};
 
 /// Units of TUM's depth files in a metre.
 const DEPTH_UNITS_PER_METRE: f32 = 5000.0;
@@ -51,12 +51,12 @@ fn push_entries(sequence: &mut Sequence, images: Vec<Stamped>, depths: Vec<Optio
     sequence.entries = pairs.map(|(image, depth)| entry(image, depth)).collect();
 }
 
-fn entry(image: Stamped, depth: Option<Box<str>>) -> Entry {
-    Entry {
+fn entry(image: Stamped, depth: Option<Box<str>>) -> FrameFiles {
+    FrameFiles {
         name: format!("{:.6}", image.stamp).into(),
         image: image.file,
         depth,
-        pose: EntryPose::Unknown,
+        pose: FramePose::Unknown,
         stamp_seconds: Some(image.stamp),
         class: None,
         labels: 0,
@@ -210,7 +210,7 @@ fn join_truth(sequence: &mut Sequence, listing: &Listing) -> Result<(), DataSetE
             continue;
         };
         if let Some(pose) = truth.at(stamp) {
-            entry.pose = EntryPose::Known(Box::new(pose));
+            entry.pose = FramePose::Known(Box::new(pose));
             joined += 1;
         } else {
             nearest = nearest.min(truth.distance(stamp));

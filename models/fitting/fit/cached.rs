@@ -53,7 +53,7 @@ pub fn fit_cached(
     let mut survey = Survey::new(request.target);
     for (number, frame) in frames.into_iter().enumerate() {
         survey.add(Some(&frame.label));
-        let sample = sample(number, frame, layout, request, &mut training_set);
+        let sample = sample(number, frame, layout, &mut training_set);
         training_set.samples.push(sample);
     }
     survey.check()?;
@@ -87,7 +87,6 @@ fn sample(
     number: usize,
     frame: CachedFrame,
     layout: &RepresentationLayout,
-    request: &FitRequest<'_>,
     training_set: &mut TrainingSet,
 ) -> TrainingSample {
     let label = (frame.label).resize(training_set.grid.width, training_set.grid.height);
@@ -106,7 +105,7 @@ fn sample(
         frame: number,
         plain: true,
         representation: frame.representation,
-        label: training_set::written(label, request.target, focal as f32),
+        label: training_set.objective.encode(label, focal as f32),
     }
 }
 

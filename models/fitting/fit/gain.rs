@@ -4,8 +4,8 @@
 use std::cmp::Ordering;
 
 use super::FitError;
+use super::encoders::Encoders;
 use super::fitting::{Candidate, Fitter, gather_training_set};
-use super::representations::Encoders;
 use super::request::{FitProgress, FitRequest};
 
 /// What a small convolutional readout reaches on the blocks of time that

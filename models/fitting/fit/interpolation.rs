@@ -2,7 +2,7 @@
 //! that it came to (Wortsman et al., "Robust fine-tuning of zero-shot models",
 //! CVPR 2022). In between, what was known of other rooms is kept.
 
-use super::convolutional::Sample;
+use super::descent::Sample;
 use super::model::Model;
 use super::objective::Objective;
 use super::representations::RepresentationLayout;

@@ -12,7 +12,7 @@ use super::objective::Objective;
 use super::representations::{Representation, RepresentationLayout};
 use super::ridge;
 use super::statistics::{Statistics, Terms};
-use super::training_set::{Shortcomings, objective, reference_focal_px, written};
+use super::training_set::{Shortcomings, objective, reference_focal_px};
 use crate::dataset::Label;
 use concert_models::card::FitKind;
 
@@ -157,7 +157,7 @@ impl LinearFit {
             _ => 1.0,
         };
         let label = label.resize(self.grid.width, self.grid.height);
-        written(label, self.target, share as f32)
+        self.objective.encode(label, share as f32)
     }
 
     /// The readout of these statistics.

@@ -16,6 +16,8 @@ mod baselines;
 mod cached;
 mod cholesky;
 mod convolutional;
+mod descent;
+mod encoders;
 mod error;
 mod export;
 mod fitting;
@@ -42,6 +44,7 @@ pub use alone::compute_on_this_thread;
 pub use augmentation::{Augmentation, focal_px};
 pub use baselines::{PIXELS, RANDOM, pixel_encoder, random_encoder};
 pub use cached::{CachedFrame, check_target, fit_cached};
+pub use encoders::Encoders;
 pub use error::FitError;
 pub use fitting::{Chosen, FittedReadout, choose, fit};
 pub use gain::{Trial, trial};
@@ -51,7 +54,7 @@ pub use learner::{
     Verdict, WatchVerdict, WatchedErrors,
 };
 pub use linear::LinearFit;
-pub use representations::{Encoders, Representation, RepresentationLayout};
+pub use representations::{Representation, RepresentationLayout};
 pub use request::{Effort, FitProgress, FitRequest, spaced_frames};
 pub use save::{FitNotes, SavedReadout};
 pub use statistics::{MAX_TERMS, Statistics};

@@ -1,7 +1,8 @@
 //! A fitted readout before it is a file: structure, weights, and how its
 //! numbers become the task's.
 
-use super::convolutional::{Sample, Scaling, fill};
+use super::convolutional::Scaling;
+use super::descent::{Sample, fill};
 use super::kernels::Grid;
 use super::net::{Net, Workspace};
 use super::objective::{Decoding, Objective};

@@ -8,10 +8,6 @@ use super::FitError;
 use super::kernels::Grid;
 use concert_models::card::{EncoderCard, EncoderPin, Read, ReadFrom};
 use concert_models::contract::InputContract;
-use concert_models::engine::{Engine, Network, Slot, Wiring};
-use concert_models::image::Image;
-use concert_models::preprocess::Preprocessor;
-use concert_models::store::Encoder;
 
 /// How the numbers of a level are laid out over the frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +60,7 @@ impl View {
     }
 
     /// The view's numbers out of its level's.
-    fn gather(&self, level: &[f32], into: &mut Vec<f32>) {
+    pub(super) fn gather(&self, level: &[f32], into: &mut Vec<f32>) {
         match self.arrangement {
             Arrangement::Planes | Arrangement::Vector => into.extend_from_slice(level),
             Arrangement::FirstToken => into.extend_from_slice(&level[..self.channels]),
@@ -286,7 +282,7 @@ pub struct Representation(pub(crate) Vec<f16>);
 
 impl Representation {
     /// The numbers of all views, one after another.
-    fn of(mut values: Vec<f32>) -> Result<Self, FitError> {
+    pub(super) fn of(mut values: Vec<f32>) -> Result<Self, FitError> {
         if !values.iter().all(|value| value.is_finite()) {
             return Err(FitError::NotFinite);
         }
@@ -305,110 +301,5 @@ impl Representation {
         let start: usize = layout.views[..view].iter().map(View::len).sum();
         let values = &self.0[start..start + layout.views[view].len()];
         values.convert_to_f32_slice(into);
-    }
-}
-
-/// Encoders, loaded and wired, that turn images into representations.
-pub struct Encoders<'e> {
-    engine: &'e mut dyn Engine,
-    layout: RepresentationLayout,
-    stages: Vec<Stage>,
-    level: Vec<f32>,
-}
-
-struct Stage {
-    preprocessor: Preprocessor,
-    image: Slot,
-    levels: Vec<Slot>,
-    network: Box<dyn Network>,
-}
-
-impl<'e> Encoders<'e> {
-    /// Loads the encoders of a fit.
-    ///
-    /// # Errors
-    /// As [`RepresentationLayout::of`], and what the engine refuses.
-    pub fn load(engine: &'e mut dyn Engine, encoders: &[Encoder]) -> Result<Self, FitError> {
-        let mut encoders: Vec<&Encoder> = encoders.iter().collect();
-        encoders.sort_by(|a, b| a.card.name.cmp(&b.card.name));
-        let cards: Vec<_> = encoders.iter().map(|encoder| &encoder.card).collect();
-        let layout = RepresentationLayout::of(&cards)?;
-        let mut stages = Vec::new();
-        for encoder in encoders {
-            stages.push(Stage::load(engine, encoder)?);
-        }
-        Ok(Self {
-            engine,
-            layout,
-            stages,
-            level: Vec::new(),
-        })
-    }
-
-    /// What is read of the encoders.
-    #[must_use]
-    pub fn layout(&self) -> &RepresentationLayout {
-        &self.layout
-    }
-
-    /// What the encoders want to see, sorted by their names.
-    #[must_use]
-    pub fn contracts(&self) -> Vec<InputContract> {
-        let pins = self.layout.pins.iter();
-        pins.map(|pin| pin.input.clone()).collect()
-    }
-
-    /// Runs every encoder on an image.
-    ///
-    /// # Errors
-    /// What preprocessing or the engine fails at, and numbers that are not
-    /// finite.
-    pub fn encode(&mut self, image: &Image) -> Result<Representation, FitError> {
-        let mut values: Vec<f32> = Vec::with_capacity(self.layout.len());
-        let mut read = 0;
-        for stage in &mut self.stages {
-            let mut prepared = Ok(());
-            let preprocessor = &mut stage.preprocessor;
-            self.engine.fill(stage.image, &mut |bytes| {
-                prepared = preprocessor.run(image, bytes);
-            })?;
-            prepared?;
-            stage.network.run(0)?;
-            for slot in &stage.levels {
-                let bytes = self.engine.view(*slot)?;
-                self.level.clear();
-                self.level
-                    .extend(bytemuck::pod_collect_to_vec::<u8, f32>(&bytes));
-                for view in self.layout.views.iter().filter(|view| view.read == read) {
-                    view.gather(&self.level, &mut values);
-                }
-                read += 1;
-            }
-        }
-        Representation::of(values)
-    }
-}
-
-impl Stage {
-    fn load(engine: &mut dyn Engine, encoder: &Encoder) -> Result<Self, FitError> {
-        let card = &encoder.card;
-        let image = engine.slot(&card.input.spec())?;
-        let mut wiring = Wiring {
-            inputs: vec![(card.input.tensor().to_owned(), image)],
-            outputs: Vec::new(),
-        };
-        let mut levels = Vec::new();
-        for level in &card.levels {
-            let slot = engine.slot(&level.spec())?;
-            wiring.outputs.push((level.tensor.clone(), slot));
-            levels.push(slot);
-        }
-        let network = engine.load(&encoder.file, &[wiring])?;
-        Ok(Self {
-            preprocessor: Preprocessor::new(&card.input),
-            image,
-            levels,
-            network,
-        })
     }
 }

@@ -84,7 +84,7 @@ impl FittedReadout {
     pub fn verify(&self, engine: &mut dyn Engine) -> Result<(), FitError> {
         check(&self.onnx, &CheckLimits::default())
             .map_err(|error| FitError::Export(error.to_string()))?;
-        let file = File {
+        let file = ReadoutFile {
             name: self.name(None),
             bytes: &self.onnx,
             reads: &self.reads(),
@@ -245,7 +245,7 @@ impl FittedReadout {
 }
 
 /// A readout as an engine sees it.
-struct File<'a> {
+struct ReadoutFile<'a> {
     name: String,
     bytes: &'a [u8],
     reads: &'a [Read],
@@ -253,7 +253,7 @@ struct File<'a> {
     output: (&'a str, &'a [usize]),
 }
 
-impl File<'_> {
+impl ReadoutFile<'_> {
     /// Where what an engine makes of it is not what a model computes on these
     /// frames, to 10⁻⁴ of the greatest number; in words.
     fn differs(
@@ -347,7 +347,7 @@ impl WarmReadout {
             decoding: objective.decoding(grid),
         };
         let bytes = bytes_of(&self.network.clone().into_model());
-        let file = File {
+        let file = ReadoutFile {
             name: self.name.clone(),
             bytes: &bytes,
             reads: &self.reads,

@@ -5,10 +5,11 @@ use concert_policies::Task;
 
 use super::FitError;
 use super::augmentation::{Augmentation, Crop, Transform};
-use super::convolutional::Sample;
+use super::descent::Sample;
+use super::encoders::Encoders;
 use super::kernels::Grid;
 use super::objective::Objective;
-use super::representations::{Encoders, Representation, RepresentationLayout};
+use super::representations::{Representation, RepresentationLayout};
 use crate::dataset::{DataSet, Example, Label, Survey};
 use concert_models::rng::Rng;
 
@@ -114,7 +115,6 @@ impl TrainingSetRequest<'_> {
                 let frame = LabelledFrame {
                     example: &example,
                     label: &label,
-                    target: self.target,
                 };
                 for number in 0..views {
                     let transform = Transform::random(number, self.augmentation, &label, &mut rng);
@@ -224,7 +224,6 @@ pub(crate) fn mean(samples: &[TrainingSample]) -> f32 {
 struct LabelledFrame<'a> {
     example: &'a Example,
     label: &'a Label,
-    target: &'static Task,
 }
 
 impl LabelledFrame<'_> {
@@ -254,34 +253,12 @@ impl LabelledFrame<'_> {
             let layout = encoders.layout();
             camera.map_or(1.0, |camera| crop.focal_px(camera, layout) / reference)
         });
-        let label = written(label, self.target, focal.unwrap_or(1.0) as f32);
+        let focal = focal.unwrap_or(1.0) as f32;
         Ok(TrainingSample {
             frame: training_set.frames,
             plain,
             representation: encoders.encode(image)?,
-            label,
+            label: training_set.objective.encode(label, focal),
         })
     }
-}
-
-/// The label as the objective wants it.
-pub(crate) fn written(label: Label, target: &Task, focal: f32) -> Vec<f32> {
-    let mut values = label.values;
-    match target.name {
-        "depth_zbuffer" => values.iter_mut().for_each(|metres| {
-            // Below a centimetre nothing is measured.
-            let known = *metres > 0.01;
-            *metres = if known {
-                (*metres / focal).ln()
-            } else {
-                f32::NAN
-            };
-        }),
-        "curvature" => {
-            let compress = |k: &mut f32| *k = (*k / CURVATURE_SCALE).tanh();
-            values.iter_mut().for_each(compress);
-        }
-        _ => {}
-    }
-    values
 }

@@ -3,7 +3,7 @@
 use super::FitError;
 use super::convolutional::Scaling;
 use super::export;
-use super::from_onnx::{Source, Start, readers};
+use super::from_onnx::{GraphReadout, Start, readers};
 use super::net::{Net, NodeId, Operator, Weights};
 use super::objective::Objective;
 use super::representations::RepresentationLayout;
@@ -81,7 +81,7 @@ impl WarmReadout {
                 scaling: scaling.clone(),
             },
             Err(_) => {
-                let source = Source {
+                let source = GraphReadout {
                     network: &self.network,
                     reads: &self.reads,
                     layout,

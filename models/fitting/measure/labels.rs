@@ -89,7 +89,7 @@ impl FitLabels {
 }
 
 /// The truth of the held-out frames, at full resolution.
-pub(super) struct HeldOut {
+pub(super) struct HeldOutLabels {
     task: &'static Task,
     frames: Vec<Option<Truth>>,
 }
@@ -100,7 +100,7 @@ pub(super) struct Compared {
     pub(super) measures: Measures,
 }
 
-impl HeldOut {
+impl HeldOutLabels {
     pub(super) fn read(
         task: &'static Task,
         data: &DataSet,

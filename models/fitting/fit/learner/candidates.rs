@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::FitError;
 use super::super::adamw::LrSchedule;
-use super::super::convolutional::{Descent, Sample, Training};
+use super::super::descent::{Descent, Sample, Training};
 use super::super::export;
 use super::super::fitting::FittedReadout;
 use super::super::interpolation::interpolate;
@@ -30,7 +30,7 @@ const BATCH: usize = 4;
 /// Share of the channels that a step leaves out.
 const DROPOUT: f32 = 0.1;
 
-struct Candidate {
+struct RefitCandidate {
     kind: FitKind,
     model: Model,
     lambda: Option<f64>,
@@ -73,7 +73,7 @@ impl Learner {
         let ahead = &judging[judging.len().saturating_sub(ahead)..];
         let error = |model: &Model| model.errors(&self.layout, judging).0;
         let error_ahead = |model: &Model| model.errors(&self.layout, ahead).0;
-        let mut best: Option<(Candidate, f64)> = None;
+        let mut best: Option<(RefitCandidate, f64)> = None;
         for candidate in candidates {
             if !go_on() {
                 return Err(FitError::Stopped);
@@ -120,7 +120,7 @@ impl Learner {
         })
     }
 
-    fn to_readout(&self, candidate: Candidate, point: &CurvePoint) -> Option<FittedReadout> {
+    fn to_readout(&self, candidate: RefitCandidate, point: &CurvePoint) -> Option<FittedReadout> {
         let Stage::Learning(learning) = &self.stage else {
             return None;
         };
@@ -165,7 +165,7 @@ impl Learning {
         layout: &RepresentationLayout,
         learnt: u64,
         go_on: &mut dyn FnMut() -> bool,
-    ) -> Result<Candidate, FitError> {
+    ) -> Result<RefitCandidate, FitError> {
         // Choosing takes ten times as long as solving, and changes little.
         let fresh = |then: u64| 2 * learnt < 3 * then && learnt < then + LAMBDA_FRAMES;
         let (lambda, then) = match self.lambda.filter(|(_, then)| fresh(*then)) {
@@ -179,7 +179,7 @@ impl Learning {
         }
         let form = (self.linear.objective, self.linear.grid);
         let model = ridge::model(layout, &self.linear.scaling, &all, lambda, form)?;
-        Ok(Candidate {
+        Ok(RefitCandidate {
             kind: FitKind::Ridge,
             model,
             lambda: Some(lambda),
@@ -230,13 +230,13 @@ impl Learning {
     }
 
     /// The readouts between the first and where descent has come to.
-    fn descent_candidates(&self) -> Vec<Candidate> {
+    fn descent_candidates(&self) -> Vec<RefitCandidate> {
         let Some(current_weights) = &self.current_weights else {
             return Vec::new();
         };
         let candidate = |alpha: f32| {
             let model = interpolate(&self.first, current_weights, alpha);
-            Candidate {
+            RefitCandidate {
                 kind: FitKind::Convolutional,
                 model,
                 lambda: None,

@@ -9,14 +9,15 @@ use std::sync::Arc;
 use concert_policies::Task;
 
 use super::super::FitError;
-use super::super::convolutional::{Sample, Scaling};
+use super::super::convolutional::Scaling;
+use super::super::descent::Sample;
 use super::super::fitting::FittedReadout;
 use super::super::kernels::Grid;
 use super::super::known::KnownReadout;
 use super::super::model::Model;
 use super::super::objective::Objective;
 use super::super::representations::{Representation, RepresentationLayout};
-use super::super::training_set::{objective, reference_focal_px, written};
+use super::super::training_set::{objective, reference_focal_px};
 use crate::dataset::Label;
 
 /// Frames that decide.
@@ -121,7 +122,7 @@ impl ReadoutWatch {
             (Some(focal), Some(reference)) => focal / reference,
             _ => 1.0,
         };
-        let label = written(label, self.target, focal as f32);
+        let label = self.objective.encode(label, focal as f32);
         if label.iter().all(|value| value.is_nan()) {
             return WatchVerdict::Nothing;
         }
