@@ -1,4 +1,4 @@
-//! How good a fitted readout is on frames that come later, for 5, 10, 20 and 50
+//! Measures how good a fitted readout is on frames that come later, for 5, 10, 20 and 50
 //! labelled frames, and what the frozen encoder is worth: beside the best
 //! constant, an untrained encoder, and the same network from pixels.
 //!

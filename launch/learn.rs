@@ -244,7 +244,7 @@ fn carries_depth(launch: &LaunchFile, camera: &CameraEntry) -> bool {
     }
 }
 
-/// Whether a folder, or the folder of a file or pattern, has depth images.
+/// True where a folder, or the folder of a file or pattern, has depth images.
 fn has_depth_files(path: &Path) -> bool {
     let folder = match path.is_dir() {
         true => path,
@@ -255,7 +255,7 @@ fn has_depth_files(path: &Path) -> bool {
     names.any(|name| name.to_string_lossy().ends_with(".depth.png"))
 }
 
-/// Where what is learnt is kept.
+/// The folder in which learning keeps its files.
 fn folder_of(launch: &LaunchFile, entry: &LearnEntry) -> Result<PathBuf, Failure> {
     if let Some(folder) = &entry.folder {
         let folder = launch.resolve(folder);

@@ -118,7 +118,7 @@ fn baselines(args: &Fit, encoders: &[Encoder]) -> Result<Vec<Vec<Encoder>>, Fail
     Ok(vec![encoders.to_vec(), vec![pixels], vec![random]])
 }
 
-/// What the data and labels are to blame for is refused; the rest failed.
+/// Refuses faults of the data and labels; the rest are failures.
 fn failure(error: FitError) -> Failure {
     match error {
         FitError::Stopped | FitError::Engine(_) | FitError::NotFinite => Failure::failed(error),
@@ -289,7 +289,7 @@ fn describe_start(fitted: &FittedReadout, not_begun: Option<&String>) -> Vec<Str
     warm.into_iter().chain(reason).collect()
 }
 
-/// What frames lacked, and what follows from it.
+/// Lines that tell of labels and cameras that frames lacked, and what follows.
 fn describe_shortcomings(fitted: &FittedReadout) -> Vec<String> {
     let (lacks, frames) = (fitted.shortcomings, fitted.frames);
     let mut lines = Vec::new();

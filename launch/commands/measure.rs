@@ -113,7 +113,7 @@ fn encoders(args: &Measure, global: &Global) -> Result<Vec<Encoder>, Failure> {
     encoders.collect::<Result<Vec<_>, _>>().or_refuse()
 }
 
-/// What was handed in is to blame, or what happened while running.
+/// Refuses faults of what was handed in; the rest are failures.
 fn failure(error: MeasureError) -> Failure {
     match error {
         MeasureError::Stopped { .. }

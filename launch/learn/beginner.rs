@@ -20,7 +20,7 @@ use crate::draw::{Canvas, Legend, map_of};
 use crate::launch_file::{LaunchFile, LearnEntry};
 use crate::terminal::{Curve, CurveLine, Panel};
 
-/// How long a frame is waited for before the end is looked for.
+/// Time to wait for a frame before looking for the end.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Least time between two frames that are looked at.
 const INTERVAL: Duration = Duration::from_millis(150);
@@ -54,14 +54,14 @@ pub(crate) struct Beginning {
     thread: JoinHandle<()>,
 }
 
-/// What there is to see of it.
+/// The part that others look at.
 struct BeginnerState {
     target: &'static Task,
     began: Duration,
     learnt: u64,
     points: Vec<CurvePoint>,
     picture: Option<(Canvas, Legend)>,
-    /// Why nothing is learnt any more, or nothing of the last frame.
+    /// The reason for which nothing is learnt any more, or nothing of the last frame.
     fault: String,
 }
 
@@ -182,7 +182,7 @@ impl BeginnerWork {
             Looked::Unusable(reason) => reason,
             _ => String::new(),
         };
-        state.learnt = self.target.learner.learnt();
+        state.learnt = self.target.learner.frames_learnt();
         if picture.is_some() {
             state.picture = picture;
         }
@@ -207,7 +207,7 @@ impl Beginning {
         lock(&self.state).line()
     }
 
-    /// What it says now, and both errors over time.
+    /// Pictures of its newest output, and of both errors over time.
     pub(crate) fn panels(&self) -> Vec<Panel> {
         let state = lock(&self.state);
         let picture = state
@@ -222,7 +222,7 @@ impl Beginning {
         picture.into_iter().chain(curve).collect()
     }
 
-    /// What it is about.
+    /// The target that it learns.
     pub(crate) fn target(&self) -> &'static Task {
         lock(&self.state).target
     }

@@ -1,4 +1,4 @@
-//! What is kept of learning when the process ends: statistics, learnt readouts,
+//! The files that outlive a process that learns: statistics, learnt readouts,
 //! and which of them served.
 
 use std::io;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use concert_policies::document::{Kind, ReadFault, write_whole};
 use serde::{Deserialize, Serialize};
 
-/// What variants that were learnt are called before their number.
+/// The name of learnt variants before their number.
 const LEARNT: &str = "learnt_";
 /// Most bytes of a record.
 const MAX_RECORD: u64 = 16 << 10;
@@ -19,7 +19,7 @@ pub(crate) struct Folder {
     path: PathBuf,
 }
 
-/// What served when the process ended.
+/// The readout that served when the process ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Record {
@@ -27,7 +27,7 @@ pub(crate) struct Record {
     pub(crate) first: String,
     /// The learnt variant that served, if one did.
     pub(crate) serving: Option<String>,
-    /// Whether learning was paused.
+    /// True where learning was paused.
     pub(crate) paused: bool,
 }
 
@@ -74,7 +74,7 @@ impl Folder {
         Ok(write_whole(&self.record(stem), text.as_bytes())?)
     }
 
-    /// What served, where that was kept.
+    /// The record that was kept; `None` where there is none.
     pub(crate) fn kept_record(&self, stem: &str) -> anyhow::Result<Option<Record>> {
         let bytes = read_bounded(&self.record(stem), MAX_RECORD)?;
         Ok(bytes

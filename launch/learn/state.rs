@@ -1,4 +1,4 @@
-//! What the learning thread shares with those who ask how it goes: who learns
+//! The state that the learning thread shares with those who ask: who learns
 //! what, what serves, and the right to exchange it.
 
 mod answer;
@@ -27,7 +27,7 @@ pub(crate) struct LearningState {
     targets: Mutex<TargetStates>,
 }
 
-/// What happened to a target.
+/// The course of learning of a target.
 pub(crate) struct History {
     pub(crate) target: &'static str,
     pub(crate) points: Vec<CurvePoint>,
@@ -37,7 +37,7 @@ pub(crate) struct History {
 
 struct TargetStates {
     all: Vec<TargetState>,
-    /// Of the swapper, when it was last looked at.
+    /// Epoch of the swapper when it was last looked at.
     epoch: u64,
 }
 
@@ -93,7 +93,7 @@ impl LearningState {
         &self.folder
     }
 
-    /// What served when the last process ended, where the first readout is
+    /// The readout that served when the last process ended, where the first one is
     /// still the same.
     pub(crate) fn recall(&self, at: usize) -> Option<Record> {
         let targets = self.targets();
@@ -377,7 +377,7 @@ impl LearningState {
         self.control.tell_learning(figures.collect());
     }
 
-    /// What happened until now.
+    /// The course of learning until now, per target.
     pub(crate) fn histories(&self) -> Vec<History> {
         let targets = self.targets();
         let states = targets.all.iter();

@@ -16,7 +16,7 @@ use concert_runtime::Observation;
 
 use super::folder::Folder;
 
-/// What is learnt from what, and what serves first.
+/// A target with its sources and the readout that serves first.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Subject {
     /// The target.
@@ -28,7 +28,7 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// What the policy says of a target.
+    /// The subject that a policy makes of a target.
     ///
     /// # Errors
     /// No transfer to it, or one without sources.
@@ -74,17 +74,17 @@ impl Subject {
 pub(crate) struct LearnedTarget {
     subject: Subject,
     pub(crate) learner: Learner,
-    /// What is to watch that which serves; taken by who watches.
+    /// The watch over the readout that serves; taken by the thread that watches.
     pub(crate) watch: Option<ReadoutWatch>,
     /// The variant that the learner takes to serve.
     pub(crate) serving: Option<String>,
-    /// Whether it was said that a camera's intrinsics are unknown.
+    /// True once it was said that a camera's intrinsics are unknown.
     uncalibrated: bool,
-    /// When the next refit is due.
+    /// Time at which the next refit is due.
     pub(crate) due: Duration,
 }
 
-/// What became of a frame that a target looked at.
+/// The use of a frame that a target looked at.
 #[derive(Debug)]
 pub(crate) enum Looked {
     /// As the learner says.
@@ -123,7 +123,7 @@ impl LearnedTarget {
         })
     }
 
-    /// What is learnt.
+    /// The subject that is learnt.
     pub(crate) fn subject(&self) -> &Subject {
         &self.subject
     }
@@ -139,7 +139,7 @@ impl LearnedTarget {
         match resumed {
             Ok(true) => tracing::info!(
                 "learning {stem} goes on from {} frames that were learnt before",
-                self.learner.learnt()
+                self.learner.frames_learnt()
             ),
             Ok(false) => tracing::info!("learning {stem} begins"),
             Err(error) => tracing::warn!(
@@ -171,7 +171,7 @@ impl LearnedTarget {
         }
     }
 
-    /// What the last refit made of what was learnt says of a frame; see
+    /// Predicts the target for a frame with the readout of the last refit; see
     /// [`Learner::predict`].
     pub(crate) fn predict(&self, observation: &Observation) -> Option<(Vec<f32>, [usize; 2])> {
         let (representation, focal) = represent(self.learner.layout(), observation).ok()?;
@@ -221,7 +221,7 @@ pub(super) fn label_of(
     Ok(Label::of(task, &example)?)
 }
 
-/// What encoders made of a frame, and the focal length that it was seen with, px
+/// The representation of a frame, and the focal length that it was seen with, px
 /// of the first encoder's input.
 pub(super) fn represent(
     layout: &RepresentationLayout,

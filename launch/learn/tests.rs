@@ -30,7 +30,7 @@ fn target(target: &str) -> LearnedTarget {
 }
 
 /// A frame with depth, and levels that all hold `value`.
-fn observed(target: &LearnedTarget, depth: Option<DepthImage>, value: f32) -> Observation {
+fn observation(target: &LearnedTarget, depth: Option<DepthImage>, value: f32) -> Observation {
     let (width, height) = SIZE;
     let card = store().encoder_card("home_multi").unwrap().1;
     let levels = target.learner.layout().levels().map(|(source, level)| {
@@ -82,7 +82,7 @@ fn room(pixel: usize) -> f32 {
     4.0 - 0.05 * row as f32
 }
 
-fn why(looked: Looked) -> String {
+fn fault_of(looked: Looked) -> String {
     match looked {
         Looked::Unusable(reason) => reason,
         other => panic!("{other:?}"),
@@ -93,25 +93,25 @@ fn why(looked: Looked) -> String {
 fn a_frame_that_cannot_teach_is_passed_over_with_the_reason_and_the_next_one_is_learnt() {
     let mut target = target("depth_zbuffer");
     let mut look = |depth: Option<DepthImage>, value: f32| {
-        let observation = observed(&target, depth, value);
+        let observation = observation(&target, depth, value);
         target.look(&observation)
     };
     assert!(matches!(look(None, 0.5), Looked::WithoutDepth));
-    let other = why(look(Some(depth((32, 24), room)), 0.5));
+    let other = fault_of(look(Some(depth((32, 24), room)), 0.5));
     assert!(
         other.contains("32x24") && other.contains("64x48"),
         "{other}"
     );
-    let constant = why(look(Some(depth(SIZE, |_| 2.0)), 0.5));
+    let constant = fault_of(look(Some(depth(SIZE, |_| 2.0)), 0.5));
     assert!(constant.contains("nothing to learn"), "{constant}");
-    let millimetres = why(look(Some(depth(SIZE, |p| room(p) / 1000.0)), 0.5));
+    let millimetres = fault_of(look(Some(depth(SIZE, |p| room(p) / 1000.0)), 0.5));
     assert!(
         millimetres.contains("metres read as millimetres"),
         "{millimetres}"
     );
-    let unknown = why(look(Some(depth(SIZE, |_| f32::NAN)), 0.5));
+    let unknown = fault_of(look(Some(depth(SIZE, |_| f32::NAN)), 0.5));
     assert!(unknown.contains("unknown at all 3072 pixels"), "{unknown}");
-    let infinite = why(look(Some(depth(SIZE, room)), f32::NAN));
+    let infinite = fault_of(look(Some(depth(SIZE, room)), f32::NAN));
     assert!(infinite.contains("not finite"), "{infinite}");
     let taken = look(Some(depth(SIZE, room)), 0.5);
     assert!(
@@ -136,19 +136,19 @@ fn a_frame_that_cannot_teach_is_passed_over_with_the_reason_and_the_next_one_is_
 #[test]
 fn levels_of_another_encoder_and_normals_without_intrinsics_are_not_learnt_from() {
     let mut target = target("normal");
-    let mut foreign = observed(&target, Some(depth(SIZE, room)), 0.5);
+    let mut foreign = observation(&target, Some(depth(SIZE, room)), 0.5);
     foreign.levels[2].sha256 = "0".repeat(64);
     // One encoder made all levels; the first tells.
     foreign.levels[0].sha256 = "0".repeat(64);
-    let reason = why(target.look(&foreign));
+    let reason = fault_of(target.look(&foreign));
     assert!(reason.contains("home_multi has sha256 0000"), "{reason}");
-    let mut blind = observed(&target, Some(depth(SIZE, room)), 0.5);
+    let mut blind = observation(&target, Some(depth(SIZE, room)), 0.5);
     blind.frame.intrinsics = None;
-    let reason = why(target.look(&blind));
+    let reason = fault_of(target.look(&blind));
     assert!(reason.contains("intrinsics"), "{reason}");
-    let mut short = observed(&target, Some(depth(SIZE, room)), 0.5);
+    let mut short = observation(&target, Some(depth(SIZE, room)), 0.5);
     short.levels.truncate(2);
-    let reason = why(target.look(&short));
+    let reason = fault_of(target.look(&short));
     assert!(reason.contains("has 0 numbers"), "{reason}");
 }
 

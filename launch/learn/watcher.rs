@@ -14,7 +14,7 @@ use concert_runtime::{Clock, Observation, Observer};
 use super::state::LearningState;
 use super::target::{LearnedTarget, Subject, label_of, open_readout, represent};
 
-/// How long a frame is waited for before the end is looked for.
+/// Time to wait for a frame before looking for the end.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Least time between two frames that are watched: five decide.
 const WATCH_EVERY: Duration = Duration::from_millis(500);
@@ -28,7 +28,7 @@ pub(super) struct Lookout {
     watches: Mutex<Vec<Watching>>,
 }
 
-/// What is watched of one target.
+/// The watch over one target.
 struct Watching {
     subject: Subject,
     layout: RepresentationLayout,
@@ -51,7 +51,7 @@ impl Watching {
 }
 
 impl Lookout {
-    /// Of all targets, in their order.
+    /// A lookout over all targets, in their order.
     pub(super) fn new(observer: Observer, targets: &mut [LearnedTarget]) -> Self {
         Self {
             observer,

@@ -18,7 +18,7 @@ use super::target::{LearnedTarget, Looked};
 use super::watcher::Lookout;
 use crate::launch_file::LearnEntry;
 
-/// How long a frame is waited for before the end is looked for.
+/// Time to wait for a frame before looking for the end.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Least time between two times that statistics are kept; they take some tens
 /// of megabytes.
@@ -122,7 +122,10 @@ impl Worker {
     fn begin(&mut self, at: usize) {
         let target = &mut self.targets[at];
         target.resume(self.state.folder());
-        let (learnt, held_out) = (target.learner.learnt(), target.learner.held_out());
+        let (learnt, held_out) = (
+            target.learner.frames_learnt(),
+            target.learner.frames_held_out(),
+        );
         self.state.note(at, |figures| {
             figures.learnt = learnt;
             figures.held_out = held_out;
@@ -186,8 +189,8 @@ impl Worker {
         self.state.note(at, |figures| {
             figures.observed += 1;
             figures.without_depth += u64::from(matches!(looked, Looked::WithoutDepth));
-            figures.learnt = learner.learnt();
-            figures.held_out = learner.held_out();
+            figures.learnt = learner.frames_learnt();
+            figures.held_out = learner.frames_held_out();
             figures.blocks = learner.blocks();
         });
     }
@@ -258,7 +261,7 @@ impl Worker {
         self.state.note_point(at, point, words);
     }
 
-    /// Why what a refit made does not take over, though it was better on held-out
+    /// The reason for which a new readout does not take over, though it was better on held-out
     /// frames: the robot went on while it was made.
     fn reason_against(&self, at: usize, readout: &FittedReadout) -> Option<String> {
         let target = &self.targets[at];
@@ -277,7 +280,7 @@ impl Worker {
 
     fn notes(&self, at: usize, seconds: f64) -> FitNotes {
         let learner = &self.targets[at].learner;
-        let frames = usize::try_from(learner.learnt()).unwrap_or(usize::MAX);
+        let frames = usize::try_from(learner.frames_learnt()).unwrap_or(usize::MAX);
         let data = FitData::new(self.cameras.clone(), learner.digest(), frames);
         let seconds = (seconds * 100.0).round() / 100.0;
         let mut notes = FitNotes::new(None, seconds, 1, vec![data]);

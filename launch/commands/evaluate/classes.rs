@@ -49,7 +49,7 @@ impl ClassNumbers {
     }
 }
 
-/// Whether two names mean one class: in upper or lower case, with spaces or
+/// True where two names mean one class: in upper or lower case, with spaces or
 /// underscores; one of several synonyms between commas is enough.
 fn same(known: &str, name: &str) -> bool {
     let plain = |text: &str| {

@@ -15,7 +15,7 @@ use nalgebra::{Isometry3, SMatrix, SVector};
 
 use super::classes::ClassNumbers;
 
-/// What is known of one target.
+/// The running sums of one target.
 pub(super) struct Tally {
     pub(super) task: &'static Task,
     /// Names of the readout's classes.
@@ -34,14 +34,14 @@ pub(super) struct Tally {
 /// Most frames without an output that are told one by one.
 const MAX_MISSING: usize = 50;
 
-/// Why a frame has no output.
+/// A frame without an output, and the reason.
 pub(super) struct Missing {
     pub(super) frame: String,
     pub(super) outcome: Outcome,
     pub(super) reason: String,
 }
 
-/// How a target is compared.
+/// The truth that a target is compared with.
 pub(super) enum Truth {
     /// With a label per frame.
     Labels(Box<Labels>),
@@ -55,7 +55,7 @@ pub(super) struct Labels {
     quality: TaskQuality,
     fit: ConstantFit,
     constant: TaskQuality,
-    /// Of the output and of the constant, for depth.
+    /// Sharpness of the output and of the constant, for depth.
     sharpness: Option<(Sharpness, Sharpness)>,
     /// Frames with a label.
     pub(super) labelled: usize,
@@ -68,7 +68,7 @@ pub(super) struct Compared {
     pub(super) measures: Measures,
 }
 
-/// Why a frame cannot be measured.
+/// The reason for which a frame cannot be measured.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TallyError {
     #[error(transparent)]
@@ -208,7 +208,7 @@ impl Tally {
         }
     }
 
-    /// What the constant predictor says, one value per channel.
+    /// The answer of the constant predictor, one value per channel.
     pub(super) fn constant_values(&self) -> Option<Vec<f32>> {
         match &self.truth {
             Truth::Labels(labels) => labels.fit.values(),

@@ -1,4 +1,4 @@
-//! Whether several sources together are worth more than the best one alone.
+//! Compares several sources together with the best one alone.
 
 use concert_fitting::fit::{
     Chosen, Encoders, FitError, FitProgress, FitRequest, FittedReadout, WarmReadout, choose,
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::failure;
 use crate::report::{Failure, Refuse};
 
-/// What each set of sources is worth on the same held-out frames.
+/// The errors of each set of sources on the same held-out frames.
 #[derive(Debug, Default)]
 pub(super) struct Comparison {
     /// Sources and error, all of them together first; empty for one source.
@@ -18,7 +18,7 @@ pub(super) struct Comparison {
     measure: &'static str,
     /// The sources that are read.
     pub(super) kept: Vec<String>,
-    /// Why the readout at hand is not begun with.
+    /// The reason for which the fit does not begin with the readout at hand.
     pub(super) not_begun: Option<String>,
 }
 

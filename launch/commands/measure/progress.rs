@@ -1,4 +1,4 @@
-//! How far a measurement has come: a bar on a terminal, lines in a log.
+//! The progress of a measurement: a bar on a terminal, lines in a log.
 
 use std::io::IsTerminal as _;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What was measured, for people and for programs.
+//! The report of a measurement, for people and for programs.
 
 use concert_fitting::measure::{MeasuredTarget, MeasuredTransfer};
 use serde_json::{Value, json};

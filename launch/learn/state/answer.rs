@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{LearningState, TargetStates};
 
-/// What is asked.
+/// A question to the server that learns.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Ask {

@@ -15,7 +15,7 @@ pub(super) struct TargetState {
     pub(super) subject: Subject,
     /// The variant that serves.
     pub(super) serving: Option<String>,
-    /// Why nothing is learnt of it, where the policy that runs does not allow.
+    /// The reason for which nothing is learnt of it, where the policy does not allow.
     pub(super) rests: Option<String>,
     pub(super) figures: LearningSnapshot,
     pub(super) points: Vec<CurvePoint>,

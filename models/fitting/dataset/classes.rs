@@ -36,7 +36,7 @@ pub(super) fn open(
     let mut rows = Rows::default();
     each_line(&path, |line, text| rows.add(folder, &path, line, text))?;
     if rows.files.is_empty() {
-        return Err(DataSetError::malformed(
+        return Err(DataSetError::malformed_file(
             &path,
             "has no row below its header",
         ));
@@ -58,7 +58,7 @@ pub(super) fn open(
     Ok((sequence, classes))
 }
 
-/// What the lines of a table have said so far.
+/// The classes of the lines of a table so far.
 #[derive(Default)]
 struct Rows {
     /// Places of the columns `file` and `class`, once the header was read.

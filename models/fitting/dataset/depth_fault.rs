@@ -3,11 +3,11 @@
 use super::error::MEDIAN_METRES;
 use concert_models::image_file::DepthImage;
 
-/// Why a depth image is not learnt from.
+/// A fault of a depth image, for which it is not learnt from.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DepthFault {
-    /// Of another size than its image.
+    /// The depth image has another size than its image.
     #[error(
         "depth is {width}x{height}, but its image is {image_width}x{image_height}: depth must be \
          registered to the image"
@@ -25,7 +25,7 @@ pub enum DepthFault {
     /// No pixel is known.
     #[error("depth is unknown at all {pixels} pixels, but at least 1 must be known")]
     NothingKnown {
-        /// Of the image.
+        /// Pixels of the image.
         pixels: usize,
     },
     /// A sensor that always says the same.
@@ -44,13 +44,13 @@ pub enum DepthFault {
     Scale {
         /// Over the known pixels.
         median_metres: f32,
-        /// Which unit would fit, if any.
+        /// The unit that would fit, if any.
         hint: String,
     },
 }
 
 impl DepthFault {
-    /// What is wrong with a depth image that came with an image of
+    /// The fault of a depth image that came with an image of
     /// `image_width` × `image_height` px, if anything.
     #[must_use]
     pub fn of(depth: &DepthImage, (image_width, image_height): (usize, usize)) -> Option<Self> {

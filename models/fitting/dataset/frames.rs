@@ -9,7 +9,7 @@ use super::sequence::{FrameFiles, FramePose, Sequence};
 
 const COLOUR: [&str; 3] = [".color.png", ".color.jpg", ".color.jpeg"];
 
-/// Whether a listing is of this layout.
+/// True where a listing is of this layout.
 pub(super) fn recognise(listing: &Listing) -> bool {
     listing.files.iter().any(|name| stem(name).is_some())
 }

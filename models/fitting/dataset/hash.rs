@@ -1,4 +1,4 @@
-//! What a data set is, as one number.
+//! The identity of a data set as one number.
 
 use std::io::Read;
 use std::path::Path;

@@ -26,11 +26,11 @@ pub struct Label {
     pub height: usize,
     /// Row-major, plane by plane.
     pub values: Vec<f32>,
-    /// What the values mean when they are brought to another size.
+    /// The rule by which values are brought to another size.
     pub kind: LabelKind,
 }
 
-/// How values of several pixels become one.
+/// The rule by which values of several pixels become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LabelKind {
     /// Mean of the known ones.

@@ -34,7 +34,7 @@ pub struct Sequence {
     pub(super) lists: Vec<PathBuf>,
 }
 
-/// What is known of a frame without opening its files; names are relative to
+/// The files of a frame, known without opening them; names are relative to
 /// the sequence's folder.
 #[derive(Debug, Clone)]
 pub(super) struct FrameFiles {
@@ -81,7 +81,7 @@ impl Sequence {
         self.entries.len()
     }
 
-    /// Whether there are no frames; a sequence that was opened has some.
+    /// True without frames; a sequence that was opened has some.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -93,13 +93,13 @@ impl Sequence {
         self.intrinsics
     }
 
-    /// Whether any frame has depth.
+    /// True where any frame has depth.
     #[must_use]
     pub fn has_depth(&self) -> bool {
         self.entries.iter().any(|entry| entry.depth.is_some())
     }
 
-    /// Whether any frame has a pose.
+    /// True where any frame has a pose.
     #[must_use]
     pub fn has_poses(&self) -> bool {
         let known = |entry: &FrameFiles| !matches!(entry.pose, FramePose::Unknown);
@@ -305,7 +305,7 @@ fn picture_size(path: &Path) -> Result<(usize, usize), DataSetError> {
     Ok((image.width(), image.height()))
 }
 
-/// Whether two sizes show the same field of view, but for rounding to pixels.
+/// True where two sizes show the same field of view, but for rounding to pixels.
 pub(super) fn same_aspect(a: (usize, usize), b: (usize, usize)) -> bool {
     // a.0 / a.1 = b.0 / b.1 within one pixel of the smaller side.
     let cross = (a.0 * b.1).abs_diff(a.1 * b.0);

@@ -1,4 +1,4 @@
-//! Which frames of a data set can be read.
+//! The frames of a data set that can be read.
 
 use concert_policies::Task;
 use rayon::prelude::*;
@@ -26,7 +26,7 @@ pub struct SoundFrames {
 pub struct LeftOut {
     /// `SEQUENCE/FRAME`.
     pub name: String,
-    /// Which of its files, and why.
+    /// The file of it that cannot be read, and the fault.
     pub reason: String,
 }
 

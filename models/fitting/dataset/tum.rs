@@ -74,7 +74,7 @@ pub(super) fn open_plain(
     for file in listing.files.iter().filter(|name| is_picture(name)) {
         let Some(stamp) = stamp_of(file) else {
             let reason = format!("{file} is not named by its stamp, as 1311868169.163498.png is");
-            return Err(DataSetError::malformed(folder, reason));
+            return Err(DataSetError::malformed_file(folder, reason));
         };
         let (line, file) = (images.len() + 1, file.as_str().into());
         images.push(Stamped { stamp, line, file });
@@ -86,7 +86,7 @@ pub(super) fn open_plain(
     Ok(sequence)
 }
 
-/// Whether a listing is of the plain layout.
+/// True where a listing is of the plain layout.
 pub(super) fn recognise_plain(listing: &Listing) -> bool {
     listing.has(TRUTH) && listing.files.iter().any(|name| is_picture(name))
 }
@@ -134,7 +134,7 @@ fn read_list(folder: &Path, path: &Path) -> Result<Vec<Stamped>, DataSetError> {
         Ok(())
     })?;
     if list.is_empty() {
-        return Err(DataSetError::malformed(path, "lists no file"));
+        return Err(DataSetError::malformed_file(path, "lists no file"));
     }
     list.sort_by(|a: &Stamped, b| a.stamp.total_cmp(&b.stamp));
     refuse_same_stamp(path, &list)?;

@@ -1,4 +1,4 @@
-//! What a frozen, pretrained encoder is held against: the same encoder with
+//! Baselines of a frozen, pretrained encoder: the same encoder with
 //! random weights ([`random_encoder`]), and the pixels themselves
 //! ([`pixel_encoder`]), from which the same small network is then trained. Taskonomy
 //! (Zamir et al., CVPR 2018, section 3.3) calls the share of held-out images on

@@ -16,7 +16,7 @@ use concert_models::geometry::Intrinsics;
 /// A labelled frame that the encoders have seen.
 #[derive(Debug, Clone)]
 pub struct CachedFrame {
-    /// What they made of it, in the order of the layout.
+    /// Their levels of it, in the order of the layout.
     pub representation: Representation,
     /// Its label, at the layout's [`output_size`](RepresentationLayout::output_size) where it
     /// has a value per pixel.

@@ -214,7 +214,7 @@ pub(crate) fn whole_net(layout: &RepresentationLayout, channels: usize) -> Net {
     net
 }
 
-/// What has no place: the mean of the coarsest views, and vectors, as so many
+/// Adds the part that has no place: the mean of the coarsest views, and vectors, as so many
 /// channels.
 fn global(
     net: &mut Net,

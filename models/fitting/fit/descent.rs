@@ -22,7 +22,7 @@ pub(crate) struct Sample<'a> {
     pub(crate) label: &'a [f32],
 }
 
-/// How a net is fitted.
+/// The settings of a descent.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Training {
     pub(crate) schedule: LrSchedule,

@@ -45,13 +45,13 @@ impl<'e> Encoders<'e> {
         })
     }
 
-    /// What is read of the encoders.
+    /// The layout of the levels that are read of the encoders.
     #[must_use]
     pub fn layout(&self) -> &RepresentationLayout {
         &self.layout
     }
 
-    /// What the encoders want to see, sorted by their names.
+    /// The input contracts of the encoders, sorted by their names.
     #[must_use]
     pub fn contracts(&self) -> Vec<InputContract> {
         let pins = self.layout.pins.iter();

@@ -314,7 +314,7 @@ impl Writer<'_> {
 struct Folded {
     kernel: Vec<f32>,
     bias: Vec<f32>,
-    /// Whether scaling has made a bias.
+    /// True where scaling has made a bias.
     shifted: bool,
 }
 
@@ -349,7 +349,7 @@ fn fold(model: &Model, from: NodeId, weights: &Weights, bias: Option<&Weights>) 
     }
 }
 
-/// Which input a node is, or is the mean of.
+/// The input that a node is, or is the mean of.
 pub(crate) fn scaled_input(net: &Net, node: NodeId) -> Option<usize> {
     if let Some(input) = net.nodes[node].input {
         return Some(input);

@@ -22,7 +22,7 @@ pub(super) use fitter::Fitter;
 pub struct FittedReadout {
     /// The task.
     pub target: &'static Task,
-    /// What was fitted.
+    /// The kind that was fitted.
     pub kind: FitKind,
     /// The ONNX file.
     pub onnx: Vec<u8>,
@@ -32,7 +32,7 @@ pub struct FittedReadout {
     pub lambda: Option<f64>,
     /// √(fx · fy) for which it is metric.
     pub reference_focal_px: Option<f64>,
-    /// What was measured on held-out blocks, of the kind that was chosen.
+    /// Measures of the chosen kind on held-out blocks.
     pub held_out: Option<HeldOut>,
     /// The same figure for each of those frames, in the order of time.
     pub held_out_frames: Vec<f64>,
@@ -40,11 +40,11 @@ pub struct FittedReadout {
     pub tried: Vec<(&'static str, f64)>,
     /// The readout that it began with.
     pub warm_start: Option<WarmStart>,
-    /// Why the readout at hand was not begun with.
+    /// The reason for which the fit did not begin with the readout at hand.
     pub not_begun: Option<String>,
     /// Labelled frames.
     pub frames: usize,
-    /// What some of the frames lacked.
+    /// Counts of frames that lacked something.
     pub shortcomings: Shortcomings,
     /// Names of the classes.
     pub classes: Option<Vec<String>>,
@@ -104,7 +104,7 @@ impl Chosen<'_> {
         self.error
     }
 
-    /// What the error is called.
+    /// The name of the error.
     #[must_use]
     pub fn measure(&self) -> &'static str {
         self.fitter.training_set.objective.measure()

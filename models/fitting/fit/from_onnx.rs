@@ -34,7 +34,7 @@ pub(crate) struct Start {
     pub(crate) scaling: Scaling,
 }
 
-/// What is read back.
+/// A graph that is read back, and what is known of it.
 pub(crate) struct GraphReadout<'a> {
     pub(crate) network: &'a Checked,
     /// The card's.
@@ -82,7 +82,7 @@ impl GraphReadout<'_> {
     }
 }
 
-/// What a tensor of the graph is.
+/// The counterpart of a tensor of the graph.
 #[derive(Debug, Clone)]
 enum Value {
     /// A node of the net.
@@ -99,7 +99,7 @@ struct Reader<'a> {
     makers: HashMap<&'a str, &'a NodeProto>,
     /// The tensor that each renamed one is.
     roots: HashMap<&'a str, &'a str>,
-    /// How often each tensor is read, what is renamed counted as itself.
+    /// Number of readers of each tensor, what is renamed counted as itself.
     uses: HashMap<&'a str, usize>,
     values: HashMap<&'a str, Value>,
     net: Net,
@@ -259,7 +259,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Whether there is an input; those that are left out have no name.
+    /// True where there is an input; those that are left out have no name.
     fn has(node: &NodeProto, at: usize) -> bool {
         node.input.get(at).is_some_and(|name| !name.is_empty())
     }

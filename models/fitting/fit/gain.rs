@@ -1,4 +1,4 @@
-//! What an encoder is worth to a readout: a trial on held-out blocks, and
+//! The worth of an encoder to a readout: a trial on held-out blocks, and
 //! Taskonomy's gain of one trial over another.
 
 use std::cmp::Ordering;
@@ -8,7 +8,7 @@ use super::encoders::Encoders;
 use super::fitting::{Candidate, Fitter, gather_training_set};
 use super::request::{FitProgress, FitRequest};
 
-/// What a small convolutional readout reaches on the blocks of time that
+/// Measures a small convolutional readout on the blocks of time that
 /// [`fit`](super::fit()) holds out, fitted on the others from initial weights: for encoders
 /// that another is held against.
 ///
@@ -34,7 +34,7 @@ pub fn trial(
     Ok(Trial { error, frames })
 }
 
-/// What [`trial`] measured.
+/// The errors that [`trial`] measured.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trial {
     /// Over all held-out frames, in the fit's own measure; less is better.

@@ -196,7 +196,7 @@ pub(crate) fn convolve_weights_back(
     add_product(rows_mut(sums, outputs, inputs * 9), out, seen.transpose());
 }
 
-/// What the nine taps of a kernel see, a plane per channel and tap.
+/// Copies the cells that the nine taps of a kernel see, a plane per channel and tap (im2col).
 fn columns(from: &[f32], inputs: usize, grid: Grid, columns: &mut Vec<f32>) {
     let Grid { height, width } = grid;
     columns.clear();

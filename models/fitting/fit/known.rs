@@ -52,7 +52,7 @@ impl KnownReadout {
         &self.readout.sha256
     }
 
-    /// What was fitted.
+    /// The kind that was fitted.
     #[must_use]
     pub fn kind(&self) -> FitKind {
         self.kind
@@ -74,7 +74,7 @@ impl KnownReadout {
         Ok(())
     }
 
-    /// What it computes, for levels of this scale; decoded for a focal length
+    /// The model that it computes, for levels of this scale; decoded for a focal length
     /// of the reference.
     pub(crate) fn model(
         &self,

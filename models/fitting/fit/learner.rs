@@ -72,7 +72,7 @@ pub struct Learner {
     held_out: u64,
     /// SHA-256 over all that was learnt, in order.
     digest: String,
-    /// What the last refit chose of what it made, whatever serves.
+    /// The model that the last refit chose, whatever serves.
     newest: Option<Model>,
 }
 
@@ -96,9 +96,9 @@ struct Learning {
     folds: [Statistics; FOLDS],
     first: Model,
     served: Model,
-    /// Whether `served` is `first`.
+    /// True where `served` is `first`.
     first_serves: bool,
-    /// Where descent has come to, where the first readout is a net.
+    /// The weights that descent has come to, where the first readout is a net.
     current_weights: Option<Vec<f32>>,
     descents: u64,
     /// The ridge's strength, and the frames learnt when it was chosen.
@@ -162,7 +162,7 @@ impl Learner {
         })
     }
 
-    /// What is learnt.
+    /// The target that is learnt.
     #[must_use]
     pub fn target(&self) -> &'static Task {
         self.target
@@ -176,13 +176,13 @@ impl Learner {
 
     /// Frames learnt, also before a restart.
     #[must_use]
-    pub fn learnt(&self) -> u64 {
+    pub fn frames_learnt(&self) -> u64 {
         self.learnt
     }
 
     /// Frames held out, in all.
     #[must_use]
-    pub fn held_out(&self) -> u64 {
+    pub fn frames_held_out(&self) -> u64 {
         self.held_out
     }
 
@@ -192,14 +192,14 @@ impl Learner {
         self.block.number
     }
 
-    /// Whether a refit says most now: the newest frames are held out, and as
+    /// True where a refit says most: the newest frames are held out, and as
     /// many as a block needs.
     #[must_use]
     pub fn is_ripe(&self) -> bool {
         self.block.number % CYCLE == FOLDS as u64 && self.block.frames >= self.rules.block_frames
     }
 
-    /// What the readout that the last refit chose says of a frame, whatever
+    /// Predicts the target for a frame with the readout that the last refit chose, whatever
     /// serves: the task's numbers in planes, with height and width of a plane.
     /// `None` before there is one. `focal_px` as in [`add`](Self::add).
     #[must_use]

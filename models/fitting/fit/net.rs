@@ -18,7 +18,7 @@ pub(crate) const POSITIONS: usize = 5;
 /// Index of a node.
 pub(crate) type NodeId = usize;
 
-/// Where weights lie in the vector of all weights.
+/// A block of weights within the vector of all weights.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Weights {
     /// Name in the exported file.
@@ -71,7 +71,7 @@ pub(crate) enum Operator {
 pub(crate) struct Node {
     pub(crate) channels: usize,
     pub(crate) grid: Grid,
-    /// Which input fills it, where one does.
+    /// The input that fills it, where one does.
     pub(crate) input: Option<usize>,
 }
 
@@ -90,7 +90,7 @@ pub(crate) struct Net {
     pub(crate) output: NodeId,
     /// Number of weights.
     pub(crate) weights: usize,
-    /// What sets the scale of each block of initial weights: start, length and
+    /// The numbers that set the scale of each block of initial weights: start, length and
     /// number of terms in one sum.
     init: Vec<(std::ops::Range<usize>, usize)>,
     inputs: usize,

@@ -1,4 +1,4 @@
-//! What a fit makes small, per target: how labels are written for the net, the
+//! The objective of a fit, per target: labels encoded for the net, the
 //! loss and its gradient, and how the net's numbers become the task's.
 
 mod decoding;
@@ -10,7 +10,7 @@ use crate::quality::directions::Directions;
 use decoding::LINEAR_SHARPNESS;
 pub(crate) use decoding::{COMPRESSED, Decoding, LOG_METRES, METRES, TANH};
 
-/// What a net is fitted to. Labels are NaN where unknown: such cells cost
+/// The objective that a net is fitted to. Labels are NaN where unknown: such cells cost
 /// nothing and teach nothing.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Objective {
@@ -32,7 +32,7 @@ pub(crate) enum Objective {
     },
     /// Index of a class, per cell.
     Classes {
-        /// How many there are.
+        /// Number of classes.
         count: usize,
     },
 }
@@ -80,7 +80,7 @@ impl Objective {
         }
     }
 
-    /// How a net fitted to this by descent is decoded.
+    /// The decoding of a net fitted to this by descent.
     pub(crate) fn decoding(&self, grid: Grid) -> Decoding {
         match *self {
             Objective::Classes { .. } if grid.cells() > 1 => Decoding::Scores,
@@ -92,7 +92,7 @@ impl Objective {
         }
     }
 
-    /// How a linear readout, fitted to the labels as they are, is decoded.
+    /// The decoding of a linear readout, fitted to the labels as they are.
     pub(crate) fn linear_decoding(&self, grid: Grid) -> Decoding {
         match *self {
             Objective::Classes { .. } if grid.cells() > 1 => Decoding::Scores,

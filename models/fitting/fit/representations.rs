@@ -1,4 +1,4 @@
-//! What the frozen encoders make of frames: computed once, kept in memory at
+//! Representations of frames by frozen encoders: computed once, kept in memory at
 //! half precision, and read by every fit.
 
 use half::f16;
@@ -9,7 +9,7 @@ use super::kernels::Grid;
 use concert_models::card::{EncoderCard, EncoderPin, Read, ReadFrom};
 use concert_models::contract::InputContract;
 
-/// How the numbers of a level are laid out over the frame.
+/// The order of the numbers of a level over the frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Arrangement {
     /// `[1, channels, height, width]`.
@@ -29,9 +29,9 @@ pub(crate) enum Arrangement {
 /// One input of a readout as the fit sees it: planes over the frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct View {
-    /// Which of [`RepresentationLayout::reads`] it is taken from.
+    /// The index into [`RepresentationLayout::reads`] that it is taken from.
     pub(crate) read: usize,
-    /// How it lies there.
+    /// Its order there.
     pub(crate) arrangement: Arrangement,
     /// Channels.
     pub(crate) channels: usize,
@@ -74,7 +74,7 @@ impl View {
     }
 }
 
-/// What of a set of encoders is read, and how.
+/// The levels of a set of encoders that are read, as planes over the frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepresentationLayout {
     /// The encoders, sorted by name.
@@ -172,7 +172,7 @@ impl RepresentationLayout {
         self.views.iter().map(View::len).sum()
     }
 
-    /// Whether there is nothing to read; never so for a checked layout.
+    /// True where there is nothing to read; never so for a checked layout.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -208,7 +208,7 @@ impl RepresentationLayout {
         pins.map(|pin| (pin.source.as_str(), pin.sha256.as_str()))
     }
 
-    /// What the first encoder wants to see.
+    /// The input contract of the first encoder.
     #[must_use]
     pub fn contract(&self) -> &InputContract {
         &self.pins[0].input
@@ -275,7 +275,7 @@ fn arrange(shape: &[usize]) -> Option<Vec<(Arrangement, usize, Grid)>> {
     }
 }
 
-/// What the encoders made of one frame, at half precision; the views of the
+/// The levels of one frame, at half precision; the views of the
 /// [`RepresentationLayout`], one after another.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Representation(pub(crate) Vec<f16>);

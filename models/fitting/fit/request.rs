@@ -1,4 +1,4 @@
-//! What is asked of a fit, and what it tells while it goes on.
+//! The request of a fit, and its progress.
 
 use concert_policies::Task;
 
@@ -7,28 +7,28 @@ use super::warm::WarmReadout;
 use crate::dataset::DataSet;
 use concert_models::card::FitKind;
 
-/// What is to be fitted.
+/// A fit that is asked for.
 #[derive(Clone, Copy)]
 pub struct FitRequest<'a> {
-    /// What is read out.
+    /// The target that is read out.
     pub target: &'static Task,
-    /// Where the labels come from.
+    /// The data set that the labels come from.
     pub data: &'a DataSet,
     /// Sequence and frame in it, in the order of time; see [`spaced_frames`].
     pub frames: &'a [(usize, usize)],
-    /// Which kind; the better one of all where it is `None`.
+    /// The kind; the better one of all where it is `None`.
     pub kind: Option<FitKind>,
     /// A readout of the same target and encoders to begin with.
     pub warm_start: Option<&'a WarmReadout>,
-    /// How frames are seen besides as they are.
+    /// The views of frames beside the frames as they are.
     pub augmentation: Augmentation,
-    /// How long networks are fitted.
+    /// The effort that is spent on networks.
     pub effort: Effort,
     /// The seed of all random numbers.
     pub seed: u32,
 }
 
-/// How long a convolutional readout is fitted.
+/// The steps, batches and learning rates of a convolutional readout.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Effort {
     /// Steps of a network from initial weights that is held against other kinds;
@@ -67,7 +67,7 @@ impl Effort {
     }
 }
 
-/// What is being done; for people who wait.
+/// The progress of a fit, for people who wait.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum FitProgress {
     /// Frames that were read and encoded, of so many.
@@ -92,7 +92,7 @@ pub enum FitProgress {
         done: usize,
         /// Steps in all.
         of: usize,
-        /// Of the last step.
+        /// Loss of the last step.
         loss: f32,
     },
 }

@@ -29,7 +29,7 @@ use concert_policies::document::{WholeFile, WriteError};
 /// of the greatest number.
 const TOLERANCE: f32 = 1e-4;
 
-/// What a card says besides what the fit knows.
+/// The part of a card that the fit does not know.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FitNotes {
     /// The part of the name after `@`.
@@ -44,7 +44,7 @@ pub struct FitNotes {
     pub licence: String,
     /// The command that fitted it.
     pub fitted_by: String,
-    /// How what was measured on held-out frames came about.
+    /// The way in which the measures on held-out frames came about.
     pub held_out: String,
 }
 
@@ -64,7 +64,7 @@ impl FitNotes {
     }
 }
 
-/// Where a readout was written.
+/// The files of a readout that was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SavedReadout {
     /// `TARGET_from_A+B[@VARIANT]`.
@@ -254,7 +254,7 @@ struct ReadoutFile<'a> {
 }
 
 impl ReadoutFile<'_> {
-    /// Where what an engine makes of it is not what a model computes on these
+    /// The first difference between what an engine makes of it and what a model computes on these
     /// frames, to 10⁻⁴ of the greatest number; in words.
     fn differs(
         &self,

@@ -64,7 +64,7 @@ fn zip_rows(into: &mut Array2<f64>, from: &Array2<f64>, change: impl Fn(&mut f64
     }
 }
 
-/// What statistics are about.
+/// The subject of statistics.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 struct Subject {
     /// Name of the task.

@@ -24,9 +24,9 @@ const REFERENCE_FOCAL: f64 = 1.0;
 /// One way in which one frame was seen.
 #[derive(Debug, Clone)]
 pub(crate) struct TrainingSample {
-    /// Which of the frames that were asked for.
+    /// Index of its frame among those that were asked for.
     pub(crate) frame: usize,
-    /// Whether it is the frame as it is.
+    /// True where it is the frame as it is.
     pub(crate) plain: bool,
     pub(crate) representation: Representation,
     /// As [`Objective`] says.
@@ -57,7 +57,7 @@ pub(crate) struct TrainingSet {
     pub(crate) classes: Option<Vec<String>>,
 }
 
-/// What some of the frames lack.
+/// Counts of frames that lack something.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Shortcomings {
     /// Frames without any known label: they teach nothing.
@@ -69,7 +69,7 @@ pub struct Shortcomings {
     pub rescaled: usize,
 }
 
-/// What is to be read of which frames.
+/// The frames that a training set is made of, and their augmentation.
 pub(crate) struct TrainingSetRequest<'a> {
     pub(crate) target: &'static Task,
     pub(crate) data: &'a DataSet,

@@ -22,7 +22,7 @@ pub struct WarmReadout {
     pub encoders: Vec<(String, String)>,
     /// The focal length that its output is metric for.
     pub reference_focal_px: Option<f64>,
-    /// What its inputs are.
+    /// Its inputs.
     pub reads: Vec<Read>,
     /// Name and shape of its output.
     pub output: (String, Vec<usize>),
@@ -56,7 +56,7 @@ impl WarmReadout {
         }
     }
 
-    /// What a fit goes on from: this program's own net with its weights, or
+    /// The model that a fit goes on from: this program's own net with its weights, or
     /// where the file is of another form, the net of its graph.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
-//! Which sets of sources are tried together.
+//! The sets of sources that are tried together.
 
-/// Of how many sources, the best alone, sets are made.
+/// Number of sources, the best alone, of which sets are made.
 pub const MAX_PARTNERS: usize = 5;
 
 /// The sets of order 2 to `max_order`, given the sources of one target, the

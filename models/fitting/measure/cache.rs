@@ -1,4 +1,4 @@
-//! What encoders made of frames, on disk.
+//! Representations of frames, on disk.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use super::files;
 use crate::fit::{Representation, RepresentationLayout};
 use concert_models::digest::sha256_hex;
 
-/// How a file begins.
+/// The first bytes of a file.
 const MAGIC: &[u8; 8] = b"CNCRREP1";
 /// Bytes of the hash that it ends with.
 const SEAL: usize = 32;
@@ -47,7 +47,7 @@ impl Cache {
         let Some(bytes) = files::read(&path)? else {
             return Ok(None);
         };
-        let damaged = |reason: &str| MeasureError::damaged(&path, reason);
+        let damaged = |reason: &str| MeasureError::damaged_file(&path, reason);
         let length = MAGIC.len() + layout.bytes() + SEAL;
         if bytes.len() != length {
             return Err(damaged(&format!(

@@ -52,21 +52,23 @@ pub(super) fn write_sealed(path: &Path, value: &impl Serialize) -> Result<(), Me
     write(path, format!("{text}\n{seal}\n").as_bytes())
 }
 
-/// What [`write_sealed`] wrote; `None` where there is no such file.
+/// Reads what [`write_sealed`] wrote; `None` where there is no such file.
 pub(super) fn read_sealed<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, MeasureError> {
     let Some(bytes) = read(path)? else {
         return Ok(None);
     };
-    let text = std::str::from_utf8(&bytes).map_err(|error| MeasureError::damaged(path, error))?;
+    let text =
+        std::str::from_utf8(&bytes).map_err(|error| MeasureError::damaged_file(path, error))?;
     let mut lines = text.lines();
     let (json, seal) = (lines.next().unwrap_or(""), lines.next().unwrap_or(""));
     let found = sha256_hex(json.as_bytes());
     if found != seal || lines.next().is_some() {
         let reason =
             format!("its content has sha256 {found}, but its second line says `{seal:.64}`");
-        return Err(MeasureError::damaged(path, reason));
+        return Err(MeasureError::damaged_file(path, reason));
     }
-    let value = serde_json::from_str(json).map_err(|error| MeasureError::damaged(path, error))?;
+    let value =
+        serde_json::from_str(json).map_err(|error| MeasureError::damaged_file(path, error))?;
     Ok(Some(value))
 }
 

@@ -1,4 +1,4 @@
-//! Which frames are fitted on, and which are held out.
+//! The frames that are fitted on, and those that are held out.
 
 use crate::dataset::DataSet;
 use crate::fit::spaced_frames;

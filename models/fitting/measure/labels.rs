@@ -39,9 +39,9 @@ impl Truth {
 pub(super) struct FitLabels {
     /// Sizes that labels are kept at.
     sizes: Vec<(usize, usize)>,
-    /// Of every frame that has a label: its number, and the label at each size.
+    /// The number of every frame that has a label, and the label at each size.
     frames: Vec<(usize, Vec<Truth>)>,
-    /// Of every frame that has a label: what is compared between frames.
+    /// The numbers of every frame that has a label that are compared between frames.
     pub(super) numbers: Vec<(usize, Vec<f32>)>,
 }
 
@@ -94,7 +94,7 @@ pub(super) struct HeldOutLabels {
     frames: Vec<Option<Truth>>,
 }
 
-/// What became of one transfer on all of them.
+/// The errors of one transfer on all of them.
 pub(super) struct Compared {
     pub(super) losses: Vec<Option<f64>>,
     pub(super) measures: Measures,
@@ -190,7 +190,7 @@ fn predict(
     resample(&output, channels, size, &image_from_output, full, filter)
 }
 
-/// What is compared on one frame, less is better: depth's `abs_rel`, normals'
+/// The error on one frame, less is better: depth's `abs_rel`, normals'
 /// `mean_deg`, `1 - f1` of edges at the frame's best threshold, the share of
 /// wrong classes, and `l1` of everything else. NaN where the truth says nothing.
 pub(super) fn loss(task: &Task, measures: &Measures) -> (&'static str, f64) {

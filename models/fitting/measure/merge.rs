@@ -1,4 +1,4 @@
-//! What several computers measured, in one folder.
+//! Merges the measurements of several computers into one folder.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Which sources serve which targets, measured: Taskonomy's whole loop (Zamir
+//! Measures which sources serve which targets: Taskonomy's whole loop (Zamir
 //! et al., CVPR 2018, section 3) on frozen encoders and small readouts.
 //!
 //! [`measure()`] runs every encoder once per frame and keeps what it made on

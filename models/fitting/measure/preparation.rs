@@ -1,4 +1,4 @@
-//! What is refused or settled before anything runs.
+//! The checks and settings before anything runs.
 
 use super::beam::higher_order;
 use super::error::MeasureError;
@@ -32,7 +32,7 @@ pub(super) fn with_baselines(request: &MeasureRequest<'_>) -> Result<Vec<Encoder
     Err(MeasureError::NoBaseline { reason })
 }
 
-/// What can be refused before anything runs.
+/// Refuses what can be refused before anything runs.
 pub(super) fn check(
     request: &MeasureRequest<'_>,
     fit: &Frames,

@@ -1,4 +1,4 @@
-//! What is measured, how, and on which frames: written beside the results.
+//! The settings of a measurement and its frames: written beside the results.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ pub struct FramesRecord {
     pub names: Vec<String>,
 }
 
-/// What is measured, how, and on which frames.
+/// The settings of a measurement and its frames.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -31,7 +31,7 @@ pub struct Settings {
     pub fit: FramesRecord,
     /// Frames that they are compared on.
     pub held_out: FramesRecord,
-    /// What is fitted: `ridge`, `convolutional` or `auto`.
+    /// The kind that is fitted: `ridge`, `convolutional` or `auto`.
     pub kind: String,
     /// Steps of a convolutional fit.
     pub steps: usize,
@@ -75,7 +75,7 @@ impl Settings {
         match settings {
             Some(settings) if settings.version != VERSION => {
                 let reason = format!("it has version {}, not {VERSION}", settings.version);
-                Err(MeasureError::damaged(&path, reason))
+                Err(MeasureError::damaged_file(&path, reason))
             }
             settings => Ok(settings),
         }

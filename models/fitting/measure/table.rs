@@ -21,7 +21,7 @@ const MAX_NAMED: usize = 6;
 /// Everything that was measured.
 #[derive(Debug, Clone, Serialize)]
 pub struct Measurement {
-    /// What was measured, how, and on which frames.
+    /// The settings of the measurement and its frames.
     pub settings: Settings,
     /// One entry per target, in the order of the settings.
     pub targets: Vec<MeasuredTarget>,
@@ -52,9 +52,9 @@ pub struct MeasuredTarget {
 pub struct MeasuredTransfer {
     /// The sources, sorted.
     pub sources: Vec<String>,
-    /// What was fitted.
+    /// The kind that was fitted.
     pub kind: String,
-    /// What similarity of representations foretold, -1 to 1.
+    /// The estimate by similarity of representations, -1 to 1.
     pub estimate: Option<f64>,
     /// Entry of the principal eigenvector.
     pub affinity: f64,

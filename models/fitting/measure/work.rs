@@ -222,7 +222,7 @@ impl<'a> Work<'a> {
         Ok(places.collect())
     }
 
-    /// Whether nothing of a target is left to do; then says so.
+    /// Reports the transfers of a target where nothing of it is left to do, and returns true.
     fn report_if_kept(
         &mut self,
         task: &Task,

@@ -121,7 +121,7 @@ impl ConstantFit {
         Some(direction.iter().map(|x| *x as f32).collect())
     }
 
-    /// Of edges, no constant below the least threshold finds any.
+    /// Raises a constant of edges to the least threshold: below it, none is found.
     fn at_least(&self, median: f32) -> f32 {
         match TaskQuality::new(self.task) {
             Some(quality) if quality.is_of_edges() => median.max(edges::MIN_THRESHOLD),

@@ -65,7 +65,7 @@ impl Directions {
         Some(at)
     }
 
-    /// Where the search may begin: the mean direction, and those of the parts
+    /// The directions that the search begins with: the mean, and those of the parts
     /// of the sphere.
     fn starts(&self, points: &[(Direction, f64)]) -> Vec<Direction> {
         let mut sums = vec![[0.0; 3]; 1 + (SIDE / COARSE).pow(2)];

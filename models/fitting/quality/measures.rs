@@ -47,7 +47,7 @@ impl Measures {
     }
 }
 
-/// Why a prediction cannot be measured.
+/// A fault for which a prediction cannot be measured.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum QualityError {
@@ -190,7 +190,7 @@ impl TaskQuality {
         }
     }
 
-    /// Whether it measures edges by thresholds.
+    /// True where it measures edges by thresholds.
     pub(super) fn is_of_edges(&self) -> bool {
         matches!(self.kind, Kind::Edges(_))
     }

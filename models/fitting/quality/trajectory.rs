@@ -38,7 +38,7 @@ pub struct Trajectories {
     sequences: Vec<Vec<Pair>>,
     /// Normalised squared errors of single steps, per degree of freedom.
     normalised: Vec<f64>,
-    /// Of their rotations alone.
+    /// Normalised errors of their rotations alone.
     normalised_turns: Vec<f64>,
 }
 
@@ -48,9 +48,9 @@ pub struct StepEstimate {
     /// Translation (m), then rotation vector (rad), along the axes of the frame
     /// that was moved to.
     pub motion: SVector<f64, 6>,
-    /// Of these six numbers, along the same axes.
+    /// Covariance of these six numbers, along the same axes.
     pub covariance: SMatrix<f64, 6, 6>,
-    /// Whether the unit of the translation is known to be the metre.
+    /// True where the unit of the translation is known to be the metre.
     pub is_metric: bool,
 }
 

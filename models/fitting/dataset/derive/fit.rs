@@ -16,10 +16,10 @@ const WINDOW: usize = 2 * RADIUS + 1;
 const LANES: usize = 8;
 /// Unknown cells beside each row, so that every window is whole.
 const PADDING: usize = LANES;
-/// How far the inverse depth of a first neighbour may be from the centre's, as
+/// Greatest distance of the inverse depth of a first neighbour from the centre's, as
 /// a share of it.
 const FIRST_GUARD: f32 = 0.12;
-/// How far a neighbour may lie from the fitted plane beside three times the
+/// Greatest distance of a neighbour from the fitted plane, beside three times the
 /// noise: share, and 1/m.
 const SECOND_GUARD: (f32, f32) = (0.006, 0.001);
 /// Pixels that share their error along a line.
@@ -84,7 +84,7 @@ impl<'a> Cells<'a> {
         self.noise / (side * spread)
     }
 
-    /// How far an inverse depth may lie from its plane.
+    /// Greatest distance of an inverse depth from its plane.
     pub(super) fn tolerance(&self, inverse: f32) -> f32 {
         SECOND_GUARD.0 * inverse + SECOND_GUARD.1 + 3.0 * self.noise
     }

@@ -16,7 +16,7 @@ const WANTED_ERROR: f32 = 0.03;
 const MIN_SHARE: f32 = 0.85;
 /// Least cosine between normal and ray that is trusted.
 const MIN_COSINE: f32 = 0.03;
-/// How far depths of one surface differ within a window, as a share.
+/// Greatest difference of depths of one surface within a window, as a share.
 const SAME_SURFACE: f32 = 0.12;
 
 /// The visible surface: unit normals in the optical frame towards the camera,

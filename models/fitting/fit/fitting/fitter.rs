@@ -26,9 +26,9 @@ pub(crate) struct Fitter<'a> {
     pub(super) training_set: TrainingSet,
     pub(super) request: FitRequest<'a>,
     pub(super) scaling: Scaling,
-    /// What initial weights are drawn for.
+    /// The net that initial weights are drawn for.
     pub(super) net: Net,
-    /// What a warm start begins with, or why there is none.
+    /// The model that a warm start begins with, or the reason for which there is none.
     pub(super) warm: Option<Model>,
     pub(super) not_begun: Option<String>,
     pub(super) constant_error: f64,
@@ -109,7 +109,7 @@ impl<'a> Fitter<'a> {
         }
     }
 
-    /// What is tried, given what was found so far: ridge regression first, then
+    /// The kind to try next, given what was found so far: ridge regression first, then
     /// the weights at hand; initial weights only where those are no help, because
     /// they take as long again.
     fn next_candidate(&self, tried: &[(Candidate, f64)]) -> Option<Candidate> {

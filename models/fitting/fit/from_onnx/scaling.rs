@@ -63,7 +63,7 @@ pub(super) fn fold_scaling(net: Net, mut weights: Vec<f32>, scaling: &Scaling) -
     }
 }
 
-/// What reads a node, its own rectifier included.
+/// The operators that read a node, its own rectifier included.
 pub(crate) fn readers(net: &Net, node: NodeId) -> impl Iterator<Item = &Operator> {
     net.operators.iter().filter(move |operator| match operator {
         Operator::Convolution { from, .. }

@@ -1,4 +1,4 @@
-//! Where a graph's last layer ends and the decoding of its numbers begins.
+//! The place where a graph's last layer ends and the decoding of its numbers begins.
 
 use super::constants::attribute;
 use super::{Reader, Value, constants};
@@ -63,7 +63,7 @@ impl<'r, 'a> Place<'r, 'a> {
         Some(Self { name, ..self })
     }
 
-    /// What a node of one of these kinds made this from; `None` where another
+    /// The input of the node of one of these kinds that made this; `None` where another
     /// did.
     fn before(self, kinds: &[&str]) -> Option<Self> {
         let maker = self.maker()?;
@@ -71,7 +71,7 @@ impl<'r, 'a> Place<'r, 'a> {
         known.then(|| self.input(maker, 0)).flatten()
     }
 
-    /// What is before nodes of these kinds, if there are some.
+    /// The tensor before nodes of these kinds, if there are some.
     fn skip(self, kinds: &[&str]) -> Self {
         self.before(kinds).map_or(self, |input| input.skip(kinds))
     }
@@ -101,7 +101,7 @@ impl<'r, 'a> Place<'r, 'a> {
             .then(|| log.skip(&["Clip"]))
     }
 
-    /// Whether it is made of an input that is no level, and of constants.
+    /// True where it is made of an input that is no level, and of constants.
     fn is_of_the_camera(self) -> bool {
         match self.maker() {
             _ if self.number().is_some() => true,
@@ -114,7 +114,7 @@ impl<'r, 'a> Place<'r, 'a> {
         }
     }
 
-    /// What is held and then multiplied by the scale.
+    /// The tensor that is clipped and then multiplied by the scale.
     fn before_scaling(self, scale: f32) -> Option<Self> {
         let maker = self.maker().filter(|maker| maker.op_type() == "Mul")?;
         let sides = [self.input(maker, 0)?, self.input(maker, 1)?];

@@ -1,4 +1,4 @@
-//! What is made of the learnt frames, and how it is judged.
+//! Candidates: readouts made of the learnt frames, judged on held-out ones.
 
 use std::time::Duration;
 

@@ -122,7 +122,7 @@ impl Learner {
         }
     }
 
-    /// What is learnt goes into the digest.
+    /// Adds a learnt frame to the digest.
     fn update_digest(&mut self, frame: &Representation, label: &Label) {
         let mut bytes = std::mem::take(&mut self.digest).into_bytes();
         bytes.extend(frame.to_bytes());

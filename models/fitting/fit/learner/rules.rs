@@ -1,10 +1,10 @@
-//! How frames are learnt from, and what becomes of each.
+//! The rules of learning, and the use of each frame.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-/// How frames are learnt from.
+/// The rules by which frames are learnt from.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LearnRules {
     /// Least time of a block. A block ends after this time *and*
@@ -40,7 +40,7 @@ impl Default for LearnRules {
     }
 }
 
-/// What became of a frame.
+/// The use that was made of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FrameUse {

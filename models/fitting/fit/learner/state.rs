@@ -1,4 +1,4 @@
-//! What is kept of what was learnt when the process ends: scale, statistics and
+//! The state of a learner as a file, for the next process: scale, statistics and
 //! counts. Frames are not kept.
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use super::super::statistics::{MAX_TERMS, Statistics, terms};
 use super::{FOLDS, Learner, Stage};
 use concert_models::digest::sha256_hex;
 
-/// What a file begins with; the number is the version.
+/// The first bytes of a file; the number is the version.
 const MAGIC: &[u8; 8] = b"CNCRTLN1";
 /// Longest header, bytes.
 const MAX_HEADER: usize = 64 << 10;
@@ -46,7 +46,7 @@ impl Header {
 }
 
 impl Learner {
-    /// What is to be kept; `None` while nothing is worth it.
+    /// The state as a file; `None` while nothing is worth keeping.
     #[must_use]
     pub fn to_bytes(&self) -> Option<Vec<u8>> {
         let Stage::Learning(learning) = &self.stage else {

@@ -43,7 +43,7 @@ fn readout(times: f32) -> FittedReadout {
     linear.readout(&statistics, 1e-3).unwrap()
 }
 
-fn known(readout: &FittedReadout) -> KnownReadout {
+fn known_readout(readout: &FittedReadout) -> KnownReadout {
     let data = vec![FitData::new("d".into(), "0".repeat(64), 30)];
     let card = readout.card(&FitNotes::new(None, 1.0, 1, data));
     let network = check(&readout.onnx, &CheckLimits::default()).unwrap();
@@ -60,7 +60,13 @@ fn rules() -> LearnRules {
 }
 
 fn learner(times: f32, rules: LearnRules) -> Learner {
-    Learner::new(target(), &small_layout(), known(&readout(times)), rules).unwrap()
+    Learner::new(
+        target(),
+        &small_layout(),
+        known_readout(&readout(times)),
+        rules,
+    )
+    .unwrap()
 }
 
 /// Shows `count` frames, `every` apart, to a learner; what became of each.
@@ -199,7 +205,7 @@ fn the_first_readout_returns_where_what_was_learnt_does_not_hold_any_more() {
     };
     let mut learner = learner(1.0, rules);
     // Learnt in another place, where it was better.
-    learner.serve(Some(known(&readout(2.0)))).unwrap();
+    learner.serve(Some(known_readout(&readout(2.0)))).unwrap();
     show(&mut learner, 1, 90, TENTH, 2.0);
     show_from(&mut learner, 90..120, 1.0);
     let found = refit(&mut learner);
@@ -253,7 +259,7 @@ fn frames_without_a_known_label_are_passed_over() {
     unknown.values.fill(f32::NAN);
     let taken = learner.add(frame, &unknown, None, Duration::ZERO).unwrap();
     assert_eq!(taken, FrameUse::Unlabelled);
-    assert_eq!((learner.learnt(), learner.held_out()), (0, 0));
+    assert_eq!((learner.frames_learnt(), learner.frames_held_out()), (0, 0));
     let levels: Vec<Vec<f32>> = layout
         .reads
         .iter()
@@ -288,7 +294,7 @@ fn learning_goes_on_after_a_restart_where_it_stopped() {
     assert!(bytes.len() as u64 <= before.max_bytes());
     let mut after = learner(3.0, rules());
     after.resume(&bytes).unwrap();
-    assert_eq!(after.learnt(), before.learnt());
+    assert_eq!(after.frames_learnt(), before.frames_learnt());
     assert_eq!(after.digest(), before.digest());
     // Judged on new frames alone: none were kept.
     assert!(matches!(
@@ -311,7 +317,7 @@ fn a_state_of_another_encoder_or_a_damaged_one_is_refused_and_learning_begins_an
     };
     let other: EncoderCard = other;
     let layout = RepresentationLayout::of(&[&other]).unwrap();
-    let first = known(&readout(1.0));
+    let first = known_readout(&readout(1.0));
     // A readout of another encoder is refused as well.
     assert!(matches!(
         Learner::new(target(), &layout, first, rules()),
@@ -330,7 +336,7 @@ fn a_state_of_another_encoder_or_a_damaged_one_is_refused_and_learning_begins_an
     for length in [0, 7, 16, 200, bytes.len() / 2, bytes.len() - 1] {
         assert!(anew.resume(&bytes[..length]).is_err());
     }
-    assert_eq!(anew.learnt(), 0);
+    assert_eq!(anew.frames_learnt(), 0);
     show(&mut anew, 1, 60, TENTH, 1.0);
     assert_eq!(refit(&mut anew).verdict, Verdict::Better);
 }
@@ -344,7 +350,7 @@ fn a_readout_is_run_beside_the_frames_as_its_file_says() {
     let frames: Vec<_> = (0..3).map(|_| representation(&layout, &mut rng)).collect();
     let linear = LinearFit::new(target(), &layout, None, &frames).unwrap();
     let form = (linear.objective, linear.grid);
-    let model = known(&readout)
+    let model = known_readout(&readout)
         .model(target(), &layout, &linear.scaling, form)
         .unwrap();
     let mut space = model.workspace();
@@ -355,13 +361,20 @@ fn a_readout_is_run_beside_the_frames_as_its_file_says() {
         }
     }
     let normal = Task::find("normal").unwrap();
-    let refused = known(&readout).check(normal, &layout, None).unwrap_err();
+    let refused = known_readout(&readout)
+        .check(normal, &layout, None)
+        .unwrap_err();
     assert!(matches!(refused, FitError::OtherTarget { .. }), "{refused}");
 }
 
-/// What a watch says of `count` frames whose depth is `times` that which a
+/// The verdicts of a watch on `count` frames whose depth is `times` that which a
 /// readout of 1 is right about.
-fn watched(watch: &mut ReadoutWatch, rng: &mut Rng, count: usize, times: f32) -> Vec<WatchVerdict> {
+fn verdicts(
+    watch: &mut ReadoutWatch,
+    rng: &mut Rng,
+    count: usize,
+    times: f32,
+) -> Vec<WatchVerdict> {
     let layout = small_layout();
     let verdicts = (0..count).map(|_| {
         let frame = representation(&layout, rng);
@@ -373,10 +386,10 @@ fn watched(watch: &mut ReadoutWatch, rng: &mut Rng, count: usize, times: f32) ->
 
 #[test]
 fn what_gets_worse_than_the_first_readout_is_taken_back_after_a_few_frames() {
-    let (first, learnt) = (known(&readout(1.0)), known(&readout(1.5)));
+    let (first, learnt) = (known_readout(&readout(1.0)), known_readout(&readout(1.5)));
     let mut watch = ReadoutWatch::new(target(), &small_layout(), &first).unwrap();
     let mut rng = Rng::from_seed(5);
-    let nothing = watched(&mut watch, &mut rng, 8, 1.0);
+    let nothing = verdicts(&mut watch, &mut rng, 8, 1.0);
     assert!(
         nothing
             .iter()
@@ -384,10 +397,10 @@ fn what_gets_worse_than_the_first_readout_is_taken_back_after_a_few_frames() {
     );
     // Where the learnt readout is right, it stays.
     watch.serve(Some(&learnt)).unwrap();
-    let right = watched(&mut watch, &mut rng, 8, 1.5);
+    let right = verdicts(&mut watch, &mut rng, 8, 1.5);
     assert!((right.iter()).all(|verdict| matches!(verdict, WatchVerdict::Serves(_))));
     // In the next room it is wrong: a few frames decide, one does not.
-    let wrong = watched(&mut watch, &mut rng, 8, 1.0);
+    let wrong = verdicts(&mut watch, &mut rng, 8, 1.0);
     assert!(matches!(wrong[0], WatchVerdict::Serves(_)));
     let at = wrong
         .iter()
@@ -396,7 +409,7 @@ fn what_gets_worse_than_the_first_readout_is_taken_back_after_a_few_frames() {
     // Frames from before it served say nothing of it.
     watch.serve(Some(&learnt)).unwrap();
     assert!(matches!(
-        watched(&mut watch, &mut rng, 1, 1.0)[0],
+        verdicts(&mut watch, &mut rng, 1, 1.0)[0],
         WatchVerdict::Serves(_)
     ));
 }
@@ -404,16 +417,17 @@ fn what_gets_worse_than_the_first_readout_is_taken_back_after_a_few_frames() {
 #[test]
 fn a_refit_that_finished_for_another_room_is_not_taken() {
     let mut learner = learner(3.0, rules());
-    let mut watch = ReadoutWatch::new(target(), &small_layout(), &known(&readout(3.0))).unwrap();
+    let mut watch =
+        ReadoutWatch::new(target(), &small_layout(), &known_readout(&readout(3.0))).unwrap();
     show(&mut learner, 1, 60, TENTH, 1.0);
     let found = refit(&mut learner);
     assert_eq!(found.verdict, Verdict::Better);
     let readout = found.readout.unwrap();
     let mut rng = Rng::from_seed(6);
-    watched(&mut watch, &mut rng, 5, 1.0);
+    verdicts(&mut watch, &mut rng, 5, 1.0);
     assert!(learner.errors_on_newest(&readout, &watch.newest()).allow());
     // While it was made, the robot went to where the first readout is right.
-    watched(&mut watch, &mut rng, 5, 3.0);
+    verdicts(&mut watch, &mut rng, 5, 3.0);
     let errors = learner.errors_on_newest(&readout, &watch.newest());
     assert!(!errors.allow(), "{errors:?}");
     assert!(errors.candidate > 0.5 && errors.first < 0.1, "{errors:?}");

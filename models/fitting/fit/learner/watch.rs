@@ -1,4 +1,4 @@
-//! What serves, held against the readout that was there first on every frame
+//! A watch that compares the readout that serves with the first one on every frame
 //! with a label, whatever the learner is at: it takes two looks at a frame, and
 //! no refit.
 
@@ -22,7 +22,7 @@ use crate::dataset::Label;
 
 /// Frames that decide.
 const WATCHED_FRAMES: usize = 5;
-/// Of them, how many must be worse.
+/// Least number of them that must be worse.
 const MIN_WORSE: usize = 4;
 /// Share by which what serves must be worse in their mean.
 const MARGIN: f64 = 0.03;
@@ -51,20 +51,20 @@ struct Watched {
 /// Errors on one frame, or the means over a few; less is better.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct WatchedErrors {
-    /// Of what served.
+    /// Error of the readout that served.
     pub served: f64,
-    /// Of the readout that was there first.
+    /// Error of the first readout.
     pub first: f64,
 }
 
-/// What a few frames say.
+/// The verdict of a few frames.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum WatchVerdict {
     /// The frame has no known label, or the first readout serves.
     Nothing,
-    /// What serves is no worse, or too few frames came since it does.
+    /// The readout that serves is no worse, or too few frames came since it does.
     Serves(WatchedErrors),
-    /// What serves is worse than the first readout on the last few frames.
+    /// The readout that serves is worse than the first one on the last few frames.
     Worse(WatchedErrors),
 }
 
@@ -197,18 +197,18 @@ impl Watched {
 /// Errors of three readouts on the newest frames.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct NewestErrors {
-    /// Of the readout that was made of what was learnt.
+    /// Error of the learnt readout.
     pub candidate: f64,
-    /// Of what serves.
+    /// Error of the readout that serves.
     pub served: f64,
-    /// Of the readout that was there first.
+    /// Error of the first readout.
     pub first: f64,
     /// Frames.
     pub frames: usize,
 }
 
 impl NewestErrors {
-    /// Whether the robot is where the candidate is no worse than what serves and
+    /// True where the candidate is no worse, where the robot is now, than what serves and
     /// what was there first.
     #[must_use]
     pub fn allow(&self) -> bool {
@@ -218,7 +218,7 @@ impl NewestErrors {
 }
 
 impl super::Learner {
-    /// What a readout that a refit made is worth on the frames that came last,
+    /// Measures a readout that a refit made on the frames that came last,
     /// beside what serves and what was there first.
     #[must_use]
     pub fn errors_on_newest(&self, readout: &FittedReadout, newest: &NewestFrames) -> NewestErrors {

@@ -5,7 +5,7 @@
 
 use super::super::kernels::Grid;
 
-/// How the net's numbers become the task's; what is exported does the same.
+/// The way from the net's numbers to the task's; the exported file does the same.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Decoding {
     /// e to the number, times focal length over reference, within `METRES`.

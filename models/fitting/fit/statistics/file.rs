@@ -5,7 +5,7 @@ use super::{Statistics, Subject};
 use concert_models::digest::sha256_hex;
 use concert_models::give_way::give_way;
 
-/// What a file of statistics begins with; the number is the version.
+/// The first bytes of a file of statistics; the number is the version.
 const MAGIC: &[u8; 8] = b"CNCRTST1";
 impl Statistics {
     /// The statistics as a file: version, what they are about, sums.

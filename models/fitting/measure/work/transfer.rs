@@ -105,7 +105,7 @@ impl Work<'_> {
         })
     }
 
-    /// What the sources made of a frame.
+    /// The representation of a frame by a set of sources.
     fn read_representation(
         &self,
         set: &[usize],
