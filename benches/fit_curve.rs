@@ -1,4 +1,4 @@
-//! How good a fitted readout is on frames that come later, for 5, 10, 20 and 50
+//! Measures how good a fitted readout is on frames that come later, for 5, 10, 20 and 50
 //! labelled frames, and what the frozen encoder is worth: beside the best
 //! constant, an untrained encoder, and the same network from pixels.
 //!
@@ -14,9 +14,11 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow};
 use concert_fitting::dataset::{DataSet, Label};
 use concert_fitting::fit::{
-    Encoders, FitRequest, WarmReadout, fit, focal_px, pixels, spaced_frames, untrained,
+    Encoders, FitRequest, WarmReadout, fit, focal_px, pixel_encoder, random_encoder, spaced_frames,
 };
-use concert_fitting::quality::{ConstantFit, Filter, Measures, Quality, class_numbers, sampled};
+use concert_fitting::quality::{
+    ConstantFit, Filter, Measures, TaskQuality, class_numbers, resample,
+};
 use concert_models::Affine2;
 use concert_models::card::FitKind;
 use concert_models::onnx::{CheckLimits, check};
@@ -101,7 +103,10 @@ fn main() -> Result<()> {
     };
     bench.curve(sources, &mut engine, &encoders, warm.as_ref())?;
     if arguments.has("--baselines") {
-        let baselines = [untrained(&encoders[0], 1)?, pixels(&encoders[0])?];
+        let baselines = [
+            random_encoder(&encoders[0], 1)?,
+            pixel_encoder(&encoders[0])?,
+        ];
         for baseline in baselines {
             let name = baseline.card.name.clone();
             bench.curve(&name, &mut engine, &[baseline], None)?;
@@ -151,17 +156,17 @@ impl Bench<'_> {
                 request.effort.warm_steps = steps;
             }
             if let Some(rate) = self.arguments.text("--rate") {
-                request.effort.rate = rate.parse()?;
-                request.effort.warm_rate = request.effort.rate;
+                request.effort.learning_rate = rate.parse()?;
+                request.effort.warm_learning_rate = request.effort.learning_rate;
             }
             if let Some(dropout) = self.arguments.text("--dropout") {
                 request.effort.dropout = dropout.parse()?;
             }
             if let Some(zoom) = self.arguments.text("--zoom") {
-                request.views.zoom = zoom.parse()?;
+                request.augmentation.max_crop = zoom.parse()?;
             }
             if let Some(views) = self.arguments.number("--views")? {
-                request.views.per_frame = views;
+                request.augmentation.views_per_frame = views;
             }
             let fitted = fit(&mut loaded, &request, &mut |_| true)?;
             let seconds = clock.monotonic().saturating_sub(begin).as_secs_f64();
@@ -172,8 +177,8 @@ impl Bench<'_> {
                 .collect();
             println!(
                 "{name:<20} {count:>3} frames  {}  (constant {})  {}{began}  {seconds:.1} s  [{}]",
-                shown(&found),
-                shown(&constant),
+                format_measures(&found),
+                format_measures(&constant),
                 fitted.kind.name(),
                 tried.join(", ")
             );
@@ -195,7 +200,7 @@ impl Bench<'_> {
             }
         }
         let no_measure = || anyhow!("{} has no measure per frame", self.target.name);
-        let mut quality = Quality::new(self.target).ok_or_else(no_measure)?;
+        let mut quality = TaskQuality::new(self.target).ok_or_else(no_measure)?;
         let mut of_constant = quality.clone();
         let limit = 40;
         let mut tests: Vec<_> = spaced_frames(&self.test, None);
@@ -232,7 +237,7 @@ impl Bench<'_> {
                         _ => (output, of[1], Filter::Bilinear),
                     };
                     let full = (truth.width, truth.height);
-                    sampled(&values, channels, size, &image_from_output, full, filter)
+                    resample(&values, channels, size, &image_from_output, full, filter)
                 }
             };
             quality.add(&truth, &predicted)?;
@@ -244,7 +249,7 @@ impl Bench<'_> {
     }
 }
 
-fn shown(measures: &Measures) -> String {
+fn format_measures(measures: &Measures) -> String {
     let names = [
         "abs_rel",
         "delta_1",

@@ -3,15 +3,15 @@
 //! another watches what serves and takes back what got worse.
 //!
 //! `beginner` is a readout that begins from nothing beside what serves, to be
-//! looked at; `desk` is what that thread shares with those who ask (`concert learn`);
-//! `folder` is what is kept on disk; `pupil` is one target; `worker` the
+//! looked at; `state` is what that thread shares with those who ask (`concert learn`);
+//! `folder` is what is kept on disk; `target` is one target; `worker` the
 //! thread that learns, `watcher` the one that watches. What is computed is in `concert_fitting::fit`.
 
 mod beginner;
 mod curve_file;
-mod desk;
 mod folder;
-mod pupil;
+mod state;
+mod target;
 #[cfg(test)]
 mod tests;
 mod watcher;
@@ -29,9 +29,9 @@ use concert_runtime::io::thread;
 use concert_runtime::{Clock, Control};
 use serde_json::{Value, json};
 
-use self::desk::Desk;
 use self::folder::Folder;
-use self::pupil::{Pupil, Subject};
+use self::state::LearningState;
+use self::target::{LearnedTarget, Subject};
 use self::watcher::{Lookout, Watcher};
 use self::worker::Worker;
 use crate::assemble::SharedSwapper;
@@ -46,13 +46,13 @@ pub(crate) struct Prepared {
     entry: LearnEntry,
     folder: Folder,
     store: Store,
-    pupils: Vec<Pupil>,
+    targets: Vec<LearnedTarget>,
     cameras: String,
 }
 
 /// Learning that goes on.
 pub(crate) struct Learning {
-    desk: Arc<Desk>,
+    state: Arc<LearningState>,
     stop: Arc<AtomicBool>,
     threads: [JoinHandle<()>; 2],
 }
@@ -72,20 +72,20 @@ impl Prepared {
         let Some(entry) = launch.learn() else {
             return Ok(None);
         };
-        let cameras = with_depth(launch)?;
+        let cameras = cameras_with_depth(launch)?;
         let folder = Folder::new(folder_of(launch, entry)?);
         let mut all = vec![folder.path().to_owned()];
         all.extend(folders.iter().cloned());
         let store = Store::new(all);
-        let pupil = |task| {
+        let target = |task| {
             let subject = Subject::of(policy, task)?;
-            Pupil::first(&store, subject, entry.rules)
+            LearnedTarget::first(&store, subject, entry.rules)
         };
-        let pupils = entry.targets.iter().copied().map(pupil);
-        let pupils: anyhow::Result<Vec<Pupil>> = pupils.collect();
+        let targets = entry.targets.iter().copied().map(target);
+        let targets: anyhow::Result<Vec<LearnedTarget>> = targets.collect();
         Ok(Some(Self {
             entry: entry.clone(),
-            pupils: pupils.or_refuse()?,
+            targets: targets.or_refuse()?,
             folder,
             store,
             cameras,
@@ -114,23 +114,23 @@ impl Prepared {
         clock: Arc<dyn Clock>,
     ) -> Result<Learning, Failure> {
         let stop = Arc::new(AtomicBool::new(false));
-        let subjects = self.pupils.iter().map(Pupil::subject);
+        let subjects = self.targets.iter().map(LearnedTarget::subject);
         let (watch_guard, guard) = (control.clone(), control.clone());
         let means = (control.clone(), swapper, Arc::clone(&clock));
-        let desk = Arc::new(Desk::new(means, self.folder, subjects));
-        let request = worker::request(&self.pupils, self.entry.interval);
-        let lookout = Lookout::new(control.observe(request), &mut self.pupils);
+        let state = Arc::new(LearningState::new(means, self.folder, subjects));
+        let request = worker::request(&self.targets, self.entry.interval);
+        let lookout = Lookout::new(control.observe(request), &mut self.targets);
         let lookout = Arc::new(lookout);
         let watcher = Watcher {
             lookout: Arc::clone(&lookout),
-            desk: Arc::clone(&desk),
+            state: Arc::clone(&state),
             clock: Arc::clone(&clock),
             stop: Arc::clone(&stop),
             store: Store::new(self.store.roots().to_vec()),
         };
         let worker = Worker::new(
             (
-                Arc::clone(&desk),
+                Arc::clone(&state),
                 lookout,
                 control,
                 clock,
@@ -138,25 +138,28 @@ impl Prepared {
             ),
             self.entry,
             self.store,
-            self.pupils,
+            self.targets,
             self.cameras,
         );
-        let (fall, no_watch) = (Fall(Arc::clone(&desk)), Fall(Arc::clone(&desk)));
+        let (learn_panic, watch_panic) = (
+            PanicGuard(Arc::clone(&state)),
+            PanicGuard(Arc::clone(&state)),
+        );
         let watches = thread::spawn("watch", move || {
             watch_guard.guard("watch", || {
-                let _fall = no_watch;
+                let _guard = watch_panic;
                 watcher.run();
             });
         })?;
         let learns = thread::spawn("learn", move || {
             guard.guard("learn", || {
-                let _fall = fall;
+                let _guard = learn_panic;
                 worker.run();
             });
         })?;
         let threads = [watches, learns];
         Ok(Learning {
-            desk,
+            state,
             stop,
             threads,
         })
@@ -164,12 +167,12 @@ impl Prepared {
 }
 
 /// Tells of a panic of a thread that nobody waits for.
-struct Fall(Arc<Desk>);
+struct PanicGuard(Arc<LearningState>);
 
-impl Drop for Fall {
+impl Drop for PanicGuard {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.0.note_fall();
+            self.0.note_panic();
         }
     }
 }
@@ -177,8 +180,8 @@ impl Drop for Fall {
 impl Learning {
     /// Answers what `concert learn` asks.
     pub(crate) fn answerer(&self) -> impl Fn(&str, bool) -> Value + Send + 'static {
-        let desk = Arc::clone(&self.desk);
-        move |ask, allowed| desk.answer(ask, allowed)
+        let state = Arc::clone(&self.state);
+        move |ask, allowed| state.answer(ask, allowed)
     }
 
     /// Ends learning and keeps what was learnt; what came of it, for `--json`.
@@ -190,10 +193,10 @@ impl Learning {
             let _ = thread.join();
         }
         let drawn = match picture {
-            Some(path) => curve_file::write(path, &self.desk.histories()),
+            Some(path) => curve_file::write(path, &self.state.histories()),
             None => Ok(()),
         };
-        let histories = self.desk.histories();
+        let histories = self.state.histories();
         let targets: Vec<_> = (histories.iter())
             .map(|history| {
                 json!({
@@ -203,13 +206,13 @@ impl Learning {
                 })
             })
             .collect();
-        let folder = self.desk.folder().path().to_owned();
+        let folder = self.state.folder().path().to_owned();
         (json!({ "folder": folder, "targets": targets }), drawn)
     }
 }
 
 /// The cameras that carry depth, for cards.
-fn with_depth(launch: &LaunchFile) -> Result<String, Failure> {
+fn cameras_with_depth(launch: &LaunchFile) -> Result<String, Failure> {
     let cameras = launch.cameras().iter();
     let with: Vec<_> = cameras
         .filter(|camera| camera.kind().source().carries_depth(launch))
@@ -229,7 +232,7 @@ fn with_depth(launch: &LaunchFile) -> Result<String, Failure> {
     )))
 }
 
-/// Where what is learnt is kept.
+/// The folder in which learning keeps its files.
 fn folder_of(launch: &LaunchFile, entry: &LearnEntry) -> Result<PathBuf, Failure> {
     if let Some(folder) = &entry.folder {
         let folder = launch.resolve(folder);

@@ -18,6 +18,7 @@ pub mod own;
 pub mod pair;
 pub mod preprocess;
 mod resample;
+pub mod rng;
 #[cfg(test)]
 #[path = "../tests/common/skip.rs"]
 mod skip;

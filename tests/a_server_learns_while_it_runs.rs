@@ -10,7 +10,7 @@ use std::time::Duration;
 use common::program::{Running, driven_robot, free_endpoint, run, written};
 use common::repository;
 use concert_fitting::dataset::{Label, LabelKind};
-use concert_fitting::fit::{FitNotes, Layout, LinearFit, Representation};
+use concert_fitting::fit::{FitNotes, LinearFit, Representation, RepresentationLayout};
 use concert_models::card::{Card, FitData};
 use concert_policies::Task;
 use concert_runtime::Clock;
@@ -32,7 +32,7 @@ fn write_far_readout(root: &Path) {
     let Ok(Card::Encoder(encoder)) = Card::parse(&text, "card") else {
         panic!("not an encoder's card");
     };
-    let layout = Layout::of(&[&encoder]).unwrap();
+    let layout = RepresentationLayout::of(&[&encoder]).unwrap();
     let frame = |seed: usize| -> Representation {
         let levels = encoder.levels.iter().map(|level| {
             let count: usize = level.shape.iter().product();

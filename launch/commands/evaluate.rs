@@ -137,8 +137,11 @@ fn survey(
     Ok(())
 }
 
-/// Context for what is written at the end.
-fn writing<T>(result: Result<T, impl Into<anyhow::Error>>, what: &str) -> anyhow::Result<T> {
+/// Names the file that could not be written, in its error.
+fn name_written_file<T>(
+    result: Result<T, impl Into<anyhow::Error>>,
+    what: &str,
+) -> anyhow::Result<T> {
     result
         .map_err(Into::into)
         .with_context(|| format!("cannot write the {what}"))

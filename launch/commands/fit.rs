@@ -9,8 +9,8 @@ use std::path::PathBuf;
 
 use anyhow::anyhow;
 use concert_fitting::fit::{
-    Effort, Encoders, FitError, FitNotes, FitRequest, FittedReadout, SavedReadout, Trial, Views,
-    WarmReadout, pixels, spaced_frames, trial, untrained,
+    Augmentation, Effort, Encoders, FitError, FitNotes, FitRequest, FittedReadout, SavedReadout,
+    Trial, WarmReadout, pixel_encoder, random_encoder, spaced_frames, trial,
 };
 use concert_models::card::FitData;
 use concert_models::onnx::{CheckLimits, check};
@@ -18,7 +18,7 @@ use concert_models::store::{Encoder, Store};
 use concert_policies::Task;
 use concert_runtime::Clock;
 use concert_runtime::io::clock::SystemClock;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use self::progress::Bars;
 use self::sources::Comparison;
@@ -52,11 +52,11 @@ pub(crate) fn run(args: &Fit, global: &Global) -> Result<Report, Failure> {
     let mut engine = EngineChoice::start(&[provider], threads, global)?.engine;
     let request = FitRequest {
         kind: args.kind.one(),
-        views: Views {
-            per_frame: args
+        augmentation: Augmentation {
+            views_per_frame: args
                 .views
-                .map_or(Views::default().per_frame, |n| n as usize),
-            ..Views::default()
+                .map_or(Augmentation::default().views_per_frame, |n| n as usize),
+            ..Augmentation::default()
         },
         effort: Effort {
             steps: args.steps.map_or(Effort::default().steps, |n| n as usize),
@@ -74,7 +74,7 @@ pub(crate) fn run(args: &Fit, global: &Global) -> Result<Report, Failure> {
         bars.show(progress);
         !stop.is_raised()
     };
-    let fitted = sources::best(
+    let fitted = sources::fit_best(
         &mut *engine,
         (&encoders, &request),
         &|encoders| match args.from_scratch {
@@ -115,12 +115,12 @@ fn baselines(args: &Fit, encoders: &[Encoder]) -> Result<Vec<Vec<Encoder>>, Fail
     if !args.gain {
         return Ok(Vec::new());
     }
-    let pixels = pixels(&encoders[0]).or_refuse()?;
-    let random = untrained(&encoders[0], args.seed).or_refuse()?;
+    let pixels = pixel_encoder(&encoders[0]).or_refuse()?;
+    let random = random_encoder(&encoders[0], args.seed).or_refuse()?;
     Ok(vec![encoders.to_vec(), vec![pixels], vec![random]])
 }
 
-/// What the data and labels are to blame for is refused; the rest failed.
+/// Refuses faults of the data and labels; the rest are failures.
 fn failure(error: FitError) -> Failure {
     match error {
         FitError::Stopped | FitError::Engine(_) | FitError::NotFinite => Failure::failed(error),
@@ -183,57 +183,14 @@ fn report(
         "{} fitted on {} frames in {seconds:.1} s",
         saved.name, fitted.frames
     )];
-    let mut quality = json!({});
-    if let Some(held_out) = &fitted.held_out {
-        let measure = &held_out.measure;
-        lines.push(format!("{:<28} {measure} on held-out blocks", "kind"));
-        for (what, value) in &fitted.tried {
-            lines.push(format!("{what:<28} {value:.4}"));
-        }
-        lines.push(format!(
-            "{:<28} {:.4}",
-            "constant predictor", held_out.constant
-        ));
-        quality = json!({
-            "measure": measure,
-            "held_out": held_out.value,
-            "constant": held_out.constant,
-            "frames": held_out.frames,
-            measure: held_out.value,
-        });
-    }
-    let mut gain = json!({});
-    if let Some(((_, own), baselines)) = trials.split_first() {
-        lines.push("a small network from first weights on the same frames, from:".to_owned());
-        lines.push(format!("  {:<26} {:.4}", "these encoders", own.error));
-        gain["error"] = json!(own.error);
-        for (baseline, trial) in baselines {
-            let share = trial.gain_of(&own.frames);
-            let shown = share.map_or("no frame to compare".to_owned(), |share| {
-                format!("gain {share:.2}: worse on so many of the frames")
-            });
-            lines.push(format!("  {baseline:<26} {:.4}  {shown}", trial.error));
-            gain[baseline] = json!({ "error": trial.error, "gain": share });
-        }
-    }
+    let quality = report_quality(fitted, &mut lines);
+    let gain = report_gain(trials, &mut lines);
     lines.push(format!("kind: {}", fitted.kind.name()));
     if let Some(lambda) = fitted.lambda {
         lines.push(format!("lambda: {lambda}"));
     }
-    if let Some(warm) = &fitted.warm_start {
-        lines.push(match warm.share {
-            Some(share) => format!(
-                "began with: {}, and went {:.0} % of the way to what these frames alone led to",
-                warm.readout,
-                100.0 * share
-            ),
-            None => format!("began with: {}", warm.readout),
-        });
-    }
     let not_begun = fitted.not_begun.as_ref().or(comparison.not_begun.as_ref());
-    if let Some(reason) = not_begun {
-        lines.push(format!("begun with first weights: {reason}"));
-    }
+    lines.extend(describe_start(fitted, not_begun));
     lines.extend(comparison.lines());
     if let Some(focal) = fitted.reference_focal_px {
         lines.push(format!(
@@ -244,7 +201,7 @@ fn report(
         damaged,
         fitted.frames + fitted.shortcomings.unlabelled,
     ));
-    lines.extend(lacking(fitted));
+    lines.extend(describe_shortcomings(fitted));
     lines.push(format!("readout: {}", saved.network.display()));
     lines.push(format!("card: {}", saved.card.display()));
     let tried: serde_json::Map<_, _> = (fitted.tried.iter())
@@ -276,8 +233,66 @@ fn report(
     Report::done(json, lines.join("\n"))
 }
 
-/// What frames lacked, and what follows from it.
-fn lacking(fitted: &FittedReadout) -> Vec<String> {
+/// Adds the errors on held-out blocks to the lines, and returns them for `--json`.
+fn report_quality(fitted: &FittedReadout, lines: &mut Vec<String>) -> Value {
+    let Some(held_out) = &fitted.held_out else {
+        return json!({});
+    };
+    let measure = &held_out.measure;
+    lines.push(format!("{:<28} {measure} on held-out blocks", "kind"));
+    for (what, value) in &fitted.tried {
+        lines.push(format!("{what:<28} {value:.4}"));
+    }
+    lines.push(format!(
+        "{:<28} {:.4}",
+        "constant predictor", held_out.constant
+    ));
+    json!({
+        "measure": measure,
+        "held_out": held_out.value,
+        "constant": held_out.constant,
+        "frames": held_out.frames,
+        measure: held_out.value,
+    })
+}
+
+/// Adds the encoders' gain over their baselines to the lines, and returns it for
+/// `--json`; the first trial is the encoders' own.
+fn report_gain(trials: &[(String, Trial)], lines: &mut Vec<String>) -> Value {
+    let mut gain = json!({});
+    let Some(((_, own), baselines)) = trials.split_first() else {
+        return gain;
+    };
+    lines.push("a small network from initial weights on the same frames, from:".to_owned());
+    lines.push(format!("  {:<26} {:.4}", "these encoders", own.error));
+    gain["error"] = json!(own.error);
+    for (baseline, trial) in baselines {
+        let share = trial.gain_of(&own.frames);
+        let shown = share.map_or("no frame to compare".to_owned(), |share| {
+            format!("gain {share:.2}: worse on so many of the frames")
+        });
+        lines.push(format!("  {baseline:<26} {:.4}  {shown}", trial.error));
+        gain[baseline] = json!({ "error": trial.error, "gain": share });
+    }
+    gain
+}
+
+/// Lines that tell of the weights that the fit began with.
+fn describe_start(fitted: &FittedReadout, not_begun: Option<&String>) -> Vec<String> {
+    let warm = fitted.warm_start.as_ref().map(|warm| match warm.share {
+        Some(share) => format!(
+            "began with: {}, and went {:.0} % of the way to what these frames alone led to",
+            warm.readout,
+            100.0 * share
+        ),
+        None => format!("began with: {}", warm.readout),
+    });
+    let reason = not_begun.map(|reason| format!("begun with initial weights: {reason}"));
+    warm.into_iter().chain(reason).collect()
+}
+
+/// Lines that tell of labels and cameras that frames lacked, and what follows.
+fn describe_shortcomings(fitted: &FittedReadout) -> Vec<String> {
     let (lacks, frames) = (fitted.shortcomings, fitted.frames);
     let mut lines = Vec::new();
     if lacks.unlabelled > 0 {

@@ -103,7 +103,7 @@ fn open(paths: &[PathBuf], args: &Measure) -> Result<(DataSet, usize), Failure> 
     let data = data::open(paths, args.intrinsics, args.depth_units)?;
     let sound = data::sound(&data, &spaced_frames(&data, None), &args.targets)?;
     let damaged = sound.left_out.len();
-    Ok((data.without(&sound), damaged))
+    Ok((data.exclude(&sound), damaged))
 }
 
 /// The encoders that are named; `random` and `pixels` are made of them.
@@ -115,7 +115,7 @@ fn encoders(args: &Measure, global: &Global) -> Result<Vec<Encoder>, Failure> {
     encoders.collect::<Result<Vec<_>, _>>().or_refuse()
 }
 
-/// What was handed in is to blame, or what happened while running.
+/// Refuses faults of what was handed in; the rest are failures.
 fn failure(error: MeasureError) -> Failure {
     match error {
         MeasureError::Stopped { .. }

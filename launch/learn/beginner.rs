@@ -14,13 +14,13 @@ use concert_runtime::io::thread;
 use concert_runtime::{Clock, Control, Observation, ObservationRequest};
 use serde_json::{Value, json};
 
-use super::pupil::{Looked, Pupil, Subject};
+use super::target::{LearnedTarget, Looked, Subject};
 use crate::draw::{Canvas, Legend, map_of};
 use crate::launch_file::{LaunchFile, LearnEntry};
 use crate::live::Aside;
 use crate::terminal::{Curve, CurveLine, Panel};
 
-/// How long a frame is waited for before the end is looked for.
+/// Time to wait for a frame before looking for the end.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Least time between two frames that are looked at.
 const INTERVAL: Duration = Duration::from_millis(150);
@@ -29,7 +29,7 @@ const REFIT_EVERY: Duration = Duration::from_secs(2);
 /// Within this share of the error of what serves, it has caught up.
 pub(crate) const NEAR: f64 = 1.2;
 
-/// Short blocks, so that there is something to judge soon, and the closed form
+/// Short blocks, so that there is something to judge soon, and ridge regression
 /// alone: descent would begin with the readout that serves.
 fn rules() -> LearnRules {
     LearnRules {
@@ -44,24 +44,24 @@ fn rules() -> LearnRules {
 
 /// A readout that begins from nothing, ready to learn.
 pub(crate) struct Beginner {
-    pupil: Pupil,
+    target: LearnedTarget,
 }
 
 /// One that learns.
 pub(crate) struct Beginning {
-    board: Arc<Mutex<Board>>,
+    state: Arc<Mutex<BeginnerState>>,
     stop: Arc<AtomicBool>,
     thread: JoinHandle<()>,
 }
 
-/// What there is to see of it.
-struct Board {
+/// The part that others look at.
+struct BeginnerState {
     target: &'static Task,
     began: Duration,
     learnt: u64,
     points: Vec<CurvePoint>,
     picture: Option<(Canvas, Legend)>,
-    /// Why nothing is learnt any more, or nothing of the last frame.
+    /// The reason for which nothing is learnt any more, or nothing of the last frame.
     fault: String,
 }
 
@@ -88,8 +88,8 @@ impl Beginner {
             return Ok(None);
         };
         let subject = Subject::of(policy, task)?;
-        let pupil = Pupil::first(store, subject, rules())?;
-        Ok(Some(Self { pupil }))
+        let target = LearnedTarget::first(store, subject, rules())?;
+        Ok(Some(Self { target }))
     }
 
     /// Begins to learn, with the lowest priority of ordinary threads.
@@ -101,8 +101,8 @@ impl Beginner {
         control: Control,
         clock: Arc<dyn Clock>,
     ) -> std::io::Result<Beginning> {
-        let board = Arc::new(Mutex::new(Board {
-            target: self.pupil.subject().task,
+        let state = Arc::new(Mutex::new(BeginnerState {
+            target: self.target.subject().task,
             began: clock.monotonic(),
             learnt: 0,
             points: Vec::new(),
@@ -110,16 +110,16 @@ impl Beginner {
             fault: String::new(),
         }));
         let stop = Arc::new(AtomicBool::new(false));
-        let work = Work {
-            pupil: self.pupil,
-            board: Arc::clone(&board),
+        let work = BeginnerWork {
+            target: self.target,
+            state: Arc::clone(&state),
             stop: Arc::clone(&stop),
             control,
             clock,
         };
         let thread = thread::spawn_low("beginner", move || work.run())?;
         Ok(Beginning {
-            board,
+            state,
             stop,
             thread,
         })
@@ -127,15 +127,15 @@ impl Beginner {
 }
 
 /// The thread's own.
-struct Work {
-    pupil: Pupil,
-    board: Arc<Mutex<Board>>,
+struct BeginnerWork {
+    target: LearnedTarget,
+    state: Arc<Mutex<BeginnerState>>,
     stop: Arc<AtomicBool>,
     control: Control,
     clock: Arc<dyn Clock>,
 }
 
-impl Work {
+impl BeginnerWork {
     fn run(mut self) {
         // Nice, but not the last of all, as a learner beside a robot is: on a busy
         // computer there would be nothing to see.
@@ -150,7 +150,7 @@ impl Work {
             };
             self.look(&observation);
             observer.recycle(observation);
-            if self.pupil.learner.is_ripe() && self.clock.monotonic() >= due {
+            if self.target.learner.is_ripe() && self.clock.monotonic() >= due {
                 self.refit();
                 due = self.clock.monotonic() + REFIT_EVERY;
             }
@@ -158,7 +158,7 @@ impl Work {
     }
 
     fn request(&self) -> ObservationRequest {
-        let levels = self.pupil.learner.layout().levels();
+        let levels = self.target.learner.layout().levels();
         let levels = levels.map(|(source, level)| (source.to_owned(), level.to_owned()));
         ObservationRequest {
             camera: None,
@@ -170,33 +170,33 @@ impl Work {
 
     /// First what it says of the frame, then what is to be learnt from it.
     fn look(&mut self, observation: &Observation) {
-        let task = self.pupil.subject().task;
-        let said = self.pupil.says(observation);
+        let task = self.target.subject().task;
+        let said = self.target.predict(observation);
         let picture = said.and_then(|(values, [height, width])| {
             let channels = values.len() / (height * width).max(1);
             map_of(task, &values, &[1, channels, height, width], &[]).ok()
         });
-        let looked = self.pupil.look(observation);
-        let mut board = locked(&self.board);
-        board.fault = match looked {
+        let looked = self.target.look(observation);
+        let mut state = lock(&self.state);
+        state.fault = match looked {
             Looked::Unusable(reason) => reason,
             _ => String::new(),
         };
-        board.learnt = self.pupil.learner.learnt();
+        state.learnt = self.target.learner.frames_learnt();
         if picture.is_some() {
-            board.picture = picture;
+            state.picture = picture;
         }
     }
 
     fn refit(&mut self) {
         let stop = Arc::clone(&self.stop);
         let mut go_on = || !stop.load(Ordering::SeqCst);
-        let began = locked(&self.board).began;
+        let began = lock(&self.state).began;
         let now = self.clock.monotonic().saturating_sub(began);
-        match self.pupil.learner.refit(now, &mut go_on) {
-            Ok(refit) => locked(&self.board).points.extend(refit.point),
+        match self.target.learner.refit(now, &mut go_on) {
+            Ok(refit) => lock(&self.state).points.extend(refit.point),
             Err(FitError::Stopped) => {}
-            Err(error) => locked(&self.board).fault = error.to_string(),
+            Err(error) => lock(&self.state).fault = error.to_string(),
         }
     }
 }
@@ -209,39 +209,39 @@ impl Beginning {
         if self.thread.is_finished() && self.thread.join().is_err() {
             tracing::error!("learning ended with a panic; what was served is not affected");
         }
-        let board = locked(&self.board);
-        (board.line(), board.json())
+        let state = lock(&self.state);
+        (state.line(), state.json())
     }
 }
 
 impl Aside for Beginning {
     /// In one line: how far it is from what serves.
     fn line(&self) -> String {
-        locked(&self.board).line()
+        lock(&self.state).line()
     }
 
-    /// What it says now, and both errors over time.
+    /// Pictures of its newest output, and of both errors over time.
     fn panels(&self) -> Vec<Panel> {
-        let board = locked(&self.board);
-        let picture = board
+        let state = lock(&self.state);
+        let picture = state
             .picture
             .clone()
             .map(|(canvas, legend)| Panel::Picture {
-                name: format!("{} from nothing", board.target.name),
+                name: format!("{} from nothing", state.target.name),
                 canvas,
                 legend,
             });
-        let curve = (!board.points.is_empty()).then(|| Panel::Curve(board.curve()));
+        let curve = (!state.points.is_empty()).then(|| Panel::Curve(state.curve()));
         picture.into_iter().chain(curve).collect()
     }
 
-    /// What it is about.
+    /// The target that it learns.
     fn target(&self) -> &'static Task {
-        locked(&self.board).target
+        lock(&self.state).target
     }
 }
 
-impl Board {
+impl BeginnerState {
     /// The first moment at which it was near what serves.
     fn caught_up(&self) -> Option<&CurvePoint> {
         let near = |point: &&CurvePoint| point.candidate <= NEAR * point.first;
@@ -321,10 +321,10 @@ fn measure(name: &str) -> &str {
 /// The last numbers as bars of a letter's width, from 0 to the greatest.
 fn spark(values: impl Iterator<Item = f64>) -> String {
     const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
-    const MOST: usize = 10;
+    const MAX_BARS: usize = 10;
     let values: Vec<f64> = values.filter(|value| value.is_finite()).collect();
     let greatest = values.iter().copied().fold(0.0, f64::max);
-    let every = values.len().div_ceil(MOST).max(1);
+    let every = values.len().div_ceil(MAX_BARS).max(1);
     let shown = values.iter().rev().step_by(every).collect::<Vec<_>>();
     let bar = |value: &&f64| {
         let share = if greatest > 0.0 {
@@ -338,7 +338,7 @@ fn spark(values: impl Iterator<Item = f64>) -> String {
 }
 
 /// Every value is whole between statements.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -18,8 +18,8 @@ fn point(seconds: f64, candidate: f64, first: f64) -> CurvePoint {
     }
 }
 
-fn board(points: Vec<CurvePoint>) -> Board {
-    Board {
+fn state(points: Vec<CurvePoint>) -> BeginnerState {
+    BeginnerState {
         target: Task::find("depth_zbuffer").expect("a task"),
         began: Duration::ZERO,
         learnt: 42,
@@ -31,7 +31,7 @@ fn board(points: Vec<CurvePoint>) -> Board {
 
 #[test]
 fn the_line_says_how_far_it_is_from_what_is_shipped_and_when_it_caught_up() {
-    let nothing = board(Vec::new());
+    let nothing = state(Vec::new());
     assert_eq!(
         nothing.line(),
         "depth_zbuffer from nothing: 42 frames learnt, none judged yet"
@@ -41,7 +41,7 @@ fn the_line_says_how_far_it_is_from_what_is_shipped_and_when_it_caught_up() {
         point(12.0, 0.3, 0.2),
         point(16.0, 0.23, 0.2),
     ];
-    let learnt = board(points);
+    let learnt = state(points);
     assert_eq!(
         learnt.line(),
         "depth_zbuffer from nothing █▆▅ AbsRel 0.230, shipped 0.200, within 20 % after 16 s; 42 \
@@ -52,9 +52,9 @@ fn the_line_says_how_far_it_is_from_what_is_shipped_and_when_it_caught_up() {
     assert_eq!(json["curve"].as_array().map(Vec::len), Some(3));
     assert_eq!(json["curve"][0]["from_nothing"], 0.4);
     assert_eq!(json["shipped"], 0.2);
-    let fault = Board {
+    let fault = BeginnerState {
         fault: "the encoder is another".to_owned(),
-        ..board(Vec::new())
+        ..state(Vec::new())
     };
     assert!(
         fault
@@ -65,7 +65,7 @@ fn the_line_says_how_far_it_is_from_what_is_shipped_and_when_it_caught_up() {
 
 #[test]
 fn the_curve_shows_both_over_time() {
-    let curve = board(vec![point(8.0, 0.4, 0.2), point(12.0, f64::NAN, 0.2)]).curve();
+    let curve = state(vec![point(8.0, 0.4, 0.2), point(12.0, f64::NAN, 0.2)]).curve();
     assert_eq!(curve.name, "AbsRel, held-out frames");
     let lines: Vec<_> = (curve.lines.iter())
         .map(|line| (line.name.as_str(), line.points.len()))
@@ -93,7 +93,7 @@ fn a_policy_whose_cameras_measure_no_depth_has_no_beginner() {
     let home = photographs.on_camera(Apartment::default());
     let beginner = of(&home, &policy).expect("no fault").expect("a beginner");
     assert!(matches!(
-        beginner.pupil.subject().task.output,
+        beginner.target.subject().task.output,
         OutputKind::Dense { .. }
     ));
     let first_light = Policy::shipped("first_light").expect("it ships");

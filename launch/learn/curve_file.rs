@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, anyhow};
 use concert_policies::document::{check_place as check_file, write_whole};
 
-use super::desk::History;
+use super::state::History;
 use crate::draw::{Curve, curve_picture};
 use crate::report::{Failure, Refuse as _};
 

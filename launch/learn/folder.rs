@@ -1,4 +1,4 @@
-//! What is kept of learning when the process ends: statistics, learnt readouts,
+//! The files that outlive a process that learns: statistics, learnt readouts,
 //! and which of them served.
 
 use std::io;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use concert_policies::document::{Kind, ReadFault, write_whole};
 use serde::{Deserialize, Serialize};
 
-/// What variants that were learnt are called before their number.
+/// The name of learnt variants before their number.
 const LEARNT: &str = "learnt_";
 /// Most bytes of a record.
 const MAX_RECORD: u64 = 16 << 10;
@@ -19,7 +19,7 @@ pub(crate) struct Folder {
     path: PathBuf,
 }
 
-/// What served when the process ended.
+/// The readout that served when the process ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Record {
@@ -27,7 +27,7 @@ pub(crate) struct Record {
     pub(crate) first: String,
     /// The learnt variant that served, if one did.
     pub(crate) serving: Option<String>,
-    /// Whether learning was paused.
+    /// True where learning was paused.
     pub(crate) paused: bool,
 }
 
@@ -65,7 +65,7 @@ impl Folder {
         stem: &str,
         limit: u64,
     ) -> anyhow::Result<Option<Vec<u8>>> {
-        bounded(&self.statistics(stem), limit)
+        read_bounded(&self.statistics(stem), limit)
     }
 
     /// Keeps what serves.
@@ -74,9 +74,9 @@ impl Folder {
         Ok(write_whole(&self.record(stem), text.as_bytes())?)
     }
 
-    /// What served, where that was kept.
+    /// The record that was kept; `None` where there is none.
     pub(crate) fn kept_record(&self, stem: &str) -> anyhow::Result<Option<Record>> {
-        let bytes = bounded(&self.record(stem), MAX_RECORD)?;
+        let bytes = read_bounded(&self.record(stem), MAX_RECORD)?;
         Ok(bytes
             .map(|bytes| serde_json::from_slice(&bytes))
             .transpose()?)
@@ -84,7 +84,7 @@ impl Folder {
 
     /// The number after the greatest that a learnt readout has here.
     pub(crate) fn next_number(&self, stem: &str) -> u64 {
-        let numbers = self.learnt(stem).into_iter();
+        let numbers = self.learnt_files(stem).into_iter();
         numbers
             .map(|(number, _)| number)
             .max()
@@ -93,7 +93,7 @@ impl Folder {
 
     /// Deletes learnt readouts but these variants.
     pub(crate) fn prune(&self, stem: &str, kept: &[&str]) {
-        for (number, path) in self.learnt(stem) {
+        for (number, path) in self.learnt_files(stem) {
             let variant = Self::variant(number);
             if kept.contains(&variant.as_str()) {
                 continue;
@@ -105,7 +105,7 @@ impl Folder {
     }
 
     /// Files of learnt readouts, with their numbers.
-    fn learnt(&self, stem: &str) -> Vec<(u64, PathBuf)> {
+    fn learnt_files(&self, stem: &str) -> Vec<(u64, PathBuf)> {
         let begin = format!("{stem}@{LEARNT}");
         let entries = std::fs::read_dir(self.path.join("readouts")).into_iter();
         let files = entries.flatten().flatten().filter_map(|entry| {
@@ -118,7 +118,7 @@ impl Folder {
 }
 
 /// The bytes of a regular file; no more than `limit` are read.
-fn bounded(path: &Path, limit: u64) -> anyhow::Result<Option<Vec<u8>>> {
+fn read_bounded(path: &Path, limit: u64) -> anyhow::Result<Option<Vec<u8>>> {
     let kind = Kind {
         name: "file",
         max_bytes: limit,

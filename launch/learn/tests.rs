@@ -2,7 +2,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use concert_fitting::fit::{LearnRules, Taken};
+use concert_fitting::fit::{FrameUse, LearnRules};
 use concert_models::image_file::DepthImage;
 use concert_models::store::Store;
 use concert_models::{Image, Intrinsics, PixelFormat};
@@ -10,7 +10,7 @@ use concert_policies::{Policy, Task};
 use concert_runtime::{Frame, Observation, ObservedLevel, Timestamp};
 
 use super::folder::{Folder, Record};
-use super::pupil::{Looked, Pupil, Subject};
+use super::target::{LearnedTarget, Looked, Subject};
 
 const STEM: &str = "depth_zbuffer_from_home_multi";
 const SIZE: (usize, usize) = (64, 48);
@@ -24,16 +24,16 @@ fn subject(target: &str) -> anyhow::Result<Subject> {
     Subject::of(&home, Task::find(target).unwrap())
 }
 
-fn pupil(target: &str) -> Pupil {
+fn target(target: &str) -> LearnedTarget {
     let subject = subject(target).unwrap();
-    Pupil::first(&store(), subject, LearnRules::default()).unwrap()
+    LearnedTarget::first(&store(), subject, LearnRules::default()).unwrap()
 }
 
 /// A frame with depth, and levels that all hold `value`.
-fn observed(pupil: &Pupil, depth: Option<DepthImage>, value: f32) -> Observation {
+fn observation(target: &LearnedTarget, depth: Option<DepthImage>, value: f32) -> Observation {
     let (width, height) = SIZE;
     let card = store().encoder_card("home_multi").unwrap().1;
-    let levels = pupil.learner.layout().levels().map(|(source, level)| {
+    let levels = target.learner.layout().levels().map(|(source, level)| {
         let shape = card.levels.iter().find(|l| l.name == level).unwrap();
         ObservedLevel {
             source: source.to_owned(),
@@ -82,7 +82,7 @@ fn room(pixel: usize) -> f32 {
     4.0 - 0.05 * row as f32
 }
 
-fn why(looked: Looked) -> String {
+fn fault_of(looked: Looked) -> String {
     match looked {
         Looked::Unusable(reason) => reason,
         other => panic!("{other:?}"),
@@ -91,30 +91,33 @@ fn why(looked: Looked) -> String {
 
 #[test]
 fn a_frame_that_cannot_teach_is_passed_over_with_the_reason_and_the_next_one_is_learnt() {
-    let mut pupil = pupil("depth_zbuffer");
+    let mut target = target("depth_zbuffer");
     let mut look = |depth: Option<DepthImage>, value: f32| {
-        let observation = observed(&pupil, depth, value);
-        pupil.look(&observation)
+        let observation = observation(&target, depth, value);
+        target.look(&observation)
     };
     assert!(matches!(look(None, 0.5), Looked::WithoutDepth));
-    let other = why(look(Some(depth((32, 24), room)), 0.5));
+    let other = fault_of(look(Some(depth((32, 24), room)), 0.5));
     assert!(
         other.contains("32x24") && other.contains("64x48"),
         "{other}"
     );
-    let constant = why(look(Some(depth(SIZE, |_| 2.0)), 0.5));
+    let constant = fault_of(look(Some(depth(SIZE, |_| 2.0)), 0.5));
     assert!(constant.contains("nothing to learn"), "{constant}");
-    let millimetres = why(look(Some(depth(SIZE, |p| room(p) / 1000.0)), 0.5));
+    let millimetres = fault_of(look(Some(depth(SIZE, |p| room(p) / 1000.0)), 0.5));
     assert!(
         millimetres.contains("metres read as millimetres"),
         "{millimetres}"
     );
-    let unknown = why(look(Some(depth(SIZE, |_| f32::NAN)), 0.5));
+    let unknown = fault_of(look(Some(depth(SIZE, |_| f32::NAN)), 0.5));
     assert!(unknown.contains("unknown at all 3072 pixels"), "{unknown}");
-    let infinite = why(look(Some(depth(SIZE, room)), f32::NAN));
+    let infinite = fault_of(look(Some(depth(SIZE, room)), f32::NAN));
     assert!(infinite.contains("not finite"), "{infinite}");
     let taken = look(Some(depth(SIZE, room)), 0.5);
-    assert!(matches!(taken, Looked::Taken(Taken::Learnt)), "{taken:?}");
+    assert!(
+        matches!(taken, Looked::Taken(FrameUse::Learnt)),
+        "{taken:?}"
+    );
     // Some pixels unknown: the rest teaches.
     let holes = |pixel: usize| {
         if pixel.is_multiple_of(3) {
@@ -124,25 +127,28 @@ fn a_frame_that_cannot_teach_is_passed_over_with_the_reason_and_the_next_one_is_
         }
     };
     let taken = look(Some(depth(SIZE, holes)), 0.5);
-    assert!(matches!(taken, Looked::Taken(Taken::Learnt)), "{taken:?}");
+    assert!(
+        matches!(taken, Looked::Taken(FrameUse::Learnt)),
+        "{taken:?}"
+    );
 }
 
 #[test]
 fn levels_of_another_encoder_and_normals_without_intrinsics_are_not_learnt_from() {
-    let mut pupil = pupil("normal");
-    let mut foreign = observed(&pupil, Some(depth(SIZE, room)), 0.5);
+    let mut target = target("normal");
+    let mut foreign = observation(&target, Some(depth(SIZE, room)), 0.5);
     foreign.levels[2].sha256 = "0".repeat(64);
     // One encoder made all levels; the first tells.
     foreign.levels[0].sha256 = "0".repeat(64);
-    let reason = why(pupil.look(&foreign));
+    let reason = fault_of(target.look(&foreign));
     assert!(reason.contains("home_multi has sha256 0000"), "{reason}");
-    let mut blind = observed(&pupil, Some(depth(SIZE, room)), 0.5);
+    let mut blind = observation(&target, Some(depth(SIZE, room)), 0.5);
     blind.frame.intrinsics = None;
-    let reason = why(pupil.look(&blind));
+    let reason = fault_of(target.look(&blind));
     assert!(reason.contains("intrinsics"), "{reason}");
-    let mut short = observed(&pupil, Some(depth(SIZE, room)), 0.5);
+    let mut short = observation(&target, Some(depth(SIZE, room)), 0.5);
     short.levels.truncate(2);
-    let reason = why(pupil.look(&short));
+    let reason = fault_of(target.look(&short));
     assert!(reason.contains("has 0 numbers"), "{reason}");
 }
 

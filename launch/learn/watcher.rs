@@ -6,15 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use concert_fitting::fit::{Layout, NewestFrames, Watch, WatchVerdict};
+use concert_fitting::fit::{NewestFrames, ReadoutWatch, RepresentationLayout, WatchVerdict};
 use concert_models::store::Store;
 use concert_runtime::io::thread::{self, Urgency};
 use concert_runtime::{Clock, Observation, Observer};
 
-use super::desk::Desk;
-use super::pupil::{Pupil, Subject, known, label_of, represent};
+use super::state::LearningState;
+use super::target::{LearnedTarget, Subject, label_of, open_readout, represent};
 
-/// How long a frame is waited for before the end is looked for.
+/// Time to wait for a frame before looking for the end.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Least time between two frames that are watched: five decide.
 const WATCH_EVERY: Duration = Duration::from_millis(500);
@@ -28,42 +28,42 @@ pub(super) struct Lookout {
     watches: Mutex<Vec<Watching>>,
 }
 
-/// What is watched of one target.
+/// The watch over one target.
 struct Watching {
     subject: Subject,
-    layout: Layout,
-    watch: Watch,
+    layout: RepresentationLayout,
+    watch: ReadoutWatch,
     /// The variant that the watch takes to serve.
     serving: Option<String>,
     due: Duration,
 }
 
 impl Watching {
-    fn of(pupil: &mut Pupil) -> Option<Self> {
+    fn of(target: &mut LearnedTarget) -> Option<Self> {
         Some(Self {
-            subject: pupil.subject().clone(),
-            layout: pupil.learner.layout().clone(),
-            watch: pupil.watch.take()?,
-            serving: pupil.subject().first.clone(),
+            subject: target.subject().clone(),
+            layout: target.learner.layout().clone(),
+            watch: target.watch.take()?,
+            serving: target.subject().first.clone(),
             due: Duration::ZERO,
         })
     }
 }
 
 impl Lookout {
-    /// Of all targets, in their order.
-    pub(super) fn new(observer: Observer, pupils: &mut [Pupil]) -> Self {
+    /// A lookout over all targets, in their order.
+    pub(super) fn new(observer: Observer, targets: &mut [LearnedTarget]) -> Self {
         Self {
             observer,
             frame: Mutex::new(None),
             came: Condvar::new(),
-            watches: Mutex::new(pupils.iter_mut().filter_map(Watching::of).collect()),
+            watches: Mutex::new(targets.iter_mut().filter_map(Watching::of).collect()),
         }
     }
 
     /// Waits up to `timeout` for the newest frame.
     pub(super) fn next(&self, timeout: Duration) -> Option<Observation> {
-        let frame = locked(&self.frame);
+        let frame = lock(&self.frame);
         let waited = (self.came).wait_timeout_while(frame, timeout, |frame| frame.is_none());
         let (mut frame, _) = waited.unwrap_or_else(PoisonError::into_inner);
         frame.take()
@@ -76,23 +76,22 @@ impl Lookout {
 
     /// The newest frames of a target.
     pub(super) fn newest(&self, at: usize) -> NewestFrames {
-        let watches = locked(&self.watches);
+        let watches = lock(&self.watches);
         watches
             .get(at)
             .map_or(NewestFrames::default(), |watching| watching.watch.newest())
     }
 
     /// Watches another first readout of a target.
-    pub(super) fn begin_anew(&self, at: usize, pupil: &mut Pupil) {
-        if let (Some(watching), Some(new)) =
-            (locked(&self.watches).get_mut(at), Watching::of(pupil))
+    pub(super) fn begin_anew(&self, at: usize, target: &mut LearnedTarget) {
+        if let (Some(watching), Some(new)) = (lock(&self.watches).get_mut(at), Watching::of(target))
         {
             *watching = new;
         }
     }
 
     fn offer(&self, observation: Observation) {
-        let before = locked(&self.frame).replace(observation);
+        let before = lock(&self.frame).replace(observation);
         self.came.notify_one();
         if let Some(before) = before {
             self.recycle(before);
@@ -103,7 +102,7 @@ impl Lookout {
 /// The thread's own.
 pub(super) struct Watcher {
     pub(super) lookout: Arc<Lookout>,
-    pub(super) desk: Arc<Desk>,
+    pub(super) state: Arc<LearningState>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) store: Store,
@@ -120,7 +119,7 @@ impl Watcher {
             let Some(observation) = self.lookout.observer.next(LOOK_EVERY) else {
                 continue;
             };
-            let targets = locked(&self.lookout.watches).len();
+            let targets = lock(&self.lookout.watches).len();
             for at in 0..targets {
                 if let Err(error) = self.watch(at, &observation) {
                     // Who learns from this frame, or the next, says it.
@@ -132,9 +131,9 @@ impl Watcher {
     }
 
     fn watch(&self, at: usize, observation: &Observation) -> anyhow::Result<()> {
-        let (serving, learns) = self.desk.state(at);
+        let (serving, learns) = self.state.status(at);
         let now = self.clock.monotonic();
-        let mut watches = locked(&self.lookout.watches);
+        let mut watches = lock(&self.lookout.watches);
         let Some(watching) = watches.get_mut(at) else {
             return Ok(());
         };
@@ -146,7 +145,7 @@ impl Watcher {
             watching.serving.clone_from(&serving);
             let readout = match serving == watching.subject.first {
                 true => None,
-                false => Some(known(
+                false => Some(open_readout(
                     &self.store,
                     &watching.subject.readout(serving.as_deref()),
                 )?),
@@ -162,10 +161,10 @@ impl Watcher {
         drop(watches);
         match verdict {
             WatchVerdict::Nothing => {}
-            WatchVerdict::Serves(errors) => self.desk.note_watched(at, errors),
+            WatchVerdict::Serves(errors) => self.state.note_watched(at, errors),
             WatchVerdict::Worse(errors) => {
-                self.desk.note_watched(at, errors);
-                self.desk.take_back(at, serving.as_deref(), errors);
+                self.state.note_watched(at, errors);
+                self.state.take_back(at, serving.as_deref(), errors);
             }
         }
         Ok(())
@@ -173,6 +172,6 @@ impl Watcher {
 }
 
 /// Every value is whole between statements.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

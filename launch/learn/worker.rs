@@ -7,18 +7,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use concert_fitting::fit::{
-    CurvePoint, FitError, FitNotes, FittedReadout, Refit, Taken, Verdict, compute_on_this_thread,
+    CurvePoint, FitError, FitNotes, FittedReadout, FrameUse, Refit, Verdict, compute_on_this_thread,
 };
 use concert_models::card::FitData;
 use concert_models::store::Store;
 use concert_runtime::{Clock, Control, Observation, ObservationRequest};
 
-use super::desk::Desk;
-use super::pupil::{Looked, Pupil};
+use super::state::LearningState;
+use super::target::{LearnedTarget, Looked};
 use super::watcher::Lookout;
 use crate::launch_file::LearnEntry;
 
-/// How long a frame is waited for before the end is looked for.
+/// Time to wait for a frame before looking for the end.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Least time between two times that statistics are kept; they take some tens
 /// of megabytes.
@@ -26,14 +26,14 @@ const KEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// The thread's own.
 pub(crate) struct Worker {
-    desk: Arc<Desk>,
+    state: Arc<LearningState>,
     lookout: Arc<Lookout>,
     control: Control,
     clock: Arc<dyn Clock>,
     stop: Arc<AtomicBool>,
     entry: LearnEntry,
     store: Store,
-    pupils: Vec<Pupil>,
+    targets: Vec<LearnedTarget>,
     /// For cards.
     cameras: String,
     began: Duration,
@@ -41,7 +41,7 @@ pub(crate) struct Worker {
 }
 
 type Means = (
-    Arc<Desk>,
+    Arc<LearningState>,
     Arc<Lookout>,
     Control,
     Arc<dyn Clock>,
@@ -50,22 +50,22 @@ type Means = (
 
 impl Worker {
     pub(crate) fn new(
-        (desk, lookout, control, clock, stop): Means,
+        (state, lookout, control, clock, stop): Means,
         entry: LearnEntry,
         store: Store,
-        pupils: Vec<Pupil>,
+        targets: Vec<LearnedTarget>,
         cameras: String,
     ) -> Self {
         let began = clock.monotonic();
         Self {
-            desk,
+            state,
             lookout,
             control,
             clock,
             stop,
             entry,
             store,
-            pupils,
+            targets,
             cameras,
             began,
             kept: began,
@@ -87,11 +87,11 @@ impl Worker {
         if let Err(error) = compute_on_this_thread(give_way) {
             tracing::warn!("learning may take time from others: {error}");
         }
-        for at in 0..self.pupils.len() {
+        for at in 0..self.targets.len() {
             self.begin(at);
         }
         let lookout = Arc::clone(&self.lookout);
-        while !self.stops() {
+        while !self.is_stopping() {
             self.follow();
             let observation = lookout.next(LOOK_EVERY);
             way.borrow_mut().begin();
@@ -99,93 +99,98 @@ impl Worker {
                 self.look(&observation);
                 lookout.recycle(observation);
             }
-            for at in 0..self.pupils.len() {
-                let pupil = &self.pupils[at];
-                let due = self.clock.monotonic() >= pupil.due && pupil.learner.is_ripe();
-                if due && !self.stops() && self.refit(at) {
-                    self.pupils[at].due = self.clock.monotonic() + self.entry.refit_every;
+            for at in 0..self.targets.len() {
+                let target = &self.targets[at];
+                let due = self.clock.monotonic() >= target.due && target.learner.is_ripe();
+                if due && !self.is_stopping() && self.refit(at) {
+                    self.targets[at].due = self.clock.monotonic() + self.entry.refit_every;
                 }
             }
         }
         // Somebody waits for what is kept at the end.
         way.borrow_mut().hurry();
-        for at in 0..self.pupils.len() {
+        for at in 0..self.targets.len() {
             self.keep(at);
         }
     }
 
-    fn stops(&self) -> bool {
+    fn is_stopping(&self) -> bool {
         self.stop.load(Ordering::SeqCst)
     }
 
     /// Goes on where the last process ended.
     fn begin(&mut self, at: usize) {
-        let pupil = &mut self.pupils[at];
-        pupil.resume(self.desk.folder());
-        let (learnt, held_out) = (pupil.learner.learnt(), pupil.learner.held_out());
-        self.desk.note(at, |figures| {
+        let target = &mut self.targets[at];
+        target.resume(self.state.folder());
+        let (learnt, held_out) = (
+            target.learner.frames_learnt(),
+            target.learner.frames_held_out(),
+        );
+        self.state.note(at, |figures| {
             figures.learnt = learnt;
             figures.held_out = held_out;
         });
-        if let Some(record) = self.desk.remembered(at) {
-            self.desk.take_up(at, &record);
+        if let Some(record) = self.state.recall(at) {
+            self.state.take_up(at, &record);
         }
-        pupil.due = self.began + self.entry.refit_every;
+        target.due = self.began + self.entry.refit_every;
     }
 
     /// Begins anew where somebody put another readout first.
     fn follow(&mut self) {
-        for (at, subject) in self.desk.follow() {
-            match Pupil::first(&self.store, subject, self.entry.rules) {
-                Ok(mut pupil) => {
-                    if let Some(bytes) = self.pupils[at].learner.to_bytes() {
+        for (at, subject) in self.state.follow() {
+            match LearnedTarget::first(&self.store, subject, self.entry.rules) {
+                Ok(mut target) => {
+                    if let Some(bytes) = self.targets[at].learner.to_bytes() {
                         // Its own, of a moment ago.
-                        pupil.learner.resume(&bytes).unwrap_or_else(|error| {
+                        target.learner.resume(&bytes).unwrap_or_else(|error| {
                             tracing::warn!("learning begins anew: {error}");
                         });
                     }
-                    pupil.due = self.pupils[at].due;
-                    self.lookout.begin_anew(at, &mut pupil);
-                    self.pupils[at] = pupil;
+                    target.due = self.targets[at].due;
+                    self.lookout.begin_anew(at, &mut target);
+                    self.targets[at] = target;
                 }
                 Err(error) => tracing::warn!("learning goes on against what was first: {error:#}"),
             }
         }
-        for at in 0..self.pupils.len() {
-            let (serving, _) = self.desk.state(at);
-            let pupil = &mut self.pupils[at];
-            if pupil.serving != serving
-                && let Err(error) = pupil.serve(&self.store, serving.as_deref())
+        for at in 0..self.targets.len() {
+            let (serving, _) = self.state.status(at);
+            let target = &mut self.targets[at];
+            if target.serving != serving
+                && let Err(error) = target.serve(&self.store, serving.as_deref())
             {
                 tracing::warn!("what serves cannot be judged: {error:#}");
-                pupil.serving = serving;
+                target.serving = serving;
             }
         }
     }
 
     fn look(&mut self, observation: &Observation) {
-        for at in 0..self.pupils.len() {
-            if self.desk.state(at).1 {
+        for at in 0..self.targets.len() {
+            if self.state.status(at).1 {
                 self.look_at(at, observation);
             }
         }
     }
 
     fn look_at(&mut self, at: usize, observation: &Observation) {
-        let pupil = &mut self.pupils[at];
-        let looked = pupil.look(observation);
-        let learner = &pupil.learner;
+        let target = &mut self.targets[at];
+        let looked = target.look(observation);
+        let learner = &target.learner;
         let fault = match &looked {
             Looked::Unusable(reason) => reason.as_str(),
-            Looked::Taken(Taken::Unlabelled) => "no label of this target is known anywhere in it",
+            Looked::Taken(FrameUse::Unlabelled) => {
+                "no label of this target is known anywhere in it"
+            }
             _ => "",
         };
-        self.desk.note_frame_fault(at, fault);
-        self.desk.note(at, |figures| {
+        self.state.note_frame_fault(at, fault);
+        self.state.note(at, |figures| {
             figures.observed += 1;
             figures.without_depth += u64::from(matches!(looked, Looked::WithoutDepth));
-            figures.learnt = learner.learnt();
-            figures.held_out = learner.held_out();
+            figures.learnt = learner.frames_learnt();
+            figures.held_out = learner.frames_held_out();
             figures.blocks = learner.blocks();
         });
     }
@@ -193,13 +198,13 @@ impl Worker {
     /// Refits a target; whether there were frames enough.
     fn refit(&mut self, at: usize) -> bool {
         self.follow();
-        if !self.desk.state(at).1 {
+        if !self.state.status(at).1 {
             return true;
         }
         let began = self.clock.monotonic();
         let stop = Arc::clone(&self.stop);
         let mut go_on = || !stop.load(Ordering::SeqCst);
-        let learner = &mut self.pupils[at].learner;
+        let learner = &mut self.targets[at].learner;
         let now = began.saturating_sub(self.began);
         let refit = match learner.refit(now, &mut go_on) {
             Ok(refit) => refit,
@@ -212,12 +217,12 @@ impl Worker {
         let seconds = (self.clock.monotonic().saturating_sub(began)).as_secs_f64();
         let judged = refit.point.is_some();
         let enough = !matches!(refit.verdict, Verdict::TooFewFrames { .. });
-        self.desk
+        self.state
             .note(at, |figures| figures.refits += u64::from(judged));
         self.conclude(at, refit, seconds);
         if self.clock.monotonic().saturating_sub(self.kept) >= KEEP_EVERY {
             self.kept = self.clock.monotonic();
-            for at in 0..self.pupils.len() {
+            for at in 0..self.targets.len() {
                 self.keep(at);
             }
         }
@@ -226,44 +231,45 @@ impl Worker {
 
     /// Does what a refit found.
     fn conclude(&mut self, at: usize, refit: Refit, seconds: f64) {
-        let target = self.pupils[at].learner.target().name;
+        let target = self.targets[at].learner.target().name;
         let Some(mut point) = refit.point else {
-            let words = words_of(&refit.verdict, None);
-            self.desk.note(at, |figures| figures.verdict = words);
+            let words = describe_verdict(&refit.verdict, None);
+            self.state.note(at, |figures| figures.verdict = words);
             return;
         };
         let mut stays = None;
         match refit.verdict {
             Verdict::Better => {
-                stays = (refit.readout.as_ref()).and_then(|readout| self.why_not(at, readout));
+                stays =
+                    (refit.readout.as_ref()).and_then(|readout| self.reason_against(at, readout));
                 if let (Some(readout), None) = (&refit.readout, &stays)
-                    && self.desk.exchange(at, readout, self.notes(at, seconds))
+                    && self.state.exchange(at, readout, self.notes(at, seconds))
                 {
                     point.exchanged = true;
-                    self.pupils[at].learner.adopt(readout);
-                    self.pupils[at].serving = self.desk.state(at).0;
+                    self.targets[at].learner.adopt(readout);
+                    self.targets[at].serving = self.state.status(at).0;
                 }
             }
-            // The learner is told with the next look at the desk.
-            Verdict::FirstIsBetter => point.exchanged = self.desk.return_to_first(at),
+            // The learner is told with the next look at the state.
+            Verdict::FirstIsBetter => point.exchanged = self.state.return_to_first(at),
             _ => {}
         }
-        self.desk
+        self.state
             .note(at, |figures| figures.refit_seconds = Some(seconds));
-        let words = stays.unwrap_or_else(|| words_of(&refit.verdict, Some(&point)));
+        let words = stays.unwrap_or_else(|| describe_verdict(&refit.verdict, Some(&point)));
         tracing::info!("{target}, refitted in {seconds:.1} s: {words}");
-        self.desk.note_point(at, point, words);
+        self.state.note_point(at, point, words);
     }
 
-    /// Why what a refit made does not take over, though it was better on held-out
+    /// The reason for which a new readout does not take over, though it was better on held-out
     /// frames: the robot went on while it was made.
-    fn why_not(&self, at: usize, readout: &FittedReadout) -> Option<String> {
-        let pupil = &self.pupils[at];
-        if pupil.serving != self.desk.state(at).0 {
+    fn reason_against(&self, at: usize, readout: &FittedReadout) -> Option<String> {
+        let target = &self.targets[at];
+        if target.serving != self.state.status(at).0 {
             return Some("better than what served, but that was exchanged meanwhile".to_owned());
         }
         let newest = self.lookout.newest(at);
-        let errors = pupil.learner.on_newest(readout, &newest);
+        let errors = target.learner.errors_on_newest(readout, &newest);
         let stays = format!(
             "better on held-out frames, but not where the camera is now: {:.4} against {:.4} \
              served and {:.4} first, on the last {} frames",
@@ -273,8 +279,8 @@ impl Worker {
     }
 
     fn notes(&self, at: usize, seconds: f64) -> FitNotes {
-        let learner = &self.pupils[at].learner;
-        let frames = usize::try_from(learner.learnt()).unwrap_or(usize::MAX);
+        let learner = &self.targets[at].learner;
+        let frames = usize::try_from(learner.frames_learnt()).unwrap_or(usize::MAX);
         let data = FitData::new(self.cameras.clone(), learner.digest(), frames);
         let seconds = (seconds * 100.0).round() / 100.0;
         let mut notes = FitNotes::new(None, seconds, 1, vec![data]);
@@ -284,17 +290,17 @@ impl Worker {
     }
 
     fn keep(&self, at: usize) {
-        if let Some(bytes) = self.pupils[at].learner.to_bytes() {
-            self.desk.keep(at, &bytes);
+        if let Some(bytes) = self.targets[at].learner.to_bytes() {
+            self.state.keep(at, &bytes);
         }
     }
 }
 
 /// All levels that any target is learnt from.
-pub(super) fn request(pupils: &[Pupil], least_interval: Duration) -> ObservationRequest {
+pub(super) fn request(targets: &[LearnedTarget], least_interval: Duration) -> ObservationRequest {
     let mut levels: Vec<(String, String)> = Vec::new();
-    for pupil in pupils {
-        for (source, level) in pupil.learner.layout().levels() {
+    for target in targets {
+        for (source, level) in target.learner.layout().levels() {
             let level = (source.to_owned(), level.to_owned());
             if !levels.contains(&level) {
                 levels.push(level);
@@ -311,7 +317,7 @@ pub(super) fn request(pupils: &[Pupil], least_interval: Duration) -> Observation
 }
 
 /// A verdict with both quantities.
-fn words_of(verdict: &Verdict, point: Option<&CurvePoint>) -> String {
+fn describe_verdict(verdict: &Verdict, point: Option<&CurvePoint>) -> String {
     let both = point.map_or(String::new(), |point| {
         format!(
             "{} {:.4} ({}) against {:.4} served, {:.4} first, {:.4} constant, on {} frames; on \

@@ -19,7 +19,7 @@ pub struct FitRecord {
     pub frames: usize,
     /// Time that fitting took, everything included, s.
     pub seconds: f64,
-    /// The seed of whatever was drawn by lot.
+    /// The seed of all random numbers.
     pub seed: u32,
     /// The ridge's strength, where there is a ridge.
     pub lambda: Option<f64>,
@@ -105,7 +105,7 @@ pub(super) struct RawFit {
     /// Time that fitting took, everything included, s.
     #[schemars(with = "f64", range(min = 0))]
     seconds: Spanned<f64>,
-    /// The seed of whatever was drawn by lot.
+    /// The seed of all random numbers.
     #[schemars(with = "u32")]
     seed: Spanned<i64>,
     /// The ridge's strength.

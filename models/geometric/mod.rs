@@ -10,7 +10,6 @@
 //! three points give all that are possible. It was not tried here, and should
 //! be once it has three points in `f64`.
 
-mod dice;
 mod five_point;
 mod keypoints;
 mod matching;
@@ -18,6 +17,7 @@ mod method;
 pub mod odometry;
 mod pnp;
 mod polynomial;
+mod ransac;
 pub mod room_layout;
 mod scene;
 mod two_view;

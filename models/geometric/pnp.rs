@@ -8,8 +8,9 @@ use nalgebra::{
     UnitQuaternion, Vector2, Vector3,
 };
 
-use super::dice::{Dice, sampled_among, samples_needed};
 use super::polynomial::{MAX_DEGREE, real_roots};
+use super::ransac::{pool_size, samples_needed};
+use crate::rng::Rng;
 
 const MOST_SAMPLES: usize = 200;
 const REFINEMENTS: usize = 10;
@@ -31,7 +32,7 @@ pub(super) fn pnp(
     guesses: &[Isometry3<f64>],
     tolerance: f64,
     least: usize,
-    dice: &mut Dice,
+    rng: &mut Rng,
 ) -> Option<Isometry3<f64>> {
     let least = least.max(4);
     if sightings.len() < least {
@@ -54,8 +55,8 @@ pub(super) fn pnp(
     }
     let mut tried = 0;
     while tried < needed {
-        let sample = dice
-            .sample::<3>(sampled_among(tried, sightings.len()))
+        let sample = rng
+            .sample::<3>(pool_size(tried, sightings.len()))
             .map(|index| sightings[index]);
         for pose in three_point_poses(&sample) {
             if let Some(inliers) = offer(&pose) {

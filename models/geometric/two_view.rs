@@ -9,8 +9,9 @@ use nalgebra::{
     Vector2, Vector3,
 };
 
-use super::dice::{Dice, sampled_among, samples_needed};
 use super::five_point::{Match, essential_matrices};
+use super::ransac::{pool_size, samples_needed};
+use crate::rng::Rng;
 
 /// Most samples of five.
 const MOST_SAMPLES: usize = 300;
@@ -42,13 +43,13 @@ pub(super) fn two_view(
     guess: &Isometry3<f64>,
     tolerance: f64,
     least: usize,
-    dice: &mut Dice,
+    rng: &mut Rng,
 ) -> Option<TwoView> {
     let least = least.max(8);
     if matches.len() < least {
         return None;
     }
-    let turned = pure_rotation(matches, guess, tolerance, dice);
+    let turned = pure_rotation(matches, guess, tolerance, rng);
     let mut best = Scored::default();
     if guess.translation.vector.norm() > 0.0 {
         best.offer(matches, &unit(essential_of(guess)), tolerance);
@@ -56,8 +57,8 @@ pub(super) fn two_view(
     let mut needed = MOST_SAMPLES;
     let mut tried = 0;
     while tried < needed {
-        let among = sampled_among(tried, matches.len());
-        let sample = dice.sample::<5>(among).map(|index| matches[index]);
+        let among = pool_size(tried, matches.len());
+        let sample = rng.sample::<5>(among).map(|index| matches[index]);
         for essential in essential_matrices(&sample) {
             if best.offer(matches, &essential, tolerance) {
                 needed = samples_needed(best.inliers, matches.len(), 5, MOST_SAMPLES);
@@ -334,14 +335,14 @@ fn pure_rotation(
     matches: &[Match],
     guess: &Isometry3<f64>,
     tolerance: f64,
-    dice: &mut Dice,
+    rng: &mut Rng,
 ) -> Turned {
     let mut best = Turned(guess.rotation);
     let mut most = rotation_inliers(matches, &best, tolerance);
     let mut needed = 50;
     let mut tried = 0;
     while tried < needed {
-        let sample = dice.sample::<2>(matches.len()).map(|index| &matches[index]);
+        let sample = rng.sample::<2>(matches.len()).map(|index| &matches[index]);
         let turned = Turned(align(sample.into_iter()));
         let count = rotation_inliers(matches, &turned, tolerance);
         if count > most {

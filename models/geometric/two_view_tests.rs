@@ -10,8 +10,8 @@ fn scene(
     outliers: usize,
     point: impl Fn(&mut dyn FnMut() -> f64) -> Point3<f64>,
 ) -> Vec<Match> {
-    let mut dice = Dice::new(7);
-    let mut uniform = move || dice.next() as f64 / u64::MAX as f64 - 0.5;
+    let mut rng = Rng::from_state(7);
+    let mut uniform = move || rng.next_u64() as f64 / u64::MAX as f64 - 0.5;
     let mut matches = Vec::new();
     while matches.len() < count {
         let one = point(&mut uniform);
@@ -57,7 +57,7 @@ fn the_pose_is_found_among_noise_and_forty_percent_outliers() {
             &Isometry3::identity(),
             1.5 * PIXEL,
             15,
-            &mut Dice::new(1),
+            &mut Rng::from_state(1),
         )
         .expect("a pose");
         assert!(found.has_direction);
@@ -85,7 +85,8 @@ fn a_plane_leaves_the_expected_one_of_its_two_poses() {
     };
     let matches = scene(&truth, 200, 0.3 * PIXEL, 40, wall);
     let guess = pose([0.3, 0.0, 0.0], [0.0; 3]);
-    let found = two_view(&matches, &guess, 1.5 * PIXEL, 15, &mut Dice::new(1)).expect("a pose");
+    let found =
+        two_view(&matches, &guess, 1.5 * PIXEL, 15, &mut Rng::from_state(1)).expect("a pose");
     let turn_off = found
         .two_from_one
         .rotation
@@ -103,7 +104,7 @@ fn a_pure_rotation_has_no_direction_and_a_right_rotation() {
         &Isometry3::identity(),
         1.5 * PIXEL,
         15,
-        &mut Dice::new(1),
+        &mut Rng::from_state(1),
     )
     .expect("a rotation");
     assert!(!found.has_direction);
@@ -120,10 +121,10 @@ fn a_pure_rotation_has_no_direction_and_a_right_rotation() {
 fn chance_matches_have_no_pose() {
     let matches = scene(&pose([0.3, 0.0, 0.0], [0.0; 3]), 120, 0.0, 120, in_a_box);
     let guess = Isometry3::identity();
-    assert!(two_view(&matches, &guess, PIXEL, 60, &mut Dice::new(1)).is_none());
-    assert!(two_view(&matches[..7], &guess, PIXEL, 5, &mut Dice::new(1)).is_none());
+    assert!(two_view(&matches, &guess, PIXEL, 60, &mut Rng::from_state(1)).is_none());
+    assert!(two_view(&matches[..7], &guess, PIXEL, 5, &mut Rng::from_state(1)).is_none());
     let nan = vec![(Vector2::repeat(f64::NAN), Vector2::repeat(f64::NAN)); 50];
-    assert!(two_view(&nan, &guess, PIXEL, 15, &mut Dice::new(1)).is_none());
+    assert!(two_view(&nan, &guess, PIXEL, 15, &mut Rng::from_state(1)).is_none());
 }
 
 #[test]

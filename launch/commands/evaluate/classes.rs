@@ -13,7 +13,7 @@ pub(super) struct ClassNumbers {
 
 impl ClassNumbers {
     /// Joins by name where both sides have names, else number by number.
-    pub(super) fn between(data: Option<&[String]>, readout: &[String]) -> Self {
+    pub(super) fn join(data: Option<&[String]>, readout: &[String]) -> Self {
         let by_name = data.filter(|_| !readout.is_empty()).map(|data| {
             let place = |name: &String| readout.iter().position(|known| same(known, name));
             data.iter().map(place).collect()
@@ -25,7 +25,7 @@ impl ClassNumbers {
     }
 
     /// Classes of the data set that the readout does not know.
-    pub(super) fn unknown<'a>(&self, data: Option<&'a [String]>) -> Vec<&'a str> {
+    pub(super) fn unknown_classes<'a>(&self, data: Option<&'a [String]>) -> Vec<&'a str> {
         let (Some(numbers), Some(names)) = (&self.number_of, data) else {
             return Vec::new();
         };
@@ -49,7 +49,7 @@ impl ClassNumbers {
     }
 }
 
-/// Tells whether two names mean one class: in upper or lower case, with spaces or
+/// True where two names mean one class: in upper or lower case, with spaces or
 /// underscores; one of several synonyms between commas is enough.
 fn same(known: &str, name: &str) -> bool {
     let plain = |text: &str| {
@@ -84,8 +84,8 @@ mod tests {
             "kitchen".to_owned(),
             "mug, coffee mug".to_owned(),
         ];
-        let numbers = ClassNumbers::between(Some(&data), &readout);
-        assert_eq!(numbers.unknown(Some(&data)), ["attic"]);
+        let numbers = ClassNumbers::join(Some(&data), &readout);
+        assert_eq!(numbers.unknown_classes(Some(&data)), ["attic"]);
         let label = Label {
             channels: 1,
             width: 4,
@@ -95,7 +95,7 @@ mod tests {
         };
         let mapped = numbers.of(label.clone());
         assert_eq!(mapped.values[..3], [1.0, 4.0, 2.0]);
-        let same = ClassNumbers::between(Some(&data), &[]).of(label);
+        let same = ClassNumbers::join(Some(&data), &[]).of(label);
         assert_eq!(same.values[..3], [0.0, 1.0, 2.0]);
     }
 }

@@ -6,12 +6,12 @@ use std::time::Duration;
 use concert_fitting::dataset::{DataSet, Example};
 use concert_runtime::{Audience, Clock, Frame, ManualClock, Outcome, Output, Pipeline, Timestamp};
 
+use super::name_written_file;
 use crate::progress::progress;
 use super::sheet::Sheet;
 use super::table::Table;
 use super::tally::{Tally, Truth};
 use super::verdict::Verdict;
-use super::writing;
 use super::args::Evaluate;
 use crate::cli::Global;
 use crate::report::{Failure, Refuse};
@@ -24,7 +24,7 @@ const USUAL_SECONDS: f64 = 1.0 / 30.0;
 /// Coordinate frame of the data set's camera.
 const FRAME_ID: &str = "camera_optical";
 
-/// What comes of the frames beside their measures.
+/// The course of the frames, beside their measures.
 pub(super) struct Replay {
     table: Table,
     sheet: Option<Sheet>,
@@ -129,9 +129,9 @@ impl Replay {
         self.step_ms.sort_by(f64::total_cmp);
         verdict.step_ms_median = self.step_ms[self.step_ms.len() / 2];
         verdict.add_damaged_poses(self.damaged_poses);
-        verdict.frame_lines = writing(self.table.finish(), "table")?;
+        verdict.frame_lines = name_written_file(self.table.finish(), "table")?;
         if let (Some(sheet), Some(path)) = (&self.sheet, &args.sheet)
-            && !writing(sheet.write(path), "sheet")?
+            && !name_written_file(sheet.write(path), "sheet")?
         {
             tracing::warn!(
                 "no sheet is written: no room and no target with a value per pixel was compared"

@@ -45,10 +45,10 @@ fn in_view(truth: &[f32]) -> Option<[u8; 6]> {
     Some(std::array::from_fn(percent))
 }
 
-/// Where lines of sight end in a room.
+/// The ends of lines of sight in a room.
 struct End {
     room_from_optical: Rotation3<f64>,
-    /// Of the camera, in the room's frame, from the box's centre, m.
+    /// The camera, in the room's frame, from the box's centre, m.
     eye: Vector3<f64>,
     half: Vector3<f64>,
 }

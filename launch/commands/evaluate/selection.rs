@@ -1,4 +1,4 @@
-//! Which frames of a data set.
+//! The frames of a data set that are evaluated.
 
 use anyhow::{anyhow, bail};
 use concert_fitting::dataset::DataSet;

@@ -40,7 +40,7 @@ impl Sheet {
         }
     }
 
-    /// Tells whether the next frame is to be shown; counts it.
+    /// Counts the next frame; true where it is to be shown.
     pub(super) fn wants_next(&mut self) -> bool {
         self.seen += 1;
         (self.seen - 1).is_multiple_of(self.every)
@@ -105,7 +105,7 @@ impl Sheet {
     }
 }
 
-/// What the colours of a row of classes mean, the largest of truth and output
+/// The meaning of the colours of a row of classes, the largest of truth and output
 /// first.
 fn legend(one: &Compared, output: &Output) -> Legend {
     if one.truth.kind != LabelKind::Class {

@@ -1,4 +1,4 @@
-//! What is evaluated: a policy, or one readout as a policy of its own.
+//! The subject of an evaluation: a policy, or one readout as a policy of its own.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ use crate::report::{Failure, Refuse};
 pub(super) struct Subject {
     pub(super) policy: Policy,
     pub(super) store: Store,
-    /// How it is called in the report.
+    /// Its name in the report.
     pub(super) json: Value,
     pub(super) text: String,
 }

@@ -4,7 +4,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use anyhow::Context;
-use concert_fitting::quality::{Measures, Quality};
+use concert_fitting::quality::{Measures, TaskQuality};
 use concert_policies::Task;
 use concert_policies::document::WholeFile;
 
@@ -66,7 +66,7 @@ impl Table {
         rows: &[(&'static Task, Option<Measures>)],
         step_ms: f64,
     ) -> anyhow::Result<()> {
-        let mut line = quoted(frame);
+        let mut line = quote(frame);
         let mut firsts = Vec::new();
         for (task, measures) in rows {
             let names = columns(task);
@@ -123,7 +123,7 @@ impl Table {
 
 /// Names of a frame's measures.
 fn columns(task: &'static Task) -> Vec<&'static str> {
-    let names = Quality::new(task).map(|quality| quality.measures().values);
+    let names = TaskQuality::new(task).map(|quality| quality.measures().values);
     names
         .unwrap_or_default()
         .into_iter()
@@ -141,7 +141,7 @@ pub(super) fn number(value: f64) -> String {
     }
 }
 
-fn quoted(text: &str) -> String {
+fn quote(text: &str) -> String {
     match text.contains([',', '"', '\n']) {
         true => format!("\"{}\"", text.replace('"', "\"\"")),
         false => text.to_owned(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use concert_fitting::dataset::{DataSet, Example, Label, LabelError};
 use concert_fitting::quality::trajectory::{StepEstimate, Trajectories};
 use concert_fitting::quality::{
-    ConstantFit, Filter, Measures, Quality, QualityError, Sharpness, class_numbers, sampled,
+    ConstantFit, Filter, Measures, QualityError, Sharpness, TaskQuality, class_numbers, resample,
 };
 use concert_models::geometric::odometry::{OdometryEstimate, body_from_optical};
 use concert_policies::{OutputKind, Task};
@@ -15,7 +15,7 @@ use nalgebra::{Isometry3, SMatrix, SVector};
 
 use super::classes::ClassNumbers;
 
-/// What is known of one target.
+/// The running sums of one target.
 pub(super) struct Tally {
     pub(super) task: &'static Task,
     /// Names of the readout's classes.
@@ -34,14 +34,14 @@ pub(super) struct Tally {
 /// Most frames without an output that are told one by one.
 const MAX_MISSING: usize = 50;
 
-/// Why a frame has no output.
+/// A frame without an output, and the reason.
 pub(super) struct Missing {
     pub(super) frame: String,
     pub(super) outcome: Outcome,
     pub(super) reason: String,
 }
 
-/// How a target is compared.
+/// The truth that a target is compared with.
 pub(super) enum Truth {
     /// With a label per frame.
     Labels(Box<Labels>),
@@ -52,10 +52,10 @@ pub(super) enum Truth {
 }
 
 pub(super) struct Labels {
-    quality: Quality,
+    quality: TaskQuality,
     fit: ConstantFit,
-    constant: Quality,
-    /// Of the output and of the constant, for depth.
+    constant: TaskQuality,
+    /// Sharpness of the output and of the constant, for depth.
     sharpness: Option<(Sharpness, Sharpness)>,
     /// Frames with a label.
     pub(super) labelled: usize,
@@ -68,7 +68,7 @@ pub(super) struct Compared {
     pub(super) measures: Measures,
 }
 
-/// Why a frame cannot be measured.
+/// The reason for which a frame cannot be measured.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TallyError {
     #[error(transparent)]
@@ -86,7 +86,7 @@ pub(super) enum TallyError {
 impl Tally {
     pub(super) fn new(task: &'static Task, labels: Arc<[String]>, data: &DataSet) -> Self {
         let names = data_classes(task, data);
-        let truth = match (task.output, Quality::new(task)) {
+        let truth = match (task.output, TaskQuality::new(task)) {
             (OutputKind::Odometry, _) => Truth::Poses(Trajectories::default()),
             (_, Some(quality)) => Truth::Labels(Box::new(Labels {
                 constant: quality.clone(),
@@ -99,7 +99,7 @@ impl Tally {
         };
         Self {
             task,
-            numbers: ClassNumbers::between(names, &labels),
+            numbers: ClassNumbers::join(names, &labels),
             labels,
             truth,
             outcomes: BTreeMap::new(),
@@ -113,7 +113,7 @@ impl Tally {
     pub(super) fn unknown_classes<'a>(&self, data: &'a DataSet) -> Vec<&'a str> {
         let is_class = matches!(self.task.output, OutputKind::Classes | OutputKind::ClassMap);
         match is_class {
-            true => self.numbers.unknown(data_classes(self.task, data)),
+            true => self.numbers.unknown_classes(data_classes(self.task, data)),
             false => Vec::new(),
         }
     }
@@ -208,7 +208,7 @@ impl Tally {
         }
     }
 
-    /// What the constant predictor says, one value per channel.
+    /// The answer of the constant predictor, one value per channel.
     pub(super) fn constant_values(&self) -> Option<Vec<f32>> {
         match &self.truth {
             Truth::Labels(labels) => labels.fit.values(),
@@ -248,7 +248,7 @@ impl Labels {
         predicted: &[f32],
     ) -> Result<Measures, QualityError> {
         let measures = if self.quality.task().output == OutputKind::Classes {
-            self.quality.add(truth, &padded(truth, predicted))?
+            self.quality.add(truth, &pad_scores(truth, predicted))?
         } else {
             self.quality.add(truth, predicted)?
         };
@@ -264,7 +264,7 @@ impl Labels {
     fn add_constant(&mut self, truth: &Label, scores: usize) -> Result<(), QualityError> {
         if let Some(constant) = self.fit.prediction(truth, scores) {
             let constant = match self.quality.task().output {
-                OutputKind::Classes => padded(truth, &constant),
+                OutputKind::Classes => pad_scores(truth, &constant),
                 _ => constant,
             };
             self.constant.add(truth, &constant)?;
@@ -274,7 +274,7 @@ impl Labels {
 }
 
 /// Scores with one for a true class that the readout does not know: the least.
-fn padded(truth: &Label, scores: &[f32]) -> Vec<f32> {
+fn pad_scores(truth: &Label, scores: &[f32]) -> Vec<f32> {
     let class = truth.values.first().map_or(0, |class| *class as usize);
     let mut scores = scores.to_vec();
     let length = scores.len().max(class + 1);
@@ -297,7 +297,7 @@ fn prediction(output: &Output, truth: &Label) -> Result<Vec<f32>, TallyError> {
     match (output.origin.task.output, shape) {
         (OutputKind::Dense { .. }, &[1, channels, height, width]) if channels == truth.channels => {
             let from = (width, height);
-            Ok(sampled(
+            Ok(resample(
                 &output.values,
                 channels,
                 from,
@@ -308,7 +308,7 @@ fn prediction(output: &Output, truth: &Label) -> Result<Vec<f32>, TallyError> {
         }
         (OutputKind::ClassMap, &[1, channels, height, width]) => {
             let numbers = class_numbers(&output.values, channels, height * width);
-            Ok(sampled(
+            Ok(resample(
                 &numbers,
                 1,
                 (width, height),

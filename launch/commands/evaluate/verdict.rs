@@ -1,4 +1,4 @@
-//! What is said at the end.
+//! The report at the end.
 
 use std::collections::BTreeMap;
 
@@ -197,7 +197,7 @@ fn missing_json(missing: &[Missing]) -> Value {
     each.collect()
 }
 
-/// Of those that not merely came first.
+/// Lines about the missing frames that did not merely come first.
 fn missing_lines(missing: &[Missing]) -> Vec<String> {
     let told: Vec<_> = (missing.iter())
         .filter(|one| one.outcome != Outcome::Warming)

@@ -1,4 +1,4 @@
-//! Whether several sources together are worth more than the best one alone.
+//! Compares several sources together with the best one alone.
 
 use concert_fitting::fit::{
     Chosen, Encoders, FitError, FitProgress, FitRequest, FittedReadout, WarmReadout, choose,
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::failure;
 use crate::report::{Failure, Refuse};
 
-/// What each set of sources is worth on the same held-out frames.
+/// The errors of each set of sources on the same held-out frames.
 #[derive(Debug, Default)]
 pub(super) struct Comparison {
     /// Sources and error, all of them together first; empty for one source.
@@ -18,7 +18,7 @@ pub(super) struct Comparison {
     measure: &'static str,
     /// The sources that are read.
     pub(super) kept: Vec<String>,
-    /// Why the readout at hand is not begun with.
+    /// The reason for which the fit does not begin with the readout at hand.
     pub(super) not_begun: Option<String>,
 }
 
@@ -61,7 +61,7 @@ type FindWarm<'a> = dyn Fn(&[Encoder]) -> Result<Option<WarmReadout>, String> + 
 /// Fits the sources together, or the one that is better alone on the blocks
 /// that are held out. `warm` finds what to begin with, or says why there is
 /// nothing.
-pub(super) fn best(
+pub(super) fn fit_best(
     engine: &mut dyn Engine,
     (encoders, request): (&[Encoder], &FitRequest<'_>),
     warm: &FindWarm<'_>,
@@ -74,7 +74,7 @@ pub(super) fn best(
     let mut begun = Vec::new();
     for set in &sets {
         begun.push(match warm(set) {
-            Ok(Some(warm)) => sound(warm, engine, set, request)?,
+            Ok(Some(warm)) => sound_start(warm, engine, set, request)?,
             Ok(None) => (None, None),
             Err(reason) => {
                 tracing::info!("nothing to begin with: {reason}");
@@ -113,7 +113,7 @@ pub(super) fn best(
 
 /// A readout to begin with, if the net that is made of it computes what its file
 /// does; else why not.
-fn sound(
+fn sound_start(
     warm: WarmReadout,
     engine: &mut dyn Engine,
     encoders: &[Encoder],
@@ -134,7 +134,7 @@ fn sound(
         Ok(()) => Ok((Some(warm), None)),
         Err(error @ FitError::OtherForm { .. }) => {
             let reason = error.to_string();
-            tracing::warn!("begun with first weights: {reason}");
+            tracing::warn!("begun with initial weights: {reason}");
             Ok((None, Some(reason)))
         }
         Err(error) => Err(failure(error)),

@@ -1,4 +1,4 @@
-//! How far a measurement has come: a bar on a terminal, lines in a log.
+//! The progress of a measurement: a bar on a terminal, lines in a log.
 
 use std::io::IsTerminal as _;
 use std::time::Duration;
@@ -29,13 +29,13 @@ impl Bars {
 
     pub(super) fn show(&mut self, progress: MeasureProgress<'_>) {
         match progress {
-            MeasureProgress::Encoding { source, done, of } => self.encoding(source, done, of),
+            MeasureProgress::Encoding { source, done, of } => self.show_encoding(source, done, of),
             MeasureProgress::Fitting {
                 transfer,
                 done,
                 of,
                 progress,
-            } => self.fitting(transfer, done, of, progress),
+            } => self.show_fitting(transfer, done, of, progress),
             MeasureProgress::Measured {
                 transfer,
                 done,
@@ -44,12 +44,12 @@ impl Bars {
                 remaining,
             } => {
                 self.remaining = remaining.or(self.remaining);
-                self.measured(transfer, (done, of), kept);
+                self.show_measured(transfer, (done, of), kept);
             }
         }
     }
 
-    fn encoding(&mut self, source: &str, done: usize, of: usize) {
+    fn show_encoding(&mut self, source: &str, done: usize, of: usize) {
         if !self.shown {
             if done == of {
                 tracing::info!("{source} has seen {of} frames");
@@ -67,7 +67,7 @@ impl Bars {
         }
     }
 
-    fn fitting(&mut self, transfer: &str, done: usize, of: usize, progress: FitProgress) {
+    fn show_fitting(&mut self, transfer: &str, done: usize, of: usize, progress: FitProgress) {
         if !self.shown {
             return;
         }
@@ -85,7 +85,7 @@ impl Bars {
         bar.set_message(format!("{transfer} {step}{rest}"));
     }
 
-    fn measured(&mut self, transfer: &str, (done, of): (usize, usize), kept: bool) {
+    fn show_measured(&mut self, transfer: &str, (done, of): (usize, usize), kept: bool) {
         if self.shown {
             self.transfers(of).set_position(done as u64);
             return;

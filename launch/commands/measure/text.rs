@@ -1,4 +1,4 @@
-//! What was measured, for people and for programs.
+//! The report of a measurement, for people and for programs.
 
 use concert_fitting::measure::{MeasuredTarget, MeasuredTransfer};
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ const SHOWN: [&str; 6] = ["abs_rel", "mean_deg", "f1", "top1", "pixel_accuracy",
 
 /// A table of the transfers to one target, the best first.
 pub(super) fn target(target: &MeasuredTarget) -> Vec<String> {
-    let measure = shown(target);
+    let measure = shown_measure(target);
     let mut lines = vec![
         format!(
             "{} on {} frames, compared by {}",
@@ -95,7 +95,7 @@ pub(super) fn json(target: &MeasuredTarget) -> Value {
     })
 }
 
-fn shown(target: &MeasuredTarget) -> &'static str {
+fn shown_measure(target: &MeasuredTarget) -> &'static str {
     let has = |name: &&str| {
         let mut rows = target.transfers.iter();
         rows.any(|row| row.measures.contains_key(*name))

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::error::DataSetError;
 use super::files::{Listing, MAX_ENTRIES, below, each_line, natural_order};
-use super::sequence::{Entry, EntryPose, Sequence};
+use super::sequence::{FrameFiles, FramePose, Sequence};
 
 /// Most classes that are told apart.
 const MAX_CLASSES: usize = 10_000;
@@ -36,7 +36,7 @@ pub(super) fn open(
     let mut rows = Rows::default();
     each_line(&path, |line, text| rows.add(folder, &path, line, text))?;
     if rows.files.is_empty() {
-        return Err(DataSetError::malformed(
+        return Err(DataSetError::malformed_file(
             &path,
             "has no row below its header",
         ));
@@ -44,11 +44,11 @@ pub(super) fn open(
     let (classes, number_of) = in_order(rows.numbers);
     let mut sequence = Sequence::new(name, folder);
     sequence.entries = (rows.files.into_iter())
-        .map(|(file, class)| Entry {
+        .map(|(file, class)| FrameFiles {
             name: file.clone(),
             image: file,
             depth: None,
-            pose: EntryPose::Unknown,
+            pose: FramePose::Unknown,
             stamp_seconds: None,
             class: Some(number_of[class as usize]),
             labels: 0,
@@ -58,7 +58,7 @@ pub(super) fn open(
     Ok((sequence, classes))
 }
 
-/// What the lines of a table have said so far.
+/// The classes of the lines of a table so far.
 #[derive(Default)]
 struct Rows {
     /// Places of the columns `file` and `class`, once the header was read.

@@ -3,11 +3,11 @@
 use super::error::MEDIAN_METRES;
 use concert_models::image_file::DepthImage;
 
-/// Why a depth image is not learnt from.
+/// A fault of a depth image, for which it is not learnt from.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DepthFault {
-    /// Of another size than its image.
+    /// The depth image has another size than its image.
     #[error(
         "depth is {width}x{height}, but its image is {image_width}x{image_height}: depth must be \
          registered to the image"
@@ -25,7 +25,7 @@ pub enum DepthFault {
     /// No pixel is known.
     #[error("depth is unknown at all {pixels} pixels, but at least 1 must be known")]
     NothingKnown {
-        /// Of the image.
+        /// Pixels of the image.
         pixels: usize,
     },
     /// A sensor that always says the same.
@@ -44,13 +44,13 @@ pub enum DepthFault {
     Scale {
         /// Over the known pixels.
         median_metres: f32,
-        /// Which unit would fit, if any.
+        /// The unit that would fit, if any.
         hint: String,
     },
 }
 
 impl DepthFault {
-    /// What is wrong with a depth image that came with an image of
+    /// The fault of a depth image that came with an image of
     /// `image_width` × `image_height` px, if anything.
     #[must_use]
     pub fn of(depth: &DepthImage, (image_width, image_height): (usize, usize)) -> Option<Self> {
@@ -63,7 +63,7 @@ impl DepthFault {
                 image_height,
             });
         }
-        let known = known(depth);
+        let known = known_depths(depth);
         let Some(first) = known.first().copied() else {
             let pixels = depth.metres.len();
             return Some(Self::NothingKnown { pixels });
@@ -82,7 +82,7 @@ impl DepthFault {
     }
 }
 
-fn known(depth: &DepthImage) -> Vec<f32> {
+fn known_depths(depth: &DepthImage) -> Vec<f32> {
     let known = depth.metres.iter().copied();
     known.filter(|metres| metres.is_finite()).collect()
 }
@@ -105,7 +105,7 @@ const UNITS: [(f32, &str); 8] = [
 /// `units_per_metre` were taken; `None` where the median is possible or nothing
 /// is known.
 pub(super) fn impossible_scale(depth: &DepthImage, units_per_metre: f32) -> Option<(f32, String)> {
-    let mut known = known(depth);
+    let mut known = known_depths(depth);
     if known.is_empty() {
         return None;
     }
@@ -137,7 +137,7 @@ pub(super) fn impossible_scale(depth: &DepthImage, units_per_metre: f32) -> Opti
 mod tests {
     use super::*;
 
-    fn said(metres: Vec<f32>, image: (usize, usize)) -> String {
+    fn describe(metres: Vec<f32>, image: (usize, usize)) -> String {
         let depth = DepthImage {
             width: 2,
             height: 2,
@@ -168,18 +168,18 @@ mod tests {
     #[test]
     fn depth_that_teaches_nothing_or_wrong_is_refused_with_both_quantities() {
         let nan = f32::NAN;
-        assert_eq!(said(vec![1.0, 2.0, nan, 3.0], (2, 2)), "");
-        assert!(said(vec![nan; 4], (2, 2)).contains("unknown at all 4 pixels"));
-        assert!(said(vec![f32::INFINITY; 4], (2, 2)).contains("unknown at all 4 pixels"));
-        assert!(said(vec![1.5, nan, 1.5, 1.5], (2, 2)).contains("1.5 m at all 3 known"));
-        let small = said(vec![0.001, 0.002, 0.003, 0.002], (2, 2));
+        assert_eq!(describe(vec![1.0, 2.0, nan, 3.0], (2, 2)), "");
+        assert!(describe(vec![nan; 4], (2, 2)).contains("unknown at all 4 pixels"));
+        assert!(describe(vec![f32::INFINITY; 4], (2, 2)).contains("unknown at all 4 pixels"));
+        assert!(describe(vec![1.5, nan, 1.5, 1.5], (2, 2)).contains("1.5 m at all 3 known"));
+        let small = describe(vec![0.001, 0.002, 0.003, 0.002], (2, 2));
         assert!(small.contains("metres read as millimetres"), "{small}");
-        let large = said(vec![1000.0, 2000.0, 1500.0, 3000.0], (2, 2));
+        let large = describe(vec![1000.0, 2000.0, 1500.0, 3000.0], (2, 2));
         assert!(
             large.contains("2000 m") && large.contains("0.05 to 60 m"),
             "{large}"
         );
-        let other = said(vec![1.0, 2.0, 3.0, 4.0], (4, 3));
+        let other = describe(vec![1.0, 2.0, 3.0, 4.0], (4, 3));
         assert!(
             other.contains("2x2") && other.contains("its image is 4x3"),
             "{other}"

@@ -1,18 +1,18 @@
-//! Why a data set, or a label of it, cannot be used.
+//! Faults for which a data set, or a label of it, cannot be used.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use concert_models::image_file::DecodeError;
 
-/// Why a data set, or a frame of it, cannot be read.
+/// A fault for which a data set, or a frame of it, cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataSetError {
     /// A file or folder cannot be read.
     #[error("{path} cannot be read: {source}")]
     Read {
-        /// What was to be read.
+        /// The file or folder that was to be read.
         path: PathBuf,
         /// The file system's own words.
         source: io::Error,
@@ -20,7 +20,7 @@ pub enum DataSetError {
     /// A pipe, a device or a folder: opening it might never return.
     #[error("{path} is no regular file")]
     NotRegular {
-        /// What was to be read.
+        /// The file or folder that was to be read.
         path: PathBuf,
     },
     /// More frames than may be left out cannot be read.
@@ -35,7 +35,7 @@ pub enum DataSetError {
         frames: usize,
         /// Most that may be left out.
         limit: usize,
-        /// Why the first of them cannot.
+        /// The fault of the first of them.
         first: Box<DataSetError>,
     },
     /// A file is longer than its kind may be.
@@ -51,7 +51,7 @@ pub enum DataSetError {
     TooMany {
         /// The folder or list.
         path: PathBuf,
-        /// What is counted.
+        /// The things that are counted.
         what: &'static str,
         /// Most of them.
         limit: usize,
@@ -75,7 +75,7 @@ pub enum DataSetError {
         path: PathBuf,
         /// Counted from 1.
         line: usize,
-        /// What is wrong, and the rule.
+        /// The fault, and the rule that it breaks.
         reason: String,
     },
     /// A list names a file outside its folder.
@@ -120,7 +120,7 @@ pub enum DataSetError {
     Malformed {
         /// The file.
         path: PathBuf,
-        /// What is wrong, and the rule.
+        /// The fault, and the rule that it breaks.
         reason: String,
     },
     /// A picture cannot be decoded.
@@ -128,7 +128,7 @@ pub enum DataSetError {
     Picture {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The decoder's fault.
         source: DecodeError,
     },
     /// Colour and depth are of different shapes.
@@ -160,7 +160,7 @@ pub enum DataSetError {
         path: PathBuf,
         /// Median over the known pixels.
         median_metres: f32,
-        /// Which unit would fit, if any.
+        /// The unit that would fit, if any.
         hint: String,
     },
     /// A pose that is none.
@@ -170,7 +170,7 @@ pub enum DataSetError {
         path: PathBuf,
         /// ` line N`, or nothing.
         at: String,
-        /// What is wrong, and the rule.
+        /// The fault, and the rule that it breaks.
         reason: String,
     },
     /// Intrinsics that cannot be this image's.
@@ -178,7 +178,7 @@ pub enum DataSetError {
     Intrinsics {
         /// The intrinsics file, or the image that they were given for.
         path: PathBuf,
-        /// What is wrong, and the rule.
+        /// The fault, and the rule that it breaks.
         reason: String,
     },
     /// No such frame.
@@ -211,7 +211,7 @@ pub enum DataSetError {
 pub(super) const MEDIAN_METRES: (f32, f32) = (0.05, 60.0);
 
 impl DataSetError {
-    /// Whether another frame of the same data set can be sound: a damaged file,
+    /// True where another frame of the same data set can be sound: a damaged file,
     /// not a unit or a camera that is not the set's.
     pub(super) fn is_of_one_frame(&self) -> bool {
         matches!(
@@ -232,7 +232,7 @@ impl DataSetError {
         }
     }
 
-    pub(super) fn malformed(path: &Path, reason: impl ToString) -> Self {
+    pub(super) fn malformed_file(path: &Path, reason: impl ToString) -> Self {
         DataSetError::Malformed {
             path: path.to_owned(),
             reason: reason.to_string(),
@@ -248,7 +248,7 @@ impl DataSetError {
     }
 }
 
-/// Why an example has no usable label for a task.
+/// A fault for which an example has no usable label for a task.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LabelError {
@@ -280,7 +280,7 @@ pub enum LabelError {
     Useless {
         /// The task.
         task: &'static str,
-        /// What is wrong, over how many frames.
+        /// The fault, and the number of frames.
         reason: String,
     },
 }

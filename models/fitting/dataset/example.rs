@@ -24,10 +24,10 @@ pub struct Example {
     /// The camera's pose in a world that one sequence shares; `None` where it
     /// is unknown.
     pub world_from_optical: Option<Isometry3<f64>>,
-    /// Why the file of its pose cannot be used, which matters only where a pose
+    /// The fault of the file of its pose, which matters only where a pose
     /// is needed.
     pub pose_fault: Option<String>,
-    /// When the exposure happened, in seconds of the data set's own clock.
+    /// Time of the exposure, in seconds of the data set's own clock.
     pub stamp_seconds: Option<f64>,
     /// Number of the picture's class, in [`super::DataSet::classes`].
     pub class: Option<usize>,
@@ -53,7 +53,7 @@ pub struct LabelFiles {
 }
 
 impl LabelFiles {
-    /// What follows `NAME.`, in the order of the fields.
+    /// The endings after `NAME.`, in the order of the fields.
     pub(super) const ENDINGS: [&'static str; 6] = [
         "normal.png",
         "semantic.png",

@@ -28,7 +28,7 @@ pub(super) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, DataSetEr
                 path,
                 source: error,
             },
-            fault => DataSetError::malformed(&path, fault),
+            fault => DataSetError::malformed_file(&path, fault),
         }
     })
 }
@@ -47,7 +47,7 @@ pub(super) fn open_regular(path: &Path) -> Result<File, DataSetError> {
 /// The text of a small file.
 pub(super) fn read_text(path: &Path, limit: u64) -> Result<String, DataSetError> {
     String::from_utf8(read_bounded(path, limit)?)
-        .map_err(|_| DataSetError::malformed(path, "is not UTF-8 text"))
+        .map_err(|_| DataSetError::malformed_file(path, "is not UTF-8 text"))
 }
 
 /// Names of a folder's files and of its folders, each in natural order.
@@ -195,7 +195,7 @@ pub(super) fn below(
     Ok(folder.join(name))
 }
 
-/// Whether the ending is one of a picture that is read.
+/// True where the ending is one of a picture that is read.
 pub(super) fn is_picture(name: &str) -> bool {
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
     ["png", "jpg", "jpeg"]

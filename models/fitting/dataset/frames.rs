@@ -5,11 +5,11 @@ use std::path::Path;
 use super::error::DataSetError;
 use super::example::LabelFiles;
 use super::files::{Listing, MAX_ENTRIES};
-use super::sequence::{Entry, EntryPose, Sequence};
+use super::sequence::{FrameFiles, FramePose, Sequence};
 
 const COLOUR: [&str; 3] = [".color.png", ".color.jpg", ".color.jpeg"];
 
-/// Whether a listing is of this layout.
+/// True where a listing is of this layout.
 pub(super) fn recognise(listing: &Listing) -> bool {
     listing.files.iter().any(|name| stem(name).is_some())
 }
@@ -45,13 +45,13 @@ pub(super) fn open(name: &str, folder: &Path, listing: &Listing) -> Result<Seque
         let labels = LabelFiles::ENDINGS.iter().enumerate();
         let labels = labels.map(|(bit, ending)| u8::from(has(ending)) << bit);
         let depth = Some(format!("{stem}.depth.png").into()).filter(|_| has("depth.png"));
-        sequence.entries.push(Entry {
+        sequence.entries.push(FrameFiles {
             name: stem.into(),
             image: image.as_str().into(),
             depth,
             pose: match has("pose.txt") {
-                true => EntryPose::File,
-                false => EntryPose::Unknown,
+                true => FramePose::File,
+                false => FramePose::Unknown,
             },
             stamp_seconds: None,
             class: None,

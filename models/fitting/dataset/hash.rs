@@ -1,4 +1,4 @@
-//! What a data set is, as one number.
+//! The identity of a data set as one number.
 
 use std::io::Read;
 use std::path::Path;
@@ -9,7 +9,7 @@ use super::error::DataSetError;
 use super::example::LabelFiles;
 use super::files::open_regular;
 use super::open::DataSet;
-use super::sequence::{Entry, EntryPose, Sequence};
+use super::sequence::{FrameFiles, FramePose, Sequence};
 
 impl DataSet {
     /// SHA-256 over names and contents of every file that reading all frames
@@ -54,7 +54,11 @@ impl DataSet {
     }
 }
 
-fn add_entry(state: &mut Sha256, sequence: &Sequence, entry: &Entry) -> Result<(), DataSetError> {
+fn add_entry(
+    state: &mut Sha256,
+    sequence: &Sequence,
+    entry: &FrameFiles,
+) -> Result<(), DataSetError> {
     let mut add_file = |name: &str| {
         let called = format!("{}/{name}", sequence.name);
         add(state, &called, &sequence.folder.join(name))
@@ -63,7 +67,7 @@ fn add_entry(state: &mut Sha256, sequence: &Sequence, entry: &Entry) -> Result<(
     if let Some(depth) = &entry.depth {
         add_file(depth)?;
     }
-    if matches!(entry.pose, EntryPose::File) {
+    if matches!(entry.pose, FramePose::File) {
         add_file(&format!("{}.pose.txt", entry.name))?;
     }
     for (bit, ending) in LabelFiles::ENDINGS.iter().enumerate() {

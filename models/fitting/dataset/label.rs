@@ -26,11 +26,11 @@ pub struct Label {
     pub height: usize,
     /// Row-major, plane by plane.
     pub values: Vec<f32>,
-    /// What the values mean when they are brought to another size.
+    /// The rule by which values are brought to another size.
     pub kind: LabelKind,
 }
 
-/// How values of several pixels become one.
+/// The rule by which values of several pixels become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LabelKind {
     /// Mean of the known ones.
@@ -139,7 +139,7 @@ impl Label {
 
     /// Share of the pixels whose value is known, 0..=1.
     #[must_use]
-    pub fn known(&self) -> f64 {
+    pub fn known_share(&self) -> f64 {
         let plane = self.width * self.height;
         let known = (self.values[..plane.min(self.values.len())].iter()).filter(|v| !v.is_nan());
         known.count() as f64 / plane.max(1) as f64

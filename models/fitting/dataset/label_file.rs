@@ -45,7 +45,7 @@ pub(super) fn dense(
     let plane = |channel: usize| bytes.iter().skip(channel).step_by(step).copied();
     let values: Vec<f32> = match task.name {
         "normal" => normals(bytes),
-        "curvature" => (0..2).flat_map(|k| plane(k).map(bent)).collect(),
+        "curvature" => (0..2).flat_map(|k| plane(k).map(curvature_of)).collect(),
         "segment_semantic" => plane(0).map(class).collect(),
         _ => plane(0).map(|byte| f32::from(byte) / 255.0).collect(),
     };
@@ -75,7 +75,7 @@ fn normals(rgb: &[u8]) -> Vec<f32> {
     values
 }
 
-fn bent(byte: u8) -> f32 {
+fn curvature_of(byte: u8) -> f32 {
     let t = ((f32::from(byte) - 127.0) / 127.0).clamp(-0.996, 0.996);
     CURVATURE_SCALE * t.atanh()
 }
@@ -123,7 +123,7 @@ pub(super) fn scene(path: &Path) -> Result<Option<usize>, DataSetError> {
     match scene {
         Some(number) if number >= MAX_SCENES => {
             let reason = format!("has scene {number}, but must be below {MAX_SCENES}");
-            Err(DataSetError::malformed(path, reason))
+            Err(DataSetError::malformed_file(path, reason))
         }
         scene => Ok(scene),
     }
@@ -131,7 +131,7 @@ pub(super) fn scene(path: &Path) -> Result<Option<usize>, DataSetError> {
 
 fn read_layout(path: &Path) -> Result<LayoutFile, DataSetError> {
     let bytes = read_bounded(path, MAX_LAYOUT_BYTES)?;
-    serde_json::from_slice(&bytes).map_err(|error| DataSetError::malformed(path, error))
+    serde_json::from_slice(&bytes).map_err(|error| DataSetError::malformed_file(path, error))
 }
 
 #[derive(Deserialize)]
@@ -161,7 +161,7 @@ pub(super) fn layout(task: &'static Task, path: &Path) -> Result<Option<Label>, 
     };
     if let Some(value) = values.iter().find(|value| !value.is_finite()) {
         let reason = format!("holds {value}, but must be finite");
-        return Err(DataSetError::malformed(path, reason));
+        return Err(DataSetError::malformed_file(path, reason));
     }
     Ok(Some(Label {
         channels: values.len(),

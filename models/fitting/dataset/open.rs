@@ -65,7 +65,7 @@ impl DataSet {
     /// would mean different things.
     pub fn open_all(paths: &[PathBuf]) -> Result<Self, DataSetError> {
         let Some((first, rest)) = paths.split_first() else {
-            return Err(DataSetError::malformed(
+            return Err(DataSetError::malformed_file(
                 Path::new(""),
                 "no data set is given",
             ));
@@ -130,7 +130,7 @@ impl DataSet {
         self.sequences.iter().map(Sequence::len).sum()
     }
 
-    /// Where it was opened (the first of several).
+    /// The folder that was opened (the first of several).
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -204,10 +204,10 @@ impl DataSet {
         let path = self.path.join(INDEX);
         let bytes = read_bounded(&path, MAX_INDEX_BYTES)?;
         let index: Index = serde_json::from_slice(&bytes)
-            .map_err(|error| DataSetError::malformed(&path, error))?;
+            .map_err(|error| DataSetError::malformed_file(&path, error))?;
         if index.version != 1 {
             let reason = format!("has version {}, but version 1 is read", index.version);
-            return Err(DataSetError::malformed(&path, reason));
+            return Err(DataSetError::malformed_file(&path, reason));
         }
         for (number, entry) in index.sequences.iter().enumerate() {
             let folder = below(&self.path, &entry.folder, &path, number + 1)?;
@@ -226,7 +226,7 @@ impl DataSet {
                     entry.frames,
                     sequence.len()
                 );
-                return Err(DataSetError::malformed(&path, reason));
+                return Err(DataSetError::malformed_file(&path, reason));
             }
             if !sequence.is_empty() {
                 sequence.find_intrinsics(&[&folder])?;
@@ -257,7 +257,7 @@ fn class_names(path: &Path, classes: &[(u8, String)]) -> Result<Vec<String>, Dat
         let Some(place) = names.get_mut(usize::from(*number)) else {
             let count = classes.len();
             let reason = format!("class {name} has number {number}, but there are {count}");
-            return Err(DataSetError::malformed(path, reason));
+            return Err(DataSetError::malformed_file(path, reason));
         };
         place.clone_from(name);
     }

@@ -4,7 +4,7 @@ use super::label::{Label, LabelKind};
 use concert_models::give_way::give_way;
 
 /// Least share of known pixels that makes a cell known.
-const LEAST_KNOWN: f32 = 0.125;
+const MIN_KNOWN: f32 = 0.125;
 
 impl Label {
     /// The label at another size, stretched over the whole picture. Each new
@@ -15,7 +15,7 @@ impl Label {
     /// # Panics
     /// Where a side is 0.
     #[must_use]
-    pub fn resized(&self, width: usize, height: usize) -> Self {
+    pub fn resize(&self, width: usize, height: usize) -> Self {
         assert!(width > 0 && height > 0, "a label has at least one pixel");
         if self.kind == LabelKind::Whole || (width, height) == (self.width, self.height) {
             return self.clone();
@@ -38,7 +38,7 @@ impl Label {
                 for row in *top..*bottom {
                     self.gather(row * self.width + left, right - left, &mut cell);
                 }
-                if cell[0].len() as f32 >= LEAST_KNOWN * all as f32 && !cell[0].is_empty() {
+                if cell[0].len() as f32 >= MIN_KNOWN * all as f32 && !cell[0].is_empty() {
                     self.merge(&mut cell);
                     for (channel, values) in cell.iter().enumerate() {
                         out.values[(channel * height + v) * width + u] = values[0];
@@ -142,7 +142,7 @@ mod tests {
             4,
             &[1.0, 3.0, 3.0, 3.0, 1.0, 1.0, f32::NAN, 3.0],
         );
-        let small = near_and_far.resized(2, 1);
+        let small = near_and_far.resize(2, 1);
         assert_eq!(small.values, [1.0, 3.0]);
     }
 
@@ -150,13 +150,13 @@ mod tests {
     fn unknown_pixels_never_weigh_and_an_unknown_cell_stays_unknown() {
         let mut values = vec![f32::NAN; 32];
         values[0] = 2.0;
-        let small = label(LabelKind::Continuous, 1, 8, &values).resized(2, 1);
+        let small = label(LabelKind::Continuous, 1, 8, &values).resize(2, 1);
         assert!(
             small.values.iter().all(|v| v.is_nan()),
             "one of 16 is too few"
         );
         values[1] = 4.0;
-        let small = label(LabelKind::Continuous, 1, 8, &values).resized(2, 1);
+        let small = label(LabelKind::Continuous, 1, 8, &values).resize(2, 1);
         assert_eq!(small.values[0], 3.0);
         assert!(small.values[1].is_nan());
     }
@@ -164,18 +164,18 @@ mod tests {
     #[test]
     fn normals_stay_unit_and_classes_take_the_majority() {
         let normals = label(LabelKind::Normal, 3, 2, &[1.0, 0.0, 0.0, 0.0, 0.0, -1.0]);
-        let mean = normals.resized(1, 1);
+        let mean = normals.resize(1, 1);
         let half = std::f32::consts::FRAC_1_SQRT_2;
         for (got, want) in mean.values.iter().zip([half, 0.0, -half]) {
             assert!((got - want).abs() < 1e-6);
         }
         let classes = label(LabelKind::Class, 1, 3, &[7.0, 2.0, 7.0]);
-        assert_eq!(classes.resized(1, 1).values, [7.0]);
+        assert_eq!(classes.resize(1, 1).values, [7.0]);
     }
 
     #[test]
     fn enlarging_repeats_the_nearest_value() {
         let small = label(LabelKind::Depth, 1, 2, &[1.0, 2.0]);
-        assert_eq!(small.resized(4, 1).values, [1.0, 1.0, 2.0, 2.0]);
+        assert_eq!(small.resize(4, 1).values, [1.0, 1.0, 2.0, 2.0]);
     }
 }

@@ -16,7 +16,7 @@ use concert_models::{Affine2, Image, Intrinsics};
 /// Longest `camera-intrinsics.txt`, bytes.
 const MAX_INTRINSICS_BYTES: u64 = 4096;
 /// Pictures that are looked at for one that can be read.
-const MOST_LOOKED_AT: usize = 16;
+const MAX_LOOKED_AT: usize = 16;
 /// Its name.
 pub(super) const INTRINSICS_FILE: &str = "camera-intrinsics.txt";
 
@@ -26,7 +26,7 @@ pub(super) const INTRINSICS_FILE: &str = "camera-intrinsics.txt";
 pub struct Sequence {
     pub(super) name: String,
     pub(super) folder: PathBuf,
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<FrameFiles>,
     pub(super) intrinsics: Option<Intrinsics>,
     /// Units of the depth files in a metre.
     pub(super) depth_units_per_metre: f32,
@@ -34,15 +34,15 @@ pub struct Sequence {
     pub(super) lists: Vec<PathBuf>,
 }
 
-/// What is known of a frame without opening its files; names are relative to
+/// The files of a frame, known without opening them; names are relative to
 /// the sequence's folder.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
+pub(super) struct FrameFiles {
     /// The frame's name; label files begin with it.
     pub(super) name: Box<str>,
     pub(super) image: Box<str>,
     pub(super) depth: Option<Box<str>>,
-    pub(super) pose: EntryPose,
+    pub(super) pose: FramePose,
     pub(super) stamp_seconds: Option<f64>,
     pub(super) class: Option<u32>,
     /// Bit per [`LabelFiles::ENDINGS`].
@@ -50,7 +50,7 @@ pub(super) struct Entry {
 }
 
 #[derive(Debug, Clone)]
-pub(super) enum EntryPose {
+pub(super) enum FramePose {
     Unknown,
     /// In `NAME.pose.txt`.
     File,
@@ -81,7 +81,7 @@ impl Sequence {
         self.entries.len()
     }
 
-    /// Whether there are no frames; a sequence that was opened has some.
+    /// True without frames; a sequence that was opened has some.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
@@ -93,16 +93,16 @@ impl Sequence {
         self.intrinsics
     }
 
-    /// Whether any frame has depth.
+    /// True where any frame has depth.
     #[must_use]
     pub fn has_depth(&self) -> bool {
         self.entries.iter().any(|entry| entry.depth.is_some())
     }
 
-    /// Whether any frame has a pose.
+    /// True where any frame has a pose.
     #[must_use]
     pub fn has_poses(&self) -> bool {
-        let known = |entry: &Entry| !matches!(entry.pose, EntryPose::Unknown);
+        let known = |entry: &FrameFiles| !matches!(entry.pose, FramePose::Unknown);
         self.entries.iter().any(known)
     }
 
@@ -142,9 +142,9 @@ impl Sequence {
         let depth = depth.map(|name| self.read_depth(name, &path, &image));
         let (depth, depth_scaled_from) = depth.transpose()?.unzip();
         let pose = match &entry.pose {
-            EntryPose::Unknown => Ok(None),
-            EntryPose::Known(pose) => Ok(Some(**pose)),
-            EntryPose::File => pose::read_matrix(&self.beside(entry, "pose.txt")),
+            FramePose::Unknown => Ok(None),
+            FramePose::Known(pose) => Ok(Some(**pose)),
+            FramePose::File => pose::read_matrix(&self.beside(entry, "pose.txt")),
         };
         let (world_from_optical, pose_fault) = match pose {
             Ok(pose) => (pose, None),
@@ -164,7 +164,7 @@ impl Sequence {
         })
     }
 
-    pub(super) fn beside(&self, entry: &Entry, ending: &str) -> PathBuf {
+    pub(super) fn beside(&self, entry: &FrameFiles, ending: &str) -> PathBuf {
         self.folder.join(format!("{}.{ending}", entry.name))
     }
 
@@ -220,7 +220,7 @@ impl Sequence {
         check_scale(&path, &depth, self.depth_units_per_metre)?;
         Ok(match from == to {
             true => (depth, None),
-            false => (scaled(&depth, to), Some(from)),
+            false => (scale_depth(&depth, to), Some(from)),
         })
     }
 
@@ -262,7 +262,7 @@ impl Sequence {
     /// where there are no frames.
     fn first_size(&self) -> Result<Option<(usize, usize)>, DataSetError> {
         let mut first = None;
-        for entry in self.entries.iter().take(MOST_LOOKED_AT) {
+        for entry in self.entries.iter().take(MAX_LOOKED_AT) {
             match picture_size(&self.folder.join(&*entry.image)) {
                 Ok(size) => return Ok(Some(size)),
                 Err(error) => {
@@ -305,14 +305,14 @@ fn picture_size(path: &Path) -> Result<(usize, usize), DataSetError> {
     Ok((image.width(), image.height()))
 }
 
-/// Whether two sizes show the same field of view, but for rounding to pixels.
+/// True where two sizes show the same field of view, but for rounding to pixels.
 pub(super) fn same_aspect(a: (usize, usize), b: (usize, usize)) -> bool {
     // a.0 / a.1 = b.0 / b.1 within one pixel of the smaller side.
     let cross = (a.0 * b.1).abs_diff(a.1 * b.0);
     cross < a.0.max(a.1).max(b.0).max(b.1)
 }
 
-fn scaled(depth: &DepthImage, (width, height): (usize, usize)) -> DepthImage {
+fn scale_depth(depth: &DepthImage, (width, height): (usize, usize)) -> DepthImage {
     let nearest = |i: usize, to: usize, from: usize| ((2 * i + 1) * from / (2 * to)).min(from - 1);
     let columns: Vec<_> = (0..width).map(|u| nearest(u, width, depth.width)).collect();
     let row = |v: usize| nearest(v, height, depth.height) * depth.width;

@@ -1,4 +1,4 @@
-//! Which frames of a data set can be read.
+//! The frames of a data set that can be read.
 
 use concert_policies::Task;
 use rayon::prelude::*;
@@ -10,7 +10,7 @@ use super::open::DataSet;
 /// Damaged frames that may be left out of a data set: one of so many...
 const ONE_OF: usize = 10;
 /// ... and this many of a small one.
-const MOST_OF_FEW: usize = 2;
+const MAX_OF_FEW: usize = 2;
 
 /// The frames that can be read, and the others.
 #[derive(Debug, Default)]
@@ -26,7 +26,7 @@ pub struct SoundFrames {
 pub struct LeftOut {
     /// `SEQUENCE/FRAME`.
     pub name: String,
-    /// Which of its files, and why.
+    /// The file of it that cannot be read, and the fault.
     pub reason: String,
 }
 
@@ -57,7 +57,7 @@ impl DataSet {
                 }
             }
         }
-        let (damaged, limit) = (sound.left_out.len(), MOST_OF_FEW.max(frames.len() / ONE_OF));
+        let (damaged, limit) = (sound.left_out.len(), MAX_OF_FEW.max(frames.len() / ONE_OF));
         match first {
             Some(first) if sound.frames.is_empty() => Err(first),
             Some(first) if damaged > limit => Err(DataSetError::TooManyDamaged {
@@ -72,7 +72,7 @@ impl DataSet {
 
     /// The same without the frames that `sound` left out.
     #[must_use]
-    pub fn without(mut self, sound: &SoundFrames) -> Self {
+    pub fn exclude(mut self, sound: &SoundFrames) -> Self {
         let out: std::collections::HashSet<&str> =
             sound.left_out.iter().map(|frame| &*frame.name).collect();
         for sequence in &mut self.sequences {

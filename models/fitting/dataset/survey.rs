@@ -1,11 +1,11 @@
-//! Whether labels can teach anything.
+//! A survey of labels: refuses those that can teach nothing.
 
 use concert_policies::Task;
 
 use super::error::LabelError;
 use super::label::{Label, LabelKind};
 
-/// What a set of labels of one task has in all: adds up label by label.
+/// Sums over a set of labels of one task, label by label.
 #[derive(Debug, Clone)]
 pub struct Survey {
     task: &'static Task,
@@ -46,7 +46,7 @@ impl Survey {
 
     /// Frames with a label.
     #[must_use]
-    pub fn labelled(&self) -> usize {
+    pub fn labelled_frames(&self) -> usize {
         self.labelled
     }
 

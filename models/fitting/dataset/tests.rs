@@ -37,11 +37,14 @@ fn real_sequences_open_and_read() {
             .unwrap();
         let known = example.depth.as_ref().unwrap();
         let share = known.metres.iter().filter(|z| !z.is_nan()).count() as f64 / 307_200.0;
-        println!("{name}: depth {share:.3}, normals {:.3}", normals.known());
+        println!(
+            "{name}: depth {share:.3}, normals {:.3}",
+            normals.known_share()
+        );
         assert!(
-            normals.known() > 0.85 * share,
+            normals.known_share() > 0.85 * share,
             "{name}: {}",
-            normals.known()
+            normals.known_share()
         );
         assert!(edges.values.contains(&1.0));
     }
@@ -252,7 +255,7 @@ fn a_damaged_record_costs_that_record_and_too_many_the_set() {
         let targets: Vec<_> = targets.iter().map(|name| task(name)).collect();
         let sound = data.sound_frames(&all, &targets);
         let sound = sound.map_err(|error| error.to_string())?;
-        Ok((data.without(&sound).frames(), sound))
+        Ok((data.exclude(&sound).frames(), sound))
     };
     // Also the first, whose size tells what the intrinsics belong to.
     fs::write(path(0, "color.png"), b"\x89PNG\r\n\x1a\nrest").unwrap();

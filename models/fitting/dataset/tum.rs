@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::error::DataSetError;
 use super::files::{Listing, MAX_ENTRIES, below, each_line, is_picture};
 use super::pose::{MAX_OFFSET_SECONDS, Trajectory};
-use super::sequence::{Entry, EntryPose, Sequence};
+use super::sequence::{FrameFiles, FramePose, Sequence};
 
 /// Units of TUM's depth files in a metre.
 const DEPTH_UNITS_PER_METRE: f32 = 5000.0;
@@ -51,12 +51,12 @@ fn push_entries(sequence: &mut Sequence, images: Vec<Stamped>, depths: Vec<Optio
     sequence.entries = pairs.map(|(image, depth)| entry(image, depth)).collect();
 }
 
-fn entry(image: Stamped, depth: Option<Box<str>>) -> Entry {
-    Entry {
+fn entry(image: Stamped, depth: Option<Box<str>>) -> FrameFiles {
+    FrameFiles {
         name: format!("{:.6}", image.stamp).into(),
         image: image.file,
         depth,
-        pose: EntryPose::Unknown,
+        pose: FramePose::Unknown,
         stamp_seconds: Some(image.stamp),
         class: None,
         labels: 0,
@@ -74,7 +74,7 @@ pub(super) fn open_plain(
     for file in listing.files.iter().filter(|name| is_picture(name)) {
         let Some(stamp) = stamp_of(file) else {
             let reason = format!("{file} is not named by its stamp, as 1311868169.163498.png is");
-            return Err(DataSetError::malformed(folder, reason));
+            return Err(DataSetError::malformed_file(folder, reason));
         };
         let (line, file) = (images.len() + 1, file.as_str().into());
         images.push(Stamped { stamp, line, file });
@@ -86,7 +86,7 @@ pub(super) fn open_plain(
     Ok(sequence)
 }
 
-/// Whether a listing is of the plain layout.
+/// True where a listing is of the plain layout.
 pub(super) fn recognise_plain(listing: &Listing) -> bool {
     listing.has(TRUTH) && listing.files.iter().any(|name| is_picture(name))
 }
@@ -134,7 +134,7 @@ fn read_list(folder: &Path, path: &Path) -> Result<Vec<Stamped>, DataSetError> {
         Ok(())
     })?;
     if list.is_empty() {
-        return Err(DataSetError::malformed(path, "lists no file"));
+        return Err(DataSetError::malformed_file(path, "lists no file"));
     }
     list.sort_by(|a: &Stamped, b| a.stamp.total_cmp(&b.stamp));
     refuse_same_stamp(path, &list)?;
@@ -210,7 +210,7 @@ fn join_truth(sequence: &mut Sequence, listing: &Listing) -> Result<(), DataSetE
             continue;
         };
         if let Some(pose) = truth.at(stamp) {
-            entry.pose = EntryPose::Known(Box::new(pose));
+            entry.pose = FramePose::Known(Box::new(pose));
             joined += 1;
         } else {
             nearest = nearest.min(truth.distance(stamp));

@@ -1,90 +1,99 @@
-//! AdamW (Loshchilov and Hutter, 2019), with a mean of the weights over the
-//! last steps.
+//! AdamW (Loshchilov and Hutter, "Decoupled weight decay regularization", ICLR
+//! 2019), with an exponential moving average of the weights.
 
-/// How a network is moved towards less loss.
+/// Exponential decay of the first moment.
+const BETA1: f32 = 0.9;
+/// Exponential decay of the second moment.
+const BETA2: f32 = 0.99;
+/// Share of the moving average of the weights that a step keeps, once there
+/// were steps enough.
+const EMA_DECAY: f32 = 0.98;
+/// Norm to which the gradient of all weights together is clipped.
+const MAX_GRAD_NORM: f32 = 2.0;
+
+/// The learning rate over the steps, and the weight decay beside it: a linear
+/// warm-up, then half a cosine (Loshchilov and Hutter, "SGDR", ICLR 2017) down
+/// to a hundredth.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Pace {
+pub(crate) struct LrSchedule {
     /// Greatest step of a weight.
-    pub(crate) rate: f32,
-    /// Share of itself that a weight loses per unit of rate.
-    pub(crate) decay: f32,
+    pub(crate) learning_rate: f32,
+    /// Share of itself that a weight loses per unit of learning rate.
+    pub(crate) weight_decay: f32,
     /// Steps in all.
     pub(crate) steps: usize,
-    /// Steps over which the rate rises from 0.
-    pub(crate) rise: usize,
+    /// Steps over which the learning rate rises from 0.
+    pub(crate) warmup_steps: usize,
 }
 
-impl Pace {
-    /// The rate at a step: rises, then falls along half a cosine.
-    fn at(&self, step: usize) -> f32 {
-        let rise = ((step + 1) as f32 / self.rise.max(1) as f32).min(1.0);
+impl LrSchedule {
+    /// The learning rate at a step, counted from 0.
+    fn learning_rate_at(&self, step: usize) -> f32 {
+        let warmup = ((step + 1) as f32 / self.warmup_steps.max(1) as f32).min(1.0);
         let done = step as f32 / self.steps.max(1) as f32;
-        let fall = 0.5 * (1.0 + (std::f32::consts::PI * done).cos());
-        self.rate * rise * (0.01 + 0.99 * fall)
+        let cosine = 0.5 * (1.0 + (std::f32::consts::PI * done).cos());
+        self.learning_rate * warmup * (0.01 + 0.99 * cosine)
     }
 }
 
 /// The state of the optimiser.
 #[derive(Debug, Clone)]
 pub(crate) struct AdamW {
-    pace: Pace,
+    schedule: LrSchedule,
     step: usize,
+    /// Moving average of the gradient.
     first: Vec<f32>,
+    /// Moving average of its square.
     second: Vec<f32>,
-    /// Mean of the weights, the newest heaviest.
-    mean: Vec<f32>,
+    /// Moving average of the weights.
+    average: Vec<f32>,
 }
 
-const BETA1: f32 = 0.9;
-const BETA2: f32 = 0.99;
-/// Longest memory of the mean of the weights, as a share kept per step.
-const MEAN_KEPT: f32 = 0.98;
-/// Longest slope of all weights together.
-const LONGEST: f32 = 2.0;
-
 impl AdamW {
-    pub(crate) fn new(pace: Pace, weights: &[f32]) -> Self {
+    pub(crate) fn new(schedule: LrSchedule, weights: &[f32]) -> Self {
         Self {
-            pace,
+            schedule,
             step: 0,
             first: vec![0.0; weights.len()],
             second: vec![0.0; weights.len()],
-            mean: weights.to_vec(),
+            average: weights.to_vec(),
         }
     }
 
-    /// One step down the slope.
-    pub(crate) fn step(&mut self, weights: &mut [f32], slope: &[f32]) {
-        let rate = self.pace.at(self.step);
+    /// Takes one step down the gradient; none where it is not finite.
+    pub(crate) fn step(&mut self, weights: &mut [f32], gradient: &[f32]) {
+        let learning_rate = self.schedule.learning_rate_at(self.step);
         self.step += 1;
-        let length = slope
+        let norm = gradient
             .iter()
-            .map(|s| f64::from(*s).powi(2))
+            .map(|g| f64::from(*g).powi(2))
             .sum::<f64>()
             .sqrt() as f32;
-        if !length.is_finite() {
+        if !norm.is_finite() {
             return;
         }
-        let shorten = (LONGEST / length.max(1e-12)).min(1.0);
+        let clip = (MAX_GRAD_NORM / norm.max(1e-12)).min(1.0);
         let (bias1, bias2) = (
             1.0 - BETA1.powi(self.step as i32),
             1.0 - BETA2.powi(self.step as i32),
         );
-        let kept = MEAN_KEPT.min((self.step as f32) / (self.step as f32 + 10.0));
+        let kept = EMA_DECAY.min((self.step as f32) / (self.step as f32 + 10.0));
         let moments = self.first.iter_mut().zip(&mut self.second);
-        let state = moments.zip(&mut self.mean);
-        for ((weight, slope), ((first, second), mean)) in weights.iter_mut().zip(slope).zip(state) {
-            let slope = slope * shorten;
-            *first = BETA1 * *first + (1.0 - BETA1) * slope;
-            *second = BETA2 * *second + (1.0 - BETA2) * slope * slope;
+        let state = moments.zip(&mut self.average);
+        for ((weight, gradient), ((first, second), average)) in
+            weights.iter_mut().zip(gradient).zip(state)
+        {
+            let gradient = gradient * clip;
+            *first = BETA1 * *first + (1.0 - BETA1) * gradient;
+            *second = BETA2 * *second + (1.0 - BETA2) * gradient * gradient;
             let toward = (*first / bias1) / ((*second / bias2).sqrt() + 1e-8);
-            *weight -= rate * (toward + self.pace.decay * *weight);
-            *mean = kept * *mean + (1.0 - kept) * *weight;
+            *weight -= learning_rate * (toward + self.schedule.weight_decay * *weight);
+            *average = kept * *average + (1.0 - kept) * *weight;
         }
     }
 
-    /// The mean of the weights over the last steps.
-    pub(crate) fn mean(&self) -> &[f32] {
-        &self.mean
+    /// The exponential moving average of the weights over the last steps.
+    pub(crate) fn average(&self) -> &[f32] {
+        &self.average
     }
 }

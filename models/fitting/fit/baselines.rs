@@ -1,6 +1,6 @@
-//! What a frozen, pretrained encoder is held against: the same encoder with
-//! weights drawn by lot ([`untrained`]), and the pixels themselves
-//! ([`pixels`]), from which the same small network is then trained. Taskonomy
+//! Baselines of a frozen, pretrained encoder: the same encoder with
+//! random weights ([`random_encoder`]), and the pixels themselves
+//! ([`pixel_encoder`]), from which the same small network is then trained. Taskonomy
 //! (Zamir et al., CVPR 2018, section 3.3) calls the share of held-out images on
 //! which a transfer beats training from scratch its *Gain*.
 
@@ -8,47 +8,47 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::FitError;
-use super::dice::Dice;
 use concert_models::card::{EncoderCard, Level};
 use concert_models::digest::sha256_hex;
 use concert_models::engine::NetworkFile;
 use concert_models::onnx::build::bytes_of;
 use concert_models::onnx::proto::TensorProto;
 use concert_models::onnx::{Attr, CheckLimits, GraphBuilder, check};
+use concert_models::rng::Rng;
 use concert_models::store::Encoder;
 
-/// Name of the source that [`untrained`] makes.
+/// Name of the source that [`random_encoder`] makes.
 pub const RANDOM: &str = "random";
-/// Name of the source that [`pixels`] makes.
+/// Name of the source that [`pixel_encoder`] makes.
 pub const PIXELS: &str = "pixels";
 
-/// Pixels along a side of the block that one cell of [`pixels`] holds.
+/// Pixels along a side of the block that one cell of [`pixel_encoder`] holds.
 const BLOCK: usize = 4;
-/// Strides of the levels of [`pixels`], px of the input.
+/// Strides of the levels of [`pixel_encoder`], px of the input.
 const STRIDES: [usize; 4] = [4, 8, 16, 32];
 
-/// The encoder with weights drawn by lot, under the name `random`: the same
+/// The encoder with random weights, under the name `random`: the same
 /// structure, input and levels. Every matrix is drawn from He's uniform
 /// distribution (variance 2 over the terms of one sum; He et al., ICCV 2015);
 /// biases stay as they are.
 ///
 /// # Errors
 /// A network that the graph check refuses.
-pub fn untrained(encoder: &Encoder, seed: u32) -> Result<Encoder, FitError> {
+pub fn random_encoder(encoder: &Encoder, seed: u32) -> Result<Encoder, FitError> {
     let checked = check(&encoder.file.bytes, &CheckLimits::default());
-    let checked = checked.map_err(|error| refused(RANDOM, &error))?;
+    let checked = checked.map_err(|error| baseline_error(RANDOM, &error))?;
     let mut model = checked.into_model();
-    let mut dice = Dice::new(u64::from(seed));
+    let mut rng = Rng::from_seed(u64::from(seed));
     if let Some(graph) = model.graph.as_mut() {
         let tensors = graph.initializer.iter_mut();
-        tensors.for_each(|tensor| draw(tensor, &mut dice));
+        tensors.for_each(|tensor| draw(tensor, &mut rng));
     }
     let mut card = encoder.card.clone();
-    card.origin.provenance.trained_on = "nothing: weights drawn by lot".to_owned();
-    Ok(renamed(card, RANDOM, bytes_of(&model)))
+    card.origin.provenance.trained_on = "nothing: random weights".to_owned();
+    Ok(rename_encoder(card, RANDOM, bytes_of(&model)))
 }
 
-fn draw(tensor: &mut TensorProto, dice: &mut Dice) {
+fn draw(tensor: &mut TensorProto, rng: &mut Rng) {
     let is_matrix = tensor.data_type == Some(1) && tensor.dims.len() >= 2;
     let Some(raw) = tensor.raw_data.as_mut().filter(|_| is_matrix) else {
         return;
@@ -56,7 +56,7 @@ fn draw(tensor: &mut TensorProto, dice: &mut Dice) {
     let terms: i64 = tensor.dims[1..].iter().product();
     let most = (6.0 / terms.max(1) as f32).sqrt();
     for word in raw.as_chunks_mut::<4>().0 {
-        *word = dice.between(-most, most).to_le_bytes();
+        *word = rng.uniform_between(-most, most).to_le_bytes();
     }
 }
 
@@ -68,7 +68,7 @@ fn draw(tensor: &mut TensorProto, dice: &mut Dice) {
 /// # Errors
 /// An input whose sides are no multiples of 32, or that is not laid out as
 /// channels, rows, columns.
-pub fn pixels(encoder: &Encoder) -> Result<Encoder, FitError> {
+pub fn pixel_encoder(encoder: &Encoder) -> Result<Encoder, FitError> {
     let input = &encoder.card.input;
     let (width, height) = (input.width(), input.height());
     let shape = input.spec().shape;
@@ -112,10 +112,10 @@ pub fn pixels(encoder: &Encoder) -> Result<Encoder, FitError> {
     let mut card = encoder.card.clone();
     card.levels = levels;
     card.origin.provenance.trained_on = "nothing: the pixels themselves".to_owned();
-    Ok(renamed(card, PIXELS, graph.build_bytes()))
+    Ok(rename_encoder(card, PIXELS, graph.build_bytes()))
 }
 
-fn renamed(mut card: EncoderCard, name: &str, bytes: Vec<u8>) -> Encoder {
+fn rename_encoder(mut card: EncoderCard, name: &str, bytes: Vec<u8>) -> Encoder {
     let sha256 = sha256_hex(&bytes);
     card.name = name.to_owned();
     card.origin.sha256.clone_from(&sha256);
@@ -132,7 +132,7 @@ fn renamed(mut card: EncoderCard, name: &str, bytes: Vec<u8>) -> Encoder {
     }
 }
 
-fn refused(baseline: &'static str, error: &dyn std::fmt::Display) -> FitError {
+fn baseline_error(baseline: &'static str, error: &dyn std::fmt::Display) -> FitError {
     FitError::Baseline {
         baseline,
         reason: error.to_string(),
@@ -155,15 +155,15 @@ mod tests {
             .node("Identity", &["image"], &["fine"], &[])
             .output("fine", &[1, 3, 32, 32])
             .build_bytes();
-        renamed(small_card(), "tiny", bytes)
+        rename_encoder(small_card(), "tiny", bytes)
     }
 
     #[test]
     fn an_untrained_encoder_keeps_all_but_its_weights() {
         let (one, same, other) = (
-            untrained(&encoder(), 1).unwrap(),
-            untrained(&encoder(), 1).unwrap(),
-            untrained(&encoder(), 2).unwrap(),
+            random_encoder(&encoder(), 1).unwrap(),
+            random_encoder(&encoder(), 1).unwrap(),
+            random_encoder(&encoder(), 2).unwrap(),
         );
         assert_eq!(one.file.bytes, same.file.bytes);
         assert_ne!(one.file.sha256, other.file.sha256);
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn pixels_are_a_checked_encoder_of_four_strides() {
-        let pixels = pixels(&encoder()).unwrap();
+        let pixels = pixel_encoder(&encoder()).unwrap();
         check(&pixels.file.bytes, &CheckLimits::default()).unwrap();
         let text = pixels.card.to_toml();
         let read = Card::parse(&text, "pixels.toml").unwrap();

@@ -6,19 +6,19 @@ use half::f16;
 
 use super::FitError;
 use super::fitting::{FittedReadout, Fitter};
-use super::material::{self, Entry, Material, Shortcomings};
 use super::objective::Objective;
-use super::representations::{Layout, Representation};
+use super::representations::{Representation, RepresentationLayout};
 use super::request::{FitProgress, FitRequest};
+use super::training_set::{self, Shortcomings, TrainingSample, TrainingSet};
 use crate::dataset::{DataSet, Label, Survey};
 use concert_models::geometry::Intrinsics;
 
 /// A labelled frame that the encoders have seen.
 #[derive(Debug, Clone)]
 pub struct CachedFrame {
-    /// What they made of it, in the order of the layout.
+    /// Their levels of it, in the order of the layout.
     pub representation: Representation,
-    /// Its label, at the layout's [`output_size`](Layout::output_size) where it
+    /// Its label, at the layout's [`output_size`](RepresentationLayout::output_size) where it
     /// has a value per pixel.
     pub label: Label,
     /// The camera, where it is known.
@@ -28,45 +28,45 @@ pub struct CachedFrame {
 }
 
 /// As [`fit`](super::fit()), on frames that were encoded before, each as it is:
-/// `request.views`, `data` and `frames` are not looked at, but for the names of
+/// `request.augmentation`, `data` and `frames` are not looked at, but for the names of
 /// classes.
 ///
 /// # Errors
 /// As [`fit`](super::fit()).
 pub fn fit_cached(
-    layout: &Layout,
+    layout: &RepresentationLayout,
     request: &FitRequest<'_>,
     frames: Vec<CachedFrame>,
     report: &mut dyn FnMut(FitProgress) -> bool,
 ) -> Result<FittedReadout, FitError> {
-    let classes = material::classes(request.target, request.data)?;
-    let (objective, grid) = material::objective(request.target, layout, classes)?;
-    let mut material = Material {
+    let classes = training_set::classes(request.target, request.data)?;
+    let (objective, grid) = training_set::objective(request.target, layout, classes)?;
+    let mut training_set = TrainingSet {
         objective,
         grid,
-        entries: Vec::new(),
+        samples: Vec::new(),
         frames: frames.len(),
-        reference_focal_px: material::reference_focal_px(request.target, layout),
+        reference_focal_px: training_set::reference_focal_px(request.target, layout),
         shortcomings: Shortcomings::default(),
         classes: classes.map(<[String]>::to_vec),
     };
     let mut survey = Survey::new(request.target);
     for (number, frame) in frames.into_iter().enumerate() {
         survey.add(Some(&frame.label));
-        let entry = entry(number, frame, layout, request, &mut material);
-        material.entries.push(entry);
+        let sample = sample(number, frame, layout, &mut training_set);
+        training_set.samples.push(sample);
     }
     survey.check()?;
-    if material.frames < 2 {
+    if training_set.frames < 2 {
         return Err(FitError::TooFewFrames {
             target: request.target.name,
-            frames: material.frames,
+            frames: training_set.frames,
         });
     }
-    if let Objective::Edge { share } = &mut material.objective {
-        *share = material::mean(&material.entries);
+    if let Objective::Edge { share } = &mut training_set.objective {
+        *share = training_set::mean(&training_set.samples);
     }
-    Fitter::new(layout.clone(), material, request)?.run(report)
+    Fitter::new(layout.clone(), training_set, request)?.run(report)
 }
 
 /// Refuses targets that are not fitted, and classes without names, before
@@ -76,41 +76,40 @@ pub fn fit_cached(
 /// As [`fit`](super::fit()).
 pub fn check_target(
     target: &'static Task,
-    layout: &Layout,
+    layout: &RepresentationLayout,
     data: &DataSet,
 ) -> Result<(), FitError> {
-    let classes = material::classes(target, data)?;
-    material::objective(target, layout, classes).map(|_| ())
+    let classes = training_set::classes(target, data)?;
+    training_set::objective(target, layout, classes).map(|_| ())
 }
 
-fn entry(
+fn sample(
     number: usize,
     frame: CachedFrame,
-    layout: &Layout,
-    request: &FitRequest<'_>,
-    material: &mut Material,
-) -> Entry {
-    let label = (frame.label).resized(material.grid.width, material.grid.height);
-    let focal = match (material.reference_focal_px, frame.camera) {
+    layout: &RepresentationLayout,
+    training_set: &mut TrainingSet,
+) -> TrainingSample {
+    let label = (frame.label).resize(training_set.grid.width, training_set.grid.height);
+    let focal = match (training_set.reference_focal_px, frame.camera) {
         (Some(reference), Some(camera)) => {
             let contract = &layout.pins[0].input;
             super::focal_px(&camera, contract, frame.size.0, frame.size.1) / reference
         }
         (Some(_), None) => {
-            material.shortcomings.uncalibrated += 1;
+            training_set.shortcomings.uncalibrated += 1;
             1.0
         }
         _ => 1.0,
     };
-    Entry {
+    TrainingSample {
         frame: number,
         plain: true,
         representation: frame.representation,
-        label: material::written(label, request.target, focal as f32),
+        label: training_set.objective.encode(label, focal as f32),
     }
 }
 
-impl Layout {
+impl RepresentationLayout {
     /// Width and height of the dense outputs of readouts of this layout.
     #[must_use]
     pub fn output_size(&self) -> (usize, usize) {
@@ -141,7 +140,7 @@ impl Representation {
     /// The representation of several encoders, from each one's, in the order of
     /// their names.
     #[must_use]
-    pub fn joined(parts: &[&Representation]) -> Self {
+    pub fn join(parts: &[&Representation]) -> Self {
         let numbers = parts.iter().flat_map(|part| part.0.iter().copied());
         Self(numbers.collect())
     }
@@ -155,7 +154,7 @@ impl Representation {
     /// Reads what [`to_bytes`](Self::to_bytes) wrote; `None` where these are not
     /// the numbers of this layout, or one is not finite.
     #[must_use]
-    pub fn from_bytes(bytes: &[u8], layout: &Layout) -> Option<Self> {
+    pub fn from_bytes(bytes: &[u8], layout: &RepresentationLayout) -> Option<Self> {
         let (numbers, rest) = bytes.as_chunks::<2>();
         let numbers: Vec<f16> = numbers.iter().map(|x| f16::from_le_bytes(*x)).collect();
         let whole = rest.is_empty() && numbers.len() == layout.len();
@@ -166,13 +165,13 @@ impl Representation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fit::dice::Dice;
     use crate::fit::tests::{representation, small_layout};
+    use concert_models::rng::Rng;
 
     #[test]
     fn representations_are_read_back_and_others_refused() {
         let layout = small_layout();
-        let written = representation(&layout, &mut Dice::new(3));
+        let written = representation(&layout, &mut Rng::from_seed(3));
         let bytes = written.to_bytes();
         assert_eq!(bytes.len(), layout.bytes());
         assert_eq!(Representation::from_bytes(&bytes, &layout), Some(written));
@@ -185,7 +184,7 @@ mod tests {
     #[test]
     fn levels_are_the_views_of_the_layout() {
         let layout = small_layout();
-        let of = representation(&layout, &mut Dice::new(3));
+        let of = representation(&layout, &mut Rng::from_seed(3));
         let lengths: Vec<_> = layout.values(&of).iter().map(Vec::len).collect();
         assert_eq!(lengths.iter().sum::<usize>(), layout.len());
         // Planes, tokens with a place, the token without, the vector.
@@ -201,7 +200,11 @@ mod tests {
         card.levels.truncate(1);
         card.levels[0].shape = vec![1, 3, 4, 4];
         for card in [card, crate::fit::tests::small_card()] {
-            let net = dense_net(&Layout::of(&[&card]).unwrap(), 1, Shape::default());
+            let net = dense_net(
+                &RepresentationLayout::of(&[&card]).unwrap(),
+                1,
+                Shape::default(),
+            );
             for operator in &net.operators {
                 if let Operator::Add { from, to } | Operator::Resize { from, to } = operator {
                     assert_eq!(net.nodes[*from].channels, net.nodes[*to].channels);

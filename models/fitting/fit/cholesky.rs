@@ -105,11 +105,11 @@ mod tests {
     use faer::linalg::solvers::Solve;
 
     use super::*;
-    use crate::fit::dice::Dice;
+    use concert_models::rng::Rng;
 
     /// A positive matrix, with nonsense above its diagonal.
-    fn system(size: usize, dice: &mut Dice) -> (Mat<f64>, Mat<f64>) {
-        let roots = Mat::from_fn(size, size + 3, |_, _| f64::from(dice.normal()));
+    fn system(size: usize, rng: &mut Rng) -> (Mat<f64>, Mat<f64>) {
+        let roots = Mat::from_fn(size, size + 3, |_, _| f64::from(rng.normal()));
         let whole = &roots * roots.transpose();
         let lower = Mat::from_fn(size, size, |row, column| match row >= column {
             true => whole[(row, column)],
@@ -120,10 +120,10 @@ mod tests {
 
     #[test]
     fn it_solves_what_the_library_solves_in_one_go() {
-        let mut dice = Dice::new(5);
+        let mut rng = Rng::from_seed(5);
         for size in [1, 63, 64, 65, 200, 331] {
-            let (whole, lower) = system(size, &mut dice);
-            let sums = Mat::from_fn(size, 3, |_, _| f64::from(dice.normal()));
+            let (whole, lower) = system(size, &mut rng);
+            let sums = Mat::from_fn(size, 3, |_, _| f64::from(rng.normal()));
             let wanted = whole.llt(Side::Lower).unwrap().solve(&sums);
             let found = solve(lower, sums.as_ref()).unwrap();
             let scale = wanted.norm_max();
@@ -133,8 +133,8 @@ mod tests {
 
     #[test]
     fn what_is_not_positive_has_no_solution() {
-        let mut dice = Dice::new(6);
-        let (_, mut lower) = system(150, &mut dice);
+        let mut rng = Rng::from_seed(6);
+        let (_, mut lower) = system(150, &mut rng);
         lower[(140, 140)] = -1.0;
         assert!(solve(lower, Mat::zeros(150, 1).as_ref()).is_none());
     }

@@ -4,33 +4,15 @@
 //! finest the sums are refined by 3×3 convolutions; what has no place (means
 //! over the frame, class tokens) joins at the coarsest.
 
-use rayon::prelude::*;
-
-use super::adamw::{AdamW, Pace};
-use super::dice::Dice;
 use super::kernels::Grid;
-use super::net::{Net, NodeId, Workspace};
-use super::objective::Objective;
-use super::representations::{Layout, Representation, View};
-use concert_models::give_way::give_way;
-
-/// Parts into which a batch is split; fixed, so that sums do not depend on the
-/// number of threads.
-const LANES: usize = 4;
+use super::net::{Net, NodeId};
+use super::representations::{Representation, RepresentationLayout, View};
 
 /// Least spread of a channel that is believed, as a share of the mean spread of
 /// its view's channels.
-const LEAST_SPREAD: f32 = 0.5;
+const MIN_SPREAD: f32 = 0.5;
 
-/// A frame as the fit sees it.
-#[derive(Debug, Clone)]
-pub(crate) struct Sample<'a> {
-    pub(crate) representation: &'a Representation,
-    /// As [`Objective`] says, on the output's grid.
-    pub(crate) label: &'a [f32],
-}
-
-/// Mean and spread of every channel of every view: what first weights expect to
+/// Mean and spread of every channel of every view: what initial weights expect to
 /// be 0 and 1.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Scaling {
@@ -41,7 +23,7 @@ pub(crate) struct Scaling {
 impl Scaling {
     /// The scale of these numbers, in the order of views and channels, mean and
     /// one over spread; `None` where they are no scale of this layout.
-    pub(crate) fn from_numbers(layout: &Layout, numbers: &[f32]) -> Option<Self> {
+    pub(crate) fn from_numbers(layout: &RepresentationLayout, numbers: &[f32]) -> Option<Self> {
         let channels: usize = layout.views.iter().map(|view| view.channels).sum();
         let (pairs, rest) = numbers.as_chunks::<2>();
         let sound = |[mean, scale]: &[f32; 2]| mean.is_finite() && scale.is_normal();
@@ -56,7 +38,7 @@ impl Scaling {
     }
 
     /// Numbers as they are.
-    pub(crate) fn none(layout: &Layout) -> Self {
+    pub(crate) fn none(layout: &RepresentationLayout) -> Self {
         let of = |view: &View| vec![[0.0, 1.0]; view.channels];
         Self {
             channels: layout.views.iter().map(of).collect(),
@@ -65,7 +47,7 @@ impl Scaling {
 
     /// Measured on representations, of which there is at least one.
     pub(crate) fn measure<'a>(
-        layout: &Layout,
+        layout: &RepresentationLayout,
         frames: impl Iterator<Item = &'a Representation>,
     ) -> Self {
         let mut sums: Vec<Vec<[f64; 2]>> = (layout.views.iter())
@@ -102,7 +84,7 @@ impl Scaling {
             // is not blown up beyond what its neighbours are.
             let spreads = channels.iter().map(|[_, scale]| 1.0 / scale);
             let mean = spreads.sum::<f32>() / view.channels as f32;
-            let most = 1.0 / (LEAST_SPREAD * mean);
+            let most = 1.0 / (MIN_SPREAD * mean);
             channels
                 .iter_mut()
                 .for_each(|[_, scale]| *scale = scale.min(most));
@@ -136,13 +118,13 @@ impl Default for Shape {
 }
 
 /// The grid that dense outputs have: a quarter of the first encoder's input.
-pub(crate) fn output_grid(layout: &Layout) -> Grid {
+pub(crate) fn output_grid(layout: &RepresentationLayout) -> Grid {
     let (width, height) = layout.input;
     Grid::new(height.div_ceil(4), width.div_ceil(4))
 }
 
 /// The net for these views, with `channels` dense outputs.
-pub(crate) fn dense_net(layout: &Layout, channels: usize, shape: Shape) -> Net {
+pub(crate) fn dense_net(layout: &RepresentationLayout, channels: usize, shape: Shape) -> Net {
     let out = output_grid(layout);
     let mut net = Net::default();
     let inputs: Vec<NodeId> = (layout.views.iter())
@@ -215,7 +197,7 @@ pub(crate) fn dense_net(layout: &Layout, channels: usize, shape: Shape) -> Net {
 
 /// The net for numbers of the whole frame: one hidden layer over the means of
 /// the coarsest views and over vectors.
-pub(crate) fn whole_net(layout: &Layout, channels: usize) -> Net {
+pub(crate) fn whole_net(layout: &RepresentationLayout, channels: usize) -> Net {
     let mut net = Net::default();
     let inputs: Vec<NodeId> = (layout.views.iter())
         .map(|view| net.input(view.channels, view.grid))
@@ -232,11 +214,11 @@ pub(crate) fn whole_net(layout: &Layout, channels: usize) -> Net {
     net
 }
 
-/// What has no place: the mean of the coarsest views, and vectors, as so many
+/// Adds the part that has no place: the mean of the coarsest views, and vectors, as so many
 /// channels.
 fn global(
     net: &mut Net,
-    layout: &Layout,
+    layout: &RepresentationLayout,
     inputs: &[NodeId],
     coarsest: Grid,
     channels: usize,
@@ -257,152 +239,4 @@ fn global(
     let spread = net.node(channels, one);
     net.convolution("global", hidden, spread, 1, true);
     spread
-}
-
-/// How a net is fitted.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Training {
-    pub(crate) pace: Pace,
-    pub(crate) batch: usize,
-    /// Share of the channels of every view that is left out of a step.
-    pub(crate) dropout: f32,
-    pub(crate) seed: u64,
-}
-
-/// Fills the inputs of a net from a representation.
-pub(crate) fn fill(
-    net: &Net,
-    layout: &Layout,
-    scaling: &Scaling,
-    representation: &Representation,
-    space: &mut Workspace,
-    mut dropout: Option<(&mut Dice, f32)>,
-) {
-    for (at, view) in layout.views.iter().enumerate() {
-        give_way();
-        let values = space.input(net, at);
-        representation.read(layout, at, values);
-        let planes = values.chunks_exact_mut(view.grid.cells());
-        for (plane, [mean, scale]) in planes.zip(&scaling.channels[at]) {
-            let mut scale = *scale;
-            if let Some((dice, share)) = &mut dropout {
-                let kept = dice.unit() >= *share;
-                scale *= if kept { 1.0 / (1.0 - *share) } else { 0.0 };
-            }
-            plane
-                .iter_mut()
-                .for_each(|value| *value = (*value - mean) * scale);
-        }
-    }
-}
-
-/// A net, what it is fitted to, and how.
-pub(crate) struct Descent<'a> {
-    pub(crate) net: &'a Net,
-    pub(crate) layout: &'a Layout,
-    pub(crate) scaling: &'a Scaling,
-    /// At least one.
-    pub(crate) samples: &'a [Sample<'a>],
-    pub(crate) objective: Objective,
-    pub(crate) training: Training,
-}
-
-impl Descent<'_> {
-    /// Moves weights down the slope; `report` is told every step with its loss,
-    /// and ends it all by returning false.
-    ///
-    /// Returns the mean of the last weights; `None` where it was ended.
-    pub(crate) fn run(
-        &self,
-        mut weights: Vec<f32>,
-        report: &mut dyn FnMut(usize, f32) -> bool,
-    ) -> Option<Vec<f32>> {
-        let training = &self.training;
-        let mut optimiser = AdamW::new(training.pace, &weights);
-        let mut dice = Dice::new(training.seed);
-        let mut order: Vec<usize> = Vec::new();
-        let mut lanes: Vec<Lane> = (0..LANES).map(|at| Lane::new(self, at)).collect();
-        let mut slope = vec![0.0; self.net.weights];
-        for step in 0..training.pace.steps {
-            lanes.iter_mut().for_each(|lane| lane.samples.clear());
-            for at in 0..training.batch {
-                if order.is_empty() {
-                    order = dice.order(self.samples.len());
-                }
-                let sample = order.pop().expect("there is at least one sample");
-                lanes[at % LANES].samples.push(sample);
-            }
-            lanes
-                .par_iter_mut()
-                .for_each(|lane| lane.run(self, &weights));
-            slope.fill(0.0);
-            let mut loss = 0.0;
-            let share = 1.0 / training.batch as f32;
-            for lane in &lanes {
-                let both = slope.iter_mut().zip(&lane.slope);
-                both.for_each(|(sum, slope)| *sum += slope * share);
-                loss += lane.loss * share;
-                give_way();
-            }
-            optimiser.step(&mut weights, &slope);
-            if !report(step, loss) {
-                return None;
-            }
-        }
-        Some(optimiser.mean().to_vec())
-    }
-}
-
-/// One thread's share of a batch.
-struct Lane {
-    space: Workspace,
-    slope: Vec<f32>,
-    dice: Dice,
-    samples: Vec<usize>,
-    loss: f32,
-}
-
-impl Lane {
-    fn new(descent: &Descent<'_>, number: usize) -> Self {
-        let seed = (0xab5 + number as u64) << 32;
-        Self {
-            space: Workspace::new(descent.net),
-            slope: vec![0.0; descent.net.weights],
-            dice: Dice::new(descent.training.seed ^ seed),
-            samples: Vec::new(),
-            loss: 0.0,
-        }
-    }
-
-    fn run(&mut self, descent: &Descent<'_>, weights: &[f32]) {
-        let Descent {
-            net,
-            layout,
-            scaling,
-            ..
-        } = descent;
-        let share = descent.training.dropout;
-        self.slope.fill(0.0);
-        self.loss = 0.0;
-        for at in &self.samples {
-            let Sample {
-                representation,
-                label,
-            } = &descent.samples[*at];
-            let dropout = (share > 0.0).then_some((&mut self.dice, share));
-            fill(
-                net,
-                layout,
-                scaling,
-                representation,
-                &mut self.space,
-                dropout,
-            );
-            self.space.forward(net, weights);
-            let grid = net.nodes[net.output].grid;
-            let (output, slope) = self.space.output_and_slope(net);
-            self.loss += descent.objective.loss(output, label, grid, slope);
-            self.space.backward(net, weights, &mut self.slope);
-        }
-    }
 }

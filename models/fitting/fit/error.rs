@@ -1,4 +1,4 @@
-//! Why a readout could not be fitted.
+//! A fault for which a readout could not be fitted.
 
 use crate::dataset::{DataSetError, LabelError};
 use concert_models::engine::EngineError;
@@ -6,7 +6,7 @@ use concert_models::image::PixelFormat;
 use concert_models::preprocess::PreprocessError;
 use concert_policies::document::WriteError;
 
-/// Why a readout could not be fitted.
+/// A fault for which a readout could not be fitted.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FitError {
@@ -52,7 +52,7 @@ pub enum FitError {
     OtherLevel {
         /// Its name.
         level: String,
-        /// Of its shape.
+        /// Numbers of its shape.
         expected: usize,
         /// That came.
         found: usize,
@@ -105,7 +105,7 @@ pub enum FitError {
         limit: u64,
     },
     /// More channels than statistics are kept of.
-    #[error("the levels have {terms} channels in all, but the closed form takes at most {limit}")]
+    #[error("the levels have {terms} channels in all, but ridge regression takes at most {limit}")]
     TooManyTerms {
         /// Channels, position and constant.
         terms: usize,
@@ -115,19 +115,19 @@ pub enum FitError {
     /// Statistics about something else.
     #[error("statistics are about {found}, but {expected} is fitted")]
     OtherStatistics {
-        /// What is fitted.
+        /// The subject of the fit.
         expected: String,
-        /// What they are about.
+        /// The subject of the statistics.
         found: String,
     },
     /// Bytes that are no statistics.
     #[error("statistics are damaged: {reason}")]
     DamagedStatistics {
-        /// Which rule is broken.
+        /// The rule that is broken.
         reason: &'static str,
     },
     /// No solution.
-    #[error("the closed form has no solution with lambda {lambda}: the levels say nothing")]
+    #[error("ridge regression has no solution with lambda {lambda}: the levels say nothing")]
     Singular {
         /// The strength.
         lambda: f64,
@@ -158,7 +158,7 @@ pub enum FitError {
         tensor: String,
         /// As this program builds readouts.
         expected: Vec<usize>,
-        /// What it has.
+        /// The shape that was found.
         found: String,
     },
     /// A readout whose graph is no small network.
@@ -166,7 +166,7 @@ pub enum FitError {
     OtherForm {
         /// The readout.
         readout: String,
-        /// Which part of it has no counterpart.
+        /// The part of it that has no counterpart.
         reason: String,
     },
     /// An encoder that cannot be held against itself.
@@ -174,7 +174,7 @@ pub enum FitError {
     Baseline {
         /// `random` or `pixels`.
         baseline: &'static str,
-        /// Which rule is broken.
+        /// The rule that is broken.
         reason: String,
     },
     /// A readout of another target.
@@ -182,12 +182,12 @@ pub enum FitError {
     OtherTarget {
         /// The readout.
         readout: String,
-        /// What is learnt.
+        /// The target that is learnt.
         expected: &'static str,
-        /// What it gives.
+        /// The target that it gives.
         found: &'static str,
     },
-    /// What was written is not what was fitted.
+    /// The exported file does not compute the fitted model.
     #[error("the exported readout is refused: {0}")]
     Export(String),
     /// A file that cannot be written.

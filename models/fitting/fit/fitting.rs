@@ -1,34 +1,28 @@
 //! From labelled frames to a readout: gather, choose by blocks of time, fit on
 //! all, write down.
 
+mod candidate;
+mod fitter;
+
 use concert_policies::Task;
 
 use super::FitError;
-use super::adamw::Pace;
-use super::convolutional::{Descent, Sample, Scaling, Training, dense_net, whole_net};
-use super::dice::Dice;
-use super::export;
-use super::from_onnx::Start;
-use super::material::{Entry, Material, Shortcomings, Views, Wanted};
-use super::mixing;
+use super::augmentation::Augmentation;
+use super::encoders::Encoders;
 use super::model::Model;
-use super::net::Net;
-use super::representations::{Encoders, Layout};
-use super::request::{Effort, FitProgress, FitRequest};
-use super::ridge;
+use super::representations::RepresentationLayout;
+use super::request::{FitProgress, FitRequest};
+use super::training_set::{Shortcomings, TrainingSample, TrainingSet, TrainingSetRequest};
+pub(super) use candidate::Candidate;
 use concert_models::card::{FitKind, HeldOut, WarmStart};
-
-/// Blocks of time; each is held out once where that is cheap.
-const BLOCKS: usize = 5;
-/// Blocks that are held out when networks are compared.
-const HELD_OUT: [usize; 2] = [1, 3];
+pub(super) use fitter::Fitter;
 
 /// A fitted readout, ready to be written.
 #[derive(Debug, Clone)]
 pub struct FittedReadout {
     /// The task.
     pub target: &'static Task,
-    /// What was fitted.
+    /// The kind that was fitted.
     pub kind: FitKind,
     /// The ONNX file.
     pub onnx: Vec<u8>,
@@ -38,7 +32,7 @@ pub struct FittedReadout {
     pub lambda: Option<f64>,
     /// √(fx · fy) for which it is metric.
     pub reference_focal_px: Option<f64>,
-    /// What was measured on held-out blocks, of the kind that was chosen.
+    /// Measures of the chosen kind on held-out blocks.
     pub held_out: Option<HeldOut>,
     /// The same figure for each of those frames, in the order of time.
     pub held_out_frames: Vec<f64>,
@@ -46,18 +40,18 @@ pub struct FittedReadout {
     pub tried: Vec<(&'static str, f64)>,
     /// The readout that it began with.
     pub warm_start: Option<WarmStart>,
-    /// Why the readout at hand was not begun with.
+    /// The reason for which the fit did not begin with the readout at hand.
     pub not_begun: Option<String>,
     /// Labelled frames.
     pub frames: usize,
-    /// What some of the frames lacked.
+    /// Counts of frames that lacked something.
     pub shortcomings: Shortcomings,
     /// Names of the classes.
     pub classes: Option<Vec<String>>,
-    pub(crate) layout: Layout,
+    pub(crate) layout: RepresentationLayout,
     pub(crate) model: Model,
     /// A few representations to hold the file to what was fitted.
-    pub(crate) witnesses: Vec<super::Representation>,
+    pub(crate) reference_samples: Vec<super::Representation>,
 }
 
 /// Fits a readout. `report` is told what happens and ends it by returning
@@ -87,17 +81,17 @@ pub fn choose<'a>(
     request: &FitRequest<'a>,
     report: &mut dyn FnMut(FitProgress) -> bool,
 ) -> Result<Chosen<'a>, FitError> {
-    let (layout, material) = gathered(encoders, request, report)?;
-    Fitter::new(layout, material, request)?.choose(report)
+    let (layout, training_set) = gather_training_set(encoders, request, report)?;
+    Fitter::new(layout, training_set, request)?.choose(report)
 }
 
 /// The best kind of readout, and what it is worth on held-out blocks.
 pub struct Chosen<'a> {
     fitter: Fitter<'a>,
     kind: Candidate,
-    /// Fitted on all but the held-out blocks; of a warm start before mixing.
+    /// Fitted on all but the held-out blocks; of a warm start before interpolation.
     model: Model,
-    share: f32,
+    alpha: f32,
     error: f64,
     each: Vec<f64>,
     tried: Vec<(Candidate, f64)>,
@@ -110,10 +104,10 @@ impl Chosen<'_> {
         self.error
     }
 
-    /// What the error is called.
+    /// The name of the error.
     #[must_use]
     pub fn measure(&self) -> &'static str {
-        self.fitter.material.objective.measure()
+        self.fitter.training_set.objective.measure()
     }
 
     /// Sources of the levels that it reads.
@@ -132,452 +126,50 @@ impl Chosen<'_> {
         report: &mut dyn FnMut(FitProgress) -> bool,
     ) -> Result<FittedReadout, FitError> {
         let fitter = &self.fitter;
-        let all: Vec<&Entry> = fitter.material.entries.iter().collect();
+        let all: Vec<&TrainingSample> = fitter.training_set.samples.iter().collect();
         let mut report = |done, of, loss| report(FitProgress::Fitting { done, of, loss });
         let effort = fitter.request.effort;
         let (model, lambda) = match self.kind {
             Candidate::Ridge => fitter.candidate(self.kind, &all, &mut report)?,
             Candidate::Convolutional => {
-                let model = fitter.go_on(&self.model, effort.steps, &all, &mut report)?;
+                let model =
+                    fitter.continue_descent(&self.model, effort.steps, &all, &mut report)?;
                 (model, None)
             }
             Candidate::Warm => {
-                let model = fitter.go_on(&self.model, effort.warm_steps, &all, &mut report)?;
-                (fitter.mixed(&model, self.share, &all), None)
+                let model =
+                    fitter.continue_descent(&self.model, effort.warm_steps, &all, &mut report)?;
+                (fitter.interpolate(&model, self.alpha, &all), None)
             }
         };
-        fitter.written(model, lambda, &self)
+        fitter.to_readout(model, lambda, &self)
     }
 }
 
 /// Everything that a request learns from, and how it lies.
-pub(super) fn gathered(
+pub(super) fn gather_training_set(
     encoders: &mut Encoders<'_>,
     request: &FitRequest<'_>,
     report: &mut dyn FnMut(FitProgress) -> bool,
-) -> Result<(Layout, Material), FitError> {
-    // The closed form looks at frames as they are: views would only take time.
-    let views = match request.kind {
-        Some(FitKind::Ridge) => Views {
-            per_frame: 1,
-            ..request.views
+) -> Result<(RepresentationLayout, TrainingSet), FitError> {
+    // Ridge regression looks at frames as they are: views would only take time.
+    let augmentation = match request.kind {
+        Some(FitKind::Ridge) => Augmentation {
+            views_per_frame: 1,
+            ..request.augmentation
         },
-        _ => request.views,
+        _ => request.augmentation,
     };
-    let wanted = Wanted {
+    let wanted = TrainingSetRequest {
         target: request.target,
         data: request.data,
         frames: request.frames,
-        views,
+        augmentation,
         seed: u64::from(request.seed),
     };
     let of = request.frames.len();
-    let material = wanted.gather(encoders, &mut |done| {
+    let training_set = wanted.gather(encoders, &mut |done| {
         report(FitProgress::Encoded { done, of })
     })?;
-    Ok((encoders.layout().clone(), material))
-}
-
-/// The kinds that compete.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Candidate {
-    Ridge,
-    Convolutional,
-    Warm,
-}
-
-impl Candidate {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Candidate::Ridge => "ridge",
-            Candidate::Convolutional => "convolutional",
-            Candidate::Warm => "convolutional, warm start",
-        }
-    }
-}
-
-pub(super) struct Fitter<'a> {
-    layout: Layout,
-    material: Material,
-    request: FitRequest<'a>,
-    scaling: Scaling,
-    /// What first weights are drawn for.
-    net: Net,
-    /// What a warm start begins with, or why there is none.
-    warm: Option<Model>,
-    not_begun: Option<String>,
-    constant_error: f64,
-}
-
-impl<'a> Fitter<'a> {
-    pub(super) fn new(
-        layout: Layout,
-        material: Material,
-        request: &FitRequest<'a>,
-    ) -> Result<Self, FitError> {
-        let plain = material.entries.iter().map(|entry| &entry.representation);
-        let scaling = Scaling::measure(&layout, plain);
-        let channels = material.objective.channels();
-        let net = match material.grid.cells() {
-            1 => whole_net(&layout, channels),
-            _ => dense_net(&layout, channels, super::convolutional::Shape::default()),
-        };
-        let mut fitter = Self {
-            layout,
-            material,
-            request: *request,
-            scaling,
-            net,
-            warm: None,
-            not_begun: None,
-            constant_error: 0.0,
-        };
-        if let Some(warm) = request.warm_start {
-            let form = (
-                &fitter.material.objective,
-                fitter.material.reference_focal_px,
-            );
-            match warm.start(&fitter.layout, &fitter.net, &fitter.scaling, form) {
-                Ok(start) => fitter.warm = Some(fitter.model(start)),
-                // Then first weights are all there is to begin with.
-                Err(error @ FitError::OtherForm { .. }) => {
-                    fitter.not_begun = Some(error.to_string());
-                }
-                Err(error) => return Err(error),
-            }
-        }
-        fitter.constant_error = fitter.constant_error();
-        Ok(fitter)
-    }
-
-    fn model(&self, start: Start) -> Model {
-        let objective = self.material.objective;
-        Model {
-            net: start.net,
-            weights: start.weights,
-            scaling: start.scaling,
-            objective,
-            decoding: objective.decoding(self.material.grid),
-        }
-    }
-
-    pub(super) fn layout(&self) -> &Layout {
-        &self.layout
-    }
-
-    /// The block of time that a frame is in.
-    fn block(&self, frame: usize) -> usize {
-        frame * self.blocks() / self.material.frames.max(1)
-    }
-
-    fn blocks(&self) -> usize {
-        BLOCKS.min(self.material.frames)
-    }
-
-    fn is_held_out(&self, frame: usize) -> bool {
-        match self.blocks() {
-            2..=3 => self.block(frame) == 1,
-            _ => HELD_OUT.contains(&self.block(frame)),
-        }
-    }
-
-    /// What is tried, given what was found so far: the closed form first, then
-    /// the weights at hand; first weights only where those are no help, because
-    /// they take as long again.
-    fn next(&self, tried: &[(Candidate, f64)]) -> Option<Candidate> {
-        let error = |wanted: Candidate| {
-            let found = tried.iter().find(|(candidate, _)| *candidate == wanted);
-            found.map(|(_, error)| *error)
-        };
-        let mut order = match self.request.kind {
-            Some(FitKind::Ridge) => vec![Candidate::Ridge],
-            Some(FitKind::Convolutional) => vec![Candidate::Warm, Candidate::Convolutional],
-            None => vec![Candidate::Ridge, Candidate::Warm, Candidate::Convolutional],
-        };
-        if self.warm.is_none() {
-            order.retain(|candidate| *candidate != Candidate::Warm);
-        }
-        let next = (order.into_iter()).find(|candidate| error(*candidate).is_none())?;
-        let helped = match (error(Candidate::Warm), error(Candidate::Ridge)) {
-            (Some(warm), Some(ridge)) => warm < ridge,
-            (Some(warm), None) => warm < self.constant_error,
-            _ => false,
-        };
-        (next != Candidate::Convolutional || !helped).then_some(next)
-    }
-
-    pub(super) fn run(
-        self,
-        report: &mut dyn FnMut(FitProgress) -> bool,
-    ) -> Result<FittedReadout, FitError> {
-        self.choose(report)?.finish(report)
-    }
-
-    /// Fits every kind on all but the held-out blocks, a network with all its
-    /// steps as the closed form has its solution, and takes the best on those.
-    fn choose(self, report: &mut dyn FnMut(FitProgress) -> bool) -> Result<Chosen<'a>, FitError> {
-        let (kept, held) = self.split();
-        let mut tried: Vec<(Candidate, f64)> = Vec::new();
-        let mut best: Option<(Candidate, Model, f32, f64, Vec<f64>)> = None;
-        while let Some(candidate) = self.next(&tried) {
-            let what = candidate.name();
-            let (model, _) = self.candidate(candidate, &kept, &mut |done, of, _| {
-                report(FitProgress::Comparing { what, done, of })
-            })?;
-            let (share, error, each) = match candidate {
-                Candidate::Warm => self.share(&model, &kept, &held),
-                _ => {
-                    let (error, each) = model.errors(&self.layout, &held);
-                    (1.0, error, each)
-                }
-            };
-            let least = tried.iter().map(|(_, error)| *error);
-            if error < least.fold(f64::INFINITY, f64::min) {
-                best = Some((candidate, model, share, error, each));
-            }
-            tried.push((candidate, error));
-        }
-        let (kind, model, share, error, each) = best.ok_or(FitError::NotFinite)?;
-        drop((kept, held));
-        Ok(Chosen {
-            fitter: self,
-            kind,
-            model,
-            share,
-            error,
-            each,
-            tried,
-        })
-    }
-
-    /// How far to go from the weights at hand to the model's, with the error and
-    /// those of the held-out frames.
-    fn share(&self, model: &Model, kept: &[&Entry], held: &[Sample<'_>]) -> (f32, f64, Vec<f64>) {
-        let start = self
-            .warm
-            .as_ref()
-            .map(|warm| warm.errors(&self.layout, held).0);
-        let is_sound = start.is_some_and(|error| error < self.constant_error);
-        mixing::share(is_sound, |share| {
-            self.mixed(model, share, kept).errors(&self.layout, held)
-        })
-    }
-
-    /// The model between the weights at hand and its own, in metres of the
-    /// entries' scale.
-    fn mixed(&self, model: &Model, share: f32, entries: &[&Entry]) -> Model {
-        let Some(warm) = self.warm.as_ref().filter(|_| share < 1.0) else {
-            return model.clone();
-        };
-        let plain = entries.iter().filter(|entry| entry.plain);
-        let samples: Vec<Sample<'_>> = plain.map(|entry| sample(entry)).collect();
-        mixing::between(warm, model, share).scaled_to(&self.layout, &samples)
-    }
-
-    /// Entries to fit on, and those of the held-out blocks as they are.
-    pub(super) fn split(&self) -> (Vec<&Entry>, Vec<Sample<'_>>) {
-        let entries = &self.material.entries;
-        let kept = (entries.iter()).filter(|entry| !self.is_held_out(entry.frame));
-        let held = (entries.iter()).filter(|entry| self.is_held_out(entry.frame));
-        let held = held.filter(|entry| entry.plain).map(sample);
-        (kept.collect(), held.collect())
-    }
-
-    /// The error of the best constant of the kept entries on the others.
-    fn constant_error(&self) -> f64 {
-        let (kept, held) = self.split();
-        let (objective, grid) = (&self.material.objective, self.material.grid);
-        let labels = kept.iter().map(|entry| entry.label.as_slice());
-        objective.constant_error(&objective.constant(labels, grid), &held, grid)
-    }
-
-    /// Fits one kind on entries.
-    pub(super) fn candidate(
-        &self,
-        candidate: Candidate,
-        entries: &[&Entry],
-        report: &mut dyn FnMut(usize, usize, f32) -> bool,
-    ) -> Result<(Model, Option<f64>), FitError> {
-        match candidate {
-            Candidate::Ridge => {
-                let model = self.ridge(entries)?;
-                if !report(1, 1, 0.0) {
-                    return Err(FitError::Stopped);
-                }
-                Ok(model)
-            }
-            Candidate::Convolutional => {
-                let steps = self.request.effort.steps;
-                let rate = self.request.effort.rate;
-                self.descent(&self.first(entries), entries, (steps, rate), report)
-                    .map(|model| (model, None))
-            }
-            Candidate::Warm => {
-                let steps = self.request.effort.warm_steps;
-                let rate = self.request.effort.warm_rate;
-                let first;
-                let start = match &self.warm {
-                    Some(warm) => warm,
-                    None => {
-                        first = self.first(entries);
-                        &first
-                    }
-                };
-                self.descent(start, entries, (steps, rate), report)
-                    .map(|model| (model, None))
-            }
-        }
-    }
-
-    /// A network that was fitted on some of the entries for `steps` goes on with
-    /// all of them, for fewer.
-    fn go_on(
-        &self,
-        model: &Model,
-        steps: usize,
-        entries: &[&Entry],
-        report: &mut dyn FnMut(usize, usize, f32) -> bool,
-    ) -> Result<Model, FitError> {
-        let steps = Effort::last_steps(steps);
-        let rate = self.request.effort.warm_rate;
-        self.descent(model, entries, (steps, rate), report)
-    }
-
-    /// First weights, drawn by lot.
-    fn first(&self, entries: &[&Entry]) -> Model {
-        let seed = u64::from(self.request.seed);
-        let mut weights = self.net.first_weights(&mut Dice::new(seed));
-        let labels = entries.iter().map(|entry| entry.label.as_slice());
-        let objective = &self.material.objective;
-        objective.begin(&self.net, labels, &mut weights);
-        self.model(Start {
-            net: self.net.clone(),
-            weights,
-            scaling: self.scaling.clone(),
-        })
-    }
-
-    fn ridge(&self, entries: &[&Entry]) -> Result<(Model, Option<f64>), FitError> {
-        // Cut and lit views teach the closed form little for their time.
-        let of_frame = |entry: &&&Entry| entry.plain;
-        let plain: Vec<&Entry> = entries.iter().filter(of_frame).copied().collect();
-        let (layout, scaling) = (&self.layout, &self.scaling);
-        let material = &self.material;
-        let target = self.request.target.name;
-        let block = |frame: usize| self.block(frame);
-        let blocks = ridge::blocks(
-            target,
-            layout,
-            scaling,
-            material,
-            &block,
-            self.blocks(),
-            &plain,
-        )?;
-        let lambda = ridge::choose_lambda(&blocks, &mut || true)?;
-        let mut all = blocks[0].clone();
-        for block in &blocks[1..] {
-            all.merge(block)?;
-        }
-        let form = (material.objective, material.grid);
-        let model = ridge::model(layout, scaling, &all, lambda, form)?;
-        Ok((model, Some(lambda)))
-    }
-
-    /// Moves a model down the slope of its loss on the entries.
-    fn descent(
-        &self,
-        start: &Model,
-        entries: &[&Entry],
-        (steps, rate): (usize, f32),
-        report: &mut dyn FnMut(usize, usize, f32) -> bool,
-    ) -> Result<Model, FitError> {
-        let effort = self.request.effort;
-        let training = Training {
-            pace: Pace {
-                rate,
-                decay: 0.01,
-                steps,
-                rise: (steps / 10).clamp(1, 20),
-            },
-            batch: effort.batch,
-            dropout: effort.dropout,
-            seed: u64::from(self.request.seed),
-        };
-        let samples: Vec<Sample<'_>> = entries.iter().map(|entry| sample(entry)).collect();
-        let descent = Descent {
-            net: &start.net,
-            layout: &self.layout,
-            scaling: &start.scaling,
-            samples: &samples,
-            objective: start.objective,
-            training,
-        };
-        let weights = descent.run(start.weights.clone(), &mut |step, loss| {
-            report(step + 1, steps, loss)
-        });
-        Ok(Model {
-            weights: weights.ok_or(FitError::Stopped)?,
-            ..start.clone()
-        })
-    }
-
-    fn written(
-        &self,
-        model: Model,
-        lambda: Option<f64>,
-        chosen: &Chosen<'_>,
-    ) -> Result<FittedReadout, FitError> {
-        let material = &self.material;
-        let target = self.request.target;
-        let reference = material.reference_focal_px;
-        let plain = material.entries.iter().filter(|entry| entry.plain);
-        let held = plain.clone().filter(|entry| self.is_held_out(entry.frame));
-        let warm = self.request.warm_start;
-        let warm = warm.filter(|_| chosen.kind == Candidate::Warm);
-        let warm = warm.map(|warm| {
-            let mut begun = WarmStart::new(warm.name.clone(), warm.sha256.clone());
-            begun.share = Some(f64::from(chosen.share));
-            begun
-        });
-        let measure = material.objective.measure().to_owned();
-        let tried = chosen.tried.iter();
-        Ok(FittedReadout {
-            target,
-            kind: match chosen.kind {
-                Candidate::Ridge => FitKind::Ridge,
-                Candidate::Convolutional | Candidate::Warm => FitKind::Convolutional,
-            },
-            onnx: export::onnx(&model, &self.layout, target.name, reference),
-            output_shape: export::output_shape(&model),
-            lambda,
-            reference_focal_px: reference,
-            held_out: Some(HeldOut::new(
-                measure,
-                chosen.error,
-                self.constant_error,
-                held.count(),
-            )),
-            held_out_frames: chosen.each.clone(),
-            tried: tried.map(|(what, error)| (what.name(), *error)).collect(),
-            warm_start: warm,
-            not_begun: self.not_begun.clone(),
-            frames: material.frames,
-            shortcomings: material.shortcomings,
-            classes: material.classes.clone(),
-            layout: self.layout.clone(),
-            witnesses: plain
-                .take(3)
-                .map(|entry| entry.representation.clone())
-                .collect(),
-            model,
-        })
-    }
-}
-
-fn sample(entry: &Entry) -> Sample<'_> {
-    Sample {
-        representation: &entry.representation,
-        label: &entry.label,
-    }
+    Ok((encoders.layout().clone(), training_set))
 }

@@ -1,15 +1,15 @@
-//! What an encoder is worth to a readout: a trial on held-out blocks, and
+//! The worth of an encoder to a readout: a trial on held-out blocks, and
 //! Taskonomy's gain of one trial over another.
 
 use std::cmp::Ordering;
 
 use super::FitError;
-use super::fitting::{Candidate, Fitter, gathered};
-use super::representations::Encoders;
+use super::encoders::Encoders;
+use super::fitting::{Candidate, Fitter, gather_training_set};
 use super::request::{FitProgress, FitRequest};
 
-/// What a small convolutional readout reaches on the blocks of time that
-/// [`fit`](super::fit()) holds out, fitted on the others from first weights: for encoders
+/// Measures a small convolutional readout on the blocks of time that
+/// [`fit`](super::fit()) holds out, fitted on the others from initial weights: for encoders
 /// that another is held against.
 ///
 /// # Errors
@@ -19,12 +19,12 @@ pub fn trial(
     request: &FitRequest<'_>,
     report: &mut dyn FnMut(FitProgress) -> bool,
 ) -> Result<Trial, FitError> {
-    let (layout, material) = gathered(encoders, request, report)?;
+    let (layout, training_set) = gather_training_set(encoders, request, report)?;
     let request = FitRequest {
         warm_start: None,
         ..*request
     };
-    let fitter = Fitter::new(layout, material, &request)?;
+    let fitter = Fitter::new(layout, training_set, &request)?;
     let (kept, held) = fitter.split();
     let what = Candidate::Convolutional.name();
     let (model, _) = fitter.candidate(Candidate::Convolutional, &kept, &mut |done, of, _| {
@@ -34,7 +34,7 @@ pub fn trial(
     Ok(Trial { error, frames })
 }
 
-/// What [`trial`] measured.
+/// The errors that [`trial`] measured.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trial {
     /// Over all held-out frames, in the fit's own measure; less is better.

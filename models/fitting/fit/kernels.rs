@@ -3,9 +3,12 @@
 //! Planes are `[channels, height, width]`, row-major. Everything adds to what
 //! it writes.
 
+mod resampling;
+
 use concert_models::give_way::give_way;
 
-use super::product::{add_product, rows, rows_mut, spaced, spaced_mut};
+use super::product::{add_product, rows, rows_mut, strided_rows, strided_rows_mut};
+pub(crate) use resampling::Resampling;
 
 /// Height and width of a plane, in cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -110,7 +113,7 @@ pub(crate) fn convolve(
     for (tap, weights) in scratch.taps.chunks_exact(outputs * inputs).enumerate() {
         let weights = rows(weights, outputs, inputs);
         let seen = &scratch.padded[padded.tap(tap)..];
-        let seen = spaced(seen, inputs, padded.sum(), padded.plane());
+        let seen = strided_rows(seen, inputs, padded.sum(), padded.plane());
         add_product(
             rows_mut(&mut scratch.sums, outputs, padded.sum()),
             weights,
@@ -132,55 +135,55 @@ fn by_tap(weights: &[f32], taps: &mut Vec<f32>) {
     (0..9).for_each(|tap| taps.extend(of(tap)));
 }
 
-/// Adds to `slope`, of what was convolved, what the slope of the output makes.
+/// Adds to `gradient`, of what was convolved, what the gradient of the output makes.
 pub(crate) fn convolve_back(
-    out_slope: &[f32],
+    out_gradient: &[f32],
     weights: &[f32],
     (outputs, inputs, side): Shape,
     grid: Grid,
-    slope: &mut [f32],
+    gradient: &mut [f32],
     scratch: &mut Scratch,
 ) {
     if side == 1 {
         let weights = rows(weights, outputs, inputs);
-        let out = rows(out_slope, outputs, grid.cells());
-        let slope = rows_mut(slope, inputs, grid.cells());
-        return add_product(slope, weights.transpose(), out);
+        let out = rows(out_gradient, outputs, grid.cells());
+        let gradient = rows_mut(gradient, inputs, grid.cells());
+        return add_product(gradient, weights.transpose(), out);
     }
     let padded = Padded { grid };
     by_tap(weights, &mut scratch.taps);
-    padded.widen(outputs, out_slope, &mut scratch.sums);
+    padded.widen(outputs, out_gradient, &mut scratch.sums);
     scratch.padded.clear();
     scratch.padded.resize(inputs * padded.plane(), 0.0);
     for (tap, weights) in scratch.taps.chunks_exact(outputs * inputs).enumerate() {
         let weights = rows(weights, outputs, inputs);
         let out = rows(&scratch.sums, outputs, padded.sum());
         let seen = &mut scratch.padded[padded.tap(tap)..];
-        let seen = spaced_mut(seen, inputs, padded.sum(), padded.plane());
+        let seen = strided_rows_mut(seen, inputs, padded.sum(), padded.plane());
         add_product(seen, weights.transpose(), out);
     }
     let planes = scratch.padded.chunks_exact(padded.plane());
-    for (plane, slope) in planes.zip(slope.chunks_exact_mut(grid.cells())) {
-        for (y, row) in slope.chunks_exact_mut(grid.width).enumerate() {
+    for (plane, gradient) in planes.zip(gradient.chunks_exact_mut(grid.cells())) {
+        for (y, row) in gradient.chunks_exact_mut(grid.width).enumerate() {
             let start = (y + 1) * padded.width() + 1;
-            for (slope, seen) in row.iter_mut().zip(&plane[start..]) {
-                *slope += seen;
+            for (gradient, seen) in row.iter_mut().zip(&plane[start..]) {
+                *gradient += seen;
             }
         }
     }
 }
 
-/// Adds the slopes of a convolution's weights to `sums`.
+/// Adds the gradients of a convolution's weights to `sums`.
 pub(crate) fn convolve_weights_back(
     from: &[f32],
-    out_slope: &[f32],
+    out_gradient: &[f32],
     (outputs, inputs, side): Shape,
     grid: Grid,
     sums: &mut [f32],
     scratch: &mut Scratch,
 ) {
     if side == 1 {
-        let out = rows(out_slope, outputs, grid.cells());
+        let out = rows(out_gradient, outputs, grid.cells());
         let from = rows(from, inputs, grid.cells());
         let sums = rows_mut(sums, outputs, inputs);
         return add_product(sums, out, from.transpose());
@@ -188,12 +191,12 @@ pub(crate) fn convolve_weights_back(
     // One product with all that the nine taps see is faster here than nine: the
     // result is small and the sums are long.
     columns(from, inputs, grid, &mut scratch.padded);
-    let out = rows(out_slope, outputs, grid.cells());
+    let out = rows(out_gradient, outputs, grid.cells());
     let seen = rows(&scratch.padded, inputs * 9, grid.cells());
     add_product(rows_mut(sums, outputs, inputs * 9), out, seen.transpose());
 }
 
-/// What the nine taps of a kernel see, a plane per channel and tap.
+/// Copies the cells that the nine taps of a kernel see, a plane per channel and tap (im2col).
 fn columns(from: &[f32], inputs: usize, grid: Grid, columns: &mut Vec<f32>) {
     let Grid { height, width } = grid;
     columns.clear();
@@ -238,36 +241,36 @@ pub(crate) fn depthwise(
 
 /// The way back through [`depthwise`] to what was convolved.
 pub(crate) fn depthwise_back(
-    out_slope: &[f32],
+    out_gradient: &[f32],
     weights: &[f32],
     grid: Grid,
-    slope: &mut [f32],
+    gradient: &mut [f32],
     scratch: &mut Scratch,
 ) {
     let kernels = weights.as_chunks::<9>().0.iter();
-    let planes = out_slope.chunks_exact(grid.cells());
-    let planes = planes.zip(slope.chunks_exact_mut(grid.cells()));
-    for (at, ((out, slope), kernel)) in planes.zip(kernels).enumerate() {
+    let planes = out_gradient.chunks_exact(grid.cells());
+    let planes = planes.zip(gradient.chunks_exact_mut(grid.cells()));
+    for (at, ((out, gradient), kernel)) in planes.zip(kernels).enumerate() {
         if at % PLANES == 0 {
             give_way();
         }
         let mut turned = *kernel;
         turned.reverse();
-        correlate(out, &turned, grid, slope, &mut scratch.padded);
+        correlate(out, &turned, grid, gradient, &mut scratch.padded);
     }
 }
 
-/// Adds the slopes of the weights of [`depthwise`] to `sums`.
+/// Adds the gradients of the weights of [`depthwise`] to `sums`.
 pub(crate) fn depthwise_weights_back(
     from: &[f32],
-    out_slope: &[f32],
+    out_gradient: &[f32],
     grid: Grid,
     sums: &mut [f32],
     scratch: &mut Scratch,
 ) {
     let border = Padded { grid };
     let planes = from.chunks_exact(grid.cells());
-    let planes = planes.zip(out_slope.chunks_exact(grid.cells()));
+    let planes = planes.zip(out_gradient.chunks_exact(grid.cells()));
     for (at, ((from, out), sums)) in planes.zip(sums.chunks_exact_mut(9)).enumerate() {
         if at % PLANES == 0 {
             give_way();
@@ -319,10 +322,10 @@ pub(crate) fn add_bias(bias: &[f32], out: &mut [f32]) {
     }
 }
 
-/// Adds the slopes of one number per channel.
-pub(crate) fn add_bias_back(out_slope: &[f32], sums: &mut [f32]) {
-    let cells = out_slope.len() / sums.len();
-    for (sum, plane) in sums.iter_mut().zip(out_slope.chunks_exact(cells)) {
+/// Adds the gradients of one number per channel.
+pub(crate) fn add_bias_back(out_gradient: &[f32], sums: &mut [f32]) {
+    let cells = out_gradient.len() / sums.len();
+    for (sum, plane) in sums.iter_mut().zip(out_gradient.chunks_exact(cells)) {
         *sum += total(plane);
     }
 }
@@ -347,15 +350,15 @@ pub(crate) fn add_mean(from: &[f32], out: &mut [f32]) {
     }
 }
 
-/// The way back through [`add_mean`]; nothing where `slope` is empty.
-pub(crate) fn add_mean_back(out_slope: &[f32], slope: &mut [f32]) {
-    let cells = slope.len() / out_slope.len();
+/// The way back through [`add_mean`]; nothing where `gradient` is empty.
+pub(crate) fn add_mean_back(out_gradient: &[f32], gradient: &mut [f32]) {
+    let cells = gradient.len() / out_gradient.len();
     if cells == 0 {
         return;
     }
-    for (out, plane) in out_slope.iter().zip(slope.chunks_exact_mut(cells)) {
+    for (out, plane) in out_gradient.iter().zip(gradient.chunks_exact_mut(cells)) {
         let share = out / cells as f32;
-        plane.iter_mut().for_each(|slope| *slope += share);
+        plane.iter_mut().for_each(|gradient| *gradient += share);
     }
 }
 
@@ -368,117 +371,14 @@ pub(crate) fn add_spread(from: &[f32], out: &mut [f32]) {
     add_bias(from, out);
 }
 
-/// The way back through [`add_spread`]; nothing where `slope` is empty.
-pub(crate) fn add_spread_back(out_slope: &[f32], slope: &mut [f32]) {
-    if slope.is_empty() {
+/// The way back through [`add_spread`]; nothing where `gradient` is empty.
+pub(crate) fn add_spread_back(out_gradient: &[f32], gradient: &mut [f32]) {
+    if gradient.is_empty() {
         return;
     }
-    if slope.len() == out_slope.len() {
-        let both = slope.iter_mut().zip(out_slope);
-        return both.for_each(|(slope, out)| *slope += out);
+    if gradient.len() == out_gradient.len() {
+        let both = gradient.iter_mut().zip(out_gradient);
+        return both.for_each(|(gradient, out)| *gradient += out);
     }
-    add_bias_back(out_slope, slope);
-}
-
-/// Linear interpolation between two grids that cover the same frame, as ONNX's
-/// `Resize` with `linear` and `half_pixel`.
-#[derive(Debug, Clone)]
-pub(crate) struct Resampling {
-    from: Grid,
-    to: Grid,
-    down: Vec<Tap>,
-    across: Vec<Tap>,
-}
-
-/// Two neighbours and the weight of the second.
-#[derive(Debug, Clone, Copy)]
-struct Tap {
-    low: usize,
-    high: usize,
-    weight: f32,
-}
-
-impl Resampling {
-    pub(crate) fn new(from: Grid, to: Grid) -> Self {
-        Self {
-            from,
-            to,
-            down: taps(from.height, to.height),
-            across: taps(from.width, to.width),
-        }
-    }
-
-    /// Adds the interpolation of `from` to `out`: first along rows, into
-    /// `wide`, then down.
-    pub(crate) fn apply(&self, from: &[f32], out: &mut [f32], wide: &mut Vec<f32>) {
-        let width = self.to.width;
-        wide.resize(self.from.height * width, 0.0);
-        let planes = from.chunks_exact(self.from.cells());
-        for (from, out) in planes.zip(out.chunks_exact_mut(self.to.cells())) {
-            let rows = from.chunks_exact(self.from.width);
-            for (row, wide) in rows.zip(wide.chunks_exact_mut(width)) {
-                for (across, wide) in self.across.iter().zip(wide) {
-                    let low = row[across.low];
-                    *wide = low + across.weight * (row[across.high] - low);
-                }
-            }
-            for (down, out) in self.down.iter().zip(out.chunks_exact_mut(width)) {
-                let low = &wide[down.low * width..][..width];
-                let high = &wide[down.high * width..][..width];
-                for ((out, low), high) in out.iter_mut().zip(low).zip(high) {
-                    *out += low + down.weight * (high - low);
-                }
-            }
-        }
-    }
-
-    /// The interpolation of one plane at one cell of the finer grid.
-    pub(crate) fn at(&self, plane: &[f32], cell: usize) -> f32 {
-        let down = self.down[cell / self.to.width];
-        let across = self.across[cell % self.to.width];
-        let mix = |y: usize| {
-            let row = &plane[y * self.from.width..][..self.from.width];
-            row[across.low] + across.weight * (row[across.high] - row[across.low])
-        };
-        let (low, high) = (mix(down.low), mix(down.high));
-        low + down.weight * (high - low)
-    }
-
-    /// The way back through [`apply`](Self::apply).
-    pub(crate) fn apply_back(&self, out_slope: &[f32], slope: &mut [f32], wide: &mut Vec<f32>) {
-        let width = self.to.width;
-        let planes = slope.chunks_exact_mut(self.from.cells());
-        for (slope, out) in planes.zip(out_slope.chunks_exact(self.to.cells())) {
-            wide.clear();
-            wide.resize(self.from.height * width, 0.0);
-            for (down, out) in self.down.iter().zip(out.chunks_exact(width)) {
-                for (y, share) in [(down.low, 1.0 - down.weight), (down.high, down.weight)] {
-                    let wide = wide[y * width..][..width].iter_mut();
-                    wide.zip(out).for_each(|(wide, out)| *wide += share * out);
-                }
-            }
-            let rows = slope.chunks_exact_mut(self.from.width);
-            for (row, wide) in rows.zip(wide.chunks_exact(width)) {
-                for (across, wide) in self.across.iter().zip(wide) {
-                    row[across.low] += wide * (1.0 - across.weight);
-                    row[across.high] += wide * across.weight;
-                }
-            }
-        }
-    }
-}
-
-fn taps(from: usize, to: usize) -> Vec<Tap> {
-    let last = from - 1;
-    let tap = |at: usize| {
-        let place = (at as f32 + 0.5) * from as f32 / to as f32 - 0.5;
-        let place = place.clamp(0.0, last as f32);
-        let low = (place as usize).min(last);
-        Tap {
-            low,
-            high: (low + 1).min(last),
-            weight: place - low as f32,
-        }
-    };
-    (0..to).map(tap).collect()
+    add_bias_back(out_gradient, gradient);
 }

@@ -7,12 +7,12 @@ use super::convolutional::{Scaling, Shape, dense_net, whole_net};
 use super::export;
 use super::from_onnx::Start;
 use super::kernels::Grid;
-use super::material::{objective, reference_focal_px};
 use super::model::Model;
 use super::net::Net;
 use super::objective::Objective;
-use super::representations::Layout;
+use super::representations::RepresentationLayout;
 use super::ridge;
+use super::training_set::{objective, reference_focal_px};
 use super::warm::WarmReadout;
 use concert_models::card::{FitKind, ReadoutCard};
 use concert_models::onnx::Checked;
@@ -52,7 +52,7 @@ impl KnownReadout {
         &self.readout.sha256
     }
 
-    /// What was fitted.
+    /// The kind that was fitted.
     #[must_use]
     pub fn kind(&self) -> FitKind {
         self.kind
@@ -66,7 +66,7 @@ impl KnownReadout {
     pub fn check(
         &self,
         target: &'static Task,
-        layout: &Layout,
+        layout: &RepresentationLayout,
         classes: Option<&[String]>,
     ) -> Result<(), FitError> {
         let (objective, grid) = objective(target, layout, classes)?;
@@ -74,12 +74,12 @@ impl KnownReadout {
         Ok(())
     }
 
-    /// What it computes, for levels of this scale; decoded for a focal length
+    /// The model that it computes, for levels of this scale; decoded for a focal length
     /// of the reference.
     pub(crate) fn model(
         &self,
         target: &'static Task,
-        layout: &Layout,
+        layout: &RepresentationLayout,
         scaling: &Scaling,
         (objective, grid): (Objective, Grid),
     ) -> Result<Model, FitError> {
@@ -117,7 +117,7 @@ impl KnownReadout {
 
     fn linear_weights(
         &self,
-        layout: &Layout,
+        layout: &RepresentationLayout,
         net: &Net,
         scaling: &Scaling,
         reference_focal_px: Option<f64>,
@@ -140,7 +140,12 @@ impl KnownReadout {
 }
 
 /// The net of a kind of readout.
-pub(crate) fn net_of(kind: FitKind, layout: &Layout, objective: &Objective, grid: Grid) -> Net {
+pub(crate) fn net_of(
+    kind: FitKind,
+    layout: &RepresentationLayout,
+    objective: &Objective,
+    grid: Grid,
+) -> Net {
     let channels = objective.channels();
     match kind {
         FitKind::Ridge => ridge::linear_net(layout, channels, grid),

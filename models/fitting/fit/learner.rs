@@ -6,6 +6,7 @@
 //! files or cameras.
 
 mod candidates;
+mod frames;
 mod rules;
 mod state;
 #[cfg(test)]
@@ -18,23 +19,22 @@ use std::time::Duration;
 
 use concert_policies::Task;
 
-pub use rules::{LearnRules, Taken};
+pub use rules::{FrameUse, LearnRules};
 pub use verdict::{CurvePoint, Refit, Verdict};
-pub use watch::{NewestErrors, NewestFrames, Watch, WatchVerdict, WatchedErrors};
+pub use watch::{NewestErrors, NewestFrames, ReadoutWatch, WatchVerdict, WatchedErrors};
 
 use super::FitError;
-use super::convolutional::Sample;
-use super::dice::Dice;
+use super::descent::Sample;
 use super::fitting::FittedReadout;
 use super::kernels::Grid;
 use super::known::KnownReadout;
 use super::linear::LinearFit;
 use super::model::Model;
-use super::representations::{Layout, Representation};
+use super::representations::{Representation, RepresentationLayout};
 use super::statistics::Statistics;
 use crate::dataset::Label;
-use concert_models::card::FitKind;
 use concert_models::digest::sha256_hex;
+use concert_models::rng::Rng;
 
 /// Sets of learnt blocks that are kept apart, so that each can be held out when
 /// the ridge's strength is chosen.
@@ -44,12 +44,12 @@ const FOLDS: usize = 2;
 const CYCLE: u64 = FOLDS as u64 + 1;
 /// Most frames that are kept with their whole labels until the scale of the levels
 /// is measured on them.
-const MOST_GATHERED: usize = 64;
+const MAX_GATHERED: usize = 64;
 /// Fewest frames learnt before a readout is made of them.
-const LEAST_LEARNT: u64 = 10;
+const MIN_LEARNT: u64 = 10;
 /// Fewest frames held out before anything is judged; half of them choose
 /// between candidates, the newer half judges the chosen one.
-const LEAST_HELD_OUT: usize = 6;
+const MIN_HELD_OUT: usize = 6;
 
 /// Learns one target from representations while it is served.
 ///
@@ -59,7 +59,7 @@ const LEAST_HELD_OUT: usize = 6;
 /// while it refits for three matrices more.
 pub struct Learner {
     target: &'static Task,
-    layout: Layout,
+    layout: RepresentationLayout,
     rules: LearnRules,
     first: KnownReadout,
     serving: Option<KnownReadout>,
@@ -67,12 +67,12 @@ pub struct Learner {
     block: Block,
     held: VecDeque<Kept>,
     reservoir: Vec<Kept>,
-    dice: Dice,
+    rng: Rng,
     learnt: u64,
     held_out: u64,
     /// SHA-256 over all that was learnt, in order.
     digest: String,
-    /// What the last refit chose of what it made, whatever serves.
+    /// The model that the last refit chose, whatever serves.
     newest: Option<Model>,
 }
 
@@ -96,11 +96,11 @@ struct Learning {
     folds: [Statistics; FOLDS],
     first: Model,
     served: Model,
-    /// Whether `served` is `first`.
+    /// True where `served` is `first`.
     first_serves: bool,
-    /// Where descent has come to, where the first readout is a net.
-    walker: Option<Vec<f32>>,
-    walks: u64,
+    /// The weights that descent has come to, where the first readout is a net.
+    current_weights: Option<Vec<f32>>,
+    descents: u64,
     /// The ridge's strength, and the frames learnt when it was chosen.
     lambda: Option<(f64, u64)>,
 }
@@ -139,7 +139,7 @@ impl Learner {
     /// other encoders or another structure.
     pub fn new(
         target: &'static Task,
-        layout: &Layout,
+        layout: &RepresentationLayout,
         first: KnownReadout,
         rules: LearnRules,
     ) -> Result<Self, FitError> {
@@ -154,7 +154,7 @@ impl Learner {
             block: Block::default(),
             held: VecDeque::new(),
             reservoir: Vec::new(),
-            dice: Dice::new(1),
+            rng: Rng::from_seed(1),
             learnt: 0,
             held_out: 0,
             digest: String::new(),
@@ -162,7 +162,7 @@ impl Learner {
         })
     }
 
-    /// What is learnt.
+    /// The target that is learnt.
     #[must_use]
     pub fn target(&self) -> &'static Task {
         self.target
@@ -170,19 +170,19 @@ impl Learner {
 
     /// The levels that it reads.
     #[must_use]
-    pub fn layout(&self) -> &Layout {
+    pub fn layout(&self) -> &RepresentationLayout {
         &self.layout
     }
 
     /// Frames learnt, also before a restart.
     #[must_use]
-    pub fn learnt(&self) -> u64 {
+    pub fn frames_learnt(&self) -> u64 {
         self.learnt
     }
 
     /// Frames held out, in all.
     #[must_use]
-    pub fn held_out(&self) -> u64 {
+    pub fn frames_held_out(&self) -> u64 {
         self.held_out
     }
 
@@ -192,18 +192,18 @@ impl Learner {
         self.block.number
     }
 
-    /// Whether a refit says most now: the newest frames are held out, and as
+    /// True where a refit says most: the newest frames are held out, and as
     /// many as a block needs.
     #[must_use]
     pub fn is_ripe(&self) -> bool {
         self.block.number % CYCLE == FOLDS as u64 && self.block.frames >= self.rules.block_frames
     }
 
-    /// What the readout that the last refit chose says of a frame, whatever
+    /// Predicts the target for a frame with the readout that the last refit chose, whatever
     /// serves: the task's numbers in planes, with height and width of a plane.
     /// `None` before there is one. `focal_px` as in [`add`](Self::add).
     #[must_use]
-    pub fn says(
+    pub fn predict(
         &self,
         frame: &Representation,
         focal_px: Option<f64>,
@@ -223,167 +223,6 @@ impl Learner {
     #[must_use]
     pub fn digest(&self) -> String {
         sha256_hex(self.digest.as_bytes())
-    }
-
-    /// Takes a frame that arrived at `now` (monotonic) with its label of the
-    /// whole picture; `focal_px` as in [`LinearFit::add`].
-    ///
-    /// # Errors
-    /// A first readout that does not fit what is learnt.
-    pub fn add(
-        &mut self,
-        frame: Representation,
-        label: &Label,
-        focal_px: Option<f64>,
-        now: Duration,
-    ) -> Result<Taken, FitError> {
-        if label.known() == 0.0 {
-            return Ok(Taken::Unlabelled);
-        }
-        self.turn(now);
-        let fold = (self.block.number % CYCLE) as usize;
-        if fold == FOLDS {
-            self.begin()?;
-            return Ok(self.hold_out(frame, label, focal_px));
-        }
-        self.note(&frame, label);
-        match &mut self.stage {
-            Stage::Gathering(gathered) => gathered.push(Gathered {
-                frame,
-                label: label.clone(),
-                focal_px,
-                fold,
-            }),
-            Stage::Learning(_) => self.learn(frame, label, focal_px, fold),
-        }
-        self.learnt += 1;
-        self.block.frames += 1;
-        if matches!(&self.stage, Stage::Gathering(gathered) if gathered.len() >= MOST_GATHERED) {
-            self.begin()?;
-        }
-        Ok(Taken::Learnt)
-    }
-
-    /// Ends the block where it lasted long enough and has frames enough.
-    fn turn(&mut self, now: Duration) {
-        let began = *self.block.began.get_or_insert(now);
-        let old = now.saturating_sub(began) >= self.rules.block;
-        if !old || self.block.frames < self.rules.block_frames {
-            return;
-        }
-        let learnt_from = self.block.number % CYCLE < FOLDS as u64;
-        if let (Stage::Learning(learning), true) = (&mut self.stage, learnt_from) {
-            let halvings = self.block.frames as f64 / self.rules.half_life_frames.max(1.0);
-            let share = 0.5_f64.powf(halvings);
-            learning.folds.iter_mut().for_each(|fold| fold.fade(share));
-        }
-        self.block = Block {
-            number: self.block.number + 1,
-            frames: 0,
-            began: Some(now),
-        };
-    }
-
-    fn hold_out(&mut self, frame: Representation, label: &Label, focal_px: Option<f64>) -> Taken {
-        let Stage::Learning(learning) = &self.stage else {
-            return Taken::Unlabelled;
-        };
-        let label = learning.linear.written(label, focal_px);
-        if label.iter().all(|value| value.is_nan()) {
-            return Taken::Unlabelled;
-        }
-        self.held.push_back(Kept {
-            representation: frame,
-            label,
-            block: self.block.number,
-        });
-        while self.held.len() > self.rules.held_out.max(LEAST_HELD_OUT) {
-            self.held.pop_front();
-        }
-        self.held_out += 1;
-        self.block.frames += 1;
-        Taken::HeldOut
-    }
-
-    fn learn(&mut self, frame: Representation, label: &Label, focal_px: Option<f64>, fold: usize) {
-        let Stage::Learning(learning) = &mut self.stage else {
-            return;
-        };
-        let Learning { linear, folds, .. } = &mut **learning;
-        linear.add(&mut folds[fold], &frame, label, focal_px, 1.0);
-        let kept = Kept {
-            representation: frame,
-            label: linear.written(label, focal_px),
-            block: self.block.number,
-        };
-        // A full reservoir forgets one by lot: old frames fade away.
-        if self.reservoir.len() < self.rules.reservoir {
-            self.reservoir.push(kept);
-        } else if !self.reservoir.is_empty() {
-            let at = self.dice.below(self.reservoir.len());
-            self.reservoir[at] = kept;
-        }
-    }
-
-    /// What is learnt goes into the digest.
-    fn note(&mut self, frame: &Representation, label: &Label) {
-        let mut bytes = std::mem::take(&mut self.digest).into_bytes();
-        bytes.extend(frame.to_bytes());
-        let values: &[u8] = bytemuck::cast_slice(&label.values);
-        bytes.extend(values);
-        self.digest = sha256_hex(&bytes);
-    }
-
-    /// Measures the scale, if that was not done, and learns what was gathered.
-    fn begin(&mut self) -> Result<(), FitError> {
-        let Stage::Gathering(gathered) = &mut self.stage else {
-            return Ok(());
-        };
-        let gathered = std::mem::take(gathered);
-        let frames: Vec<Representation> =
-            (gathered.iter()).map(|entry| entry.frame.clone()).collect();
-        let linear = LinearFit::new(self.target, &self.layout, None, &frames)?;
-        let folds = [linear.statistics()?, linear.statistics()?];
-        self.stage = Stage::Learning(Box::new(self.learning(linear, folds)?));
-        for entry in gathered {
-            self.learn(entry.frame, &entry.label, entry.focal_px, entry.fold);
-        }
-        Ok(())
-    }
-
-    fn learning(
-        &self,
-        linear: LinearFit,
-        folds: [Statistics; FOLDS],
-    ) -> Result<Learning, FitError> {
-        let model = |readout: &KnownReadout| {
-            let form = (linear.objective, linear.grid);
-            readout.model(self.target, &self.layout, &linear.scaling, form)
-        };
-        let first = model(&self.first)?;
-        let served = match &self.serving {
-            Some(serving) => model(serving)?,
-            None => first.clone(),
-        };
-        // What served before a restart had walked already.
-        let walked =
-            (self.serving.as_ref()).is_some_and(|serving| serving.kind() == FitKind::Convolutional);
-        let shapes = |model: &Model| -> Vec<[usize; 4]> {
-            model.net.blocks().map(|block| block.shape).collect()
-        };
-        let same = shapes(&served) == shapes(&first);
-        let begin = if walked && same { &served } else { &first };
-        let walker = (self.first.kind() == FitKind::Convolutional).then(|| begin.weights.clone());
-        Ok(Learning {
-            served,
-            first_serves: self.serving.is_none(),
-            walker,
-            walks: 0,
-            lambda: None,
-            first,
-            folds,
-            linear,
-        })
     }
 
     /// Says that this readout serves now, as after a restart; `None` for the

@@ -1,4 +1,4 @@
-//! The closed form while frames keep coming: add one, forget the old, solve
+//! Ridge regression while frames keep coming: add one, forget the old, solve
 //! whenever wanted.
 
 use concert_policies::Task;
@@ -8,11 +8,11 @@ use super::convolutional::Scaling;
 use super::export;
 use super::fitting::FittedReadout;
 use super::kernels::Grid;
-use super::material::{Shortcomings, objective, reference_focal_px, written};
 use super::objective::Objective;
-use super::representations::{Layout, Representation};
+use super::representations::{Representation, RepresentationLayout};
 use super::ridge;
 use super::statistics::{Statistics, Terms};
+use super::training_set::{Shortcomings, objective, reference_focal_px};
 use crate::dataset::Label;
 use concert_models::card::FitKind;
 
@@ -21,14 +21,14 @@ use concert_models::card::FitKind;
 /// times go together.
 pub struct LinearFit {
     target: &'static Task,
-    layout: Layout,
+    layout: RepresentationLayout,
     pub(crate) scaling: Scaling,
     pub(crate) objective: Objective,
     pub(crate) grid: Grid,
     pub(crate) reference_focal_px: Option<f64>,
     classes: Option<Vec<String>>,
     terms: Terms,
-    witnesses: Vec<Representation>,
+    reference_samples: Vec<Representation>,
     added: usize,
 }
 
@@ -41,7 +41,7 @@ impl LinearFit {
     /// A target that is not fitted, no frame, too many channels.
     pub fn new(
         target: &'static Task,
-        layout: &Layout,
+        layout: &RepresentationLayout,
         classes: Option<&[String]>,
         frames: &[Representation],
     ) -> Result<Self, FitError> {
@@ -51,7 +51,7 @@ impl LinearFit {
         }
         let scaling = Scaling::measure(layout, frames.iter());
         let mut fit = Self::with(target, layout, classes, scaling)?;
-        fit.witnesses = frames.iter().take(3).cloned().collect();
+        fit.reference_samples = frames.iter().take(3).cloned().collect();
         Ok(fit)
     }
 
@@ -61,7 +61,7 @@ impl LinearFit {
     /// As [`new`](Self::new), and numbers that are no scale of these levels.
     pub fn from_scale(
         target: &'static Task,
-        layout: &Layout,
+        layout: &RepresentationLayout,
         classes: Option<&[String]>,
         scale: &[f32],
     ) -> Result<Self, FitError> {
@@ -73,7 +73,7 @@ impl LinearFit {
 
     fn with(
         target: &'static Task,
-        layout: &Layout,
+        layout: &RepresentationLayout,
         classes: Option<&[String]>,
         scaling: Scaling,
     ) -> Result<Self, FitError> {
@@ -92,7 +92,7 @@ impl LinearFit {
             grid,
             reference_focal_px: reference_focal_px(target, layout),
             classes: classes.map(<[String]>::to_vec),
-            witnesses: Vec::new(),
+            reference_samples: Vec::new(),
             added: 0,
         };
         fit.statistics()?;
@@ -136,7 +136,7 @@ impl LinearFit {
         focal_px: Option<f64>,
         weight: f64,
     ) {
-        let label = self.written(label, focal_px);
+        let label = self.encode_label(label, focal_px);
         let label = ridge::linear_label(&self.objective, &label);
         let both = (&self.layout, &self.scaling);
         // Another phase each time, so that in time every cell counts.
@@ -144,20 +144,20 @@ impl LinearFit {
         let phase = self.added * 7;
         self.terms
             .add(statistics, both, frame, &label, phase, weight);
-        if self.witnesses.is_empty() {
-            self.witnesses.push(frame.clone());
+        if self.reference_samples.is_empty() {
+            self.reference_samples.push(frame.clone());
         }
     }
 
     /// The label as the objective wants it, on the output's grid, for the
     /// reference focal length.
-    pub(crate) fn written(&self, label: &Label, focal_px: Option<f64>) -> Vec<f32> {
+    pub(crate) fn encode_label(&self, label: &Label, focal_px: Option<f64>) -> Vec<f32> {
         let share = match (focal_px, self.reference_focal_px) {
             (Some(focal), Some(reference)) => focal / reference,
             _ => 1.0,
         };
-        let label = label.resized(self.grid.width, self.grid.height);
-        written(label, self.target, share as f32)
+        let label = label.resize(self.grid.width, self.grid.height);
+        self.objective.encode(label, share as f32)
     }
 
     /// The readout of these statistics.
@@ -185,7 +185,7 @@ impl LinearFit {
             classes: self.classes.clone(),
             layout: self.layout.clone(),
             model,
-            witnesses: self.witnesses.clone(),
+            reference_samples: self.reference_samples.clone(),
         })
     }
 
@@ -195,7 +195,7 @@ impl LinearFit {
     /// better. `NaN` where nothing of the label is known.
     #[must_use]
     pub fn error(&self, output: &[f32], label: &Label) -> f64 {
-        let label = self.written(label, None);
+        let label = self.encode_label(label, None);
         let (sum, count) = self.objective.error(output, &label, self.grid);
         sum / count
     }

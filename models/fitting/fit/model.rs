@@ -1,11 +1,12 @@
 //! A fitted readout before it is a file: structure, weights, and how its
 //! numbers become the task's.
 
-use super::convolutional::{Sample, Scaling, fill};
+use super::convolutional::Scaling;
+use super::descent::{Sample, fill};
 use super::kernels::Grid;
 use super::net::{Net, Workspace};
 use super::objective::{Decoding, Objective};
-use super::representations::{Layout, Representation};
+use super::representations::{Representation, RepresentationLayout};
 
 /// Structure, weights and scale of a readout.
 #[derive(Debug, Clone)]
@@ -32,7 +33,7 @@ impl Model {
     /// times the reference.
     pub(crate) fn run(
         &self,
-        layout: &Layout,
+        layout: &RepresentationLayout,
         representation: &Representation,
         focal: f32,
         space: &mut Workspace,
@@ -52,7 +53,11 @@ impl Model {
 
     /// The error in the objective's own measure over the known cells of all
     /// samples, and over those of each (`NaN` where none is known).
-    pub(crate) fn errors(&self, layout: &Layout, samples: &[Sample<'_>]) -> (f64, Vec<f64>) {
+    pub(crate) fn errors(
+        &self,
+        layout: &RepresentationLayout,
+        samples: &[Sample<'_>],
+    ) -> (f64, Vec<f64>) {
         let mut space = self.workspace();
         let (mut sum, mut count) = (0.0, 0.0);
         let each = samples.iter().map(|sample| {

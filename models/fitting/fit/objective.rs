@@ -1,10 +1,16 @@
-//! What a fit makes small, per target: how labels are written for the net, the
-//! loss and its slope, and how the net's numbers become the task's.
+//! The objective of a fit, per target: labels encoded for the net, the
+//! loss and its gradient, and how the net's numbers become the task's.
+
+mod decoding;
+mod loss;
 
 use super::kernels::Grid;
+use crate::dataset::Label;
 use crate::quality::directions::Directions;
+use decoding::LINEAR_SHARPNESS;
+pub(crate) use decoding::{COMPRESSED, Decoding, LOG_METRES, METRES, TANH};
 
-/// What a net is fitted to. Labels are NaN where unknown: such cells cost
+/// The objective that a net is fitted to. Labels are NaN where unknown: such cells cost
 /// nothing and teach nothing.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Objective {
@@ -26,100 +32,36 @@ pub(crate) enum Objective {
     },
     /// Index of a class, per cell.
     Classes {
-        /// How many there are.
+        /// Number of classes.
         count: usize,
     },
 }
 
-/// How the net's numbers become the task's; what is exported does the same.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Decoding {
-    /// e to the number, times focal length over reference, within `METRES`.
-    Exponential,
-    /// Made unit over the three channels.
-    Unit3,
-    /// 1 / (1 + e^-x).
-    Sigmoid,
-    /// Held from 0 to 1.
-    Clip,
-    /// Times the scale, within ±`COMPRESSED` of it.
-    Scaled(f32),
-    /// atanh of the number within ±`TANH`, times the scale.
-    Expanded(f32),
-    /// Probabilities over the channels; of the number times this.
-    Softmax(f32),
-    /// As it is: of a map of classes, only the greatest score of a cell counts,
-    /// and probabilities would cost more than the rest of the readout.
-    Scores,
-}
-
-/// Logarithms of metres between which depth is held: 5 cm and 100 m.
-pub(crate) const LOG_METRES: (f32, f32) = (-2.995_732_3, 4.605_170_2);
-/// Metres that the task allows.
-pub(crate) const METRES: (f32, f32) = (0.0, 128.0);
-/// Greatest multiple of the scale of a compressed number.
-pub(crate) const COMPRESSED: f32 = 2.6;
-/// tanh of it.
-pub(crate) const TANH: f32 = 0.989_027_4;
-/// Sharpness of the scores of a linear readout of classes.
-pub(crate) const LINEAR_SHARPNESS: f32 = 6.0;
-
-impl Decoding {
-    /// The task's numbers, planes as the net's; `focal` is the focal length
-    /// over the reference.
-    pub(crate) fn decode(self, output: &[f32], grid: Grid, focal: f32) -> Vec<f32> {
-        let each = |f: &dyn Fn(f32) -> f32| output.iter().map(|x| f(*x)).collect();
-        match self {
-            Decoding::Exponential => each(&|x| {
-                let metres = x.clamp(LOG_METRES.0, LOG_METRES.1).exp() * focal;
-                metres.clamp(METRES.0, METRES.1)
-            }),
-            Decoding::Scores => output.to_vec(),
-            Decoding::Sigmoid => each(&sigmoid),
-            Decoding::Clip => each(&|x| x.clamp(0.0, 1.0)),
-            Decoding::Scaled(scale) => each(&|x| x.clamp(-COMPRESSED, COMPRESSED) * scale),
-            Decoding::Expanded(scale) => each(&|x| x.clamp(-TANH, TANH).atanh() * scale),
-            Decoding::Unit3 => across(output, grid, |cell| {
-                let length = cell.iter().map(|x| x * x).sum::<f32>().sqrt().max(1e-6);
-                cell.iter_mut().for_each(|x| *x /= length);
-            }),
-            Decoding::Softmax(sharpness) => across(output, grid, |cell| {
-                let greatest = cell.iter().copied().fold(f32::MIN, f32::max);
-                let mut sum = 0.0;
-                for x in cell.iter_mut() {
-                    *x = (sharpness * (*x - greatest)).exp();
-                    sum += *x;
-                }
-                cell.iter_mut().for_each(|x| *x /= sum);
-            }),
-        }
-    }
-}
-
-/// Changes the channels of every cell together.
-fn across(output: &[f32], grid: Grid, change: impl Fn(&mut [f32])) -> Vec<f32> {
-    let cells = grid.cells();
-    let channels = output.len() / cells;
-    let mut out = output.to_vec();
-    let mut cell = vec![0.0; channels];
-    for at in 0..cells {
-        for (channel, x) in cell.iter_mut().enumerate() {
-            *x = output[channel * cells + at];
-        }
-        change(&mut cell);
-        for (channel, x) in cell.iter().enumerate() {
-            out[channel * cells + at] = *x;
-        }
-    }
-    out
-}
-
-/// Share of the loss of depth that is relative error rather than its logarithm.
-const RELATIVE: f32 = 0.5;
-/// Weight of the loss of differences between neighbours.
-const NEIGHBOURS: f32 = 0.5;
-
 impl Objective {
+    /// The label as the loss takes it, NaN where unknown: the logarithm of depth,
+    /// for a camera of `focal` times the reference focal length; curvature
+    /// compressed; all else as it is. [`decoding`](Self::decoding) is the way back.
+    pub(crate) fn encode(&self, label: Label, focal: f32) -> Vec<f32> {
+        let mut values = label.values;
+        match *self {
+            Objective::LogDepth => values.iter_mut().for_each(|metres| {
+                // Below a centimetre nothing is measured.
+                let known = *metres > 0.01;
+                *metres = if known {
+                    (*metres / focal).ln()
+                } else {
+                    f32::NAN
+                };
+            }),
+            Objective::Compressed { scale } => {
+                let compress = |x: &mut f32| *x = (*x / scale).tanh();
+                values.iter_mut().for_each(compress);
+            }
+            _ => {}
+        }
+        values
+    }
+
     /// Channels of the net's output.
     pub(crate) fn channels(&self) -> usize {
         match self {
@@ -138,7 +80,7 @@ impl Objective {
         }
     }
 
-    /// How a net fitted to this by descent is decoded.
+    /// The decoding of a net fitted to this by descent.
     pub(crate) fn decoding(&self, grid: Grid) -> Decoding {
         match *self {
             Objective::Classes { .. } if grid.cells() > 1 => Decoding::Scores,
@@ -150,7 +92,7 @@ impl Objective {
         }
     }
 
-    /// How a linear readout, fitted to the labels as they are, is decoded.
+    /// The decoding of a linear readout, fitted to the labels as they are.
     pub(crate) fn linear_decoding(&self, grid: Grid) -> Decoding {
         match *self {
             Objective::Classes { .. } if grid.cells() > 1 => Decoding::Scores,
@@ -211,12 +153,15 @@ impl Objective {
             }
             // Every constant has a balanced error of a half.
             Objective::Edge { .. } => vec![0.0],
-            _ => planes.iter_mut().map(|plane| self.middle(plane)).collect(),
+            _ => planes
+                .iter_mut()
+                .map(|plane| self.best_constant(plane))
+                .collect(),
         }
     }
 
     /// The number of least error, decoded.
-    fn middle(&self, plane: &mut [f32]) -> f32 {
+    fn best_constant(&self, plane: &mut [f32]) -> f32 {
         if plane.is_empty() {
             return 0.0;
         }
@@ -242,7 +187,7 @@ impl Objective {
     pub(crate) fn constant_error(
         &self,
         constant: &[f32],
-        samples: &[super::convolutional::Sample<'_>],
+        samples: &[super::descent::Sample<'_>],
         grid: Grid,
     ) -> f64 {
         let everywhere: Vec<f32> = constant
@@ -258,8 +203,8 @@ impl Objective {
         sum / f64::max(count, 1.0)
     }
 
-    /// Lets first weights begin near the labels' mean.
-    pub(crate) fn begin<'a>(
+    /// Lets initial weights begin near the labels' mean.
+    pub(crate) fn init_output_layer<'a>(
         &self,
         net: &super::net::Net,
         labels: impl Iterator<Item = &'a [f32]>,
@@ -352,240 +297,5 @@ impl Objective {
             }
         }
         (sum, count)
-    }
-
-    /// The loss of one frame, and its slope in `slope` (overwritten).
-    pub(crate) fn loss(&self, output: &[f32], label: &[f32], grid: Grid, slope: &mut [f32]) -> f32 {
-        slope.fill(0.0);
-        match self {
-            Objective::LogDepth => log_depth(output, label, grid, slope),
-            Objective::Normal => normal(output, label, grid, slope),
-            Objective::Edge { share } => edge(output, label, *share, slope),
-            Objective::Unit => unit(output, label, slope),
-            Objective::Compressed { .. } => compressed(output, label, slope),
-            Objective::Classes { count } => classes(output, label, *count, slope),
-        }
-    }
-}
-
-fn known(label: &[f32]) -> f32 {
-    label.iter().filter(|label| !label.is_nan()).count().max(1) as f32
-}
-
-/// |x| with a round bottom, and its slope.
-fn round_abs(x: f32) -> (f32, f32) {
-    const ROUND: f32 = 0.02;
-    let root = (x * x + ROUND * ROUND).sqrt();
-    (root - ROUND, x / root)
-}
-
-fn log_depth(output: &[f32], label: &[f32], grid: Grid, slope: &mut [f32]) -> f32 {
-    let share = 1.0 / known(label);
-    let mut loss = 0.0;
-    for ((out, label), slope) in output.iter().zip(label).zip(slope.iter_mut()) {
-        if label.is_nan() {
-            continue;
-        }
-        let error = out - label;
-        let (absolute, direction) = round_abs(error);
-        loss += share * (1.0 - RELATIVE) * absolute;
-        *slope += share * (1.0 - RELATIVE) * direction;
-        // Relative error, straight on beyond a factor of two.
-        let bent = error.min(std::f32::consts::LN_2);
-        let (relative, direction) = round_abs(bent.exp() - 1.0 + 2.0 * (error - bent));
-        loss += share * RELATIVE * relative;
-        *slope += share * RELATIVE * direction * bent.exp();
-    }
-    let mut neighbours = |a: usize, b: usize| {
-        let difference = (output[b] - output[a]) - (label[b] - label[a]);
-        if difference.is_nan() {
-            return;
-        }
-        let (absolute, direction) = round_abs(difference);
-        loss += share * NEIGHBOURS * absolute;
-        slope[b] += share * NEIGHBOURS * direction;
-        slope[a] -= share * NEIGHBOURS * direction;
-    };
-    for y in 0..grid.height {
-        for x in 0..grid.width {
-            let at = y * grid.width + x;
-            if x + 1 < grid.width {
-                neighbours(at, at + 1);
-            }
-            if y + 1 < grid.height {
-                neighbours(at, at + grid.width);
-            }
-        }
-    }
-    loss
-}
-
-fn normal(output: &[f32], label: &[f32], grid: Grid, slope: &mut [f32]) -> f32 {
-    let cells = grid.cells();
-    let count = label[..cells]
-        .iter()
-        .filter(|label| !label.is_nan())
-        .count();
-    let share = 1.0 / count.max(1) as f32;
-    let mut loss = 0.0;
-    for at in 0..cells {
-        let of = |values: &[f32]| [values[at], values[cells + at], values[2 * cells + at]];
-        let (out, wanted) = (of(output), of(label));
-        if wanted.iter().any(|x| x.is_nan()) {
-            continue;
-        }
-        let dot = |a: [f32; 3], b: [f32; 3]| a[0] * b[0] + a[1] * b[1] + a[2] * b[2];
-        let length = (dot(out, out) + 1e-6).sqrt();
-        let cosine = dot(out, wanted) / length;
-        // Half of 1 - cosine, half of the angle itself (in radians).
-        let short = (1.0 - cosine * cosine).max(1e-3).sqrt();
-        let angle = cosine.clamp(-1.0, 1.0).acos();
-        loss += share * (0.5 * (1.0 - cosine) + 0.5 * angle);
-        let toward = -share * (0.5 + 0.5 / short);
-        for axis in 0..3 {
-            let along = (wanted[axis] - cosine * out[axis] / length) / length;
-            slope[axis * cells + at] += toward * along;
-        }
-        // Keeps the length near 1, where slopes are neither steep nor flat.
-        let stretch = 0.01 * (length - 1.0);
-        loss += share * 0.5 * stretch * (length - 1.0);
-        for axis in 0..3 {
-            slope[axis * cells + at] += share * stretch * out[axis] / length;
-        }
-    }
-    loss
-}
-
-pub(crate) fn sigmoid(x: f32) -> f32 {
-    1.0 / (1.0 + (-x).exp())
-}
-
-fn edge(output: &[f32], label: &[f32], positive: f32, slope: &mut [f32]) -> f32 {
-    let share = 1.0 / known(label);
-    let positive = positive.clamp(0.01, 0.5);
-    // Not fully balanced: a probability that means something is worth more.
-    let heavier = (1.0 / positive - 1.0).sqrt();
-    let mut loss = 0.0;
-    for ((out, label), slope) in output.iter().zip(label).zip(slope) {
-        if label.is_nan() {
-            continue;
-        }
-        let weight = share * (1.0 + (heavier - 1.0) * label);
-        let soft = out.max(0.0) - out * label + (-out.abs()).exp().ln_1p();
-        loss += weight * soft;
-        *slope += weight * (sigmoid(*out) - label);
-    }
-    loss
-}
-
-fn unit(output: &[f32], label: &[f32], slope: &mut [f32]) -> f32 {
-    let share = 1.0 / known(label);
-    let mut loss = 0.0;
-    for ((out, label), slope) in output.iter().zip(label).zip(slope) {
-        if label.is_nan() {
-            continue;
-        }
-        let value = sigmoid(*out);
-        let (absolute, direction) = round_abs(value - label);
-        loss += share * absolute;
-        *slope += share * direction * value * (1.0 - value);
-    }
-    loss
-}
-
-fn compressed(output: &[f32], label: &[f32], slope: &mut [f32]) -> f32 {
-    let share = 1.0 / known(label);
-    let mut loss = 0.0;
-    for ((out, label), slope) in output.iter().zip(label).zip(slope) {
-        if label.is_nan() {
-            continue;
-        }
-        let value = out.tanh();
-        let (absolute, direction) = round_abs(value - label);
-        loss += share * absolute;
-        *slope += share * direction * (1.0 - value * value);
-    }
-    loss
-}
-
-fn classes(output: &[f32], label: &[f32], count: usize, slope: &mut [f32]) -> f32 {
-    let cells = label.len();
-    let share = 1.0 / known(label);
-    let mut loss = 0.0;
-    for (at, label) in label.iter().enumerate() {
-        if label.is_nan() {
-            continue;
-        }
-        let score = |class: usize| output[class * cells + at];
-        let greatest = (0..count).map(score).fold(f32::MIN, f32::max);
-        let sum: f32 = (0..count)
-            .map(|class| (score(class) - greatest).exp())
-            .sum();
-        let wanted = *label as usize;
-        loss += share * (sum.ln() + greatest - score(wanted));
-        for class in 0..count {
-            let probability = (score(class) - greatest).exp() / sum;
-            let target = if class == wanted { 1.0 } else { 0.0 };
-            slope[class * cells + at] += share * (probability - target);
-        }
-    }
-    loss
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::fit::dice::Dice;
-
-    #[test]
-    fn slopes_are_those_of_small_steps_and_the_unknown_teaches_nothing() {
-        let grid = Grid::new(4, 5);
-        let objectives = [
-            Objective::LogDepth,
-            Objective::Normal,
-            Objective::Edge { share: 0.2 },
-            Objective::Unit,
-            Objective::Compressed { scale: 2.0 },
-            Objective::Classes { count: 3 },
-        ];
-        let mut dice = Dice::new(5);
-        for objective in objectives {
-            let channels = objective.channels();
-            let labels = match objective {
-                Objective::Classes { .. } => 1,
-                _ => channels,
-            };
-            let mut output: Vec<f32> = (0..20 * channels).map(|_| dice.normal()).collect();
-            let mut label: Vec<f32> = (0..20 * labels)
-                .map(|_| match objective {
-                    Objective::Classes { count } => dice.below(count) as f32,
-                    Objective::Edge { .. } => dice.below(2) as f32,
-                    _ => dice.between(0.1, 0.6),
-                })
-                .collect();
-            for channel in 0..labels {
-                label[channel * 20 + 7] = f32::NAN;
-            }
-            let mut slope = vec![0.0; output.len()];
-            let mut spare = slope.clone();
-            objective.loss(&output, &label, grid, &mut slope);
-            for at in 0..output.len() {
-                let kept = output[at];
-                let mut loss = |value: f32| {
-                    output[at] = value;
-                    objective.loss(&output, &label, grid, &mut spare)
-                };
-                let found = (loss(kept + 1e-3) - loss(kept - 1e-3)) / 2e-3;
-                loss(kept);
-                if at % 20 == 7 {
-                    assert_eq!(slope[at], 0.0, "{objective:?}");
-                }
-                assert!(
-                    (found - slope[at]).abs() < 0.01,
-                    "{objective:?} at {at}: {found} but {}",
-                    slope[at]
-                );
-            }
-        }
     }
 }

@@ -12,7 +12,7 @@ use concert_models::give_way::give_way;
 /// Multiplications in one piece; the thread may give way between two.
 const PIECE: usize = 2 << 20;
 /// Fewest rows or columns of a piece: thinner ones are slow.
-const THINNEST: usize = 32;
+const MIN_PIECE_SIDE: usize = 32;
 
 /// A matrix to read.
 pub(crate) type Matrix<'a, T> = MatRef<'a, T>;
@@ -30,12 +30,17 @@ pub(crate) fn rows_mut<T>(data: &mut [T], rows: usize, columns: usize) -> Matrix
 }
 
 /// A matrix whose rows begin `apart` numbers from each other.
-pub(crate) fn spaced<T>(data: &[T], rows: usize, columns: usize, apart: usize) -> Matrix<'_, T> {
+pub(crate) fn strided_rows<T>(
+    data: &[T],
+    rows: usize,
+    columns: usize,
+    apart: usize,
+) -> Matrix<'_, T> {
     MatRef::from_row_major_slice_with_stride(data, rows, columns, apart)
 }
 
-/// As [`spaced`], to add to.
-pub(crate) fn spaced_mut<T>(
+/// As [`strided_rows`], to add to.
+pub(crate) fn strided_rows_mut<T>(
     data: &mut [T],
     rows: usize,
     columns: usize,
@@ -62,7 +67,7 @@ pub(crate) fn add_scaled_product<T: ComplexField>(
     factor: &T,
 ) {
     let (rows, columns, terms) = (out.nrows(), out.ncols(), a.ncols());
-    if rows * columns * terms <= PIECE || rows.max(columns) < 2 * THINNEST {
+    if rows * columns * terms <= PIECE || rows.max(columns) < 2 * MIN_PIECE_SIDE {
         matmul(out, Accum::Add, a, b, factor.clone(), Par::Seq);
         return give_way();
     }

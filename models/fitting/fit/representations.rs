@@ -1,4 +1,4 @@
-//! What the frozen encoders make of frames: computed once, kept in memory at
+//! Representations of frames by frozen encoders: computed once, kept in memory at
 //! half precision, and read by every fit.
 
 use half::f16;
@@ -8,12 +8,8 @@ use super::FitError;
 use super::kernels::Grid;
 use concert_models::card::{EncoderCard, EncoderPin, Read, ReadFrom};
 use concert_models::contract::InputContract;
-use concert_models::engine::{Engine, Network, Slot, Wiring};
-use concert_models::image::Image;
-use concert_models::preprocess::Preprocessor;
-use concert_models::store::Encoder;
 
-/// How the numbers of a level are laid out over the frame.
+/// The order of the numbers of a level over the frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Arrangement {
     /// `[1, channels, height, width]`.
@@ -33,9 +29,9 @@ pub(crate) enum Arrangement {
 /// One input of a readout as the fit sees it: planes over the frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct View {
-    /// Which of [`Layout::reads`] it is taken from.
+    /// The index into [`RepresentationLayout::reads`] that it is taken from.
     pub(crate) read: usize,
-    /// How it lies there.
+    /// Its order there.
     pub(crate) arrangement: Arrangement,
     /// Channels.
     pub(crate) channels: usize,
@@ -64,7 +60,7 @@ impl View {
     }
 
     /// The view's numbers out of its level's.
-    fn gather(&self, level: &[f32], into: &mut Vec<f32>) {
+    pub(super) fn gather(&self, level: &[f32], into: &mut Vec<f32>) {
         match self.arrangement {
             Arrangement::Planes | Arrangement::Vector => into.extend_from_slice(level),
             Arrangement::FirstToken => into.extend_from_slice(&level[..self.channels]),
@@ -78,9 +74,9 @@ impl View {
     }
 }
 
-/// What of a set of encoders is read, and how.
+/// The levels of a set of encoders that are read, as planes over the frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layout {
+pub struct RepresentationLayout {
     /// The encoders, sorted by name.
     pub(crate) pins: Vec<EncoderPin>,
     /// Every level of every encoder, as the readout's card names it, with its
@@ -92,7 +88,7 @@ pub struct Layout {
     pub(crate) input: (usize, usize),
 }
 
-impl Layout {
+impl RepresentationLayout {
     /// The layout of all levels of these encoders.
     ///
     /// # Errors
@@ -176,7 +172,7 @@ impl Layout {
         self.views.iter().map(View::len).sum()
     }
 
-    /// Whether there is nothing to read; never so for a checked layout.
+    /// True where there is nothing to read; never so for a checked layout.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -212,7 +208,7 @@ impl Layout {
         pins.map(|pin| (pin.source.as_str(), pin.sha256.as_str()))
     }
 
-    /// What the first encoder wants to see.
+    /// The input contract of the first encoder.
     #[must_use]
     pub fn contract(&self) -> &InputContract {
         &self.pins[0].input
@@ -279,14 +275,14 @@ fn arrange(shape: &[usize]) -> Option<Vec<(Arrangement, usize, Grid)>> {
     }
 }
 
-/// What the encoders made of one frame, at half precision; the views of the
-/// [`Layout`], one after another.
+/// The levels of one frame, at half precision; the views of the
+/// [`RepresentationLayout`], one after another.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Representation(pub(crate) Vec<f16>);
 
 impl Representation {
     /// The numbers of all views, one after another.
-    fn of(mut values: Vec<f32>) -> Result<Self, FitError> {
+    pub(super) fn of(mut values: Vec<f32>) -> Result<Self, FitError> {
         if !values.iter().all(|value| value.is_finite()) {
             return Err(FitError::NotFinite);
         }
@@ -301,114 +297,9 @@ impl Representation {
 
     /// View number `view` in single precision, appended to nothing: `into` is
     /// overwritten.
-    pub(crate) fn read(&self, layout: &Layout, view: usize, into: &mut [f32]) {
+    pub(crate) fn read(&self, layout: &RepresentationLayout, view: usize, into: &mut [f32]) {
         let start: usize = layout.views[..view].iter().map(View::len).sum();
         let values = &self.0[start..start + layout.views[view].len()];
         values.convert_to_f32_slice(into);
-    }
-}
-
-/// Encoders, loaded and wired, that turn images into representations.
-pub struct Encoders<'e> {
-    engine: &'e mut dyn Engine,
-    layout: Layout,
-    stages: Vec<Stage>,
-    level: Vec<f32>,
-}
-
-struct Stage {
-    preprocessor: Preprocessor,
-    image: Slot,
-    levels: Vec<Slot>,
-    network: Box<dyn Network>,
-}
-
-impl<'e> Encoders<'e> {
-    /// Loads the encoders of a fit.
-    ///
-    /// # Errors
-    /// As [`Layout::of`], and what the engine refuses.
-    pub fn load(engine: &'e mut dyn Engine, encoders: &[Encoder]) -> Result<Self, FitError> {
-        let mut encoders: Vec<&Encoder> = encoders.iter().collect();
-        encoders.sort_by(|a, b| a.card.name.cmp(&b.card.name));
-        let cards: Vec<_> = encoders.iter().map(|encoder| &encoder.card).collect();
-        let layout = Layout::of(&cards)?;
-        let mut stages = Vec::new();
-        for encoder in encoders {
-            stages.push(Stage::load(engine, encoder)?);
-        }
-        Ok(Self {
-            engine,
-            layout,
-            stages,
-            level: Vec::new(),
-        })
-    }
-
-    /// What is read of the encoders.
-    #[must_use]
-    pub fn layout(&self) -> &Layout {
-        &self.layout
-    }
-
-    /// What the encoders want to see, sorted by their names.
-    #[must_use]
-    pub fn contracts(&self) -> Vec<InputContract> {
-        let pins = self.layout.pins.iter();
-        pins.map(|pin| pin.input.clone()).collect()
-    }
-
-    /// Runs every encoder on an image.
-    ///
-    /// # Errors
-    /// What preprocessing or the engine fails at, and numbers that are not
-    /// finite.
-    pub fn encode(&mut self, image: &Image) -> Result<Representation, FitError> {
-        let mut values: Vec<f32> = Vec::with_capacity(self.layout.len());
-        let mut read = 0;
-        for stage in &mut self.stages {
-            let mut prepared = Ok(());
-            let preprocessor = &mut stage.preprocessor;
-            self.engine.fill(stage.image, &mut |bytes| {
-                prepared = preprocessor.run(image, bytes);
-            })?;
-            prepared?;
-            stage.network.run(0)?;
-            for slot in &stage.levels {
-                let bytes = self.engine.view(*slot)?;
-                self.level.clear();
-                self.level
-                    .extend(bytemuck::pod_collect_to_vec::<u8, f32>(&bytes));
-                for view in self.layout.views.iter().filter(|view| view.read == read) {
-                    view.gather(&self.level, &mut values);
-                }
-                read += 1;
-            }
-        }
-        Representation::of(values)
-    }
-}
-
-impl Stage {
-    fn load(engine: &mut dyn Engine, encoder: &Encoder) -> Result<Self, FitError> {
-        let card = &encoder.card;
-        let image = engine.slot(&card.input.spec())?;
-        let mut wiring = Wiring {
-            inputs: vec![(card.input.tensor().to_owned(), image)],
-            outputs: Vec::new(),
-        };
-        let mut levels = Vec::new();
-        for level in &card.levels {
-            let slot = engine.slot(&level.spec())?;
-            wiring.outputs.push((level.tensor.clone(), slot));
-            levels.push(slot);
-        }
-        let network = engine.load(&encoder.file, &[wiring])?;
-        Ok(Self {
-            preprocessor: Preprocessor::new(&card.input),
-            image,
-            levels,
-            network,
-        })
     }
 }

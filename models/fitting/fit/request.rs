@@ -1,37 +1,37 @@
-//! What is asked of a fit, and what it tells while it goes on.
+//! The request of a fit, and its progress.
 
 use concert_policies::Task;
 
-use super::material::Views;
+use super::augmentation::Augmentation;
 use super::warm::WarmReadout;
 use crate::dataset::DataSet;
 use concert_models::card::FitKind;
 
-/// What is to be fitted.
+/// A fit that is asked for.
 #[derive(Clone, Copy)]
 pub struct FitRequest<'a> {
-    /// What is read out.
+    /// The target that is read out.
     pub target: &'static Task,
-    /// Where the labels come from.
+    /// The data set that the labels come from.
     pub data: &'a DataSet,
     /// Sequence and frame in it, in the order of time; see [`spaced_frames`].
     pub frames: &'a [(usize, usize)],
-    /// Which kind; the better one of all where it is `None`.
+    /// The kind; the better one of all where it is `None`.
     pub kind: Option<FitKind>,
     /// A readout of the same target and encoders to begin with.
     pub warm_start: Option<&'a WarmReadout>,
-    /// How frames are seen besides as they are.
-    pub views: Views,
-    /// How long networks are fitted.
+    /// The views of frames beside the frames as they are.
+    pub augmentation: Augmentation,
+    /// The effort that is spent on networks.
     pub effort: Effort,
-    /// The seed of whatever is drawn by lot.
+    /// The seed of all random numbers.
     pub seed: u32,
 }
 
-/// How long a convolutional readout is fitted.
+/// The steps, batches and learning rates of a convolutional readout.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Effort {
-    /// Steps of a network from first weights that is held against other kinds;
+    /// Steps of a network from initial weights that is held against other kinds;
     /// the best one goes on for a third as many with all frames.
     pub steps: usize,
     /// The same from the weights of a readout, which are nearly there: of 50
@@ -39,10 +39,10 @@ pub struct Effort {
     pub warm_steps: usize,
     /// Frames in one step.
     pub batch: usize,
-    /// Greatest step of a weight from first weights.
-    pub rate: f32,
-    /// Greatest step of a weight from those of a readout.
-    pub warm_rate: f32,
+    /// Learning rate (greatest step of a weight) from initial weights.
+    pub learning_rate: f32,
+    /// Learning rate (greatest step of a weight) from those of a readout.
+    pub warm_learning_rate: f32,
     /// Share of the channels that are left out of a step.
     pub dropout: f32,
 }
@@ -53,8 +53,8 @@ impl Default for Effort {
             steps: 800,
             warm_steps: 160,
             batch: 8,
-            rate: 2e-3,
-            warm_rate: 1e-3,
+            learning_rate: 2e-3,
+            warm_learning_rate: 1e-3,
             dropout: 0.2,
         }
     }
@@ -67,7 +67,7 @@ impl Effort {
     }
 }
 
-/// What is being done; for people who wait.
+/// The progress of a fit, for people who wait.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum FitProgress {
     /// Frames that were read and encoded, of so many.
@@ -92,7 +92,7 @@ pub enum FitProgress {
         done: usize,
         /// Steps in all.
         of: usize,
-        /// Of the last step.
+        /// Loss of the last step.
         loss: f32,
     },
 }
@@ -120,7 +120,7 @@ impl<'a> FitRequest<'a> {
             frames,
             kind: None,
             warm_start: None,
-            views: Views::default(),
+            augmentation: Augmentation::default(),
             effort: Effort::default(),
             seed: 1,
         }

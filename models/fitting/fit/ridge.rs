@@ -1,5 +1,5 @@
-//! The closed form: one linear layer over all levels, its strength chosen by
-//! blocks of time.
+//! Ridge regression (Hoerl and Kennard, 1970): one linear layer over all levels
+//! in closed form, its strength chosen by blocks of time.
 
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -7,12 +7,12 @@ use rayon::prelude::*;
 use super::FitError;
 use super::convolutional::Scaling;
 use super::kernels::Grid;
-use super::material::{Entry, Material};
 use super::model::Model;
 use super::net::{Net, Operator, POSITIONS};
 use super::objective::Objective;
-use super::representations::Layout;
+use super::representations::RepresentationLayout;
 use super::statistics::{Statistics, Terms};
+use super::training_set::{TrainingSample, TrainingSet};
 
 /// Strengths that are tried.
 const LAMBDAS: [f64; 5] = [0.1, 0.3, 1.0, 3.0, 10.0];
@@ -31,29 +31,29 @@ pub(crate) fn linear_label(objective: &Objective, label: &[f32]) -> Vec<f32> {
     (0..count).flat_map(plane).collect()
 }
 
-/// Statistics of the entries of each block of time.
+/// Statistics of the samples of each block of time.
 pub(crate) fn blocks(
     target: &str,
-    layout: &Layout,
+    layout: &RepresentationLayout,
     scaling: &Scaling,
-    material: &Material,
+    training_set: &TrainingSet,
     block_of: &(dyn Fn(usize) -> usize + Sync),
     count: usize,
-    entries: &[&Entry],
+    samples: &[&TrainingSample],
 ) -> Result<Vec<Statistics>, FitError> {
-    let labels = material.objective.channels();
-    let reference = material.reference_focal_px;
-    let grid = material.grid;
+    let labels = training_set.objective.channels();
+    let reference = training_set.reference_focal_px;
+    let grid = training_set.grid;
     let empty = Statistics::new(target, layout, scaling, grid, labels, reference)?;
     let mut blocks = vec![empty; count];
     let both = (layout, scaling);
     blocks.par_iter_mut().enumerate().for_each(|(at, block)| {
         let mut terms = Terms::new(layout, grid);
-        let mine = |(_, entry): &(usize, &&Entry)| block_of(entry.frame) == at;
-        for (number, entry) in entries.iter().enumerate().filter(mine) {
-            let label = linear_label(&material.objective, &entry.label);
-            let representation = &entry.representation;
-            // Another phase per entry, so that in time every cell counts.
+        let mine = |(_, sample): &(usize, &&TrainingSample)| block_of(sample.frame) == at;
+        for (number, sample) in samples.iter().enumerate().filter(mine) {
+            let label = linear_label(&training_set.objective, &sample.label);
+            let representation = &sample.representation;
+            // Another phase per sample, so that in time every cell counts.
             terms.add(block, both, representation, &label, number * 7, 1.0);
         }
     });
@@ -103,7 +103,7 @@ pub(crate) fn choose_lambda(
 /// # Errors
 /// [`FitError::Singular`] where they have no solution.
 pub(crate) fn model(
-    layout: &Layout,
+    layout: &RepresentationLayout,
     scaling: &Scaling,
     statistics: &Statistics,
     lambda: f64,
@@ -123,7 +123,7 @@ pub(crate) fn model(
 }
 
 /// Every level through a 1×1 convolution, interpolated, and summed.
-pub(crate) fn linear_net(layout: &Layout, channels: usize, grid: Grid) -> Net {
+pub(crate) fn linear_net(layout: &RepresentationLayout, channels: usize, grid: Grid) -> Net {
     let mut net = Net::default();
     let inputs: Vec<_> = (layout.views.iter())
         .map(|view| net.input(view.channels, view.grid))
@@ -145,7 +145,7 @@ pub(crate) fn linear_net(layout: &Layout, channels: usize, grid: Grid) -> Net {
 
 /// The solved terms in the order of the net's weights. The position's part goes
 /// to a level of the output's grid where there is one, else to the finest.
-fn weights(net: &Net, layout: &Layout, solved: &Array2<f64>) -> Vec<f32> {
+fn weights(net: &Net, layout: &RepresentationLayout, solved: &Array2<f64>) -> Vec<f32> {
     let mut weights = vec![0.0; net.weights];
     let mut term = 0;
     let finest = (0..layout.views.len()).max_by_key(|at| layout.views[*at].grid.cells());

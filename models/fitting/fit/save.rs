@@ -10,9 +10,9 @@ use super::convolutional::Scaling;
 use super::export::{FOCAL, OUTPUT};
 use super::fitting::FittedReadout;
 use super::known::net_of;
-use super::material::{objective, reference_focal_px};
 use super::model::Model;
-use super::representations::{Layout, Representation};
+use super::representations::{Representation, RepresentationLayout};
+use super::training_set::{objective, reference_focal_px};
 use super::warm::WarmReadout;
 use concert_models::card::{
     CameraNumber, Card, FitData, FitKind, FitRecord, Origin, Provenance, Quality, Read, ReadFrom,
@@ -29,7 +29,7 @@ use concert_policies::document::{WholeFile, WriteError};
 /// of the greatest number.
 const TOLERANCE: f32 = 1e-4;
 
-/// What a card says besides what the fit knows.
+/// The part of a card that the fit does not know.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FitNotes {
     /// The part of the name after `@`.
@@ -44,7 +44,7 @@ pub struct FitNotes {
     pub licence: String,
     /// The command that fitted it.
     pub fitted_by: String,
-    /// How what was measured on held-out frames came about.
+    /// The way in which the measures on held-out frames came about.
     pub held_out: String,
 }
 
@@ -64,7 +64,7 @@ impl FitNotes {
     }
 }
 
-/// Where a readout was written.
+/// The files of a readout that was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SavedReadout {
     /// `TARGET_from_A+B[@VARIANT]`.
@@ -84,14 +84,18 @@ impl FittedReadout {
     pub fn verify(&self, engine: &mut dyn Engine) -> Result<(), FitError> {
         check(&self.onnx, &CheckLimits::default())
             .map_err(|error| FitError::Export(error.to_string()))?;
-        let file = File {
+        let file = ReadoutFile {
             name: self.name(None),
             bytes: &self.onnx,
             reads: &self.reads(),
             output: (OUTPUT, &self.output_shape),
         };
         let (layout, reference) = (&self.layout, self.reference_focal_px);
-        let different = file.differs(engine, (layout, &self.model, reference), &self.witnesses)?;
+        let different = file.differs(
+            engine,
+            (layout, &self.model, reference),
+            &self.reference_samples,
+        )?;
         match different {
             Some(reason) => Err(FitError::Export(reason)),
             None => Ok(()),
@@ -241,7 +245,7 @@ impl FittedReadout {
 }
 
 /// A readout as an engine sees it.
-struct File<'a> {
+struct ReadoutFile<'a> {
     name: String,
     bytes: &'a [u8],
     reads: &'a [Read],
@@ -249,14 +253,14 @@ struct File<'a> {
     output: (&'a str, &'a [usize]),
 }
 
-impl File<'_> {
-    /// Where what an engine makes of it is not what a model computes on these
+impl ReadoutFile<'_> {
+    /// The first difference between what an engine makes of it and what a model computes on these
     /// frames, to 10⁻⁴ of the greatest number; in words.
     fn differs(
         &self,
         engine: &mut dyn Engine,
-        (layout, model, reference): (&Layout, &Model, Option<f64>),
-        witnesses: &[Representation],
+        (layout, model, reference): (&RepresentationLayout, &Model, Option<f64>),
+        reference_samples: &[Representation],
     ) -> Result<Option<String>, FitError> {
         let focal = 1.25;
         let mut wiring = Wiring::default();
@@ -293,15 +297,15 @@ impl File<'_> {
         };
         let mut network = engine.load(&file, &[wiring])?;
         let mut space = model.workspace();
-        for witness in witnesses {
+        for sample in reference_samples {
             for (own, slot) in &levels {
-                let values = layout.level(witness, *own);
+                let values = layout.level(sample, *own);
                 engine.fill(*slot, &mut |bytes| {
                     bytes.copy_from_slice(bytemuck::cast_slice(&values));
                 })?;
             }
             network.run(0)?;
-            let wanted = model.run(layout, witness, focal as f32, &mut space);
+            let wanted = model.run(layout, sample, focal as f32, &mut space);
             let found: Vec<f32> = bytemuck::pod_collect_to_vec(&engine.view(output)?);
             if let Some(reason) = difference(&wanted, &found) {
                 return Ok(Some(reason));
@@ -323,7 +327,7 @@ impl WarmReadout {
     pub fn verify(
         &self,
         target: &'static Task,
-        layout: &Layout,
+        layout: &RepresentationLayout,
         engine: &mut dyn Engine,
         frames: &[Representation],
     ) -> Result<(), FitError> {
@@ -343,7 +347,7 @@ impl WarmReadout {
             decoding: objective.decoding(grid),
         };
         let bytes = bytes_of(&self.network.clone().into_model());
-        let file = File {
+        let file = ReadoutFile {
             name: self.name.clone(),
             bytes: &bytes,
             reads: &self.reads,

@@ -5,24 +5,22 @@
 //! of another), can be taken away again (a block of time that is held out), and
 //! fade (what was long ago counts less).
 
+mod file;
+mod terms;
+
 use faer::Mat;
 use ndarray::Array2;
 
 use super::FitError;
 use super::cholesky;
 use super::convolutional::Scaling;
-use super::kernels::{Grid, Resampling};
-use super::net::{POSITIONS, position_basis};
+use super::kernels::Grid;
 use super::product;
-use super::representations::{Layout, Representation};
+use super::representations::RepresentationLayout;
 use concert_models::digest::sha256_hex;
 use concert_models::give_way::give_way;
+pub(crate) use terms::{Terms, terms};
 
-/// What a file of statistics begins with; the number is the version.
-const MAGIC: &[u8; 8] = b"CNCRTST1";
-/// Cells from one that is counted to the next, per axis: neighbours say almost
-/// the same.
-const STEP: usize = 4;
 /// Most terms of one cell; the square of it is kept.
 pub const MAX_TERMS: usize = 8192;
 
@@ -45,7 +43,7 @@ pub struct Statistics {
 impl Clone for Statistics {
     fn clone(&self) -> Self {
         let mut xx = Array2::zeros(self.xx.dim());
-        by_row(&mut xx, &self.xx, |sum, other| *sum = *other);
+        zip_rows(&mut xx, &self.xx, |sum, other| *sum = *other);
         Self {
             subject: self.subject.clone(),
             frames: self.frames,
@@ -59,14 +57,14 @@ impl Clone for Statistics {
 
 /// Changes every number of a matrix with that of another of the same size, and
 /// gives way after each row.
-fn by_row(into: &mut Array2<f64>, from: &Array2<f64>, change: impl Fn(&mut f64, &f64)) {
+fn zip_rows(into: &mut Array2<f64>, from: &Array2<f64>, change: impl Fn(&mut f64, &f64)) {
     for (mut into, from) in into.outer_iter_mut().zip(from.outer_iter()) {
         into.zip_mut_with(&from, &change);
         give_way();
     }
 }
 
-/// What statistics are about.
+/// The subject of statistics.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 struct Subject {
     /// Name of the task.
@@ -88,7 +86,7 @@ impl Statistics {
     /// [`FitError::TooManyTerms`] above [`MAX_TERMS`].
     pub(crate) fn new(
         target: &str,
-        layout: &Layout,
+        layout: &RepresentationLayout,
         scaling: &Scaling,
         grid: Grid,
         labels: usize,
@@ -175,7 +173,7 @@ impl Statistics {
             });
         }
         self.weight += sign * other.weight;
-        by_row(&mut self.xx, &other.xx, |sum, other| *sum += sign * other);
+        zip_rows(&mut self.xx, &other.xx, |sum, other| *sum += sign * other);
         self.xy.scaled_add(sign, &other.xy);
         for (sum, other) in self.yy.iter_mut().zip(&other.yy) {
             *sum += sign * other;
@@ -225,94 +223,12 @@ impl Statistics {
         sum += (weights * &predicted).sum() - 2.0 * (weights * &self.xy).sum();
         (sum / self.weight.max(f64::MIN_POSITIVE)).max(0.0)
     }
-
-    /// The statistics as a file: version, what they are about, sums.
-    #[must_use]
-    pub fn to_bytes(&self) -> Vec<u8> {
-        let subject = serde_json::to_vec(&self.subject).unwrap_or_default();
-        let mut bytes = MAGIC.to_vec();
-        bytes.extend((subject.len() as u64).to_le_bytes());
-        bytes.extend(&subject);
-        bytes.extend(self.frames.to_le_bytes());
-        let sums = [self.weight].into_iter();
-        // Half of a symmetric matrix says all.
-        let triangle = self.xx.outer_iter().enumerate();
-        let triangle = triangle.flat_map(|(at, row)| row.to_vec().into_iter().take(at + 1));
-        let sums = sums.chain(triangle).chain(self.xy.iter().copied());
-        let numbers = sums.chain(self.yy.iter().copied());
-        for (at, number) in numbers.enumerate() {
-            bytes.extend(number.to_le_bytes());
-            if at % 4096 == 0 {
-                give_way();
-            }
-        }
-        let digest = sha256_hex(&bytes);
-        bytes.extend(digest.as_bytes());
-        bytes
-    }
-
-    /// Reads what [`to_bytes`](Self::to_bytes) wrote, into statistics about the
-    /// same as `self`, which were made for the encoders at hand.
-    ///
-    /// # Errors
-    /// [`FitError::DamagedStatistics`], and [`FitError::OtherStatistics`] where
-    /// they are about other encoders (another hash), another target or scale.
-    pub fn read(&self, bytes: &[u8]) -> Result<Self, FitError> {
-        let damaged = |reason: &'static str| FitError::DamagedStatistics { reason };
-        let (body, digest) = (bytes.len().checked_sub(64))
-            .and_then(|at| bytes.split_at_checked(at))
-            .ok_or(damaged("they are shorter than their digest"))?;
-        let rest = body.strip_prefix(MAGIC);
-        let rest = rest.ok_or(damaged("they begin with something else than CNCRTST1"))?;
-        if sha256_hex(body).as_bytes() != digest {
-            return Err(damaged("their digest is not that of their bytes"));
-        }
-        let (length, rest) = word(rest).ok_or(damaged("they end early"))?;
-        let length = usize::try_from(u64::from_le_bytes(length)).unwrap_or(usize::MAX);
-        let (subject, rest) = (rest.split_at_checked(length)).ok_or(damaged("they end early"))?;
-        let subject: Subject = serde_json::from_slice(subject)
-            .map_err(|_| damaged("what they are about cannot be read"))?;
-        if subject != self.subject {
-            return Err(FitError::OtherStatistics {
-                expected: self.subject.to_string(),
-                found: subject.to_string(),
-            });
-        }
-        let (frames, rest) = word(rest).ok_or(damaged("they end early"))?;
-        let numbers: Vec<f64> = (rest.as_chunks::<8>().0.iter())
-            .map(|word| f64::from_le_bytes(*word))
-            .collect();
-        let (terms, labels) = (subject.terms, subject.labels);
-        let triangle = terms * (terms + 1) / 2;
-        if numbers.len() != 1 + triangle + terms * labels + labels
-            || !numbers.iter().all(|number| number.is_finite())
-        {
-            return Err(damaged(
-                "their sums are not as many as they should be, or not finite",
-            ));
-        }
-        let mut read = self.clone();
-        read.frames = u64::from_le_bytes(frames);
-        read.weight = numbers[0];
-        let mut at = 1;
-        for row in 0..terms {
-            for column in 0..=row {
-                read.xx[(row, column)] = numbers[at];
-                read.xx[(column, row)] = numbers[at];
-                at += 1;
-            }
-        }
-        let (xy, yy) = numbers[at..].split_at(terms * labels);
-        (read.xy.iter_mut().zip(xy)).for_each(|(sum, number)| *sum = *number);
-        read.yy.copy_from_slice(yy);
-        Ok(read)
-    }
 }
 
 impl std::fmt::Display for Subject {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let encoders = self.encoders.iter();
-        let encoders = encoders.map(|(name, sha256)| format!("{name} {}", shortened(sha256)));
+        let encoders = encoders.map(|(name, sha256)| format!("{name} {}", short_hash(sha256)));
         let encoders = encoders.collect::<Vec<_>>().join(", ");
         let (height, width) = self.grid;
         write!(
@@ -321,152 +237,25 @@ impl std::fmt::Display for Subject {
             self.target,
             self.terms,
             self.labels,
-            shortened(&self.writing)
+            short_hash(&self.writing)
         )
     }
 }
 
-fn shortened(sha256: &str) -> &str {
+fn short_hash(sha256: &str) -> &str {
     sha256.get(..12).unwrap_or(sha256)
-}
-
-fn word(bytes: &[u8]) -> Option<([u8; 8], &[u8])> {
-    let (word, rest) = bytes.split_first_chunk::<8>()?;
-    Some((*word, rest))
-}
-
-/// Terms of one cell.
-pub(crate) fn terms(layout: &Layout) -> usize {
-    layout.views.iter().map(|view| view.channels).sum::<usize>() + POSITIONS + 1
-}
-
-/// Turns frames into terms.
-pub(crate) struct Terms {
-    grid: Grid,
-    resamplings: Vec<Resampling>,
-    positions: Vec<f32>,
-    view: Vec<f32>,
-}
-
-impl Terms {
-    /// For labels on this grid.
-    pub(crate) fn new(layout: &Layout, grid: Grid) -> Self {
-        let resamplings = layout
-            .views
-            .iter()
-            .map(|view| Resampling::new(view.grid, grid));
-        Self {
-            grid,
-            resamplings: resamplings.collect(),
-            positions: position_basis(grid),
-            view: Vec::new(),
-        }
-    }
-
-    /// Adds the known cells of one frame, each with weight `weight`. `label`
-    /// has one plane per label, NaN where unknown; `phase` says which of the
-    /// neighbouring cells are counted.
-    pub(crate) fn add(
-        &mut self,
-        statistics: &mut Statistics,
-        (layout, scaling): (&Layout, &Scaling),
-        representation: &Representation,
-        label: &[f32],
-        phase: usize,
-        weight: f64,
-    ) {
-        let cells = self.counted(label, phase);
-        if cells.is_empty() {
-            return;
-        }
-        let rows = self.rows(layout, scaling, representation, &cells);
-        let labels = statistics.subject.labels;
-        let plane = self.grid.cells();
-        let wanted = |cell: usize| (0..labels).map(move |at| label[at * plane + cell]);
-        let wanted: Vec<f32> = cells.iter().copied().flat_map(wanted).collect();
-        let (count, terms) = (cells.len(), statistics.subject.terms);
-        let x = product::rows(&rows, count, terms).transpose();
-        let mut sums = vec![0.0; terms * terms.max(labels)];
-        let mut add = |into: &mut Array2<f64>, by: product::Matrix<'_, f32>| {
-            let (height, width) = into.dim();
-            let sums = &mut sums[..height * width];
-            sums.fill(0.0);
-            product::add_product(product::rows_mut(sums, height, width), x, by);
-            for (mut into, sums) in into.outer_iter_mut().zip(sums.chunks_exact(width)) {
-                let both = into.iter_mut().zip(sums);
-                both.for_each(|(sum, new)| *sum += weight * f64::from(*new));
-                give_way();
-            }
-        };
-        add(&mut statistics.xx, x.transpose());
-        add(&mut statistics.xy, product::rows(&wanted, count, labels));
-        for (at, y) in wanted.iter().enumerate() {
-            statistics.yy[at % labels] += weight * f64::from(*y).powi(2);
-        }
-        statistics.weight += weight * count as f64;
-        statistics.frames += 1;
-    }
-
-    /// The known ones of every `STEP`th cell of every `STEP`th row.
-    fn counted(&self, label: &[f32], phase: usize) -> Vec<usize> {
-        let plane = self.grid.cells();
-        let known = |cell: &usize| label.iter().skip(*cell).step_by(plane).all(|y| !y.is_nan());
-        if plane == 1 {
-            return [0].into_iter().filter(known).collect();
-        }
-        let (left, top) = (phase % STEP, phase / STEP % STEP);
-        let rows = (top..self.grid.height).step_by(STEP);
-        let cells = rows.flat_map(|y| {
-            let row = y * self.grid.width;
-            (left..self.grid.width).step_by(STEP).map(move |x| row + x)
-        });
-        cells.filter(known).collect()
-    }
-
-    fn rows(
-        &mut self,
-        layout: &Layout,
-        scaling: &Scaling,
-        representation: &Representation,
-        cells: &[usize],
-    ) -> Vec<f32> {
-        let terms = terms(layout);
-        let mut rows = vec![1.0; cells.len() * terms];
-        let mut column = 0;
-        for (at, view) in layout.views.iter().enumerate() {
-            self.view.resize(view.channels * view.grid.cells(), 0.0);
-            representation.read(layout, at, &mut self.view);
-            let resampling = &self.resamplings[at];
-            let planes = self.view.chunks_exact(view.grid.cells());
-            for (plane, [mean, scale]) in planes.zip(&scaling.channels[at]) {
-                give_way();
-                for (row, cell) in cells.iter().enumerate() {
-                    let value = resampling.at(plane, *cell);
-                    rows[row * terms + column] = (value - mean) * scale;
-                }
-                column += 1;
-            }
-        }
-        for basis in self.positions.chunks_exact(self.grid.cells()) {
-            for (row, cell) in cells.iter().enumerate() {
-                rows[row * terms + column] = basis[*cell];
-            }
-            column += 1;
-        }
-        rows
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fit::dice::Dice;
     use crate::fit::tests::{representation, small_layout};
+    use concert_models::rng::Rng;
 
-    fn filled(seed: u64, frames: usize) -> (Layout, Scaling, Statistics) {
+    fn statistics_of(seed: u64, frames: usize) -> (RepresentationLayout, Scaling, Statistics) {
         let layout = small_layout();
         let grid = Grid::new(8, 8);
-        let mut dice = Dice::new(seed);
+        let mut rng = Rng::from_seed(seed);
         let scaling = Scaling {
             channels: (layout.views.iter())
                 .map(|view| vec![[0.25, 1.5]; view.channels])
@@ -476,8 +265,8 @@ mod tests {
             Statistics::new("depth_zbuffer", &layout, &scaling, grid, 1, Some(8.0)).unwrap();
         let mut terms = Terms::new(&layout, grid);
         for frame in 0..frames {
-            let representation = representation(&layout, &mut dice);
-            let label: Vec<f32> = (0..64).map(|_| dice.normal()).collect();
+            let representation = representation(&layout, &mut rng);
+            let label: Vec<f32> = (0..64).map(|_| rng.normal()).collect();
             let both = (&layout, &scaling);
             terms.add(&mut statistics, both, &representation, &label, frame, 1.0);
         }
@@ -485,24 +274,27 @@ mod tests {
     }
 
     #[test]
-    fn the_solution_leaves_no_slope() {
-        let (_, _, statistics) = filled(1, 12);
+    fn the_solution_leaves_no_gradient() {
+        let (_, _, statistics) = statistics_of(1, 12);
         let lambda = 0.01;
         let weights = statistics.solve(lambda).unwrap();
-        let mut slope = statistics.xx.dot(&weights) - &statistics.xy;
+        let mut gradient = statistics.xx.dot(&weights) - &statistics.xy;
         let last = weights.nrows() - 1;
         for at in 0..last {
-            slope[(at, 0)] += lambda * statistics.weight() * weights[(at, 0)];
+            gradient[(at, 0)] += lambda * statistics.weight() * weights[(at, 0)];
         }
-        assert!(slope.iter().all(|slope| slope.abs() < 1e-5), "{slope}");
+        assert!(
+            gradient.iter().all(|gradient| gradient.abs() < 1e-5),
+            "{gradient}"
+        );
         let moved = &weights + 0.01;
         assert!(statistics.squared_error(&weights) < statistics.squared_error(&moved));
     }
 
     #[test]
     fn merged_and_subtracted_statistics_are_what_they_were() {
-        let (_, _, all) = filled(2, 5);
-        let (_, _, other) = filled(3, 4);
+        let (_, _, all) = statistics_of(2, 5);
+        let (_, _, other) = statistics_of(3, 4);
         let mut both = all.clone();
         both.merge(&other).unwrap();
         assert_eq!(both.frames(), 9);
@@ -518,7 +310,7 @@ mod tests {
 
     #[test]
     fn statistics_are_read_back_and_those_of_another_encoder_refused() {
-        let (layout, scaling, statistics) = filled(4, 3);
+        let (layout, scaling, statistics) = statistics_of(4, 3);
         let bytes = statistics.to_bytes();
         assert_eq!(statistics.read(&bytes).unwrap(), statistics);
         let mut other = layout.clone();
@@ -545,10 +337,10 @@ mod tests {
 
     #[test]
     fn cells_without_a_label_change_nothing() {
-        let (layout, scaling, mut statistics) = filled(5, 3);
+        let (layout, scaling, mut statistics) = statistics_of(5, 3);
         let before = statistics.clone();
-        let mut dice = Dice::new(6);
-        let representation = representation(&layout, &mut dice);
+        let mut rng = Rng::from_seed(6);
+        let representation = representation(&layout, &mut rng);
         let mut terms = Terms::new(&layout, Grid::new(8, 8));
         let unknown = vec![f32::NAN; 64];
         let both = (&layout, &scaling);

@@ -1,8 +1,8 @@
 use half::f16;
 
-use super::dice::Dice;
-use super::representations::{Layout, Representation};
+use super::representations::{Representation, RepresentationLayout};
 use concert_models::card::{Card, EncoderCard};
+use concert_models::rng::Rng;
 
 /// A card with planes at two grids, tokens and a vector.
 pub(crate) fn small_card() -> EncoderCard {
@@ -48,12 +48,12 @@ shape = [1, 2]
     }
 }
 
-pub(crate) fn small_layout() -> Layout {
-    Layout::of(&[&small_card()]).unwrap()
+pub(crate) fn small_layout() -> RepresentationLayout {
+    RepresentationLayout::of(&[&small_card()]).unwrap()
 }
 
-pub(crate) fn representation(layout: &Layout, dice: &mut Dice) -> Representation {
-    let values = (0..layout.len()).map(|_| f16::from_f32(dice.normal()));
+pub(crate) fn representation(layout: &RepresentationLayout, rng: &mut Rng) -> Representation {
+    let values = (0..layout.len()).map(|_| f16::from_f32(rng.normal()));
     Representation(values.collect())
 }
 
@@ -148,7 +148,7 @@ mod whole {
         Encoder { card, file }
     }
 
-    fn fitted(
+    fn fit_folder(
         folder: &Path,
         kind: Option<FitKind>,
         warm: Option<&WarmReadout>,
@@ -162,7 +162,7 @@ mod whole {
         let mut request = FitRequest::new(target, &data, &frames);
         request.kind = kind;
         request.warm_start = warm;
-        request.views.per_frame = 2;
+        request.augmentation.views_per_frame = 2;
         request.effort = Effort {
             steps,
             warm_steps: steps,
@@ -197,7 +197,7 @@ mod whole {
     fn a_linear_readout_finds_what_the_levels_say() {
         let folder = tempfile::tempdir().unwrap();
         write_data(folder.path(), 10);
-        let fitted = fitted(folder.path(), Some(FitKind::Ridge), None, 0).unwrap();
+        let fitted = fit_folder(folder.path(), Some(FitKind::Ridge), None, 0).unwrap();
         let held_out = fitted.held_out.as_ref().unwrap();
         assert!(held_out.value < 0.5 * held_out.constant, "{held_out:?}");
         // Cells are 4 px: within one, depth differs by some 5 %.
@@ -209,7 +209,7 @@ mod whole {
     fn the_same_seed_gives_the_same_bytes_and_descent_learns() {
         let folder = tempfile::tempdir().unwrap();
         write_data(folder.path(), 8);
-        let descent = || fitted(folder.path(), Some(FitKind::Convolutional), None, 90).unwrap();
+        let descent = || fit_folder(folder.path(), Some(FitKind::Convolutional), None, 90).unwrap();
         let (first, second) = (descent(), descent());
         assert!(first.onnx == second.onnx);
         let error = error(&first, folder.path());
@@ -221,7 +221,7 @@ mod whole {
         let folder = tempfile::tempdir().unwrap();
         write_data(folder.path(), 6);
         let kind = Some(FitKind::Convolutional);
-        let first = fitted(folder.path(), kind, None, 30).unwrap();
+        let first = fit_folder(folder.path(), kind, None, 30).unwrap();
         let card = first.card(&FitNotes::new(None, 1.0, 1, vec![]));
         let network = || check(&first.onnx, &CheckLimits::default()).unwrap();
         let mut warm = WarmReadout::new(&card, network()).unwrap();
@@ -240,18 +240,18 @@ mod whole {
             scaling,
             ..first.model.clone()
         };
-        for witness in &first.witnesses {
+        for sample in &first.reference_samples {
             let mut space = same.workspace();
-            let a = same.run(&first.layout, witness, 1.0, &mut space);
-            let b = first.model.run(&first.layout, witness, 1.0, &mut space);
+            let a = same.run(&first.layout, sample, 1.0, &mut space);
+            let b = first.model.run(&first.layout, sample, 1.0, &mut space);
             for (a, b) in a.iter().zip(&b) {
                 assert!((a - b).abs() < 1e-3, "{a} but {b}");
             }
         }
-        let begun = fitted(folder.path(), kind, Some(&warm), 30).unwrap();
+        let begun = fit_folder(folder.path(), kind, Some(&warm), 30).unwrap();
         assert!(begun.tried.iter().any(|(what, _)| what.contains("warm")));
         warm.encoders[0].1 = "0".repeat(64);
-        let error = fitted(folder.path(), kind, Some(&warm), 3).unwrap_err();
+        let error = fit_folder(folder.path(), kind, Some(&warm), 3).unwrap_err();
         assert!(matches!(error, FitError::OtherEncoder { .. }), "{error}");
     }
 
@@ -259,7 +259,7 @@ mod whole {
     fn what_is_saved_is_found_by_the_store_and_fits_its_encoder() {
         let folder = tempfile::tempdir().unwrap();
         write_data(folder.path(), 6);
-        let fitted = fitted(folder.path(), Some(FitKind::Ridge), None, 0).unwrap();
+        let fitted = fit_folder(folder.path(), Some(FitKind::Ridge), None, 0).unwrap();
         let out = tempfile::tempdir().unwrap();
         let data = vec![concert_models::card::FitData::new(
             "d".into(),
@@ -347,7 +347,7 @@ mod whole {
     fn data_that_teaches_nothing_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         write_data(folder.path(), 1);
-        let one = fitted(folder.path(), None, None, 3)
+        let one = fit_folder(folder.path(), None, None, 3)
             .unwrap_err()
             .to_string();
         assert!(one.contains("at least 2"), "{one}");
@@ -358,7 +358,7 @@ mod whole {
             let name = format!("frame-{frame:06}.depth.png");
             same.save(folder.path().join(name)).unwrap();
         }
-        let same = fitted(folder.path(), None, None, 3)
+        let same = fit_folder(folder.path(), None, None, 3)
             .unwrap_err()
             .to_string();
         assert!(same.contains("nothing to learn"), "{same}");

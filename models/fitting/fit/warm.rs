@@ -2,14 +2,14 @@
 
 use super::FitError;
 use super::convolutional::Scaling;
-use super::dice::Dice;
 use super::export;
-use super::from_onnx::{Source, Start, readers};
+use super::from_onnx::{GraphReadout, Start, readers};
 use super::net::{Net, NodeId, Operator, Weights};
 use super::objective::Objective;
-use super::representations::Layout;
+use super::representations::RepresentationLayout;
 use concert_models::card::{FitKind, Read, ReadoutCard};
 use concert_models::onnx::Checked;
+use concert_models::rng::Rng;
 
 /// A readout whose weights a fit may begin with.
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub struct WarmReadout {
     pub encoders: Vec<(String, String)>,
     /// The focal length that its output is metric for.
     pub reference_focal_px: Option<f64>,
-    /// What its inputs are.
+    /// Its inputs.
     pub reads: Vec<Read>,
     /// Name and shape of its output.
     pub output: (String, Vec<usize>),
@@ -56,7 +56,7 @@ impl WarmReadout {
         }
     }
 
-    /// What a fit goes on from: this program's own net with its weights, or
+    /// The model that a fit goes on from: this program's own net with its weights, or
     /// where the file is of another form, the net of its graph.
     ///
     /// # Errors
@@ -64,13 +64,13 @@ impl WarmReadout {
     /// net computes.
     pub(crate) fn start(
         &self,
-        layout: &Layout,
+        layout: &RepresentationLayout,
         own: &Net,
         scaling: &Scaling,
         (objective, reference_focal_px): (&Objective, Option<f64>),
     ) -> Result<Start, FitError> {
         self.check_encoders(layout)?;
-        let first = own.first_weights(&mut Dice::new(1));
+        let first = own.initial_weights(&mut Rng::from_seed(1));
         let classes = matches!(objective, Objective::Classes { .. });
         let last = classes.then_some(first.as_slice());
         let named = export::weights_of(&self.network, &self.name, own, scaling, last);
@@ -81,7 +81,7 @@ impl WarmReadout {
                 scaling: scaling.clone(),
             },
             Err(_) => {
-                let source = Source {
+                let source = GraphReadout {
                     network: &self.network,
                     reads: &self.reads,
                     layout,
@@ -126,7 +126,7 @@ impl WarmReadout {
     }
 
     /// Refuses encoders that it was not made for.
-    pub(crate) fn check_encoders(&self, layout: &Layout) -> Result<(), FitError> {
+    pub(crate) fn check_encoders(&self, layout: &RepresentationLayout) -> Result<(), FitError> {
         for pin in &layout.pins {
             let known = self.encoders.iter().find(|(name, _)| *name == pin.source);
             let found = known.map_or("none", |(_, sha256)| sha256.as_str());

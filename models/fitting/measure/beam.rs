@@ -1,7 +1,7 @@
-//! Which sets of sources are tried together.
+//! The sets of sources that are tried together.
 
-/// Of how many sources, the best alone, sets are made.
-pub const MOST_PARTNERS: usize = 5;
+/// Number of sources, the best alone, of which sets are made.
+pub const MAX_PARTNERS: usize = 5;
 
 /// The sets of order 2 to `max_order`, given the sources of one target, the
 /// best alone first. Order k of at most 5: all sets of k of the 5 best. Beyond:
@@ -11,7 +11,7 @@ pub fn higher_order<S: Clone + Ord>(ranked: &[S], max_order: usize) -> Vec<Vec<S
     let mut all = Vec::new();
     for order in 2..=max_order.min(ranked.len()) {
         let mut sets = match order {
-            0..=MOST_PARTNERS => subsets(&ranked[..ranked.len().min(MOST_PARTNERS)], order),
+            0..=MAX_PARTNERS => subsets(&ranked[..ranked.len().min(MAX_PARTNERS)], order),
             _ => vec![ranked[..order].to_vec()],
         };
         sets.iter_mut().for_each(|set| set.sort());

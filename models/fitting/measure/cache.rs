@@ -1,4 +1,4 @@
-//! What encoders made of frames, on disk.
+//! Representations of frames, on disk.
 
 use std::path::{Path, PathBuf};
 
@@ -6,10 +6,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::error::MeasureError;
 use super::files;
-use crate::fit::{Layout, Representation};
+use crate::fit::{Representation, RepresentationLayout};
 use concert_models::digest::sha256_hex;
 
-/// How a file begins.
+/// The first bytes of a file.
 const MAGIC: &[u8; 8] = b"CNCRREP1";
 /// Bytes of the hash that it ends with.
 const SEAL: usize = 32;
@@ -41,13 +41,13 @@ impl Cache {
     pub(super) fn read(
         &self,
         frame: usize,
-        layout: &Layout,
+        layout: &RepresentationLayout,
     ) -> Result<Option<Representation>, MeasureError> {
         let path = self.path(frame);
         let Some(bytes) = files::read(&path)? else {
             return Ok(None);
         };
-        let damaged = |reason: &str| MeasureError::damaged(&path, reason);
+        let damaged = |reason: &str| MeasureError::damaged_file(&path, reason);
         let length = MAGIC.len() + layout.bytes() + SEAL;
         if bytes.len() != length {
             return Err(damaged(&format!(

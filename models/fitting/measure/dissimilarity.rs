@@ -1,4 +1,4 @@
-//! How good transfers may be, without fitting any: where two frames that look
+//! Estimates of transfers, without fitting any: where two frames that look
 //! alike to a source have like labels, it will serve the target.
 //!
 //! Dwivedi, Huang, Cichy, Roig, "Duality Diagram Similarity" (ECCV 2020), and
@@ -16,13 +16,13 @@ use crate::dataset::{Label, LabelKind};
 /// Width and height at which labels are compared, cells.
 pub(super) const LABEL_SIZE: (usize, usize) = (16, 12);
 
-/// How unlike each pair of frames is, 0 (alike) to 2: the entries above the
+/// The dissimilarity of each pair of frames, 0 (alike) to 2: the entries above the
 /// diagonal, row by row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dissimilarities(Vec<f64>);
 
 impl Dissimilarities {
-    /// Of frames by their numbers, all of one length; NaN is unknown, and then
+    /// Compares frames by their numbers, all of one length; NaN is unknown, and then
     /// as the mean of the others.
     #[must_use]
     pub fn of(mut frames: Vec<Vec<f32>>) -> Self {
@@ -51,7 +51,7 @@ impl Dissimilarities {
         )
     }
 
-    /// What a source may be worth for a target: the rank correlation of their
+    /// The estimated worth of a source for a target: the rank correlation of their
     /// dissimilarities, -1 to 1; `None` with fewer than three frames, or where
     /// one of them tells no frames apart.
     #[must_use]
@@ -132,7 +132,7 @@ fn ranks(numbers: &[f64]) -> Vec<f64> {
 
 /// A label as numbers that may be compared between frames.
 pub(super) fn label_numbers(label: &Label, classes: usize) -> Vec<f32> {
-    let small = label.resized(LABEL_SIZE.0, LABEL_SIZE.1);
+    let small = label.resize(LABEL_SIZE.0, LABEL_SIZE.1);
     let is_class = small.kind == LabelKind::Class || (classes > 0 && small.values.len() == 1);
     match small.kind {
         _ if is_class => {

@@ -1,4 +1,4 @@
-//! Why nothing could be measured.
+//! A fault for which nothing could be measured.
 
 use concert_policies::affinity::{AhpError, TableError};
 
@@ -7,7 +7,7 @@ use crate::fit::FitError;
 use crate::quality::QualityError;
 use concert_policies::document::WriteError;
 
-/// Why nothing could be measured.
+/// A fault for which nothing could be measured.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)] // each variant's text says what its fields are
@@ -101,7 +101,7 @@ pub enum MeasureError {
 }
 
 impl MeasureError {
-    pub(super) fn damaged(path: &std::path::Path, reason: impl ToString) -> Self {
+    pub(super) fn damaged_file(path: &std::path::Path, reason: impl ToString) -> Self {
         MeasureError::Damaged {
             path: path.display().to_string(),
             reason: reason.to_string(),

@@ -11,7 +11,7 @@ use concert_models::digest::sha256_hex;
 use concert_policies::document::{WriteError, write_whole};
 
 /// Largest file that is read, bytes.
-const MOST: u64 = 64 << 20;
+const MAX_FILE_BYTES: u64 = 64 << 20;
 
 /// Writes a file whole or not at all.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), MeasureError> {
@@ -30,14 +30,14 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, MeasureError> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(fail(&error)),
     };
-    if length > MOST {
+    if length > MAX_FILE_BYTES {
         return Err(fail(&format!(
-            "it takes {length} bytes, but at most {MOST} are allowed"
+            "it takes {length} bytes, but at most {MAX_FILE_BYTES} are allowed"
         )));
     }
     let mut bytes = Vec::with_capacity(length as usize);
     let file = std::fs::File::open(path).map_err(|error| fail(&error))?;
-    let read = file.take(MOST).read_to_end(&mut bytes);
+    let read = file.take(MAX_FILE_BYTES).read_to_end(&mut bytes);
     read.map_err(|error| fail(&error))?;
     Ok(Some(bytes))
 }
@@ -52,21 +52,23 @@ pub(super) fn write_sealed(path: &Path, value: &impl Serialize) -> Result<(), Me
     write(path, format!("{text}\n{seal}\n").as_bytes())
 }
 
-/// What [`write_sealed`] wrote; `None` where there is no such file.
+/// Reads what [`write_sealed`] wrote; `None` where there is no such file.
 pub(super) fn read_sealed<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, MeasureError> {
     let Some(bytes) = read(path)? else {
         return Ok(None);
     };
-    let text = std::str::from_utf8(&bytes).map_err(|error| MeasureError::damaged(path, error))?;
+    let text =
+        std::str::from_utf8(&bytes).map_err(|error| MeasureError::damaged_file(path, error))?;
     let mut lines = text.lines();
     let (json, seal) = (lines.next().unwrap_or(""), lines.next().unwrap_or(""));
     let found = sha256_hex(json.as_bytes());
     if found != seal || lines.next().is_some() {
         let reason =
             format!("its content has sha256 {found}, but its second line says `{seal:.64}`");
-        return Err(MeasureError::damaged(path, reason));
+        return Err(MeasureError::damaged_file(path, reason));
     }
-    let value = serde_json::from_str(json).map_err(|error| MeasureError::damaged(path, error))?;
+    let value =
+        serde_json::from_str(json).map_err(|error| MeasureError::damaged_file(path, error))?;
     Ok(Some(value))
 }
 

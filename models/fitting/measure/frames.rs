@@ -1,4 +1,4 @@
-//! Which frames are fitted on, and which are held out.
+//! The frames that are fitted on, and those that are held out.
 
 use crate::dataset::DataSet;
 use crate::fit::spaced_frames;
@@ -19,7 +19,7 @@ pub(super) type Frames = Vec<(usize, usize)>;
 ///
 /// # Errors
 /// Fewer than four frames to divide, or fewer than two of either kind.
-pub fn spaced_split(
+pub fn split_frames(
     data: &DataSet,
     held_out: Option<&DataSet>,
     most: (Option<usize>, Option<usize>),
@@ -36,7 +36,7 @@ pub fn spaced_split(
             (frames(fit), frames(held))
         }
     };
-    let (fit, held) = (spaced(fit, most.0), spaced(held, most.1));
+    let (fit, held) = (space_out(fit, most.0), space_out(held, most.1));
     if fit.len() < 2 || held.len() < 2 {
         return Err(MeasureError::TooFewFrames {
             fit: fit.len(),
@@ -46,7 +46,7 @@ pub fn spaced_split(
     Ok((fit, held))
 }
 
-fn spaced(frames: Frames, most: Option<usize>) -> Frames {
+fn space_out(frames: Frames, most: Option<usize>) -> Frames {
     let count = most.map_or(frames.len(), |most| most.min(frames.len()));
     let at = |k: usize| frames[(2 * k + 1) * frames.len() / (2 * count)];
     (0..count).map(at).collect()
@@ -54,13 +54,13 @@ fn spaced(frames: Frames, most: Option<usize>) -> Frames {
 
 #[cfg(test)]
 mod tests {
-    use super::spaced;
+    use super::space_out;
 
     #[test]
     fn frames_are_evenly_spaced_and_no_more_than_there_are() {
         let frames: Vec<_> = (0..10).map(|index| (0, index)).collect();
-        assert_eq!(spaced(frames.clone(), Some(2)), [(0, 2), (0, 7)]);
-        assert_eq!(spaced(frames.clone(), Some(50)), frames);
-        assert_eq!(spaced(frames.clone(), None), frames);
+        assert_eq!(space_out(frames.clone(), Some(2)), [(0, 2), (0, 7)]);
+        assert_eq!(space_out(frames.clone(), Some(50)), frames);
+        assert_eq!(space_out(frames.clone(), None), frames);
     }
 }

@@ -7,14 +7,14 @@ use super::error::MeasureError;
 use super::frames::Frames;
 use crate::dataset::{DataSet, Example, Label};
 use crate::fit::{FittedReadout, Representation, focal_px};
-use crate::quality::{Filter, Measures, Quality, class_numbers, sampled};
+use crate::quality::{Filter, Measures, TaskQuality, class_numbers, resample};
 use concert_models::contract::InputContract;
 use concert_models::geometry::{Affine2, Intrinsics};
 
 /// Most memory that the labels of held-out frames may take, bytes.
-const MOST: usize = 1 << 30;
+const MAX_LABEL_BYTES: usize = 1 << 30;
 /// Frames that are looked at to learn whether a target has labels.
-const LOOKED_AT: usize = 5;
+const MAX_LOOKED_AT: usize = 5;
 
 /// A frame without its picture.
 #[derive(Debug, Clone)]
@@ -26,7 +26,7 @@ pub(super) struct Truth {
 
 impl Truth {
     fn of(task: &'static Task, example: &Example) -> Result<Option<Self>, MeasureError> {
-        let label = Label::of(task, example)?.filter(|label| label.known() > 0.0);
+        let label = Label::of(task, example)?.filter(|label| label.known_share() > 0.0);
         Ok(label.map(|label| Self {
             label,
             camera: example.intrinsics,
@@ -39,9 +39,9 @@ impl Truth {
 pub(super) struct FitLabels {
     /// Sizes that labels are kept at.
     sizes: Vec<(usize, usize)>,
-    /// Of every frame that has a label: its number, and the label at each size.
+    /// The number of every frame that has a label, and the label at each size.
     frames: Vec<(usize, Vec<Truth>)>,
-    /// Of every frame that has a label: what is compared between frames.
+    /// The numbers of every frame that has a label that are compared between frames.
     pub(super) numbers: Vec<(usize, Vec<f32>)>,
 }
 
@@ -67,7 +67,7 @@ impl FitLabels {
                 continue;
             };
             let resized = |size: &(usize, usize)| Truth {
-                label: truth.label.resized(size.0, size.1),
+                label: truth.label.resize(size.0, size.1),
                 ..truth.clone()
             };
             if number % every == 0 {
@@ -89,18 +89,18 @@ impl FitLabels {
 }
 
 /// The truth of the held-out frames, at full resolution.
-pub(super) struct HeldOut {
+pub(super) struct HeldOutLabels {
     task: &'static Task,
     frames: Vec<Option<Truth>>,
 }
 
-/// What became of one transfer on all of them.
+/// The errors of one transfer on all of them.
 pub(super) struct Compared {
     pub(super) losses: Vec<Option<f64>>,
     pub(super) measures: Measures,
 }
 
-impl HeldOut {
+impl HeldOutLabels {
     pub(super) fn read(
         task: &'static Task,
         data: &DataSet,
@@ -112,11 +112,11 @@ impl HeldOut {
             let truth = Truth::of(task, &example)?;
             let values = truth.as_ref().map_or(0, |truth| truth.label.values.len());
             bytes += values * size_of::<f32>();
-            if bytes > MOST {
+            if bytes > MAX_LABEL_BYTES {
                 return Err(MeasureError::TooMuchMemory {
                     frames: frames.len(),
                     bytes: (bytes / (all.len() + 1) * frames.len()) as u64,
-                    limit: MOST as u64,
+                    limit: MAX_LABEL_BYTES as u64,
                 });
             }
             all.push(truth);
@@ -144,10 +144,10 @@ impl HeldOut {
         let no_measure = || crate::fit::FitError::NoSuchTarget {
             target: self.task.name,
         };
-        let mut quality = Quality::new(self.task).ok_or_else(no_measure)?;
+        let mut quality = TaskQuality::new(self.task).ok_or_else(no_measure)?;
         for (number, truth) in self.frames.iter().enumerate() {
             let Some(truth) = truth else { continue };
-            let predicted = predicted(self.task, fitted, contract, truth, &see(number)?);
+            let predicted = predict(self.task, fitted, contract, truth, &see(number)?);
             let measures = quality.add(&truth.label, &predicted)?;
             let (_, loss) = loss(self.task, &measures);
             losses[number] = loss.is_finite().then_some(loss);
@@ -160,7 +160,7 @@ impl HeldOut {
 }
 
 /// The readout's answer in the form of the truth, as `concert evaluate` does it.
-fn predicted(
+fn predict(
     task: &Task,
     fitted: &FittedReadout,
     contract: &InputContract,
@@ -184,13 +184,13 @@ fn predicted(
     let full = (truth.label.width, truth.label.height);
     if task.output == OutputKind::ClassMap {
         let numbers = class_numbers(&output, channels, rows * columns);
-        return sampled(&numbers, 1, size, &image_from_output, full, Filter::Nearest);
+        return resample(&numbers, 1, size, &image_from_output, full, Filter::Nearest);
     }
     let filter = Filter::Bilinear;
-    sampled(&output, channels, size, &image_from_output, full, filter)
+    resample(&output, channels, size, &image_from_output, full, filter)
 }
 
-/// What is compared on one frame, less is better: depth's `abs_rel`, normals'
+/// The error on one frame, less is better: depth's `abs_rel`, normals'
 /// `mean_deg`, `1 - f1` of edges at the frame's best threshold, the share of
 /// wrong classes, and `l1` of everything else. NaN where the truth says nothing.
 pub(super) fn loss(task: &Task, measures: &Measures) -> (&'static str, f64) {
@@ -225,7 +225,7 @@ pub(super) fn check(
     (data, name): (&DataSet, &str),
     frames: &Frames,
 ) -> Result<(), MeasureError> {
-    let some = frames.iter().step_by(frames.len().div_ceil(LOOKED_AT));
+    let some = frames.iter().step_by(frames.len().div_ceil(MAX_LOOKED_AT));
     let mut looked_at = 0;
     for (sequence, index) in some {
         let example = data.sequences()[*sequence].read(*index)?;

@@ -1,4 +1,4 @@
-//! What several computers measured, in one folder.
+//! Merges the measurements of several computers into one folder.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use super::record::TransferRecord;
 use super::settings::Settings;
 
 /// Most files of one folder of a shard.
-const MOST_FILES: usize = 100_000;
+const MAX_FILES: usize = 100_000;
 
 /// Copies transfers and readouts of shards into one folder; representations
 /// stay where they are.
@@ -95,8 +95,8 @@ fn names(folder: &Path, ending: &str) -> Result<Vec<String>, MeasureError> {
         if let Some(name) = name.to_str().and_then(|name| name.strip_suffix(ending)) {
             names.push(name.to_owned());
         }
-        if names.len() > MOST_FILES {
-            return Err(fail(format!("it has more than {MOST_FILES} files")));
+        if names.len() > MAX_FILES {
+            return Err(fail(format!("it has more than {MAX_FILES} files")));
         }
     }
     names.sort();

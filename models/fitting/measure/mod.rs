@@ -1,4 +1,4 @@
-//! Which sources serve which targets, measured: Taskonomy's whole loop (Zamir
+//! Measures which sources serve which targets: Taskonomy's whole loop (Zamir
 //! et al., CVPR 2018, section 3) on frozen encoders and small readouts.
 //!
 //! [`measure()`] runs every encoder once per frame and keeps what it made on
@@ -33,10 +33,10 @@ mod settings;
 mod table;
 mod work;
 
-pub use beam::{MOST_PARTNERS, higher_order};
+pub use beam::{MAX_PARTNERS, higher_order};
 pub use dissimilarity::{Dissimilarities, rank_correlation};
 pub use error::MeasureError;
-pub use frames::spaced_split;
+pub use frames::split_frames;
 pub use merge::merge;
 pub use record::{SourceRecord, TransferRecord};
 pub use request::{MeasureProgress, MeasureRequest, Shard};

@@ -1,4 +1,4 @@
-//! What is refused or settled before anything runs.
+//! The checks and settings before anything runs.
 
 use super::beam::higher_order;
 use super::error::MeasureError;
@@ -8,7 +8,7 @@ use super::record::SourceRecord;
 use super::request::MeasureRequest;
 use super::settings::{FramesRecord, Settings, VERSION};
 use crate::dataset::DataSet;
-use crate::fit::{FitError, Layout, MAX_BYTES, pixels, untrained};
+use crate::fit::{FitError, MAX_BYTES, RepresentationLayout, pixel_encoder, random_encoder};
 use concert_models::card::EncoderCard;
 use concert_models::store::Encoder;
 
@@ -19,8 +19,8 @@ pub(super) fn with_baselines(request: &MeasureRequest<'_>) -> Result<Vec<Encoder
     // Whatever order they were given in, the baselines are the same.
     all.sort_by(|a, b| a.card.name.cmp(&b.card.name));
     for encoder in &all {
-        let pair =
-            untrained(encoder, request.seed).and_then(|random| Ok([random, pixels(encoder)?]));
+        let pair = random_encoder(encoder, request.seed)
+            .and_then(|random| Ok([random, pixel_encoder(encoder)?]));
         match pair {
             Ok(pair) => {
                 all.extend(pair);
@@ -32,7 +32,7 @@ pub(super) fn with_baselines(request: &MeasureRequest<'_>) -> Result<Vec<Encoder
     Err(MeasureError::NoBaseline { reason })
 }
 
-/// What can be refused before anything runs.
+/// Refuses what can be refused before anything runs.
 pub(super) fn check(
     request: &MeasureRequest<'_>,
     fit: &Frames,
@@ -55,7 +55,7 @@ pub(super) fn check(
             return Err(FitError::TwiceTheSource { source_name }.into());
         }
     }
-    let layout = Layout::of(&cards[..cards.len().min(1)])?;
+    let layout = RepresentationLayout::of(&cards[..cards.len().min(1)])?;
     check_sets(request, &cards, fit.len())?;
     for (at, task) in request.targets.iter().enumerate() {
         if request.targets[..at]
@@ -95,7 +95,7 @@ fn check_sets(
     let singles = all.iter().map(|at| vec![*at]);
     for set in singles.chain(higher_order(&all, request.max_order)) {
         let cards: Vec<&EncoderCard> = set.iter().map(|at| cards[*at]).collect();
-        let bytes = Layout::of(&cards)?.bytes() * frames;
+        let bytes = RepresentationLayout::of(&cards)?.bytes() * frames;
         if bytes > MAX_BYTES {
             return Err(MeasureError::Fit(FitError::TooMuchMemory {
                 frames,

@@ -1,4 +1,4 @@
-//! What was measured of one transfer: a file of its own.
+//! The record of one transfer: a file of its own.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ impl SourceRecord {
     }
 }
 
-/// What was measured of one transfer.
+/// The record of one transfer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TransferRecord {
@@ -39,16 +39,16 @@ pub struct TransferRecord {
     pub target: String,
     /// The sources, sorted by name.
     pub sources: Vec<SourceRecord>,
-    /// What was fitted: `ridge` or `convolutional`.
+    /// The kind that was fitted: `ridge` or `convolutional`.
     pub kind: String,
     /// Frames with a label that it was fitted on.
     pub frames: usize,
-    /// What similarity of representations foretold; see
+    /// The estimate by similarity of representations; see
     /// [`Dissimilarities`](super::Dissimilarities).
     pub estimate: Option<f64>,
     /// Name of the loss.
     pub loss: String,
-    /// Of each held-out frame, less is better; `None` where the truth says
+    /// The error on each held-out frame, less is better; `None` where the truth says
     /// nothing.
     pub losses: Vec<Option<f64>>,
     /// The target's measures over all held-out frames.
@@ -60,7 +60,7 @@ pub struct TransferRecord {
 }
 
 impl TransferRecord {
-    /// Whether the readout that this speaks of, if of any, stands whole in a folder
+    /// True where the readout that this speaks of, if of any, stands whole in a folder
     /// of measurements.
     pub(crate) fn has_readout(&self, folder: &Path) -> bool {
         let Some(sha256) = &self.readout else {
@@ -92,7 +92,7 @@ impl TransferRecord {
         match record {
             Some(record) if record.name() != name => {
                 let reason = format!("it is about {}", record.name());
-                Err(MeasureError::damaged(&path, reason))
+                Err(MeasureError::damaged_file(&path, reason))
             }
             record => Ok(record),
         }

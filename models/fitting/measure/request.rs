@@ -1,4 +1,4 @@
-//! What is to be measured, and how far it has come.
+//! The request of a measurement, and its progress.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,13 +15,13 @@ use concert_models::store::Encoder;
 /// a target is not divided.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shard {
-    /// Which, from 1.
+    /// Number of the shard, from 1.
     pub number: usize,
-    /// How many there are.
+    /// Number of all shards.
     pub of: usize,
 }
 
-/// What is to be measured.
+/// A measurement that is asked for.
 #[derive(Clone, Copy)]
 pub struct MeasureRequest<'a> {
     /// Labelled frames, and the name that is written down for them.
@@ -36,19 +36,19 @@ pub struct MeasureRequest<'a> {
     pub max_order: usize,
     /// Most frames to fit on and to compare on.
     pub frames: (Option<usize>, Option<usize>),
-    /// What is fitted; the better of all where it is `None`.
+    /// The kind that is fitted; the better of all where it is `None`.
     pub kind: Option<FitKind>,
     /// Steps of a convolutional fit.
     pub steps: usize,
-    /// The seed of whatever is drawn by lot.
+    /// The seed of all random numbers.
     pub seed: u32,
     /// The part of the work; all of it where it is `None`.
     pub shard: Option<Shard>,
-    /// Where everything is kept.
+    /// The folder in which everything is kept.
     pub out: &'a Path,
 }
 
-/// How far it has come; for people who wait.
+/// The progress of a measurement, for people who wait.
 #[derive(Debug, Clone, Copy)]
 pub enum MeasureProgress<'a> {
     /// Frames that an encoder has seen, of so many.
@@ -68,7 +68,7 @@ pub enum MeasureProgress<'a> {
         done: usize,
         /// Transfers in all.
         of: usize,
-        /// How far it has come.
+        /// The progress of the fit.
         progress: FitProgress,
     },
     /// A transfer is measured.
@@ -79,7 +79,7 @@ pub enum MeasureProgress<'a> {
         done: usize,
         /// Transfers in all.
         of: usize,
-        /// Whether it had been measured before.
+        /// True where it had been measured before.
         kept: bool,
         /// Time that the rest may take, by those that were fitted now.
         remaining: Option<Duration>,

@@ -1,4 +1,4 @@
-//! What is measured, how, and on which frames: written beside the results.
+//! The settings of a measurement and its frames: written beside the results.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ pub struct FramesRecord {
     pub names: Vec<String>,
 }
 
-/// What is measured, how, and on which frames.
+/// The settings of a measurement and its frames.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
@@ -31,11 +31,11 @@ pub struct Settings {
     pub fit: FramesRecord,
     /// Frames that they are compared on.
     pub held_out: FramesRecord,
-    /// What is fitted: `ridge`, `convolutional` or `auto`.
+    /// The kind that is fitted: `ridge`, `convolutional` or `auto`.
     pub kind: String,
     /// Steps of a convolutional fit.
     pub steps: usize,
-    /// The seed of whatever is drawn by lot.
+    /// The seed of all random numbers.
     pub seed: u32,
     /// Most sources of one transfer.
     pub max_order: usize,
@@ -75,7 +75,7 @@ impl Settings {
         match settings {
             Some(settings) if settings.version != VERSION => {
                 let reason = format!("it has version {}, not {VERSION}", settings.version);
-                Err(MeasureError::damaged(&path, reason))
+                Err(MeasureError::damaged_file(&path, reason))
             }
             settings => Ok(settings),
         }
@@ -100,7 +100,11 @@ impl Settings {
                 found.max_order.to_string(),
             ),
             ("targets", self.targets.join(", "), found.targets.join(", ")),
-            ("sources", spelt(&self.sources), spelt(&found.sources)),
+            (
+                "sources",
+                spell_sources(&self.sources),
+                spell_sources(&found.sources),
+            ),
         ];
         let all = self.decisive(found).into_iter().chain(lists);
         let advice = "shards must be measured with the same settings";
@@ -155,7 +159,7 @@ impl Settings {
     }
 }
 
-fn spelt(sources: &[SourceRecord]) -> String {
+fn spell_sources(sources: &[SourceRecord]) -> String {
     let one = |source: &SourceRecord| format!("{} ({:.12})", source.name, source.sha256);
     let all: Vec<_> = sources.iter().map(one).collect();
     all.join(", ")

@@ -16,12 +16,12 @@ use super::settings::Settings;
 use crate::fit::{PIXELS, RANDOM};
 
 /// Most transfers that an error names.
-const NAMED: usize = 6;
+const MAX_NAMED: usize = 6;
 
 /// Everything that was measured.
 #[derive(Debug, Clone, Serialize)]
 pub struct Measurement {
-    /// What was measured, how, and on which frames.
+    /// The settings of the measurement and its frames.
     pub settings: Settings,
     /// One entry per target, in the order of the settings.
     pub targets: Vec<MeasuredTarget>,
@@ -52,9 +52,9 @@ pub struct MeasuredTarget {
 pub struct MeasuredTransfer {
     /// The sources, sorted.
     pub sources: Vec<String>,
-    /// What was fitted.
+    /// The kind that was fitted.
     pub kind: String,
-    /// What similarity of representations foretold, -1 to 1.
+    /// The estimate by similarity of representations, -1 to 1.
     pub estimate: Option<f64>,
     /// Entry of the principal eigenvector.
     pub affinity: f64,
@@ -112,7 +112,7 @@ impl Measurement {
 }
 
 /// A record that the settings can stand by.
-pub(super) fn standing(
+pub(super) fn current_record(
     out: &Path,
     settings: &Settings,
     name: &str,
@@ -127,7 +127,7 @@ pub(super) fn standing(
 
 /// The sources that may serve a target, best first, by the affinities of the
 /// first orders alone.
-pub(super) fn ranked(first_orders: &[TransferRecord]) -> Result<Vec<String>, MeasureError> {
+pub(super) fn rank_sources(first_orders: &[TransferRecord]) -> Result<Vec<String>, MeasureError> {
     let Some(first) = first_orders.first() else {
         return Ok(Vec::new());
     };
@@ -190,9 +190,9 @@ fn target_of(
 ) -> Result<MeasuredTarget, MeasureError> {
     let singles = settings.sources.iter().map(|one| vec![one.name.clone()]);
     let singles: Vec<_> = singles.collect();
-    let mut records = found(out, settings, target, &singles)?;
-    let sets = higher_order(&ranked(&records)?, settings.max_order);
-    records.extend(found(out, settings, target, &sets)?);
+    let mut records = find_records(out, settings, target, &singles)?;
+    let sets = higher_order(&rank_sources(&records)?, settings.max_order);
+    records.extend(find_records(out, settings, target, &sets)?);
     let (frames, losses) = comparable(target, &records)?;
     let (wins, affinities) = affinities(target, &losses)?;
     let pixels = (records.iter()).position(|record| record.sources[0].name == PIXELS);
@@ -218,13 +218,13 @@ fn target_of(
         target: target.to_owned(),
         loss: records[0].loss.clone(),
         frames: frames.iter().map(named).collect(),
-        estimate_rank_correlation: foretold(&transfers, true),
-        estimate_rank_correlation_without_baselines: foretold(&transfers, false),
+        estimate_rank_correlation: estimate_correlation(&transfers, true),
+        estimate_rank_correlation_without_baselines: estimate_correlation(&transfers, false),
         transfers,
     })
 }
 
-fn foretold(transfers: &[MeasuredTransfer], baselines: bool) -> Option<f64> {
+fn estimate_correlation(transfers: &[MeasuredTransfer], baselines: bool) -> Option<f64> {
     let real = |one: &&MeasuredTransfer| baselines || ![RANDOM, PIXELS].contains(&&*one.sources[0]);
     let pairs = transfers.iter().filter(real);
     let pairs = pairs.filter_map(|one| Some((one.estimate?, one.affinity)));
@@ -233,7 +233,7 @@ fn foretold(transfers: &[MeasuredTransfer], baselines: bool) -> Option<f64> {
 }
 
 /// The records of these sets of sources; all of them, or an error.
-fn found(
+fn find_records(
     out: &Path,
     settings: &Settings,
     target: &str,
@@ -243,7 +243,7 @@ fn found(
     for set in sets {
         let names: Vec<_> = set.iter().map(String::as_str).collect();
         let name = transfer_name(target, &names);
-        match standing(out, settings, &name)? {
+        match current_record(out, settings, &name)? {
             Some(record) => records.push(record),
             None => lacking.push(name),
         }
@@ -252,7 +252,7 @@ fn found(
         return Ok(records);
     }
     let count = lacking.len();
-    lacking.truncate(NAMED);
+    lacking.truncate(MAX_NAMED);
     Err(MeasureError::Lacking {
         target: target.to_owned(),
         lacking: count,

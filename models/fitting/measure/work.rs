@@ -1,5 +1,7 @@
 //! The loop itself.
 
+mod transfer;
+
 use std::time::Duration;
 
 use concert_policies::Task;
@@ -8,26 +10,21 @@ use super::beam::higher_order;
 use super::cache::Cache;
 use super::dissimilarity::Dissimilarities;
 use super::error::MeasureError;
-use super::frames::{Frames, spaced_split};
-use super::labels::{self, FitLabels, HeldOut};
+use super::frames::{Frames, split_frames};
+use super::labels::{FitLabels, HeldOutLabels};
 use super::preparation::{check, settings, with_baselines};
 use super::record::{SourceRecord, TransferRecord, transfer_name};
 use super::request::{MeasureProgress, MeasureRequest};
 use super::settings::{FramesRecord, Settings};
-use super::table::{ranked, standing};
+use super::table::{current_record, rank_sources};
 use crate::dataset::DataSet;
-use crate::fit::{
-    CachedFrame, Effort, Encoders, FitError, FitNotes, FitRequest, FittedReadout, Layout,
-    MAX_BYTES, PIXELS, RANDOM, Representation, Views, fit_cached,
-};
-use concert_models::card::{EncoderCard, FitData};
-use concert_models::contract::InputContract;
-use concert_models::digest::sha256_hex;
+use crate::fit::{Encoders, RepresentationLayout};
 use concert_models::engine::Engine;
 use concert_models::store::Encoder;
+use transfer::read_cached;
 
 /// Frames that representations are compared on.
-const COMPARED: usize = 48;
+const MAX_COMPARED_FRAMES: usize = 48;
 
 /// Measures every transfer of the request that is not measured yet; `elapsed`
 /// is the time since some beginning, and `report` ends it all by returning
@@ -46,7 +43,7 @@ pub fn measure(
         work.encode(source)?;
     }
     for target in work.own_targets() {
-        work.target(target)?;
+        work.measure_target(target)?;
     }
     Ok(())
 }
@@ -54,7 +51,7 @@ pub fn measure(
 /// A source, and where its representations are.
 struct Source {
     encoder: Encoder,
-    layout: Layout,
+    layout: RepresentationLayout,
     fit: Cache,
     held_out: Cache,
 }
@@ -78,7 +75,7 @@ struct Work<'a> {
 struct Target {
     task: &'static Task,
     labels: FitLabels,
-    held_out: HeldOut,
+    held_out: HeldOutLabels,
     likeness: Dissimilarities,
     sources: Vec<Dissimilarities>,
 }
@@ -91,7 +88,7 @@ impl<'a> Work<'a> {
         report: &'a mut dyn FnMut(MeasureProgress<'_>) -> bool,
     ) -> Result<Self, MeasureError> {
         let held_data = request.held_out.map(|(data, _)| data);
-        let (fit, held_out) = spaced_split(request.data.0, held_data, request.frames)?;
+        let (fit, held_out) = split_frames(request.data.0, held_data, request.frames)?;
         check(request, &fit, &held_out)?;
         let encoders = with_baselines(request)?;
         let settings = settings(request, &encoders, &fit, &held_out)?;
@@ -107,7 +104,7 @@ impl<'a> Work<'a> {
                 Cache::new(request.out, &card.name, hash, &frames.sha256)
             };
             sources.push(Source {
-                layout: Layout::of(&[card])?,
+                layout: RepresentationLayout::of(&[card])?,
                 fit: cache(&settings.fit),
                 held_out: cache(&settings.held_out),
                 encoder,
@@ -180,7 +177,7 @@ impl<'a> Work<'a> {
                 done += 1;
                 let source = &source.encoder.card.name;
                 if !(self.report)(MeasureProgress::Encoding { source, done, of }) {
-                    return Err(stopped(self.done, self.of));
+                    return Err(stop_error(self.done, self.of));
                 }
             }
         }
@@ -189,9 +186,9 @@ impl<'a> Work<'a> {
 
     /// All transfers to one target: each source alone, the most promising
     /// first; then sets of the best.
-    fn target(&mut self, task: &'static Task) -> Result<(), MeasureError> {
+    fn measure_target(&mut self, task: &'static Task) -> Result<(), MeasureError> {
         let singles: Vec<_> = (0..self.sources.len()).map(|at| vec![at]).collect();
-        if self.all_kept(task, &singles)? {
+        if self.report_if_kept(task, &singles)? {
             return Ok(());
         }
         let target = self.truth(task)?;
@@ -202,12 +199,12 @@ impl<'a> Work<'a> {
         });
         let mut records = Vec::new();
         for set in &order {
-            records.push((set[0], self.transfer(&target, set)?));
+            records.push((set[0], self.measure_transfer(&target, set)?));
         }
         records.sort_by_key(|(source, _)| *source);
         let records: Vec<_> = records.into_iter().map(|(_, record)| record).collect();
         for set in self.sets(&records)? {
-            self.transfer(&target, &set)?;
+            self.measure_transfer(&target, &set)?;
         }
         Ok(())
     }
@@ -218,38 +215,46 @@ impl<'a> Work<'a> {
             let is = |source: &Source| source.encoder.card.name == *name;
             self.sources.iter().position(is)
         };
-        let sets = higher_order(&ranked(first_orders)?, self.request.max_order);
+        let sets = higher_order(&rank_sources(first_orders)?, self.request.max_order);
         let places = sets
             .iter()
             .map(|set| set.iter().filter_map(place).collect());
         Ok(places.collect())
     }
 
-    /// Whether nothing of a target is left to do; then says so.
-    fn all_kept(&mut self, task: &Task, singles: &[Vec<usize>]) -> Result<bool, MeasureError> {
+    /// Reports the transfers of a target where nothing of it is left to do, and returns true.
+    fn report_if_kept(
+        &mut self,
+        task: &Task,
+        singles: &[Vec<usize>],
+    ) -> Result<bool, MeasureError> {
         let mut records = Vec::new();
         for set in singles {
-            match self.kept(task, set)? {
+            match self.kept_record(task, set)? {
                 Some(record) => records.push(record),
                 None => return Ok(false),
             }
         }
         for set in self.sets(&records)? {
-            match self.kept(task, &set)? {
+            match self.kept_record(task, &set)? {
                 Some(record) => records.push(record),
                 None => return Ok(false),
             }
         }
         for record in &records {
-            self.tell_done(&record.name(), true)?;
+            self.report_done(&record.name(), true)?;
         }
         Ok(true)
     }
 
     /// The record of a transfer that need not be measured again.
-    fn kept(&self, task: &Task, set: &[usize]) -> Result<Option<TransferRecord>, MeasureError> {
+    fn kept_record(
+        &self,
+        task: &Task,
+        set: &[usize],
+    ) -> Result<Option<TransferRecord>, MeasureError> {
         let name = transfer_name(task.name, &self.names(set));
-        let record = match standing(self.request.out, &self.settings, &name) {
+        let record = match current_record(self.request.out, &self.settings, &name) {
             Err(error @ MeasureError::Damaged { .. }) => {
                 tracing::warn!("{error}: it is measured anew");
                 return Ok(None);
@@ -274,7 +279,7 @@ impl<'a> Work<'a> {
         sizes.sort_unstable();
         sizes.dedup();
         let data = self.request.data.0;
-        let mut labels = FitLabels::read(task, data, &self.fit, sizes, COMPARED)?;
+        let mut labels = FitLabels::read(task, data, &self.fit, sizes, MAX_COMPARED_FRAMES)?;
         let (numbers, values) = std::mem::take(&mut labels.numbers).into_iter().unzip();
         let mut sources = Vec::new();
         for source in &self.sources {
@@ -283,7 +288,7 @@ impl<'a> Work<'a> {
         Ok(Target {
             task,
             labels,
-            held_out: HeldOut::read(task, self.held_data(), &self.held_out)?,
+            held_out: HeldOutLabels::read(task, self.held_data(), &self.held_out)?,
             likeness: Dissimilarities::of(values),
             sources,
         })
@@ -296,7 +301,7 @@ impl<'a> Work<'a> {
     ) -> Result<Dissimilarities, MeasureError> {
         let mut levels: Vec<Vec<Vec<f32>>> = Vec::new();
         for frame in frames {
-            let seen = present(&source.fit, *frame, &source.layout)?;
+            let seen = read_cached(&source.fit, *frame, &source.layout)?;
             let of_frame = source.layout.values(&seen);
             levels.resize(of_frame.len(), Vec::new());
             for (all, one) in levels.iter_mut().zip(of_frame) {
@@ -313,175 +318,6 @@ impl<'a> Work<'a> {
         names.sort_unstable();
         names
     }
-
-    /// Measures one transfer, where it is not measured yet.
-    fn transfer(&mut self, target: &Target, set: &[usize]) -> Result<TransferRecord, MeasureError> {
-        let mut set = set.to_vec();
-        set.sort_by(|a, b| self.name(*a).cmp(self.name(*b)));
-        let name = transfer_name(target.task.name, &self.names(&set));
-        if let Some(record) = self.kept(target.task, &set)? {
-            self.tell_done(&name, true)?;
-            return Ok(record);
-        }
-        let begin = (self.elapsed)();
-        let cards: Vec<&EncoderCard> = set
-            .iter()
-            .map(|at| &self.sources[*at].encoder.card)
-            .collect();
-        let contract = cards[0].input.clone();
-        let layout = Layout::of(&cards)?;
-        let fitted = self.fit(target, &set, &layout, &name)?;
-        fitted.verify(&mut *self.engine)?;
-        let record = self.compare(target, &set, &fitted, &contract, begin)?;
-        record.write(self.request.out)?;
-        self.fresh.0 += 1;
-        self.fresh.1 += (self.elapsed)().saturating_sub(begin);
-        self.tell_done(&name, false)?;
-        Ok(record)
-    }
-
-    fn name(&self, source: usize) -> &str {
-        &self.sources[source].encoder.card.name
-    }
-
-    fn fit(
-        &mut self,
-        target: &Target,
-        set: &[usize],
-        layout: &Layout,
-        name: &str,
-    ) -> Result<FittedReadout, MeasureError> {
-        let bytes = layout.bytes() * self.fit.len();
-        if bytes > MAX_BYTES {
-            return Err(MeasureError::Fit(FitError::TooMuchMemory {
-                frames: self.fit.len(),
-                bytes: bytes as u64,
-                limit: MAX_BYTES as u64,
-            }));
-        }
-        let mut frames = Vec::new();
-        for (number, truth) in target.labels.at(layout.output_size()) {
-            frames.push(CachedFrame {
-                representation: self.seen(set, number, false)?,
-                label: truth.label.clone(),
-                camera: truth.camera,
-                size: truth.size,
-            });
-        }
-        let request = FitRequest {
-            kind: self.request.kind,
-            views: Views {
-                per_frame: 1,
-                ..Views::default()
-            },
-            effort: Effort {
-                steps: self.request.steps,
-                ..Effort::default()
-            },
-            seed: self.request.seed,
-            ..FitRequest::new(target.task, self.request.data.0, &self.fit)
-        };
-        let (done, of) = (self.done, self.of);
-        let report = &mut self.report;
-        let fitted = fit_cached(layout, &request, frames, &mut |progress| {
-            report(MeasureProgress::Fitting {
-                transfer: name,
-                done,
-                of,
-                progress,
-            })
-        });
-        fitted.map_err(|error| match error {
-            FitError::Stopped => stopped(done, of),
-            error => error.into(),
-        })
-    }
-
-    /// What the sources made of a frame.
-    fn seen(
-        &self,
-        set: &[usize],
-        number: usize,
-        held_out: bool,
-    ) -> Result<Representation, MeasureError> {
-        let mut parts = Vec::new();
-        for at in set {
-            let source = &self.sources[*at];
-            let cache = if held_out {
-                &source.held_out
-            } else {
-                &source.fit
-            };
-            parts.push(present(cache, number, &source.layout)?);
-        }
-        Ok(Representation::joined(&parts.iter().collect::<Vec<_>>()))
-    }
-
-    fn compare(
-        &self,
-        target: &Target,
-        set: &[usize],
-        fitted: &FittedReadout,
-        contract: &InputContract,
-        begin: Duration,
-    ) -> Result<TransferRecord, MeasureError> {
-        let compared = target
-            .held_out
-            .compare(fitted, contract, &mut |number| self.seen(set, number, true))?;
-        let seconds = (self.elapsed)().saturating_sub(begin).as_secs_f64();
-        let seconds = (seconds * 100.0).round() / 100.0;
-        let is_baseline = [RANDOM, PIXELS].contains(&self.name(set[0]));
-        let readout = match is_baseline {
-            true => None,
-            false => Some(self.save(fitted, seconds)?),
-        };
-        let measures = compared.measures.values.iter();
-        let finite = |value: &f64| value.is_finite().then_some(*value);
-        Ok(TransferRecord {
-            settings: self.settings.hash(),
-            target: target.task.name.to_owned(),
-            sources: set.iter().map(|at| self.sources[*at].record()).collect(),
-            kind: fitted.kind.name().to_owned(),
-            frames: fitted.frames,
-            estimate: target.estimate(set),
-            loss: labels::loss(target.task, &compared.measures).0.to_owned(),
-            losses: compared.losses,
-            measures: measures
-                .map(|(name, value)| ((*name).to_owned(), finite(value)))
-                .collect(),
-            readout,
-            seconds,
-        })
-    }
-
-    /// Keeps a readout; the hash of its file.
-    fn save(&self, fitted: &FittedReadout, seconds: f64) -> Result<String, MeasureError> {
-        let fit = &self.settings.fit;
-        let data = FitData::new(fit.data.clone(), fit.sha256.clone(), fitted.frames);
-        let notes = FitNotes {
-            fitted_by: "concert measure".to_owned(),
-            ..FitNotes::new(None, seconds, self.request.seed, vec![data])
-        };
-        fitted.save(&self.request.out.join("models"), &notes)?;
-        Ok(sha256_hex(&fitted.onnx))
-    }
-
-    fn tell_done(&mut self, transfer: &str, kept: bool) -> Result<(), MeasureError> {
-        self.done += 1;
-        let (count, time) = self.fresh;
-        let rest = self.of.saturating_sub(self.done) as u32;
-        let told = MeasureProgress::Measured {
-            transfer,
-            done: self.done,
-            of: self.of,
-            kept,
-            remaining: (count > 0).then(|| time / count * rest),
-        };
-        match (self.report)(told) {
-            true => Ok(()),
-            false => Err(stopped(self.done, self.of)),
-        }
-    }
 }
 
 impl Source {
@@ -497,15 +333,6 @@ impl Target {
     }
 }
 
-fn stopped(done: usize, of: usize) -> MeasureError {
+fn stop_error(done: usize, of: usize) -> MeasureError {
     MeasureError::Stopped { done, of }
-}
-
-fn present(cache: &Cache, frame: usize, layout: &Layout) -> Result<Representation, MeasureError> {
-    cache
-        .read(frame, layout)?
-        .ok_or_else(|| MeasureError::Read {
-            path: format!("representation {frame}"),
-            reason: "it was taken away while it was needed".to_owned(),
-        })
 }

@@ -38,7 +38,7 @@ impl Top1 {
 }
 
 /// Most classes of a segmentation; greater numbers count as one more.
-const MOST: usize = 256;
+const MAX_CLASSES: usize = 256;
 
 /// Intersections and unions per class.
 #[derive(Debug, Clone)]
@@ -52,9 +52,9 @@ pub(super) struct Segmentation {
 impl Default for Segmentation {
     fn default() -> Self {
         Self {
-            both: vec![0; MOST + 1],
-            truth: vec![0; MOST + 1],
-            predicted: vec![0; MOST + 1],
+            both: vec![0; MAX_CLASSES + 1],
+            truth: vec![0; MAX_CLASSES + 1],
+            predicted: vec![0; MAX_CLASSES + 1],
             known: 0,
         }
     }
@@ -70,7 +70,10 @@ impl Segmentation {
             if p.is_nan() {
                 continue;
             }
-            let (t, p) = ((*t as usize).min(MOST), (*p as usize).min(MOST));
+            let (t, p) = (
+                (*t as usize).min(MAX_CLASSES),
+                (*p as usize).min(MAX_CLASSES),
+            );
             self.truth[t] += 1;
             self.predicted[p] += 1;
             self.both[t] += u64::from(t == p);
@@ -89,7 +92,7 @@ impl Segmentation {
 
     pub(super) fn measures(&self) -> Measures {
         let (mut sum, mut classes) = (0.0, 0u64);
-        for class in 0..=MOST {
+        for class in 0..=MAX_CLASSES {
             let union = self.truth[class] + self.predicted[class] - self.both[class];
             if union > 0 {
                 sum += self.both[class] as f64 / union as f64;

@@ -7,15 +7,15 @@ use concert_policies::{OutputKind, Task};
 use super::directions::Directions;
 use super::edges;
 use super::layout;
-use super::measures::Quality;
+use super::measures::TaskQuality;
 use super::sketch::Sketch;
 use crate::dataset::{Label, LabelKind};
 
 /// Most layouts among which the most central is looked for.
-const MOST_LAYOUTS: usize = 128;
+const MAX_LAYOUTS: usize = 128;
 
 /// Finds the best constant answer to a task from true labels: the one that is
-/// best by the first of the measures that [`Quality`](super::Quality) gives.
+/// best by the first of the measures that [`TaskQuality`](super::TaskQuality) gives.
 ///
 /// | target | measure | best constant |
 /// |---|---|---|
@@ -69,7 +69,7 @@ impl ConstantFit {
                 }
             }
             LabelKind::Whole => {
-                if self.layouts.len() < MOST_LAYOUTS {
+                if self.layouts.len() < MAX_LAYOUTS {
                     let numbers = truth.values.iter().take(layout::LAYOUT_NUMBERS);
                     self.layouts.push(numbers.copied().collect());
                 }
@@ -121,16 +121,16 @@ impl ConstantFit {
         Some(direction.iter().map(|x| *x as f32).collect())
     }
 
-    /// Of edges, no constant below the least threshold finds any.
+    /// Raises a constant of edges to the least threshold: below it, none is found.
     fn at_least(&self, median: f32) -> f32 {
-        match Quality::new(self.task) {
-            Some(quality) if quality.is_of_edges() => median.max(edges::LEAST_THRESHOLD),
+        match TaskQuality::new(self.task) {
+            Some(quality) if quality.is_of_edges() => median.max(edges::MIN_THRESHOLD),
             _ => median,
         }
     }
 
     /// The constant as a prediction for `truth`, in the form that
-    /// [`Quality::add`](super::Quality::add) takes; `scores` is the number of
+    /// [`TaskQuality::add`](super::TaskQuality::add) takes; `scores` is the number of
     /// classes of a picture's class.
     #[must_use]
     pub fn prediction(&self, truth: &Label, scores: usize) -> Option<Vec<f32>> {

@@ -65,7 +65,7 @@ impl Directions {
         Some(at)
     }
 
-    /// Where the search may begin: the mean direction, and those of the parts
+    /// The directions that the search begins with: the mean, and those of the parts
     /// of the sphere.
     fn starts(&self, points: &[(Direction, f64)]) -> Vec<Direction> {
         let mut sums = vec![[0.0; 3]; 1 + (SIDE / COARSE).pow(2)];
@@ -129,7 +129,7 @@ mod tests {
 
     #[test]
     fn no_direction_is_nearer_to_all_than_the_median() {
-        // A sum of four even numbers drawn by lot is nearly normal.
+        // A sum of four even numbers drawn at random is nearly normal.
         let mut bits = 7u64;
         let mut normal = || {
             let mut even = || {

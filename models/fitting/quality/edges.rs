@@ -7,8 +7,8 @@ use crate::dataset::Label;
 /// Thresholds that are tried: 1/STEPS, 2/STEPS, ….
 const STEPS: usize = 50;
 /// The least of them.
-pub(super) const LEAST_THRESHOLD: f32 = 1.0 / STEPS as f32;
-/// How far a hit may lie from its edge, as a share of the diagonal.
+pub(super) const MIN_THRESHOLD: f32 = 1.0 / STEPS as f32;
+/// Greatest distance of a hit from its edge, as a share of the diagonal.
 const TOLERANCE: f64 = 0.0075;
 
 /// Hits at every threshold, and the mean absolute difference.

@@ -91,7 +91,7 @@ fn sign(bits: u8, axis: usize) -> f64 {
 struct Errors {
     /// Mean, m.
     corner: f64,
-    /// Of the sides at the low and the high end of the true x, y and z, m.
+    /// Distances of the sides at the low and the high end of the true x, y and z, m.
     sides: [f64; 6],
     /// deg.
     angle: f64,

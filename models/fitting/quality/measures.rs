@@ -47,7 +47,7 @@ impl Measures {
     }
 }
 
-/// Why a prediction cannot be measured.
+/// A fault for which a prediction cannot be measured.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum QualityError {
@@ -75,7 +75,7 @@ pub enum QualityError {
 
 /// Measures of one task, added up frame by frame.
 #[derive(Debug, Clone)]
-pub struct Quality {
+pub struct TaskQuality {
     task: &'static Task,
     frames: usize,
     kind: Kind,
@@ -93,7 +93,7 @@ enum Kind {
     Vanishing(Vanishing),
 }
 
-impl Quality {
+impl TaskQuality {
     /// An empty accumulator; `None` for tasks without a measure per frame
     /// (odometry is measured over its whole [trajectory](super::trajectory)).
     #[must_use]
@@ -115,7 +115,7 @@ impl Quality {
 
     /// Adds a frame and returns its own measures. `predicted` has the truth's
     /// layout: for values per pixel, channels × height × width at the label's
-    /// resolution ([`sampled`](super::sampled)); for segmentation one class
+    /// resolution ([`resample`](super::resample)); for segmentation one class
     /// number per pixel ([`class_numbers`](super::class_numbers)); for classes
     /// of the picture one score per class.
     ///
@@ -190,7 +190,7 @@ impl Quality {
         }
     }
 
-    /// Whether it measures edges by thresholds.
+    /// True where it measures edges by thresholds.
     pub(super) fn is_of_edges(&self) -> bool {
         matches!(self.kind, Kind::Edges(_))
     }

@@ -14,7 +14,7 @@
 //! Depth's measures are means over frames of each frame's own (as the public
 //! code of Eigen's successors has it); the others count every pixel alike.
 //! Everything is measured at the label's full resolution, with the output
-//! brought to it by [`sampled`]. Pixels unknown in the truth count nowhere;
+//! brought to it by [`resample`]. Pixels unknown in the truth count nowhere;
 //! pixels unknown only in the prediction count as not covered (`coverage`).
 //!
 //! The constant predictor ([`ConstantFit`]) says the same at every pixel of
@@ -36,8 +36,8 @@ mod values;
 mod window;
 
 pub use constant::ConstantFit;
-pub use measures::{Measures, Quality, QualityError};
-pub use sampling::{Filter, class_numbers, sampled};
+pub use measures::{Measures, QualityError, TaskQuality};
+pub use sampling::{Filter, class_numbers, resample};
 pub use sharpness::Sharpness;
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use concert_models::Affine2;
 
-/// How values between the pixels of an output are found.
+/// The rule for values between the pixels of an output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Filter {
     /// Between the four nearest pixels; the nearest alone where one of them is
@@ -18,7 +18,7 @@ pub enum Filter {
 /// `image_from_output` maps a pixel of the output to one of the picture, as
 /// outputs carry it.
 #[must_use]
-pub fn sampled(
+pub fn resample(
     values: &[f32],
     channels: usize,
     from: (usize, usize),

@@ -1,17 +1,17 @@
-//! Whether edges in depth are smeared.
+//! The sharpness of edges in depth.
 
 use super::measures::{Measures, mean};
 use crate::dataset::Label;
 
 /// Least ratio between neighbouring depths that is a step.
 const STEP_RATIO: f32 = 1.15;
-/// How far the truth may differ between a side's edge and the place where the
+/// Greatest ratio of the truth between a side's edge and the place where the
 /// side is looked at: beyond, that is another surface.
 const SIDE_RATIO: f32 = 1.08;
 /// Widest gap of unknown pixels between the two sides, as a share of the width.
 const MAX_GAP: f64 = 0.03;
 
-/// How much of a step in depth a prediction makes right at the step.
+/// The share of a step in depth that a prediction makes right at the step.
 ///
 /// At every true step (depths of neighbouring known pixels in a row or column
 /// that differ by more than 15 %, or of pixels on both sides of a narrow gap)

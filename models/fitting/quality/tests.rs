@@ -19,8 +19,8 @@ fn label(kind: LabelKind, channels: usize, width: usize, values: &[f32]) -> Labe
     }
 }
 
-fn quality(name: &str) -> Quality {
-    Quality::new(Task::find(name).unwrap()).unwrap()
+fn quality(name: &str) -> TaskQuality {
+    TaskQuality::new(Task::find(name).unwrap()).unwrap()
 }
 
 fn assert_near(got: f64, want: f64) {
@@ -353,13 +353,13 @@ fn the_constant_of_edges_finds_them_all() {
 #[test]
 fn an_output_is_brought_to_the_picture_where_it_shows_it() {
     let stretch = Affine2::stretch((2, 1), (4, 2));
-    let out = sampled(&[0.0, 1.0], 1, (2, 1), &stretch, (4, 2), Filter::Bilinear);
+    let out = resample(&[0.0, 1.0], 1, (2, 1), &stretch, (4, 2), Filter::Bilinear);
     assert_eq!(out, [0.0, 0.25, 0.75, 1.0, 0.0, 0.25, 0.75, 1.0]);
-    let out = sampled(&[3.0, 7.0], 1, (2, 1), &stretch, (4, 2), Filter::Nearest);
+    let out = resample(&[3.0, 7.0], 1, (2, 1), &stretch, (4, 2), Filter::Nearest);
     assert_eq!(out[..4], [3.0, 3.0, 7.0, 7.0]);
     // The output shows the middle two pixels only.
     let crop = Affine2([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0]]);
-    let out = sampled(&[3.0, 7.0], 1, (2, 1), &crop, (4, 1), Filter::Bilinear);
+    let out = resample(&[3.0, 7.0], 1, (2, 1), &crop, (4, 1), Filter::Bilinear);
     assert!(out[0].is_nan() && out[3].is_nan() && out[1..3] == [3.0, 7.0]);
     assert_eq!(class_numbers(&[0.1, 0.9, 0.8, 0.2], 2, 2), [1.0, 0.0]);
 }
@@ -372,7 +372,7 @@ fn a_prediction_of_another_size_is_refused_with_both() {
         error.to_string(),
         "depth_zbuffer: the prediction has 1 values, but the truth has 2"
     );
-    assert!(Quality::new(Task::find("odometry").unwrap()).is_none());
+    assert!(TaskQuality::new(Task::find("odometry").unwrap()).is_none());
 }
 
 proptest! {

@@ -29,7 +29,7 @@ use nalgebra::{Isometry3, Matrix3, SMatrix, SVector, Vector3};
 use super::measures::Measures;
 
 /// Steps shorter than this have no direction worth measuring, m.
-const LEAST_STEP_METRES: f64 = 0.005;
+const MIN_STEP_METRES: f64 = 0.005;
 
 /// True and estimated poses of sequences, `world_from_optical` (or of any frame
 /// that is fixed to the camera, the same for both).
@@ -38,7 +38,7 @@ pub struct Trajectories {
     sequences: Vec<Vec<Pair>>,
     /// Normalised squared errors of single steps, per degree of freedom.
     normalised: Vec<f64>,
-    /// Of their rotations alone.
+    /// Normalised errors of their rotations alone.
     normalised_turns: Vec<f64>,
 }
 
@@ -48,9 +48,9 @@ pub struct StepEstimate {
     /// Translation (m), then rotation vector (rad), along the axes of the frame
     /// that was moved to.
     pub motion: SVector<f64, 6>,
-    /// Of these six numbers, along the same axes.
+    /// Covariance of these six numbers, along the same axes.
     pub covariance: SMatrix<f64, 6, 6>,
-    /// Whether the unit of the translation is known to be the metre.
+    /// True where the unit of the translation is known to be the metre.
     pub is_metric: bool,
 }
 
@@ -172,7 +172,7 @@ impl Trajectories {
                 steps_m.push(error.translation.vector.norm());
                 steps_deg.push(error.rotation.angle().to_degrees());
                 let (a, b) = (truth.translation.vector, estimate.translation.vector);
-                if a.norm() > LEAST_STEP_METRES && b.norm() > 0.0 {
+                if a.norm() > MIN_STEP_METRES && b.norm() > 0.0 {
                     directions.push(a.angle(&b).to_degrees());
                 }
             }

@@ -7,11 +7,11 @@ use super::inverse_depth::{InverseDepth, Sight};
 use super::pose::Covariance;
 use super::refine::{Refined, difference, misfit, refine};
 use super::snapshot::Snapshot;
-use crate::geometric::dice::Dice;
 use crate::geometric::five_point::Match;
 use crate::geometric::matching::Matcher;
 use crate::geometric::pnp::{Sighting, pnp};
 use crate::geometric::two_view::{triangulate, two_view};
+use crate::rng::Rng;
 
 /// Least points of known depth for a motion from them.
 pub(super) const LEAST_KNOWN: usize = 20;
@@ -44,7 +44,7 @@ pub(super) struct Relative {
 #[derive(Debug, Clone)]
 pub(super) struct Tracker {
     matcher: Matcher,
-    dice: Dice,
+    rng: Rng,
     pub(super) pairs: Vec<(u32, u32, f32)>,
     matches: Vec<Match>,
     pub(super) sightings: Vec<Sighting>,
@@ -64,7 +64,7 @@ impl Tracker {
     pub(super) fn new() -> Self {
         Self {
             matcher: Matcher::default(),
-            dice: Dice::new(0x5eed),
+            rng: Rng::from_state(0x5eed),
             pairs: Vec::new(),
             matches: Vec::new(),
             sightings: Vec::new(),
@@ -162,7 +162,7 @@ impl Tracker {
             return None;
         }
         let least = least.max(self.sightings.len() * LEAST_SHARE.0 / 100);
-        let found = pnp(&self.sightings, guesses, tolerance, least, &mut self.dice)?;
+        let found = pnp(&self.sightings, guesses, tolerance, least, &mut self.rng)?;
         Some(refine(&self.sights, &found, tolerance))
     }
 
@@ -177,7 +177,7 @@ impl Tracker {
         let rays = self.sights.iter().map(|sight| (sight.ray, sight.seen));
         self.matches.extend(rays);
         let least = least.max(self.matches.len() * LEAST_SHARE.1 / 100);
-        let found = two_view(&self.matches, &guesses[0], tolerance, least, &mut self.dice)?;
+        let found = two_view(&self.matches, &guesses[0], tolerance, least, &mut self.rng)?;
         let mut start = found.two_from_one;
         self.fitting.clone_from(&found.inliers);
         if found.has_direction {
@@ -269,7 +269,7 @@ impl Tracker {
         self.shuffled.clear();
         self.shuffled.extend(0..self.sights.len());
         for place in (1..self.shuffled.len()).rev() {
-            let other = self.dice.next() % (place as u64 + 1);
+            let other = self.rng.next_u64() % (place as u64 + 1);
             self.shuffled.swap(place, other as usize);
         }
     }
@@ -299,7 +299,7 @@ impl Tracker {
                 let rays = self.half.iter().map(|sight| (sight.ray, sight.seen));
                 self.matches.extend(rays);
                 let nothing = Isometry3::identity();
-                two_view(&self.matches, &nothing, tolerance, 8, &mut self.dice)
+                two_view(&self.matches, &nothing, tolerance, 8, &mut self.rng)
             }
         };
         let start = start.map_or(*found, |start| {

@@ -1,10 +1,10 @@
 use nalgebra::{Isometry3, Point3, Translation3, UnitQuaternion, Vector3};
 
 use super::*;
-use crate::geometric::dice::Dice;
 use crate::geometric::keypoints::LOGITS;
 use crate::geometric::scene::View;
 use crate::geometry::{Affine2, Intrinsics};
+use crate::rng::Rng;
 
 const CELLS: (usize, usize) = (48, 36);
 const SIZE: (usize, usize) = (384, 288);
@@ -16,7 +16,7 @@ const DEPTH: (usize, usize) = (96, 72);
 /// Landmarks in the optical frame of the start, each with a descriptor.
 struct World {
     landmarks: Vec<(Point3<f64>, Vec<f32>)>,
-    dice: Dice,
+    rng: Rng,
     /// Whether depth is that of the walls of `WALLS`; else that of the nearest
     /// landmark.
     has_walls: bool,
@@ -37,8 +37,8 @@ struct Seen {
 impl World {
     /// `place` gives a point for three numbers from -0.5 to 0.5.
     fn new(count: usize, seed: u64, place: impl Fn([f64; 3]) -> Point3<f64>) -> Self {
-        let mut dice = Dice::new(seed);
-        let mut uniform = || dice.next() as f64 / u64::MAX as f64 - 0.5;
+        let mut rng = Rng::from_state(seed);
+        let mut uniform = || rng.next_u64() as f64 / u64::MAX as f64 - 0.5;
         let landmark = |_| {
             let point = place([uniform(), uniform(), uniform()]);
             let row: Vec<f32> = (0..CHANNELS).map(|_| uniform() as f32).collect();
@@ -48,7 +48,7 @@ impl World {
         let landmarks = (0..count).map(landmark).collect();
         Self {
             landmarks,
-            dice,
+            rng,
             has_walls: false,
         }
     }
@@ -108,7 +108,7 @@ impl World {
                 FOCAL * point.y / point.z + 143.5,
             ];
             if index < stray {
-                let mut uniform = || self.dice.next() as f64 / u64::MAX as f64;
+                let mut uniform = || self.rng.next_u64() as f64 / u64::MAX as f64;
                 pixel = [384.0 * uniform(), 288.0 * uniform()];
             }
             let inside = (0.0..384.0).contains(&pixel[0]) && (0.0..288.0).contains(&pixel[1]);

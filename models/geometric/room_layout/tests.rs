@@ -331,9 +331,9 @@ fn vanishing_points_are_the_axes_of_the_room() {
 fn noise_and_holes_in_the_depth_leave_the_room_as_it_is() {
     let box_from_optical = camera([-1.0, 0.3, -0.2], 18.0, 6.0);
     let (mut depth, _) = inside_a_box(Vector3::new(3.0, 2.0, 1.3), &box_from_optical);
-    let mut dice = crate::geometric::dice::Dice::new(5);
+    let mut rng = crate::rng::Rng::from_state(5);
     for metres in &mut depth {
-        let chance = dice.next() as f64 / u64::MAX as f64;
+        let chance = rng.next_u64() as f64 / u64::MAX as f64;
         *metres = match chance {
             ..0.2 => f32::NAN,
             _ => *metres * (1.0 + 0.006 * (chance as f32 - 0.6)),

@@ -62,13 +62,13 @@ fn hides(rays: &Rays, surface: &Surface, p: usize, q: usize) -> bool {
     let noise = NOISE_FACTOR * surface.noise * near * near;
     let tolerance = TOLERANCE.0 + TOLERANCE.1 * near + noise;
     far > near + tolerance
-        && far > predicted(rays, surface, p, q) + tolerance
-        && near < predicted(rays, surface, q, p) - tolerance
+        && far > predict_depth(rays, surface, p, q) + tolerance
+        && near < predict_depth(rays, surface, q, p) - tolerance
 }
 
 /// Depth of the tangent plane of `from` along the ray of `to`; the depth itself
 /// where the normal is unknown or the ray grazes the plane.
-fn predicted(rays: &Rays, surface: &Surface, from: usize, to: usize) -> f32 {
+fn predict_depth(rays: &Rays, surface: &Surface, from: usize, to: usize) -> f32 {
     let normal = surface.normals[from];
     let along = dot(normal, rays.ray(to));
     if along.is_nan() || along > -0.02 {

@@ -16,16 +16,16 @@ const WINDOW: usize = 2 * RADIUS + 1;
 const LANES: usize = 8;
 /// Unknown cells beside each row, so that every window is whole.
 const PADDING: usize = LANES;
-/// How far the inverse depth of a first neighbour may be from the centre's, as
+/// Greatest distance of the inverse depth of a first neighbour from the centre's, as
 /// a share of it.
 const FIRST_GUARD: f32 = 0.12;
-/// How far a neighbour may lie from the fitted plane beside three times the
+/// Greatest distance of a neighbour from the fitted plane, beside three times the
 /// noise: share, and 1/m.
 const SECOND_GUARD: (f32, f32) = (0.006, 0.001);
 /// Pixels that share their error along a line.
 const CORRELATION: f32 = 1.5;
 /// Fewest neighbours that a plane is fitted to.
-const FEWEST: f32 = 10.0;
+const MIN_PIXELS: f32 = 10.0;
 
 /// A plane and the share of the known cells of its window that lie on it.
 type Plane = ([f32; 3], f32);
@@ -84,7 +84,7 @@ impl<'a> Cells<'a> {
         self.noise / (side * spread)
     }
 
-    /// How far an inverse depth may lie from its plane.
+    /// Greatest distance of an inverse depth from its plane.
     pub(super) fn tolerance(&self, inverse: f32) -> f32 {
         SECOND_GUARD.0 * inverse + SECOND_GUARD.1 + 3.0 * self.noise
     }
@@ -136,7 +136,7 @@ impl<'a> Cells<'a> {
         }
         let [s, sx, sy, sxx, sxy, syy, sw, sxw, syw, known] =
             sums.map(|sum| sum.iter().sum::<f32>());
-        if s < FEWEST {
+        if s < MIN_PIXELS {
             return None;
         }
         // About the mean, which keeps the sums well conditioned.

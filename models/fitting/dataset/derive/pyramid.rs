@@ -29,13 +29,13 @@ pub(super) fn pyramid(depth: &DepthImage, levels: usize) -> Vec<Level> {
             .collect(),
     }];
     for index in 1..levels {
-        let next = halved(&all[index - 1]);
+        let next = halve(&all[index - 1]);
         all.push(next);
     }
     all
 }
 
-fn halved(level: &Level) -> Level {
+fn halve(level: &Level) -> Level {
     let (width, height) = (level.width.div_ceil(2), level.height.div_ceil(2));
     let mut inverse = Vec::with_capacity(width * height);
     for v in 0..height {

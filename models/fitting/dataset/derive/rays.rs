@@ -1,4 +1,4 @@
-//! Where each pixel looks.
+//! The viewing ray of each pixel.
 
 use concert_models::Intrinsics;
 

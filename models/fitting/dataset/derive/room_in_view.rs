@@ -1,4 +1,4 @@
-//! How much of each side of a room a picture shows.
+//! The share of each side of a room that a picture shows.
 
 use nalgebra::{Rotation3, Vector3};
 

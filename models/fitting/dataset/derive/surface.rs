@@ -13,10 +13,10 @@ const PIECE: usize = 256;
 const WANTED_ERROR: f32 = 0.03;
 /// Least share of a window's known cells that lie on its plane, so that a
 /// window over a crease gives way to a smaller one.
-const LEAST_SHARE: f32 = 0.85;
+const MIN_SHARE: f32 = 0.85;
 /// Least cosine between normal and ray that is trusted.
-const LEAST_COSINE: f32 = 0.03;
-/// How far depths of one surface differ within a window, as a share.
+const MIN_COSINE: f32 = 0.03;
+/// Greatest difference of depths of one surface within a window, as a share.
 const SAME_SURFACE: f32 = 0.12;
 
 /// The visible surface: unit normals in the optical frame towards the camera,
@@ -75,7 +75,7 @@ impl Surface {
             if best.is_none_or(|(most, _)| share > most) {
                 best = Some((share, plane));
             }
-            if share >= LEAST_SHARE {
+            if share >= MIN_SHARE {
                 break;
             }
         }
@@ -86,7 +86,7 @@ impl Surface {
             return;
         };
         // n · X = 1 points away from the camera.
-        if dot(away, direction) >= LEAST_COSINE {
+        if dot(away, direction) >= MIN_COSINE {
             self.normals[pixel] = away.map(|x| -x);
             self.depth[pixel] = 1.0 / dot(plane, ray);
         }

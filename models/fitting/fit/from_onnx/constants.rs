@@ -5,7 +5,7 @@ use half::f16;
 use concert_models::onnx::proto::{AttributeProto, NodeProto, TensorProto};
 
 /// Most numbers of a constant that is read; weights of a readout have fewer.
-const MOST: usize = 16 << 20;
+const MAX_NUMBERS: usize = 16 << 20;
 
 /// A constant tensor; of integers, both lists are filled.
 #[derive(Debug, Clone, Default)]
@@ -22,7 +22,7 @@ pub(super) fn constant(tensor: &TensorProto) -> Option<Constant> {
         .map(|dim| usize::try_from(*dim).ok())
         .collect::<Option<_>>()?;
     let count = (dims.iter()).try_fold(1usize, |all, dim| all.checked_mul(*dim))?;
-    if count > MOST {
+    if count > MAX_NUMBERS {
         return None;
     }
     let raw = tensor.raw_data.as_deref().filter(|raw| !raw.is_empty());
@@ -59,8 +59,8 @@ pub(super) fn constant(tensor: &TensorProto) -> Option<Constant> {
     })
 }
 
-/// What a node `Constant` gives.
-pub(super) fn of_node(node: &NodeProto) -> Option<Constant> {
+/// The constant of a node `Constant`.
+pub(super) fn from_node(node: &NodeProto) -> Option<Constant> {
     if let Some(tensor) = attribute(node, "value").and_then(|attribute| attribute.t.as_ref()) {
         return constant(tensor);
     }
@@ -99,7 +99,7 @@ fn text<'a>(node: &'a NodeProto, name: &str) -> Option<&'a str> {
     std::str::from_utf8(bytes).ok()
 }
 
-/// Whether the output of a convolution has the size of its input, with zeros
+/// True where the output of a convolution has the size of its input, with zeros
 /// beyond the border.
 pub(super) fn is_plain_convolution(node: &NodeProto, side: usize) -> bool {
     let ones = |name: &str| attribute(node, name).is_none_or(|a| a.ints.iter().all(|x| *x == 1));
@@ -115,7 +115,7 @@ pub(super) fn is_plain_convolution(node: &NodeProto, side: usize) -> bool {
     padded && ones("strides") && ones("dilations")
 }
 
-/// Whether a `Resize` is what [`Resampling`](super::super::kernels::Resampling)
+/// True where a `Resize` is what [`Resampling`](super::super::kernels::Resampling)
 /// does.
 pub(super) fn is_half_pixel_linear(node: &NodeProto) -> bool {
     let centres = text(node, "coordinate_transformation_mode").unwrap_or("half_pixel");

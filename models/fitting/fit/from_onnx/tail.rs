@@ -1,4 +1,4 @@
-//! Where a graph's last layer ends and the decoding of its numbers begins.
+//! The place where a graph's last layer ends and the decoding of its numbers begins.
 
 use super::constants::attribute;
 use super::{Reader, Value, constants};
@@ -10,7 +10,7 @@ use concert_models::onnx::proto::NodeProto;
 ///
 /// # Errors
 /// A graph that ends otherwise than the objective's decoding.
-pub(super) fn of<'a>(
+pub(super) fn find<'a>(
     reader: &Reader<'a>,
     objective: &Objective,
     grid: Grid,
@@ -22,14 +22,14 @@ pub(super) fn of<'a>(
         name: reader.root(output.unwrap_or_default()),
     };
     if grid.cells() == 1 {
-        at = at.past(&["Reshape", "Flatten", "Squeeze"]);
+        at = at.skip(&["Reshape", "Flatten", "Squeeze"]);
     }
     let end = match *objective {
-        Objective::LogDepth => at.past(&["Clip"]).logarithm(),
-        Objective::Normal => at.through(&["Div", "LpNormalization"]),
-        Objective::Edge { .. } | Objective::Unit => at.through(&["Sigmoid"]),
-        Objective::Compressed { scale } => at.unscaled(scale),
-        Objective::Classes { .. } => Some(at.through(&["Softmax"]).unwrap_or(at)),
+        Objective::LogDepth => at.skip(&["Clip"]).logarithm(),
+        Objective::Normal => at.before(&["Div", "LpNormalization"]),
+        Objective::Edge { .. } | Objective::Unit => at.before(&["Sigmoid"]),
+        Objective::Compressed { scale } => at.before_scaling(scale),
+        Objective::Classes { .. } => Some(at.before(&["Softmax"]).unwrap_or(at)),
     };
     let end = end.ok_or_else(|| {
         format!(
@@ -63,18 +63,17 @@ impl<'r, 'a> Place<'r, 'a> {
         Some(Self { name, ..self })
     }
 
-    /// What a node of one of these kinds made this from; `None` where another
+    /// The input of the node of one of these kinds that made this; `None` where another
     /// did.
-    fn through(self, kinds: &[&str]) -> Option<Self> {
+    fn before(self, kinds: &[&str]) -> Option<Self> {
         let maker = self.maker()?;
         let known = kinds.contains(&maker.op_type());
         known.then(|| self.input(maker, 0)).flatten()
     }
 
-    /// What is before nodes of these kinds, if there are some.
-    fn past(self, kinds: &[&str]) -> Self {
-        self.through(kinds)
-            .map_or(self, |before| before.past(kinds))
+    /// The tensor before nodes of these kinds, if there are some.
+    fn skip(self, kinds: &[&str]) -> Self {
+        self.before(kinds).map_or(self, |input| input.skip(kinds))
     }
 
     fn number(self) -> Option<f32> {
@@ -82,27 +81,27 @@ impl<'r, 'a> Place<'r, 'a> {
             return constant.values.first().copied();
         }
         let maker = self.maker().filter(|maker| maker.op_type() == "Constant")?;
-        constants::of_node(maker)?.values.first().copied()
+        constants::from_node(maker)?.values.first().copied()
     }
 
     /// The logarithm of what is a power of e, times the focal length's share.
     fn logarithm(self) -> Option<Self> {
         let maker = self.maker()?;
         if maker.op_type() == "Exp" {
-            return Some(self.input(maker, 0)?.past(&["Clip"]));
+            return Some(self.input(maker, 0)?.skip(&["Clip"]));
         }
         if maker.op_type() != "Mul" {
             return None;
         }
         let sides = [self.input(maker, 0)?, self.input(maker, 1)?];
-        let power = |side: &Self| side.past(&["Clip"]).through(&["Exp"]);
+        let power = |side: &Self| side.skip(&["Clip"]).before(&["Exp"]);
         let (at, log) = (0..2).find_map(|at| Some((at, power(&sides[at])?)))?;
         sides[1 - at]
             .is_of_the_camera()
-            .then(|| log.past(&["Clip"]))
+            .then(|| log.skip(&["Clip"]))
     }
 
-    /// Whether it is made of an input that is no level, and of constants.
+    /// True where it is made of an input that is no level, and of constants.
     fn is_of_the_camera(self) -> bool {
         match self.maker() {
             _ if self.number().is_some() => true,
@@ -115,8 +114,8 @@ impl<'r, 'a> Place<'r, 'a> {
         }
     }
 
-    /// What is held and then multiplied by the scale.
-    fn unscaled(self, scale: f32) -> Option<Self> {
+    /// The tensor that is clipped and then multiplied by the scale.
+    fn before_scaling(self, scale: f32) -> Option<Self> {
         let maker = self.maker().filter(|maker| maker.op_type() == "Mul")?;
         let sides = [self.input(maker, 0)?, self.input(maker, 1)?];
         let at = (0..2).find(|at| sides[*at].number() == Some(scale))?;
@@ -124,6 +123,6 @@ impl<'r, 'a> Place<'r, 'a> {
         let clips = held
             .maker()
             .is_some_and(|maker| maker.op_type() == "Clip" || attribute(maker, "max").is_some());
-        clips.then(|| held.past(&["Clip"]))
+        clips.then(|| held.skip(&["Clip"]))
     }
 }

@@ -1,37 +1,36 @@
-//! What is made of the learnt frames, and how it is judged.
+//! Candidates: readouts made of the learnt frames, judged on held-out ones.
 
 use std::time::Duration;
 
 use super::super::FitError;
-use super::super::adamw::Pace;
-use super::super::convolutional::{Descent, Sample, Training};
+use super::super::adamw::LrSchedule;
+use super::super::descent::{Descent, Sample, Training};
 use super::super::export;
 use super::super::fitting::FittedReadout;
+use super::super::interpolation::interpolate;
 use super::super::kernels::Grid;
 use super::super::linear::LinearFit;
-use super::super::material::Shortcomings;
 use super::super::model::Model;
-use super::super::representations::Layout;
+use super::super::representations::RepresentationLayout;
 use super::super::ridge;
-use super::{
-    CurvePoint, Kept, LEAST_HELD_OUT, LEAST_LEARNT, Learner, Learning, Refit, Stage, Verdict,
-};
+use super::super::training_set::Shortcomings;
+use super::{CurvePoint, Kept, Learner, Learning, MIN_HELD_OUT, MIN_LEARNT, Refit, Stage, Verdict};
 use concert_models::card::{FitKind, HeldOut, WarmStart};
 
-/// How far to go from the first readout's weights to those that descent has
-/// come to; see `fitting.rs`.
-const SHARES: [f32; 3] = [0.33, 0.67, 1.0];
+/// Shares of the way from the first readout's weights to those that descent has
+/// come to; see `interpolation.rs`.
+const ALPHAS: [f32; 3] = [0.33, 0.67, 1.0];
 /// Most frames learnt before the ridge's strength is chosen again; while there
 /// are few, it is after half as many again.
 const LAMBDA_FRAMES: u64 = 500;
-/// Greatest step of a weight.
-const RATE: f32 = 5e-4;
+/// Learning rate: the greatest step of a weight.
+const LEARNING_RATE: f32 = 5e-4;
 /// Frames in one step of descent.
 const BATCH: usize = 4;
 /// Share of the channels that a step leaves out.
 const DROPOUT: f32 = 0.1;
 
-struct Candidate {
+struct RefitCandidate {
     kind: FitKind,
     model: Model,
     lambda: Option<f64>,
@@ -53,7 +52,7 @@ impl Learner {
         go_on: &mut dyn FnMut() -> bool,
     ) -> Result<Refit, FitError> {
         let (learnt, held_out) = (self.learnt, self.held.len());
-        let ready = learnt >= LEAST_LEARNT && held_out >= LEAST_HELD_OUT;
+        let ready = learnt >= MIN_LEARNT && held_out >= MIN_HELD_OUT;
         let (Stage::Learning(learning), true) = (&mut self.stage, ready) else {
             return Ok(too_few(learnt, held_out));
         };
@@ -65,8 +64,8 @@ impl Learner {
             found => candidates.push(found?),
         }
         if self.rules.steps > 0 && !self.reservoir.is_empty() {
-            learning.walk(&self.layout, &self.reservoir, self.rules.steps, go_on)?;
-            candidates.extend(learning.walked());
+            learning.descend(&self.layout, &self.reservoir, self.rules.steps, go_on)?;
+            candidates.extend(learning.descent_candidates());
         }
         // The newest block, unless it is not of the judging half.
         let newest = self.held.back().map_or(0, |kept| kept.block);
@@ -74,7 +73,7 @@ impl Learner {
         let ahead = &judging[judging.len().saturating_sub(ahead)..];
         let error = |model: &Model| model.errors(&self.layout, judging).0;
         let error_ahead = |model: &Model| model.errors(&self.layout, ahead).0;
-        let mut best: Option<(Candidate, f64)> = None;
+        let mut best: Option<(RefitCandidate, f64)> = None;
         for candidate in candidates {
             if !go_on() {
                 return Err(FitError::Stopped);
@@ -113,7 +112,7 @@ impl Learner {
         };
         let verdict = Verdict::of(&point, self.rules.margin, learning.first_serves);
         self.newest = Some(candidate.model.clone());
-        let readout = (verdict == Verdict::Better).then(|| self.written(candidate, &point));
+        let readout = (verdict == Verdict::Better).then(|| self.to_readout(candidate, &point));
         Ok(Refit {
             verdict,
             point: Some(point),
@@ -121,7 +120,7 @@ impl Learner {
         })
     }
 
-    fn written(&self, candidate: Candidate, point: &CurvePoint) -> Option<FittedReadout> {
+    fn to_readout(&self, candidate: RefitCandidate, point: &CurvePoint) -> Option<FittedReadout> {
         let Stage::Learning(learning) = &self.stage else {
             return None;
         };
@@ -152,7 +151,7 @@ impl Learner {
             shortcomings: Shortcomings::default(),
             classes: None,
             layout: self.layout.clone(),
-            witnesses: (self.reservoir.iter().take(3))
+            reference_samples: (self.reservoir.iter().take(3))
                 .map(|kept| kept.representation.clone())
                 .collect(),
             model,
@@ -163,10 +162,10 @@ impl Learner {
 impl Learning {
     fn linear_candidate(
         &mut self,
-        layout: &Layout,
+        layout: &RepresentationLayout,
         learnt: u64,
         go_on: &mut dyn FnMut() -> bool,
-    ) -> Result<Candidate, FitError> {
+    ) -> Result<RefitCandidate, FitError> {
         // Choosing takes ten times as long as solving, and changes little.
         let fresh = |then: u64| 2 * learnt < 3 * then && learnt < then + LAMBDA_FRAMES;
         let (lambda, then) = match self.lambda.filter(|(_, then)| fresh(*then)) {
@@ -180,7 +179,7 @@ impl Learning {
         }
         let form = (self.linear.objective, self.linear.grid);
         let model = ridge::model(layout, &self.linear.scaling, &all, lambda, form)?;
-        Ok(Candidate {
+        Ok(RefitCandidate {
             kind: FitKind::Ridge,
             model,
             lambda: Some(lambda),
@@ -188,18 +187,18 @@ impl Learning {
     }
 
     /// A few steps more, from where descent has come to.
-    fn walk(
+    fn descend(
         &mut self,
-        layout: &Layout,
+        layout: &RepresentationLayout,
         reservoir: &[Kept],
         steps: usize,
         go_on: &mut dyn FnMut() -> bool,
     ) -> Result<(), FitError> {
-        let Some(weights) = self.walker.clone() else {
+        let Some(weights) = self.current_weights.clone() else {
             return Ok(());
         };
         let samples: Vec<Sample<'_>> = reservoir.iter().map(Kept::sample).collect();
-        self.walks += 1;
+        self.descents += 1;
         let descent = Descent {
             net: &self.first.net,
             layout,
@@ -207,22 +206,22 @@ impl Learning {
             samples: &samples,
             objective: self.linear.objective,
             training: Training {
-                pace: Pace {
-                    rate: RATE,
-                    decay: 0.01,
+                schedule: LrSchedule {
+                    learning_rate: LEARNING_RATE,
+                    weight_decay: 0.01,
                     steps,
-                    rise: (steps / 10).clamp(1, 20),
+                    warmup_steps: (steps / 10).clamp(1, 20),
                 },
                 batch: BATCH,
                 dropout: DROPOUT,
-                seed: self.walks,
+                seed: self.descents,
             },
         };
         let walked = descent.run(weights, &mut |_, _| go_on());
         let walked = walked.ok_or(FitError::Stopped)?;
         // Steps that led astray are not built upon.
         let sound = walked.iter().all(|weight| weight.is_finite());
-        self.walker = Some(if sound {
+        self.current_weights = Some(if sound {
             walked
         } else {
             self.first.weights.clone()
@@ -231,22 +230,19 @@ impl Learning {
     }
 
     /// The readouts between the first and where descent has come to.
-    fn walked(&self) -> Vec<Candidate> {
-        let Some(walker) = &self.walker else {
+    fn descent_candidates(&self) -> Vec<RefitCandidate> {
+        let Some(current_weights) = &self.current_weights else {
             return Vec::new();
         };
-        let between = |share: f32| {
-            let mut model = self.first.clone();
-            for (weight, walked) in model.weights.iter_mut().zip(walker) {
-                *weight += share * (walked - *weight);
-            }
-            Candidate {
+        let candidate = |alpha: f32| {
+            let model = interpolate(&self.first, current_weights, alpha);
+            RefitCandidate {
                 kind: FitKind::Convolutional,
                 model,
                 lambda: None,
             }
         };
-        SHARES.map(between).into()
+        ALPHAS.map(candidate).into()
     }
 }
 
@@ -254,9 +250,9 @@ fn too_few(learnt: u64, held_out: usize) -> Refit {
     Refit {
         verdict: Verdict::TooFewFrames {
             learnt,
-            least_learnt: LEAST_LEARNT,
+            least_learnt: MIN_LEARNT,
             held_out,
-            least_held_out: LEAST_HELD_OUT,
+            least_held_out: MIN_HELD_OUT,
         },
         point: None,
         readout: None,

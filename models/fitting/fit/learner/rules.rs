@@ -1,10 +1,10 @@
-//! How frames are learnt from, and what becomes of each.
+//! The rules of learning, and the use of each frame.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
-/// How frames are learnt from.
+/// The rules by which frames are learnt from.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LearnRules {
     /// Least time of a block. A block ends after this time *and*
@@ -16,13 +16,13 @@ pub struct LearnRules {
     /// Most held-out frames that are kept; older ones are dropped.
     pub held_out: usize,
     /// Most learnt frames that are kept as they are, for descent; the
-    /// statistics of the closed form need none.
+    /// statistics of ridge regression need none.
     pub reservoir: usize,
     /// Frames after which what was learnt counts half.
     pub half_life_frames: f64,
     /// Share by which the error must fall before anything is exchanged.
     pub margin: f64,
-    /// Steps of descent at every refit; 0 for the closed form alone.
+    /// Steps of descent at every refit; 0 for ridge regression alone.
     pub steps: usize,
 }
 
@@ -40,10 +40,10 @@ impl Default for LearnRules {
     }
 }
 
-/// What became of a frame.
+/// The use that was made of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Taken {
+pub enum FrameUse {
     /// Learnt from.
     Learnt,
     /// Kept for judging.

@@ -1,4 +1,4 @@
-//! What is kept of what was learnt when the process ends: scale, statistics and
+//! The state of a learner as a file, for the next process: scale, statistics and
 //! counts. Frames are not kept.
 
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use super::super::statistics::{MAX_TERMS, Statistics, terms};
 use super::{FOLDS, Learner, Stage};
 use concert_models::digest::sha256_hex;
 
-/// What a file begins with; the number is the version.
+/// The first bytes of a file; the number is the version.
 const MAGIC: &[u8; 8] = b"CNCRTLN1";
 /// Longest header, bytes.
 const MAX_HEADER: usize = 64 << 10;
@@ -46,7 +46,7 @@ impl Header {
 }
 
 impl Learner {
-    /// What is to be kept; `None` while nothing is worth it.
+    /// The state as a file; `None` while nothing is worth keeping.
     #[must_use]
     pub fn to_bytes(&self) -> Option<Vec<u8>> {
         let Stage::Learning(learning) = &self.stage else {
@@ -89,7 +89,7 @@ impl Learner {
         let linear = LinearFit::from_scale(self.target, &self.layout, None, &scale)?;
         let empty = linear.statistics()?;
         let folds = [empty.read(folds[0])?, empty.read(folds[1])?];
-        self.stage = Stage::Learning(Box::new(self.learning(linear, folds)?));
+        self.stage = Stage::Learning(Box::new(self.new_learning(linear, folds)?));
         self.learnt = header.learnt;
         self.held_out = header.held_out;
         // The next frame begins a block of its own.
@@ -100,7 +100,7 @@ impl Learner {
 
     /// Most bytes that [`to_bytes`](Self::to_bytes) can give.
     #[must_use]
-    pub fn most_bytes(&self) -> u64 {
+    pub fn max_bytes(&self) -> u64 {
         let terms = terms(&self.layout).min(MAX_TERMS) as u64;
         let labels = self.labels() as u64;
         let fold = 8 * (terms * (terms + 1) / 2 + terms * labels + labels + 16);
@@ -109,7 +109,7 @@ impl Learner {
     }
 
     fn labels(&self) -> usize {
-        let form = super::super::material::objective(self.target, &self.layout, None);
+        let form = super::super::training_set::objective(self.target, &self.layout, None);
         form.map_or(1, |(objective, _): (Objective, _)| objective.channels())
     }
 

@@ -4,11 +4,11 @@ use concert_policies::Task;
 
 use super::*;
 use crate::dataset::LabelKind;
-use crate::fit::dice::Dice;
 use crate::fit::tests::{representation, small_card, small_layout};
 use crate::fit::{FitNotes, Statistics};
 use concert_models::card::{Card, EncoderCard, FitData};
 use concert_models::onnx::{CheckLimits, check};
+use concert_models::rng::Rng;
 
 fn target() -> &'static Task {
     Task::find("depth_zbuffer").unwrap()
@@ -16,7 +16,7 @@ fn target() -> &'static Task {
 
 /// Depth whose logarithm is linear in the first plane of the finest level,
 /// `times` over.
-fn label(layout: &Layout, frame: &Representation, times: f32) -> Label {
+fn label(layout: &RepresentationLayout, frame: &Representation, times: f32) -> Label {
     let mut plane = vec![0.0; 3 * 64];
     frame.read(layout, 0, &mut plane);
     let values = plane[..64].iter().map(|x| times * (1.0 + 0.3 * x).exp());
@@ -32,10 +32,8 @@ fn label(layout: &Layout, frame: &Representation, times: f32) -> Label {
 /// A linear readout fitted to depth that is wrong by a factor.
 fn readout(times: f32) -> FittedReadout {
     let layout = small_layout();
-    let mut dice = Dice::new(77);
-    let frames: Vec<_> = (0..30)
-        .map(|_| representation(&layout, &mut dice))
-        .collect();
+    let mut rng = Rng::from_seed(77);
+    let frames: Vec<_> = (0..30).map(|_| representation(&layout, &mut rng)).collect();
     let mut linear = LinearFit::new(target(), &layout, None, &frames).unwrap();
     let mut statistics: Statistics = linear.statistics().unwrap();
     for frame in &frames {
@@ -45,7 +43,7 @@ fn readout(times: f32) -> FittedReadout {
     linear.readout(&statistics, 1e-3).unwrap()
 }
 
-fn known(readout: &FittedReadout) -> KnownReadout {
+fn known_readout(readout: &FittedReadout) -> KnownReadout {
     let data = vec![FitData::new("d".into(), "0".repeat(64), 30)];
     let card = readout.card(&FitNotes::new(None, 1.0, 1, data));
     let network = check(&readout.onnx, &CheckLimits::default()).unwrap();
@@ -62,15 +60,27 @@ fn rules() -> LearnRules {
 }
 
 fn learner(times: f32, rules: LearnRules) -> Learner {
-    Learner::new(target(), &small_layout(), known(&readout(times)), rules).unwrap()
+    Learner::new(
+        target(),
+        &small_layout(),
+        known_readout(&readout(times)),
+        rules,
+    )
+    .unwrap()
 }
 
 /// Shows `count` frames, `every` apart, to a learner; what became of each.
-fn show(learner: &mut Learner, seed: u64, count: u32, every: Duration, times: f32) -> Vec<Taken> {
+fn show(
+    learner: &mut Learner,
+    seed: u64,
+    count: u32,
+    every: Duration,
+    times: f32,
+) -> Vec<FrameUse> {
     let layout = small_layout();
-    let mut dice = Dice::new(seed);
+    let mut rng = Rng::from_seed(seed);
     let frames = (0..count).map(|at| {
-        let frame = representation(&layout, &mut dice);
+        let frame = representation(&layout, &mut rng);
         let label = label(&layout, &frame, times);
         learner.add(frame, &label, None, every * at).unwrap()
     });
@@ -82,9 +92,9 @@ const TENTH: Duration = Duration::from_millis(100);
 /// Goes on, ten frames a second.
 fn show_from(learner: &mut Learner, frames: std::ops::Range<u32>, times: f32) {
     let layout = small_layout();
-    let mut dice = Dice::new(2);
+    let mut rng = Rng::from_seed(2);
     for at in frames {
-        let frame = representation(&layout, &mut dice);
+        let frame = representation(&layout, &mut rng);
         let label = label(&layout, &frame, times);
         learner.add(frame, &label, None, TENTH * at).unwrap();
     }
@@ -98,7 +108,7 @@ fn refit(learner: &mut Learner) -> Refit {
 
 #[test]
 fn a_block_lasts_its_time_and_has_its_frames() {
-    use Taken::{HeldOut, Learnt};
+    use FrameUse::{HeldOut, Learnt};
     // Ten frames a second: a block ends with its time.
     let taken = show(&mut learner(1.0, rules()), 1, 40, TENTH, 1.0);
     let mut expected = vec![Learnt; 20];
@@ -139,16 +149,16 @@ fn what_was_learnt_says_something_of_a_frame_whatever_serves() {
     // The readout that serves is right, so nothing takes over.
     let mut learner = learner(1.0, rules());
     let layout = small_layout();
-    let frame = representation(&layout, &mut Dice::new(9));
+    let frame = representation(&layout, &mut Rng::from_seed(9));
     assert!(
-        learner.says(&frame, None).is_none(),
+        learner.predict(&frame, None).is_none(),
         "nothing is learnt yet"
     );
     show(&mut learner, 1, 60, TENTH, 1.0);
     assert_ne!(refit(&mut learner).verdict, Verdict::Better);
-    let (said, [height, width]) = learner.says(&frame, None).expect("a readout");
+    let (said, [height, width]) = learner.predict(&frame, None).expect("a readout");
     assert_eq!(said.len(), height * width);
-    let truth = label(&layout, &frame, 1.0).resized(width, height);
+    let truth = label(&layout, &frame, 1.0).resize(width, height);
     let errors = said.iter().zip(&truth.values);
     let error = errors.map(|(a, b)| (a - b).abs() / b).sum::<f32>() / said.len() as f32;
     assert!(error < 0.05, "{error}");
@@ -195,7 +205,7 @@ fn the_first_readout_returns_where_what_was_learnt_does_not_hold_any_more() {
     };
     let mut learner = learner(1.0, rules);
     // Learnt in another place, where it was better.
-    learner.serve(Some(known(&readout(2.0)))).unwrap();
+    learner.serve(Some(known_readout(&readout(2.0)))).unwrap();
     show(&mut learner, 1, 90, TENTH, 2.0);
     show_from(&mut learner, 90..120, 1.0);
     let found = refit(&mut learner);
@@ -243,13 +253,13 @@ fn the_old_is_forgotten_slowly() {
 fn frames_without_a_known_label_are_passed_over() {
     let mut learner = learner(1.0, rules());
     let layout = small_layout();
-    let mut dice = Dice::new(1);
-    let frame = representation(&layout, &mut dice);
+    let mut rng = Rng::from_seed(1);
+    let frame = representation(&layout, &mut rng);
     let mut unknown = label(&layout, &frame, 1.0);
     unknown.values.fill(f32::NAN);
     let taken = learner.add(frame, &unknown, None, Duration::ZERO).unwrap();
-    assert_eq!(taken, Taken::Unlabelled);
-    assert_eq!((learner.learnt(), learner.held_out()), (0, 0));
+    assert_eq!(taken, FrameUse::Unlabelled);
+    assert_eq!((learner.frames_learnt(), learner.frames_held_out()), (0, 0));
     let levels: Vec<Vec<f32>> = layout
         .reads
         .iter()
@@ -281,10 +291,10 @@ fn learning_goes_on_after_a_restart_where_it_stopped() {
     assert!(before.to_bytes().is_none());
     show(&mut before, 1, 60, TENTH, 1.0);
     let bytes = before.to_bytes().unwrap();
-    assert!(bytes.len() as u64 <= before.most_bytes());
+    assert!(bytes.len() as u64 <= before.max_bytes());
     let mut after = learner(3.0, rules());
     after.resume(&bytes).unwrap();
-    assert_eq!(after.learnt(), before.learnt());
+    assert_eq!(after.frames_learnt(), before.frames_learnt());
     assert_eq!(after.digest(), before.digest());
     // Judged on new frames alone: none were kept.
     assert!(matches!(
@@ -306,8 +316,8 @@ fn a_state_of_another_encoder_or_a_damaged_one_is_refused_and_learning_begins_an
         panic!("not an encoder");
     };
     let other: EncoderCard = other;
-    let layout = Layout::of(&[&other]).unwrap();
-    let first = known(&readout(1.0));
+    let layout = RepresentationLayout::of(&[&other]).unwrap();
+    let first = known_readout(&readout(1.0));
     // A readout of another encoder is refused as well.
     assert!(matches!(
         Learner::new(target(), &layout, first, rules()),
@@ -326,7 +336,7 @@ fn a_state_of_another_encoder_or_a_damaged_one_is_refused_and_learning_begins_an
     for length in [0, 7, 16, 200, bytes.len() / 2, bytes.len() - 1] {
         assert!(anew.resume(&bytes[..length]).is_err());
     }
-    assert_eq!(anew.learnt(), 0);
+    assert_eq!(anew.frames_learnt(), 0);
     show(&mut anew, 1, 60, TENTH, 1.0);
     assert_eq!(refit(&mut anew).verdict, Verdict::Better);
 }
@@ -335,12 +345,12 @@ fn a_state_of_another_encoder_or_a_damaged_one_is_refused_and_learning_begins_an
 fn a_readout_is_run_beside_the_frames_as_its_file_says() {
     let readout = readout(1.5);
     let layout = small_layout();
-    let mut dice = Dice::new(3);
+    let mut rng = Rng::from_seed(3);
     // Levels of another scale than it was fitted with.
-    let frames: Vec<_> = (0..3).map(|_| representation(&layout, &mut dice)).collect();
+    let frames: Vec<_> = (0..3).map(|_| representation(&layout, &mut rng)).collect();
     let linear = LinearFit::new(target(), &layout, None, &frames).unwrap();
     let form = (linear.objective, linear.grid);
-    let model = known(&readout)
+    let model = known_readout(&readout)
         .model(target(), &layout, &linear.scaling, form)
         .unwrap();
     let mut space = model.workspace();
@@ -351,16 +361,23 @@ fn a_readout_is_run_beside_the_frames_as_its_file_says() {
         }
     }
     let normal = Task::find("normal").unwrap();
-    let refused = known(&readout).check(normal, &layout, None).unwrap_err();
+    let refused = known_readout(&readout)
+        .check(normal, &layout, None)
+        .unwrap_err();
     assert!(matches!(refused, FitError::OtherTarget { .. }), "{refused}");
 }
 
-/// What a watch says of `count` frames whose depth is `times` that which a
+/// The verdicts of a watch on `count` frames whose depth is `times` that which a
 /// readout of 1 is right about.
-fn watched(watch: &mut Watch, dice: &mut Dice, count: usize, times: f32) -> Vec<WatchVerdict> {
+fn verdicts(
+    watch: &mut ReadoutWatch,
+    rng: &mut Rng,
+    count: usize,
+    times: f32,
+) -> Vec<WatchVerdict> {
     let layout = small_layout();
     let verdicts = (0..count).map(|_| {
-        let frame = representation(&layout, dice);
+        let frame = representation(&layout, rng);
         let label = label(&layout, &frame, times);
         watch.look(frame, &label, None)
     });
@@ -369,10 +386,10 @@ fn watched(watch: &mut Watch, dice: &mut Dice, count: usize, times: f32) -> Vec<
 
 #[test]
 fn what_gets_worse_than_the_first_readout_is_taken_back_after_a_few_frames() {
-    let (first, learnt) = (known(&readout(1.0)), known(&readout(1.5)));
-    let mut watch = Watch::new(target(), &small_layout(), &first).unwrap();
-    let mut dice = Dice::new(5);
-    let nothing = watched(&mut watch, &mut dice, 8, 1.0);
+    let (first, learnt) = (known_readout(&readout(1.0)), known_readout(&readout(1.5)));
+    let mut watch = ReadoutWatch::new(target(), &small_layout(), &first).unwrap();
+    let mut rng = Rng::from_seed(5);
+    let nothing = verdicts(&mut watch, &mut rng, 8, 1.0);
     assert!(
         nothing
             .iter()
@@ -380,10 +397,10 @@ fn what_gets_worse_than_the_first_readout_is_taken_back_after_a_few_frames() {
     );
     // Where the learnt readout is right, it stays.
     watch.serve(Some(&learnt)).unwrap();
-    let right = watched(&mut watch, &mut dice, 8, 1.5);
+    let right = verdicts(&mut watch, &mut rng, 8, 1.5);
     assert!((right.iter()).all(|verdict| matches!(verdict, WatchVerdict::Serves(_))));
     // In the next room it is wrong: a few frames decide, one does not.
-    let wrong = watched(&mut watch, &mut dice, 8, 1.0);
+    let wrong = verdicts(&mut watch, &mut rng, 8, 1.0);
     assert!(matches!(wrong[0], WatchVerdict::Serves(_)));
     let at = wrong
         .iter()
@@ -392,7 +409,7 @@ fn what_gets_worse_than_the_first_readout_is_taken_back_after_a_few_frames() {
     // Frames from before it served say nothing of it.
     watch.serve(Some(&learnt)).unwrap();
     assert!(matches!(
-        watched(&mut watch, &mut dice, 1, 1.0)[0],
+        verdicts(&mut watch, &mut rng, 1, 1.0)[0],
         WatchVerdict::Serves(_)
     ));
 }
@@ -400,17 +417,18 @@ fn what_gets_worse_than_the_first_readout_is_taken_back_after_a_few_frames() {
 #[test]
 fn a_refit_that_finished_for_another_room_is_not_taken() {
     let mut learner = learner(3.0, rules());
-    let mut watch = Watch::new(target(), &small_layout(), &known(&readout(3.0))).unwrap();
+    let mut watch =
+        ReadoutWatch::new(target(), &small_layout(), &known_readout(&readout(3.0))).unwrap();
     show(&mut learner, 1, 60, TENTH, 1.0);
     let found = refit(&mut learner);
     assert_eq!(found.verdict, Verdict::Better);
     let readout = found.readout.unwrap();
-    let mut dice = Dice::new(6);
-    watched(&mut watch, &mut dice, 5, 1.0);
-    assert!(learner.on_newest(&readout, &watch.newest()).allow());
+    let mut rng = Rng::from_seed(6);
+    verdicts(&mut watch, &mut rng, 5, 1.0);
+    assert!(learner.errors_on_newest(&readout, &watch.newest()).allow());
     // While it was made, the robot went to where the first readout is right.
-    watched(&mut watch, &mut dice, 5, 3.0);
-    let errors = learner.on_newest(&readout, &watch.newest());
+    verdicts(&mut watch, &mut rng, 5, 3.0);
+    let errors = learner.errors_on_newest(&readout, &watch.newest());
     assert!(!errors.allow(), "{errors:?}");
     assert!(errors.candidate > 0.5 && errors.first < 0.1, "{errors:?}");
 }

@@ -1,10 +1,10 @@
-//! What a refit finds.
+//! The findings of a refit.
 
 use serde::Serialize;
 
 use super::super::fitting::FittedReadout;
 
-/// What a refit found.
+/// The verdict of a refit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "verdict")]
 pub enum Verdict {
@@ -12,22 +12,22 @@ pub enum Verdict {
     TooFewFrames {
         /// Frames learnt.
         learnt: u64,
-        /// Of at least these.
+        /// Least number that is needed.
         least_learnt: u64,
         /// Frames held out.
         held_out: usize,
-        /// Of at least these.
+        /// Least number that is needed.
         least_held_out: usize,
     },
-    /// Of what was learnt no readout could be made: the system has no solution,
+    /// No readout could be made of what was learnt: the system has no solution,
     /// or its errors are no numbers.
     NoCandidate,
-    /// What serves stays.
+    /// The readout that serves stays.
     NotBetter,
-    /// What was learnt is better than what serves, by the margin, and no worse
+    /// The learnt readout is better than the one that serves, by the margin, and no worse
     /// on the newest block.
     Better,
-    /// What was there first is better than what was learnt and serves.
+    /// The first readout is better than the learnt one that serves.
     FirstIsBetter,
 }
 
@@ -40,35 +40,35 @@ pub struct CurvePoint {
     pub learnt: u64,
     /// Held-out frames that judged.
     pub judged: usize,
-    /// What was measured (`abs_rel`, `mean_deg`).
+    /// Name of the measure (`abs_rel`, `mean_deg`).
     pub measure: &'static str,
-    /// Which kind of readout was learnt.
+    /// The kind of readout that was learnt.
     pub kind: &'static str,
-    /// Of what was learnt.
+    /// Error of the learnt readout.
     pub candidate: f64,
-    /// Of what served then.
+    /// Error of the readout that served then.
     pub served: f64,
-    /// Of what was learnt, on the newest held-out block alone: frames later
+    /// Error of the learnt readout on the newest held-out block alone: frames later
     /// than all that was learnt.
     pub candidate_ahead: f64,
-    /// Of what served then, on the same block.
+    /// Error of the readout that served then, on the same block.
     pub served_ahead: f64,
-    /// Of the readout that was there first.
+    /// Error of the first readout.
     pub first: f64,
-    /// Of the best constant of the learnt frames.
+    /// Error of the best constant of the learnt frames.
     pub constant: f64,
-    /// Whether the candidate took over; set by who exchanges readouts.
+    /// True where the candidate took over; set by the caller, which exchanges readouts.
     pub exchanged: bool,
 }
 
-/// What came of a refit.
+/// The result of a refit.
 #[derive(Debug)]
 pub struct Refit {
-    /// What is to be done.
+    /// The verdict, which says what is to be done.
     pub verdict: Verdict,
     /// The errors; `None` where too little was seen.
     pub point: Option<CurvePoint>,
-    /// What was learnt, where it is better.
+    /// The learnt readout, where it is better.
     pub readout: Option<FittedReadout>,
 }
 

@@ -1,4 +1,4 @@
-//! What serves, held against the readout that was there first on every frame
+//! A watch that compares the readout that serves with the first one on every frame
 //! with a label, whatever the learner is at: it takes two looks at a frame, and
 //! no refit.
 
@@ -9,27 +9,28 @@ use std::sync::Arc;
 use concert_policies::Task;
 
 use super::super::FitError;
-use super::super::convolutional::{Sample, Scaling};
+use super::super::convolutional::Scaling;
+use super::super::descent::Sample;
 use super::super::fitting::FittedReadout;
 use super::super::kernels::Grid;
 use super::super::known::KnownReadout;
-use super::super::material::{objective, reference_focal_px, written};
 use super::super::model::Model;
 use super::super::objective::Objective;
-use super::super::representations::{Layout, Representation};
+use super::super::representations::{Representation, RepresentationLayout};
+use super::super::training_set::{objective, reference_focal_px};
 use crate::dataset::Label;
 
 /// Frames that decide.
-const FEW: usize = 5;
-/// Of them, how many must be worse.
-const WORSE: usize = 4;
+const WATCHED_FRAMES: usize = 5;
+/// Least number of them that must be worse.
+const MIN_WORSE: usize = 4;
 /// Share by which what serves must be worse in their mean.
 const MARGIN: f64 = 0.03;
 
 /// Watches one target.
-pub struct Watch {
+pub struct ReadoutWatch {
     target: &'static Task,
-    layout: Layout,
+    layout: RepresentationLayout,
     objective: Objective,
     grid: Grid,
     first: Model,
@@ -50,31 +51,31 @@ struct Watched {
 /// Errors on one frame, or the means over a few; less is better.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct WatchedErrors {
-    /// Of what served.
+    /// Error of the readout that served.
     pub served: f64,
-    /// Of the readout that was there first.
+    /// Error of the first readout.
     pub first: f64,
 }
 
-/// What a few frames say.
+/// The verdict of a few frames.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum WatchVerdict {
     /// The frame has no known label, or the first readout serves.
     Nothing,
-    /// What serves is no worse, or too few frames came since it does.
+    /// The readout that serves is no worse, or too few frames came since it does.
     Serves(WatchedErrors),
-    /// What serves is worse than the first readout on the last few frames.
+    /// The readout that serves is worse than the first one on the last few frames.
     Worse(WatchedErrors),
 }
 
-impl Watch {
+impl ReadoutWatch {
     /// Watches `target`, for which `first` was there first and serves.
     ///
     /// # Errors
     /// As [`Learner::new`](super::Learner::new).
     pub fn new(
         target: &'static Task,
-        layout: &Layout,
+        layout: &RepresentationLayout,
         first: &KnownReadout,
     ) -> Result<Self, FitError> {
         let (objective, grid) = objective(target, layout, None)?;
@@ -115,13 +116,13 @@ impl Watch {
         label: &Label,
         focal_px: Option<f64>,
     ) -> WatchVerdict {
-        let label = label.resized(self.grid.width, self.grid.height);
+        let label = label.resize(self.grid.width, self.grid.height);
         let reference = reference_focal_px(self.target, &self.layout);
         let focal = match (focal_px, reference) {
             (Some(focal), Some(reference)) => focal / reference,
             _ => 1.0,
         };
-        let label = written(label, self.target, focal as f32);
+        let label = self.objective.encode(label, focal as f32);
         if label.iter().all(|value| value.is_nan()) {
             return WatchVerdict::Nothing;
         }
@@ -129,7 +130,7 @@ impl Watch {
             representation,
             label,
         };
-        if self.frames.len() >= FEW {
+        if self.frames.len() >= WATCHED_FRAMES {
             self.frames.pop_front();
         }
         self.frames.push_back(Arc::new(frame));
@@ -139,7 +140,7 @@ impl Watch {
         };
         let sample = [newest.sample()];
         let error = |model: &Model| model.errors(&self.layout, &sample).0;
-        if self.errors.len() >= FEW {
+        if self.errors.len() >= WATCHED_FRAMES {
             self.errors.pop_front();
         }
         self.errors.push_back(WatchedErrors {
@@ -162,7 +163,7 @@ impl Watch {
         let is_worse = |errors: &&WatchedErrors| !is_at_most(errors.served, errors.first);
         let worse = self.errors.iter().filter(is_worse).count();
         let by_margin = !is_at_most(means.served, means.first * (1.0 + MARGIN));
-        match self.errors.len() >= FEW && worse >= WORSE && by_margin {
+        match self.errors.len() >= WATCHED_FRAMES && worse >= MIN_WORSE && by_margin {
             true => WatchVerdict::Worse(means),
             false => WatchVerdict::Serves(means),
         }
@@ -196,18 +197,18 @@ impl Watched {
 /// Errors of three readouts on the newest frames.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct NewestErrors {
-    /// Of the readout that was made of what was learnt.
+    /// Error of the learnt readout.
     pub candidate: f64,
-    /// Of what serves.
+    /// Error of the readout that serves.
     pub served: f64,
-    /// Of the readout that was there first.
+    /// Error of the first readout.
     pub first: f64,
     /// Frames.
     pub frames: usize,
 }
 
 impl NewestErrors {
-    /// Whether the robot is where the candidate is no worse than what serves and
+    /// True where the candidate is no worse, where the robot is now, than what serves and
     /// what was there first.
     #[must_use]
     pub fn allow(&self) -> bool {
@@ -217,10 +218,10 @@ impl NewestErrors {
 }
 
 impl super::Learner {
-    /// What a readout that a refit made is worth on the frames that came last,
+    /// Measures a readout that a refit made on the frames that came last,
     /// beside what serves and what was there first.
     #[must_use]
-    pub fn on_newest(&self, readout: &FittedReadout, newest: &NewestFrames) -> NewestErrors {
+    pub fn errors_on_newest(&self, readout: &FittedReadout, newest: &NewestFrames) -> NewestErrors {
         let samples: Vec<Sample<'_>> = newest.frames.iter().map(|frame| frame.sample()).collect();
         let error = |model: &Model| model.errors(&self.layout, &samples).0;
         let (served, first) = match &self.stage {

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Board, Desk};
+use super::{LearningState, TargetStates};
 
-/// What is asked.
+/// A question to the server that learns.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Ask {
@@ -15,7 +15,7 @@ struct Ask {
     target: Option<String>,
 }
 
-impl Desk {
+impl LearningState {
     /// Answers what `concert learn` asks; changes only what is `allowed`.
     pub(crate) fn answer(&self, ask: &str, allowed: bool) -> Value {
         match self.try_answer(ask, allowed) {
@@ -29,15 +29,15 @@ impl Desk {
 
     fn try_answer(&self, ask: &str, allowed: bool) -> Result<Value, String> {
         let asked: Ask = serde_json::from_str(ask).map_err(|error| error.to_string())?;
-        let mut board = self.board();
-        let lines: Vec<usize> = (0..board.lines.len())
+        let mut targets = self.targets();
+        let states: Vec<usize> = (0..targets.all.len())
             .filter(|at| {
-                let name = board.lines[*at].subject.task.name;
+                let name = targets.all[*at].subject.task.name;
                 asked.target.as_ref().is_none_or(|target| target == name)
             })
             .collect();
-        if lines.is_empty() {
-            let learnt: Vec<_> = board.lines.iter().map(|l| l.subject.task.name).collect();
+        if states.is_empty() {
+            let learnt: Vec<_> = targets.all.iter().map(|l| l.subject.task.name).collect();
             let target = asked.target.unwrap_or_default();
             return Err(format!(
                 "{} is not learnt here; learnt are {}",
@@ -54,42 +54,46 @@ impl Desk {
         }
         let status = match asked.ask.as_str() {
             "status" => "learning",
-            "restore" => self.restore(&mut board, &lines)?,
+            "restore" => self.restore(&mut targets, &states)?,
             "resume" => {
-                for at in &lines {
-                    board.lines[*at].figures.paused = false;
-                    self.remember(&mut board.lines[*at]);
+                for at in &states {
+                    targets.all[*at].figures.paused = false;
+                    self.remember(&mut targets.all[*at]);
                 }
                 "resumed"
             }
             _ => return Err("ask is none of status, restore, resume".to_owned()),
         };
-        self.tell(&board);
-        let told: Vec<_> = lines.iter().map(|at| &board.lines[*at].figures).collect();
+        self.tell(&targets);
+        let told: Vec<_> = states.iter().map(|at| &targets.all[*at].figures).collect();
         let folder: PathBuf = self.folder.path().to_owned();
         Ok(json!({ "status": status, "learning": told, "folder": folder }))
     }
 
-    fn restore(&self, board: &mut Board, lines: &[usize]) -> Result<&'static str, String> {
+    fn restore(
+        &self,
+        targets: &mut TargetStates,
+        states: &[usize],
+    ) -> Result<&'static str, String> {
         // Also where an exchange fails: nothing more is learnt.
-        for at in lines {
-            board.lines[*at].figures.paused = true;
+        for at in states {
+            targets.all[*at].figures.paused = true;
         }
         let mut goes_on = Vec::new();
-        for at in lines {
-            let line = &board.lines[*at];
-            let first = line.subject.first.clone();
+        for at in states {
+            let target = &targets.all[*at];
+            let first = target.subject.first.clone();
             // A policy that reads the target otherwise is somebody else's.
-            let is_due = line.rests.is_none() && line.serving != first;
-            if is_due && !self.put(board, *at, first, "somebody asked for it") {
-                goes_on.push(board.lines[*at].figures.serving.clone());
+            let is_due = target.rests.is_none() && target.serving != first;
+            if is_due && !self.put(targets, *at, first, "somebody asked for it") {
+                goes_on.push(targets.all[*at].figures.serving.clone());
             }
-            self.remember(&mut board.lines[*at]);
+            self.remember(&mut targets.all[*at]);
         }
         if goes_on.is_empty() {
             return Ok("restored");
         }
-        self.tell(board);
+        self.tell(targets);
         Err(format!(
             "the first readout was not taken, {} goes on; learning is paused",
             goes_on.join(", ")

@@ -5,7 +5,8 @@ use std::time::Duration;
 use anyhow::{anyhow, bail};
 use concert_fitting::dataset::{DepthFault, Example, Label, LabelFiles};
 use concert_fitting::fit::{
-    KnownReadout, Layout, LearnRules, Learner, Representation, Taken, Watch, focal_px,
+    FrameUse, KnownReadout, LearnRules, Learner, ReadoutWatch, Representation,
+    RepresentationLayout, focal_px,
 };
 use concert_models::card::Card;
 use concert_models::onnx::{CheckLimits, check};
@@ -15,7 +16,7 @@ use concert_runtime::Observation;
 
 use super::folder::Folder;
 
-/// What is learnt from what, and what serves first.
+/// A target with its sources and the readout that serves first.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Subject {
     /// The target.
@@ -27,7 +28,7 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    /// What the policy says of a target.
+    /// The subject that a policy makes of a target.
     ///
     /// # Errors
     /// No transfer to it, or one without sources.
@@ -70,31 +71,31 @@ impl Subject {
 }
 
 /// One target that is learnt.
-pub(crate) struct Pupil {
+pub(crate) struct LearnedTarget {
     subject: Subject,
     pub(crate) learner: Learner,
-    /// What is to watch that which serves; taken by who watches.
-    pub(crate) watch: Option<Watch>,
+    /// The watch over the readout that serves; taken by the thread that watches.
+    pub(crate) watch: Option<ReadoutWatch>,
     /// The variant that the learner takes to serve.
     pub(crate) serving: Option<String>,
-    /// Whether it was said that a camera's intrinsics are unknown.
+    /// True once it was said that a camera's intrinsics are unknown.
     uncalibrated: bool,
-    /// When the next refit is due.
+    /// Time at which the next refit is due.
     pub(crate) due: Duration,
 }
 
-/// What became of a frame that a pupil looked at.
+/// The use of a frame that a target looked at.
 #[derive(Debug)]
 pub(crate) enum Looked {
     /// As the learner says.
-    Taken(Taken),
+    Taken(FrameUse),
     /// The frame carries no depth.
     WithoutDepth,
     /// The frame cannot be used, and why.
     Unusable(String),
 }
 
-impl Pupil {
+impl LearnedTarget {
     /// Begins with the readout that serves first.
     ///
     /// # Errors
@@ -108,9 +109,9 @@ impl Pupil {
         let cards = subject.sources.iter();
         let cards = cards.map(|source| Ok(store.encoder_card(source)?.1));
         let cards = cards.collect::<anyhow::Result<Vec<_>>>()?;
-        let layout = Layout::of(&cards.iter().collect::<Vec<_>>())?;
-        let first = known(store, &subject.readout(subject.first.as_deref()))?;
-        let watch = Watch::new(subject.task, &layout, &first)?;
+        let layout = RepresentationLayout::of(&cards.iter().collect::<Vec<_>>())?;
+        let first = open_readout(store, &subject.readout(subject.first.as_deref()))?;
+        let watch = ReadoutWatch::new(subject.task, &layout, &first)?;
         let learner = Learner::new(subject.task, &layout, first, rules)?;
         Ok(Self {
             watch: Some(watch),
@@ -122,7 +123,7 @@ impl Pupil {
         })
     }
 
-    /// What is learnt.
+    /// The subject that is learnt.
     pub(crate) fn subject(&self) -> &Subject {
         &self.subject
     }
@@ -130,7 +131,7 @@ impl Pupil {
     /// Goes on from what was kept; says what came of it.
     pub(crate) fn resume(&mut self, folder: &Folder) {
         let stem = self.subject.stem();
-        let kept = folder.kept_statistics(&stem, self.learner.most_bytes());
+        let kept = folder.kept_statistics(&stem, self.learner.max_bytes());
         let resumed = kept.and_then(|kept| match kept {
             Some(bytes) => Ok(self.learner.resume(&bytes).map(|()| true)?),
             None => Ok(false),
@@ -138,7 +139,7 @@ impl Pupil {
         match resumed {
             Ok(true) => tracing::info!(
                 "learning {stem} goes on from {} frames that were learnt before",
-                self.learner.learnt()
+                self.learner.frames_learnt()
             ),
             Ok(false) => tracing::info!("learning {stem} begins"),
             Err(error) => tracing::warn!(
@@ -151,7 +152,7 @@ impl Pupil {
     pub(crate) fn serve(&mut self, store: &Store, variant: Option<&str>) -> anyhow::Result<()> {
         let readout = match variant == self.subject.first.as_deref() {
             true => None,
-            false => Some(known(store, &self.subject.readout(variant))?),
+            false => Some(open_readout(store, &self.subject.readout(variant))?),
         };
         self.learner.serve(readout)?;
         self.serving = variant.map(str::to_owned);
@@ -170,14 +171,14 @@ impl Pupil {
         }
     }
 
-    /// What the last refit made of what was learnt says of a frame; see
-    /// [`Learner::says`].
-    pub(crate) fn says(&self, observation: &Observation) -> Option<(Vec<f32>, [usize; 2])> {
+    /// Predicts the target for a frame with the readout of the last refit; see
+    /// [`Learner::predict`].
+    pub(crate) fn predict(&self, observation: &Observation) -> Option<(Vec<f32>, [usize; 2])> {
         let (representation, focal) = represent(self.learner.layout(), observation).ok()?;
-        self.learner.says(&representation, focal)
+        self.learner.predict(&representation, focal)
     }
 
-    fn learn(&mut self, observation: &Observation, label: &Label) -> anyhow::Result<Taken> {
+    fn learn(&mut self, observation: &Observation, label: &Label) -> anyhow::Result<FrameUse> {
         let (representation, focal) = represent(self.learner.layout(), observation)?;
         let is_metric = self.subject.task.name == "depth_zbuffer";
         if is_metric && focal.is_none() && !std::mem::replace(&mut self.uncalibrated, true) {
@@ -220,10 +221,10 @@ pub(super) fn label_of(
     Ok(Label::of(task, &example)?)
 }
 
-/// What encoders made of a frame, and the focal length that it was seen with, px
+/// The representation of a frame, and the focal length that it was seen with, px
 /// of the first encoder's input.
 pub(super) fn represent(
-    layout: &Layout,
+    layout: &RepresentationLayout,
     observation: &Observation,
 ) -> anyhow::Result<(Representation, Option<f64>)> {
     for (source, sha256) in layout.encoders() {
@@ -251,7 +252,7 @@ pub(super) fn represent(
 }
 
 /// The readout of this name, if it is no geometry.
-pub(super) fn known(store: &Store, name: &str) -> anyhow::Result<KnownReadout> {
+pub(super) fn open_readout(store: &Store, name: &str) -> anyhow::Result<KnownReadout> {
     if let Card::Geometric(_) = store.readout_card(name)? {
         return Err(anyhow!(
             "{name} is geometry: there is nothing in it to learn"
