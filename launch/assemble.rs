@@ -77,16 +77,7 @@ fn lanes(launch: &LaunchFile) -> Vec<LaneName> {
 /// file: `TARGET`, or `CAMERA/TARGET` where there are several.
 pub(crate) fn keys(launch: &LaunchFile, plan: &Plan) -> Vec<String> {
     let lanes = lanes(launch);
-    let of_lane = |lane: &LaneName| {
-        let before = if lane.in_keys {
-            format!("{}/", lane.camera)
-        } else {
-            String::new()
-        };
-        plan.targets()
-            .map(move |task| format!("{before}{}", task.name))
-            .collect::<Vec<_>>()
-    };
+    let of_lane = |lane| plan.targets().map(move |task| LaneName::key(lane, task));
     lanes.iter().flat_map(of_lane).collect()
 }
 

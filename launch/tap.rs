@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use concert_runtime::camera_image::IMAGE_KEY;
+use concert_runtime::wire::keys;
 use concert_runtime::{Bus, BusError, CameraImage, Output, Status, StatusEntry};
 
 /// The newest output of every key.
@@ -40,12 +40,11 @@ pub enum Ears {
 impl Ears {
     /// Whether the output of this key below the prefix is listened to.
     fn hear(&self, key: &str) -> bool {
-        let target = key.rsplit('/').next().unwrap_or(key);
         match self {
             Ears::Closed => false,
             // The table has the camera's image without the bus.
-            Ears::Open => target != IMAGE_KEY,
-            Ears::For(targets) => targets.contains(&target),
+            Ears::Open => !keys::is_image(key),
+            Ears::For(targets) => targets.contains(&keys::target(key)),
         }
     }
 }

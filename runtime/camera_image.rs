@@ -16,13 +16,9 @@ use crate::clock::lock;
 use crate::frame::Frame;
 use crate::rate::Rate;
 use crate::status::{Health, StatusEntry};
-use crate::wire::Message;
 use crate::wire::common::Header;
 use crate::wire::sensor_msgs::{CompressedImage, Image as ImageMessage};
-
-/// Key of the camera's image: below the prefix, or below the camera's name
-/// where there are several.
-pub const IMAGE_KEY: &str = "image";
+use crate::wire::{Message, keys};
 
 /// How the camera's image is published.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -282,10 +278,8 @@ impl ImagePlace {
     /// A place for each camera.
     pub(crate) fn of(cameras: &[String], publishing: &ImagePublishing) -> Vec<Self> {
         let place = |camera: &String| {
-            let key = match cameras.len() {
-                1 => IMAGE_KEY.to_owned(),
-                _ => format!("{camera}/{IMAGE_KEY}"),
-            };
+            let in_key = (cameras.len() > 1).then_some(camera.as_str());
+            let key = keys::output(in_key, keys::IMAGE);
             Self {
                 key: key.into(),
                 camera: camera.as_str().into(),

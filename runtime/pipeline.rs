@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use concert_models::{Engine, EngineError, Placement, Terminator};
+use concert_policies::Task;
 
 use crate::clock::Clock;
 use crate::counts::Outcome;
@@ -14,6 +15,7 @@ use crate::output::Output;
 use crate::picture::PictureFault;
 use crate::plan::Plan;
 use crate::shedding::Need;
+use crate::wire::keys;
 
 /// Watches over runs, so that a network that hangs is ended.
 /// Real side: `io::watchdog::Watchdog`.
@@ -58,6 +60,14 @@ pub struct LaneName {
     pub camera: String,
     /// Whether the camera's name stands in the keys of its outputs.
     pub in_keys: bool,
+}
+
+impl LaneName {
+    /// Key below the prefix of a target's output.
+    #[must_use]
+    pub fn key(&self, target: &Task) -> String {
+        keys::output(self.in_keys.then_some(&self.camera), target.name)
+    }
 }
 
 /// Takes frames to outputs. Every camera has a lane of its own: slots, rings,

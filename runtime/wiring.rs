@@ -137,12 +137,6 @@ pub(crate) fn origin_of(
     camera: &Arc<str>,
 ) -> Arc<Origin> {
     let stage = &plan.readouts[index];
-    let target = stage.task.name;
-    let key = if lane.in_keys {
-        format!("{}/{target}", lane.camera)
-    } else {
-        target.to_owned()
-    };
     let encoder = |&encoder: &usize| {
         let stage = &plan.encoders[encoder];
         (stage.source.clone(), stage.file.sha256.clone())
@@ -155,7 +149,7 @@ pub(crate) fn origin_of(
     Arc::new(Origin {
         task: stage.task,
         camera: Arc::clone(camera),
-        key: key.into(),
+        key: lane.key(stage.task).into(),
         shape: stage.output.1.shape.clone(),
         labels: Arc::clone(&stage.labels),
         hashes: Arc::new(hashes),

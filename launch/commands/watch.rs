@@ -21,9 +21,10 @@ mod listen {
     use concert_runtime::Clock;
     use concert_runtime::io::clock::SystemClock;
     use concert_runtime::io::zenoh::{SessionOptions, Sessions, Watcher, open_session};
+    use concert_runtime::wire::keys;
     use serde_json::{Value, json};
 
-    use super::seen::{Seen, is_output};
+    use super::seen::Seen;
     use super::{Failure, Global, Report, Watch};
     use crate::commands::serve::screen;
     use crate::commands::visit::{ANSWER, with_access};
@@ -133,7 +134,7 @@ mod listen {
         }
         let received = || {
             let counts = watcher.counts();
-            let outputs = counts.iter().filter(|(key, _)| is_output(key));
+            let outputs = counts.iter().filter(|(key, _)| keys::is_output(key));
             outputs.map(|(_, counts)| counts.received).sum::<u64>()
         };
         args.frames.is_some_and(|frames| received() >= frames)

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::camera_image::{CameraImage, IMAGE_KEY};
+use super::keys;
+use crate::camera_image::CameraImage;
 use crate::output::{Output, StageTimes};
 use crate::picture::PictureFault;
 
@@ -166,7 +167,7 @@ impl Attachment {
             previous_stamp_ns: None,
             camera: image.camera.to_string(),
             frame_id: image.frame.frame_id.to_string(),
-            task: IMAGE_KEY.to_owned(),
+            task: keys::IMAGE.to_owned(),
             policy: String::new(),
             encoders: Vec::new(),
             readout: (String::new(), String::new()),

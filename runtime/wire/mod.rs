@@ -6,6 +6,7 @@ pub mod common;
 pub mod diagnostic_msgs;
 pub mod encode;
 pub mod geometry_msgs;
+pub mod keys;
 pub mod message;
 pub mod nav_msgs;
 mod odometry;

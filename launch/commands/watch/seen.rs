@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use concert_policies::{OutputKind, Task};
-use concert_runtime::camera_image::IMAGE_KEY;
 use concert_runtime::io::zenoh::{KeyCounts, Received};
-use concert_runtime::wire::AnyMessage;
 use concert_runtime::wire::diagnostic_msgs::DiagnosticArray;
+use concert_runtime::wire::{AnyMessage, keys};
 use concert_runtime::{Clock, Health, Timestamp};
 use serde_json::Value;
 
@@ -47,34 +46,25 @@ struct Key {
     heard: Duration,
 }
 
-/// Status, camera information and the camera's image go beside the outputs.
-pub(super) fn is_output(key: &str) -> bool {
-    !["status", "camera_info", "tf", IMAGE_KEY].contains(&last(key))
-}
-
-fn last(key: &str) -> &str {
-    key.rsplit('/').next().unwrap_or(key)
-}
-
 impl Seen {
     /// Takes note of a message; makes a picture of it where they are shown.
     pub(super) fn observe(&mut self, received: &Received, clock: &dyn Clock, pictures: bool) {
         let at = clock.monotonic();
         self.heard = Some(at);
         let message = received.message();
-        if received.key == "status" {
+        if received.key == keys::STATUS {
             if let Ok(AnyMessage::DiagnosticArray(status)) = &message {
                 self.note_status(status);
             }
             return;
         }
-        if last(&received.key) == IMAGE_KEY && pictures {
+        if keys::is_image(&received.key) && pictures {
             let picture = message.ok();
             let picture = picture.and_then(|image| picture_of_message(&image, &About::default()));
             self.images.insert(received.key.clone(), picture);
             return;
         }
-        if !is_output(&received.key) {
+        if !keys::is_output(&received.key) {
             return;
         }
         let note = match &message {

@@ -18,6 +18,7 @@ use super::ZenohError;
 use super::outward::Declared;
 use super::sessions::{EverywhereKept, Sessions};
 use crate::io::thread;
+use crate::wire::keys;
 
 /// Longest problem that is read, in bytes (64 KiB).
 pub const MAX_ASKED_PROBLEM_BYTES: u64 = 64 << 10;
@@ -43,9 +44,9 @@ impl Errand {
     #[must_use]
     pub fn key(self) -> &'static str {
         match self {
-            Errand::Swap => "control/swap",
-            Errand::Solve => "control/solve",
-            Errand::Learn => "control/learn",
+            Errand::Swap => keys::SWAP,
+            Errand::Solve => keys::SOLVE,
+            Errand::Learn => keys::LEARN,
         }
     }
 
@@ -155,7 +156,7 @@ impl ErrandServer {
         handler: Result<Handler, String>,
     ) -> Result<Self, ZenohError> {
         let sessions = sessions.into();
-        let key = format!("{prefix}/{}", errand.key());
+        let key = keys::below(prefix, errand.key());
         let busy = Arc::new(AtomicBool::new(false));
         let fault = |reason: String| ZenohError::Key {
             key: key.clone(),
@@ -384,7 +385,7 @@ pub fn request(
     errand: Errand,
     text: &str,
 ) -> Result<Value, RequestError> {
-    let key = format!("{prefix}/{}", errand.key());
+    let key = keys::below(prefix, errand.key());
     let send = |reason: String| RequestError::Send {
         key: key.clone(),
         reason,

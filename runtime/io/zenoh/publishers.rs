@@ -16,7 +16,7 @@ use super::pool::PayloadPool;
 use super::session::ZenohError;
 use super::sessions::Sessions;
 use crate::bus::BusError;
-use crate::wire::Message;
+use crate::wire::{Message, keys};
 
 /// Who listens to what: a cheap handle, never blocking on the network.
 #[derive(Debug, Clone, Default)]
@@ -97,7 +97,7 @@ impl Publishers {
         if self.by_key.contains_key(key) {
             return Ok(());
         }
-        let whole = format!("{}/{key}", self.prefix);
+        let whole = keys::below(&self.prefix, key);
         let sessions = 1 + self.sessions.outward().len();
         let heard = self.listeners.add(key, sessions);
         let own = publisher(self.sessions.own(), &whole, (&heard, 0))?;
@@ -127,7 +127,7 @@ impl Publishers {
                 if publishers.outward.iter().any(|(known, _)| *known == way) {
                     continue;
                 }
-                let whole = format!("{}/{key}", self.prefix);
+                let whole = keys::below(&self.prefix, key);
                 match publisher(&session, &whole, (&publishers.heard, 1 + way)) {
                     Ok(publisher) => publishers.outward.push((way, publisher)),
                     Err(error) => tracing::warn!("{error}"),
@@ -145,7 +145,7 @@ impl Publishers {
         attachment: &[u8],
     ) -> Result<(), BusError> {
         let fault = |reason: String| BusError {
-            key: format!("{}/{key}", self.prefix),
+            key: keys::below(&self.prefix, key),
             reason,
         };
         let Some(publishers) = self.by_key.get(key) else {
@@ -178,7 +178,8 @@ impl Publishers {
         let ways = ways.map(|(_, publisher)| publisher);
         for publisher in std::iter::once(publishers.own).chain(ways) {
             if let Err(error) = publisher.undeclare().wait() {
-                tracing::debug!("withdrawing {}/{key}: {error}", self.prefix);
+                let whole = keys::below(&self.prefix, key);
+                tracing::debug!("withdrawing {whole}: {error}");
             }
         }
     }

@@ -11,7 +11,7 @@ use super::message_type;
 use super::session::ZenohError;
 use super::sessions::{EverywhereKept, Sessions};
 use crate::clock::lock;
-use crate::wire::{AnyMessage, Attachment, CdrError};
+use crate::wire::{AnyMessage, Attachment, CdrError, keys};
 
 /// One message as it came.
 #[derive(Debug, Clone, PartialEq)]
@@ -100,11 +100,11 @@ impl Watcher {
         let subscribe = |sessions: &Sessions| {
             let (shared, prefix) = (Arc::clone(&shared), prefix.to_owned());
             sessions.declare(move |session| {
-                let (heard, below) = (Arc::clone(&shared), format!("{prefix}/"));
-                let key = format!("{below}**");
+                let (heard, prefix) = (Arc::clone(&shared), prefix.clone());
+                let key = keys::everything(&prefix);
                 let subscriber = session
                     .declare_subscriber(key.clone())
-                    .callback(move |sample| heard.put(&below, &sample));
+                    .callback(move |sample| heard.put(&prefix, &sample));
                 let subscriber = subscriber.wait().map_err(|error| ZenohError::Key {
                     key,
                     reason: error.to_string(),
@@ -159,7 +159,7 @@ impl Watcher {
         prefix: &str,
         limit: Duration,
     ) -> Result<Option<String>, ZenohError> {
-        let key = format!("{prefix}/policy");
+        let key = keys::below(prefix, keys::POLICY);
         let replies = session.get(key.clone()).timeout(limit).wait();
         let replies = replies.map_err(|error| ZenohError::Key {
             key,
@@ -174,9 +174,9 @@ impl Watcher {
 }
 
 impl Shared {
-    fn put(&self, below: &str, sample: &Sample) {
+    fn put(&self, prefix: &str, sample: &Sample) {
         let key = sample.key_expr().as_str();
-        let Some(key) = key.strip_prefix(below) else {
+        let Some(key) = keys::strip_prefix(prefix, key) else {
             return;
         };
         if sample.kind() != SampleKind::Put {

@@ -137,6 +137,27 @@ fn dense_outputs_bring_their_camera_info_and_status_its_diagnostics() {
 }
 
 #[test]
+fn what_is_withdrawn_leaves_nothing_declared_below_its_key() {
+    let endpoint = free_endpoint();
+    let mut bus = bus(server(&endpoint), &[]);
+    let session = client(&endpoint);
+    let _watcher = Watcher::open(&session, PREFIX).expect("subscribes");
+    let dense = output("normal", &[1, 3, 4, 6], vec![0.5; 72]);
+    let odometry = output("odometry", &[1, 85], vec![0.5; 85]);
+    let keys = ["normal", "normal/camera_info", "odometry", "odometry/tf"];
+    for output in [&dense, &odometry] {
+        bus.publish(output).expect("publishes");
+    }
+    for key in keys {
+        assert!(bus.has_subscriber(key).is_some(), "{key} is declared");
+    }
+    bus.withdraw(&["normal".into(), "odometry".into()]);
+    for key in keys {
+        assert_eq!(bus.has_subscriber(key), None, "{key} is still declared");
+    }
+}
+
+#[test]
 fn a_large_output_arrives_whole_through_shared_memory() {
     let endpoint = free_endpoint();
     let mut bus = bus(server(&endpoint), &["depth_zbuffer"]);
