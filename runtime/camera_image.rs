@@ -14,8 +14,9 @@ use serde::Serialize;
 
 use crate::clock::lock;
 use crate::frame::Frame;
+use crate::health::Health;
 use crate::rate::Rate;
-use crate::status::{Health, StatusEntry};
+use crate::status::StatusEntry;
 use crate::wire::common::Header;
 use crate::wire::sensor_msgs::{CompressedImage, Image as ImageMessage};
 use crate::wire::{Message, keys};

@@ -6,10 +6,10 @@ use std::time::Duration;
 use crate::camera::{Camera, CameraLosses, Capture, Companions, FrameFault};
 use crate::clock::lock;
 use crate::frame::Frame;
-use crate::health::{STANDS_AFTER, stands_still};
 use crate::picture::{PictureFault, PictureWatch};
 use crate::shared::Shared;
 use crate::time::Timestamp;
+use crate::verdict::{STANDS_AFTER, stands_still};
 
 /// How long a camera may keep a stop waiting.
 const LONGEST_WAIT: Duration = Duration::from_millis(100);

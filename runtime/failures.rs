@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::status::Health;
+use crate::health::Health;
 
 /// What is wrong with one network or readout of a lane now.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -12,20 +12,22 @@ use concert_models::preprocess::Preprocessor;
 use concert_models::{Affine2, Engine, EngineError, Placement, Slot};
 
 use crate::counts::Outcome;
+use crate::evidence::NOTHING_AFTER;
 use crate::failures::Trouble;
-use crate::health::NOTHING_AFTER;
+use crate::health::Health;
 use crate::output::{Output, StageTimes};
 use crate::picture::PictureFault;
-use crate::pipeline::{Audience, LaneName, Step, StepReport, Watch};
 use crate::plan::{Maker, Plan};
 use crate::rate::Rate;
 use crate::ring::Ring;
 use crate::shedding::{Admission, Cost, Need, Shedding};
-use crate::status::Health;
+use crate::step::{Audience, LaneName, Step, StepReport, Watch};
 use crate::wiring::{LaneSlots, origin_of};
 use camera_inputs::CameraLane;
 use geometric::GeometricLane;
 use runner::Runner;
+
+pub(crate) use takeover::Before;
 
 /// One camera's way through the plan.
 pub(crate) struct Lane {

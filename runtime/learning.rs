@@ -3,7 +3,8 @@
 
 use serde::Serialize;
 
-use crate::status::{Health, StatusEntry};
+use crate::health::Health;
+use crate::status::StatusEntry;
 
 /// One target that is learnt while it is served. Counts are of this process;
 /// `learnt` and `held_out` go on where a state was resumed.

@@ -5,13 +5,12 @@
 //! is an atomic read.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, TryLockError};
+use std::sync::{Condvar, Mutex, TryLockError};
 use std::time::Duration;
 
 use crate::clock::{Clock, lock};
 use crate::frame::Frame;
 use crate::pipeline::Pipeline;
-use crate::shared::Shared;
 
 /// What an [`Observer`] gets copies of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,39 +54,6 @@ pub struct ObservedLevel {
     pub values: Vec<f32>,
 }
 
-/// Gets observations, one at a time, the newest there is when it asks. Made by
-/// `Control::observe`; dropping it ends the copying.
-pub struct Observer {
-    shared: Arc<Shared>,
-    number: u64,
-}
-
-impl Observer {
-    pub(crate) fn new(shared: Arc<Shared>, request: ObservationRequest) -> Self {
-        let number = shared.tap.open(request);
-        Self { shared, number }
-    }
-
-    /// Waits up to `timeout` for the next frame that fits the request. `None`
-    /// where none came, where another observer took this one's place, or where
-    /// the runtime stops.
-    #[must_use]
-    pub fn next(&self, timeout: Duration) -> Option<Observation> {
-        self.shared.tap.take(self.number, timeout)
-    }
-
-    /// Hands an observation back, so that its memory is used again.
-    pub fn recycle(&self, observation: Observation) {
-        lock(&self.shared.tap.state).spare = Some(observation);
-    }
-}
-
-impl Drop for Observer {
-    fn drop(&mut self) {
-        self.shared.tap.end(self.number);
-    }
-}
-
 /// Between the perceive thread and the observer.
 #[derive(Debug, Default)]
 pub(crate) struct Tap {
@@ -110,7 +76,8 @@ struct TapState {
 }
 
 impl Tap {
-    fn open(&self, request: ObservationRequest) -> u64 {
+    /// Takes another observer's request, in place of any earlier one's; its number.
+    pub(crate) fn open(&self, request: ObservationRequest) -> u64 {
         let mut state = lock(&self.state);
         state.number += 1;
         state.request = Some(request);
@@ -120,7 +87,8 @@ impl Tap {
         state.number
     }
 
-    fn end(&self, number: u64) {
+    /// Ends the copying for an observer, unless another took its place.
+    pub(crate) fn end(&self, number: u64) {
         let mut state = lock(&self.state);
         if state.number == number {
             state.request = None;
@@ -137,7 +105,8 @@ impl Tap {
         self.changed.notify_all();
     }
 
-    fn take(&self, number: u64, timeout: Duration) -> Option<Observation> {
+    /// Waits up to `timeout` for an observation for the observer of this number.
+    pub(crate) fn take(&self, number: u64, timeout: Duration) -> Option<Observation> {
         let mut state = lock(&self.state);
         if state.closed || state.number != number {
             return None;
@@ -154,6 +123,11 @@ impl Tap {
         }
         self.hungry.store(false, Ordering::Release);
         state.made.take()
+    }
+
+    /// Takes back an observation, so that its memory is used again.
+    pub(crate) fn recycle(&self, observation: Observation) {
+        lock(&self.state).spare = Some(observation);
     }
 
     /// Called by the perceive thread after each step: makes a copy where the

@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use crate::clock::lock;
 use crate::counts::Outcome;
+use crate::exchange::{Exchanged, Offer};
 use crate::frame::Frame;
 use crate::generation::Generation;
 use crate::mailbox::Taken;
 use crate::output::Output;
-use crate::pipeline::{Audience, Pipeline};
+use crate::pipeline::Pipeline;
 use crate::shadow::Shadow;
 use crate::shared::Shared;
-use crate::swap::{Exchanged, Offer};
+use crate::step::Audience;
 use crate::time::Timestamp;
 
 /// How long it sleeps before it looks whether it is to stop.
@@ -97,7 +98,11 @@ impl Perceiver<'_> {
         {
             let mut stats = lock(&shared.stats);
             stats.steps.note(report.total, worked);
-            stats.note_step(&self.generation, camera, report);
+            let records = (
+                self.generation.records_of(camera),
+                &*self.generation.encoders,
+            );
+            stats.note_step(camera, records, report);
         }
         shared.frames_left.fetch_sub(1, Ordering::AcqRel);
         let troubles = self.pipeline.troubles(camera);
@@ -111,8 +116,15 @@ impl Perceiver<'_> {
         let pipeline = &mut self.pipeline;
         shared.tap.offer((camera, name), frame, pipeline, clock);
         if let Some(shadow) = &mut self.shadow {
-            let spare = shared.spare(clock.monotonic());
-            shadow.run(shared, camera, frame, (interval, spare));
+            let is_idle = !shared.mailbox.is_waiting();
+            let spare = shared.spare(clock.monotonic()).filter(|_| is_idle);
+            shadow.run(
+                clock,
+                &shared.shadow_stats,
+                camera,
+                frame,
+                (interval, spare),
+            );
         }
     }
 
@@ -131,7 +143,8 @@ impl Perceiver<'_> {
         {
             let mut generations = lock(&shared.generations);
             let mut stats = lock(&shared.stats);
-            stats.exchange(Some(&before), &self.generation);
+            let (new, origins) = (&self.generation.records, &self.generation.origins);
+            stats.exchange(&before.records, new, origins);
             stats.swaps += 1;
             for camera in 0..shared.cameras.len() {
                 let records = self.generation.records_of(camera).iter().enumerate();

@@ -13,9 +13,10 @@ use concert_models::Terminator;
 
 use crate::clock::{Clock, lock};
 use crate::io::thread;
-use crate::pipeline::{Pipeline, Preparer, Watch};
+use crate::pipeline::{Pipeline, Preparer};
 use crate::plan::Plan;
 use crate::shared::Shared;
+use crate::step::Watch;
 use crate::swap::SwapError;
 
 /// How often it is looked at.

@@ -9,10 +9,10 @@ use crate::bus::Bus;
 use crate::clock::lock;
 use crate::consistency::Consistency;
 use crate::generation::Generation;
+use crate::health::Health;
 use crate::output::Output;
 use crate::shared::{FOREIGN_AFTER, Shared};
 use crate::stats::smooth;
-use crate::status::Health;
 
 /// How often it looks who listens and how well everything is.
 const TICK: Duration = Duration::from_millis(20);

@@ -9,21 +9,23 @@ use crate::bus::BusError;
 use crate::camera_image::ImagePlace;
 use crate::clock::{Clock, lock};
 use crate::consistency::ConsistencySnapshot;
+use crate::exchange::{Exchanged, Offer};
 use crate::failures::Trouble;
 use crate::frame::Frame;
 use crate::generation::Generation;
-use crate::health::{self, Faults};
+use crate::health::Health;
 use crate::learning::LearningSnapshot;
 use crate::mailbox::FrameMailbox;
 use crate::observation::Tap;
 use crate::pauses::Pauses;
 use crate::pipeline::Pipeline;
 use crate::rendezvous::Rendezvous;
-use crate::shadow::{Shadow, ShadowStats};
+use crate::shadow::Shadow;
+use crate::shadow_stats::ShadowStats;
 use crate::snapshot::{CameraSnapshot, EncoderSnapshot, Snapshot, TargetSnapshot};
 use crate::stats::{CameraStats, Stats, TargetStats};
-use crate::status::{Health, Status};
-use crate::swap::{Exchanged, Offer};
+use crate::status::Status;
+use crate::verdict::{self, Faults};
 
 /// What the camera threads, the perceive thread and the publisher thread share.
 ///
@@ -78,7 +80,7 @@ impl Shared {
     ) -> Self {
         let mut stats = Stats::new(cameras.len());
         let first = Generation::of(pipeline, &mut stats);
-        stats.exchange(None, &first);
+        stats.exchange(&[], &first.records, &first.origins);
         Self {
             mailbox: FrameMailbox::new(cameras.len()),
             generations: Mutex::new(VecDeque::from([Arc::new(first)])),
@@ -135,7 +137,7 @@ impl Shared {
         let stats = lock(&self.stats);
         let troubles = lock(&self.troubles);
         let cameras = stats.cameras.iter().enumerate().map(|(index, camera)| {
-            let (health, message) = health::of_camera(camera, now);
+            let (health, message) = verdict::of_camera(camera, now);
             let mut counts = camera.counts;
             counts.superseded += self.mailbox.superseded(index);
             CameraSnapshot {
@@ -173,7 +175,7 @@ impl Shared {
         let of_targets = targets.iter().map(|one| (one.health, one.message.as_str()));
         let parts = of_cameras.chain(of_targets);
         let faults = lock(&self.faults);
-        let (health, message) = health::of_whole(&faults, parts, stats.targets.iter());
+        let (health, message) = verdict::of_whole(&faults, parts, stats.targets.iter());
         let (fault, stuck_threads) = (faults.thread.clone(), faults.stuck.len());
         drop(faults);
         Snapshot {
@@ -204,10 +206,10 @@ impl Shared {
         let troubles = lock(&self.troubles);
         to.clear();
         let cameras = stats.cameras.iter();
-        to.extend(cameras.map(|camera| health::of_camera(camera, now).0));
+        to.extend(cameras.map(|camera| verdict::of_camera(camera, now).0));
         to.extend(stats.targets.iter().map(|target| {
             let (camera, troubles) = (&stats.cameras[target.camera], &troubles[target.camera]);
-            health::of_target(target, camera, troubles, now).0
+            verdict::of_target(target, camera, troubles, now).0
         }));
     }
 
@@ -248,7 +250,7 @@ impl Shared {
     ) -> TargetSnapshot {
         let origin = &target.origin;
         let ended = target.presence.is_over();
-        let (health, message) = health::of_target(target, camera, troubles, now);
+        let (health, message) = verdict::of_target(target, camera, troubles, now);
         TargetSnapshot {
             key: origin.key.to_string(),
             target: origin.task.name.to_owned(),

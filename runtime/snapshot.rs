@@ -5,10 +5,10 @@ use serde::Serialize;
 use crate::camera_image::ImageSnapshot;
 use crate::consistency::ConsistencySnapshot;
 use crate::counts::{CameraCounts, Outcome, OutcomeCounts};
+use crate::health::Health;
 use crate::learning::LearningSnapshot;
-use crate::shadow::ShadowSnapshot;
+use crate::shadow_stats::ShadowSnapshot;
 use crate::stats::{Percentiles, StepsSnapshot};
-use crate::status::Health;
 
 /// Everything countable about a runtime at one moment.
 #[derive(Debug, Clone, Serialize)]

@@ -7,11 +7,10 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::counts::{CameraCounts, OutcomeCounts};
-use crate::generation::Generation;
-use crate::health::{Evidence, Recent};
+use crate::evidence::{Evidence, Recent};
 use crate::output::Origin;
 use crate::picture::PictureFault;
-use crate::pipeline::StepReport;
+use crate::step::StepReport;
 
 /// A histogram of durations, 1 µs to 60 s, two significant digits. Longer ones
 /// count as 60 s; nothing is ever left out.
@@ -280,15 +279,15 @@ impl Stats {
         })
     }
 
-    /// Between two frames: `new` takes the place of `old`.
-    pub(crate) fn exchange(&mut self, old: Option<&Generation>, new: &Generation) {
-        let old = old.map_or(&[][..], |old| &old.records);
-        for &record in old.iter().filter(|record| !new.records.contains(record)) {
+    /// Between two frames: targets of the records `new`, made by `origins`, take
+    /// the place of those of `old`.
+    pub(crate) fn exchange(&mut self, old: &[usize], new: &[usize], origins: &[Arc<Origin>]) {
+        for &record in old.iter().filter(|record| !new.contains(record)) {
             let target = &mut self.targets[record];
             let processed = self.cameras[target.camera].counts.processed;
             target.presence.leave(processed);
         }
-        for (&record, origin) in new.records.iter().zip(&new.origins) {
+        for (&record, origin) in new.iter().zip(origins) {
             let target = &mut self.targets[record];
             if target.origin.hashes.readout != origin.hashes.readout
                 || target.origin.hashes.encoders != origin.hashes.encoders
@@ -304,10 +303,12 @@ impl Stats {
         }
     }
 
+    /// Counts a step of `camera`; `targets` and `encoders` are the records of
+    /// what it reports of.
     pub(crate) fn note_step(
         &mut self,
-        generation: &Generation,
         camera: usize,
+        (targets, encoders): (&[usize], &[usize]),
         report: &StepReport,
     ) {
         let stats = &mut self.cameras[camera];
@@ -315,8 +316,8 @@ impl Stats {
         stats.too_old = 0;
         stats.wait.record(report.wait);
         stats.step.record(report.total);
-        let records = generation.records_of(camera).iter();
-        for ((&record, outcome), read) in records.zip(&report.outcomes).zip(&report.read) {
+        let targets = targets.iter();
+        for ((&record, outcome), read) in targets.zip(&report.outcomes).zip(&report.read) {
             let target = &mut self.targets[record];
             target.outcomes.add(*outcome);
             target.evidence.note(*outcome);
@@ -324,7 +325,7 @@ impl Stats {
                 target.read.record(*read);
             }
         }
-        for (&record, time) in generation.encoders.iter().zip(&report.encode) {
+        for (&record, time) in encoders.iter().zip(&report.encode) {
             if let Some(time) = time {
                 self.encoders[record].run.record(*time);
             }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use concert_models::{Engine, EngineError, Slot, Wiring};
 
 use crate::output::{Hashes, Origin};
-use crate::pipeline::LaneName;
 use crate::plan::{self, Plan};
 use crate::ring::Ring;
+use crate::step::LaneName;
 
 /// All slots of one lane.
 pub(crate) struct LaneSlots {

@@ -11,6 +11,7 @@ use crate::camera::Camera;
 use crate::camera_image::{ImagePlace, ImagePublishing};
 use crate::capture::capture;
 use crate::clock::{Clock, lock};
+use crate::control::Control;
 use crate::frame::Frame;
 use crate::io::thread;
 use crate::perceive::perceive;
@@ -18,7 +19,6 @@ use crate::pipeline::Pipeline;
 use crate::publish::publish;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
-use crate::swap::Control;
 
 /// How a runtime runs; the defaults are those of a launch file.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use concert_models::Terminator;
 
 use crate::clock::{Clock, lock};
 use crate::io::{exit, thread};
-use crate::pipeline::{NoWatch, Watch};
+use crate::step::{NoWatch, Watch};
 
 /// Exit code of a process whose network hung inside a kernel; a supervisor
 /// restarts it.

@@ -6,8 +6,8 @@ use concert_models::{Affine2, EngineError, Intrinsics, Slot};
 
 use super::Progress;
 use crate::frame::Frame;
-use crate::pipeline::Step;
 use crate::plan::{CameraInput, CameraValue};
+use crate::step::Step;
 
 /// One such value of one camera.
 pub(super) struct CameraLane {

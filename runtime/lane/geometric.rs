@@ -9,9 +9,9 @@ use concert_models::{Affine2, EngineError, Slot, Terminator};
 
 use super::{Lane, Remark};
 use crate::counts::Outcome;
-use crate::pipeline::Step;
 use crate::plan::{Origin, Plan};
 use crate::ring::Ring;
+use crate::step::Step;
 
 /// Relative error of a readout whose card says nothing of it.
 const UNMEASURED: f64 = 0.3;

@@ -8,9 +8,9 @@ use concert_models::{Engine, EngineError, Network, NetworkFile, Placement, Termi
 
 use super::geometric::{Bounded, GeometricLane};
 use crate::failures::{Failures, Trouble};
-use crate::pipeline::{Step, Watch};
+use crate::health::Health;
 use crate::shedding::Cost;
-use crate::status::Health;
+use crate::step::{Step, Watch};
 
 /// Loads a network under the watchdog's eye: optimising runs kernels, too.
 pub(super) fn load(

@@ -3,9 +3,16 @@
 use concert_models::{DType, Engine, EngineError, Slot};
 
 use super::{Lane, Progress};
-use crate::pipeline::{Before, TakenOver};
 use crate::plan::{EncoderStage, Plan, ReadoutStage};
 use crate::ring::Ring;
+use crate::step::TakenOver;
+
+/// The lane that a lane takes over from.
+pub(crate) struct Before<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) engine: &'a mut dyn Engine,
+    pub(crate) lane: &'a mut Lane,
+}
 
 impl Lane {
     pub(crate) fn count_from(&mut self, target: usize, sequence: u64) {

@@ -10,7 +10,7 @@ use common::stage::{start, start_on};
 use concert_models::fake::FakeNetwork;
 use concert_runtime::agreement::Measure;
 use concert_runtime::io::thread;
-use concert_runtime::shadow::{AgreementSnapshot, ShadowSnapshot};
+use concert_runtime::shadow_stats::{AgreementSnapshot, ShadowSnapshot};
 use concert_runtime::{Outcome, Snapshot};
 
 const SERVED: &str = r#"

@@ -15,8 +15,9 @@ use super::sensor_msgs::{CameraInfo, CompressedImage, Image, PointCloud2, PointF
 use super::tf2_msgs::{TfMessage, TransformStamped};
 use super::vision_msgs::{BoundingBox3DArray, Classification, Detection2DArray};
 use super::*;
+use crate::health::Health;
 use crate::output::{Hashes, Origin, Output, StageTimes};
-use crate::status::{Health, Status, StatusEntry};
+use crate::status::{Status, StatusEntry};
 use crate::time::Timestamp;
 
 /// An output of `task` with the tensor given, from a 640 × 480 camera whose

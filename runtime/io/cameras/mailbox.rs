@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::video::RawFrame;
+use super::piece::RawFrame;
 use crate::camera::CameraLosses;
 use crate::clock::lock;
 use crate::time::Timestamp;

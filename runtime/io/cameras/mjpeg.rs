@@ -1,6 +1,6 @@
 //! MJPEG: JPEG files one after the other, with anything between them.
 
-use super::video::{Piece, RawFrame};
+use super::piece::{Piece, RawFrame};
 
 /// The marker that begins a JPEG.
 pub(super) const START: [u8; 2] = [0xff, 0xd8];

@@ -12,6 +12,7 @@ mod image_set;
 mod mailbox;
 mod mjpeg;
 mod pace;
+mod piece;
 mod program;
 mod video;
 mod y4m;

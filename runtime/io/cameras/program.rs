@@ -16,7 +16,8 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 use super::CameraError;
 use super::mailbox::{Arrival, Mailbox};
 use super::pace::Pace;
-use super::video::{Piece, Splitter};
+use super::piece::Piece;
+use super::video::Splitter;
 use crate::clock::Clock;
 use crate::io::thread;
 use crate::time::Timestamp;

@@ -2,7 +2,7 @@
 
 use concert_models::Image;
 
-use super::video::{Piece, RawFrame};
+use super::piece::{Piece, RawFrame};
 use super::yuv::{Chroma, Planes};
 
 /// What the stream begins with.

@@ -8,10 +8,10 @@ use zenoh::query::Query;
 use zenoh::{Session, Wait};
 
 use super::connections::Connections;
+use super::error::ZenohError;
 use super::name::{Name, checked_prefix};
 use super::outward::Declared;
 use super::publishers::{Listeners, Publishers};
-use super::session::ZenohError;
 use super::sessions::{EverywhereKept, Sessions};
 use crate::bus::{Bus, BusError};
 use crate::camera_image::CameraImage;

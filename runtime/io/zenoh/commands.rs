@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use zenoh::Wait;
 use zenoh::sample::{Sample, SampleKind};
 
+use super::error::ZenohError;
 use super::message_type;
-use super::session::ZenohError;
 use super::sessions::{EverywhereKept, Sessions};
 use crate::clock::lock;
 use crate::commands::{CommandCounts, CommandFault, Commands, read_command};

@@ -5,8 +5,9 @@ use std::time::Duration;
 use super::outward::{Link, WayState};
 use super::pool::PayloadPool;
 use crate::clock::Clock;
+use crate::health::Health;
 use crate::io::clock::SystemClock;
-use crate::status::{Health, StatusEntry};
+use crate::status::StatusEntry;
 
 /// How long after the start somebody who was named may still be silent.
 const PATIENCE: Duration = Duration::from_secs(3);

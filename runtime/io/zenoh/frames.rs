@@ -13,19 +13,17 @@ use zenoh::sample::{Sample, SampleKind};
 
 use super::calibrations::Calibrations;
 use super::depth::{DepthMessage, DepthQueue, Found, MOST_APART, depth_image};
+use super::error::ZenohError;
 use super::message_type;
 use super::received_image::read_image;
 use super::said::Said;
-use super::session::ZenohError;
+use super::session::DEFAULT_PAYLOAD_LIMIT;
 use super::sessions::{EverywhereKept, Sessions};
 use crate::calibration::View;
 use crate::camera::{Camera, CameraLosses, Capture, Companions, FrameFault};
 use crate::clock::{Clock, lock};
 use crate::frame::Frame;
 use crate::time::Timestamp;
-
-/// Longest payload that is accepted where nothing else is said: a 64 MiB image.
-pub(super) const DEFAULT_PAYLOAD_LIMIT: usize = 64 * 1024 * 1024;
 
 /// Which images a camera receives.
 #[derive(Debug, Clone)]

@@ -10,8 +10,8 @@ use zenoh::key_expr::KeyExpr;
 use zenoh::sample::SampleKind;
 use zenoh::{Session, Wait};
 
+use super::error::ZenohError;
 use super::outward::Declared;
-use super::session::ZenohError;
 use super::sessions::{EverywhereKept, Sessions};
 use crate::clock::lock;
 use crate::wire::keys;

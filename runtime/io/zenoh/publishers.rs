@@ -11,9 +11,9 @@ use zenoh::qos::CongestionControl;
 use zenoh::{Session, Wait};
 
 use super::CDR_ENCODING;
+use super::error::ZenohError;
 use super::name::{Name, checked_prefix};
 use super::pool::PayloadPool;
-use super::session::ZenohError;
 use super::sessions::Sessions;
 use crate::bus::BusError;
 use crate::wire::{Message, keys};

@@ -11,7 +11,7 @@ use zenoh::{Config, Session, Wait};
 use super::tests::{LIMIT, PREFIX, client, free_endpoint, heard, until};
 use super::*;
 use crate::bus::Bus;
-use crate::status::Health;
+use crate::health::Health;
 use crate::wire::tests::output;
 
 fn open(entries: &[(&str, String)]) -> Session {

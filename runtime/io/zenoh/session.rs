@@ -4,13 +4,14 @@
 //! Who listens opens as a peer, who only connects as a client: a router passes
 //! nothing between two peers, but everything between a client and anybody.
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use zenoh::{Config, Session, Wait};
 
+use super::endpoint::{is_taken, probe};
+use super::error::ZenohError;
 use super::tls::TlsOptions;
 use crate::io::thread;
 
@@ -73,106 +74,12 @@ impl SessionOptions {
     }
 }
 
-/// Why zenoh could not be set up.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ZenohError {
-    /// The configuration file or an entry of it cannot be used.
-    #[error("zenoh configuration {subject}: {reason}")]
-    Config {
-        /// File or entry.
-        subject: String,
-        /// zenoh's own words.
-        reason: String,
-    },
-    /// Somebody else listens there.
-    #[error(
-        "cannot listen on {endpoint}: the address is in use, but only one program can listen on it"
-    )]
-    Taken {
-        /// As in the launch file.
-        endpoint: String,
-    },
-    /// The session cannot open.
-    #[error("cannot open a zenoh session (listen {listen:?}, connect {connect:?}): {reason}")]
-    Open {
-        /// Endpoints.
-        listen: Vec<String>,
-        /// Endpoints.
-        connect: Vec<String>,
-        /// zenoh's own words.
-        reason: String,
-    },
-    /// Nobody answers where somebody must.
-    #[error("nobody answers at {} within {limit:?}: {reason}", connect.join(", "))]
-    NoAnswer {
-        /// Endpoints.
-        connect: Vec<String>,
-        /// How long was waited.
-        limit: Duration,
-        /// Of the last endpoint, what stands there.
-        reason: String,
-    },
-    /// A certificate or key that cannot be used.
-    #[error("{subject} {}: {reason}", file.display())]
-    Tls {
-        /// `certificate`, `authority`, …
-        subject: &'static str,
-        /// As it was named.
-        file: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// An endpoint that needs a file which is not named.
-    #[error("endpoint {endpoint} needs {needs}, but none is named")]
-    TlsMissing {
-        /// `tls/…`
-        endpoint: String,
-        /// `a certificate and a private key`, `an authority`
-        needs: &'static str,
-    },
-    /// The process may open too few files to meet anybody.
-    #[error(
-        "this process may open {limit} files and has {open} open, but zenoh needs {needed} more: \
-         raise the limit (`ulimit -n 1024`, `LimitNOFILE=1024`)"
-    )]
-    TooFewFiles {
-        /// Soft limit.
-        limit: u64,
-        /// Files open now.
-        open: u64,
-        /// Files that a session needs.
-        needed: u64,
-    },
-    /// A key cannot be declared.
-    #[error("zenoh key {key:?}: {reason}")]
-    Key {
-        /// Whole key expression.
-        key: String,
-        /// zenoh's own words.
-        reason: String,
-    },
-    /// Another runtime publishes under the same prefix.
-    #[error(
-        "a runtime already publishes under {prefix:?} (its token is {token}), but a prefix belongs to one runtime"
-    )]
-    NameTaken {
-        /// Publish prefix.
-        prefix: String,
-        /// Liveliness token of the other one.
-        token: String,
-    },
-    /// The session is gone.
-    #[error("zenoh session: {reason}")]
-    Session {
-        /// zenoh's own words.
-        reason: String,
-    },
-}
+/// Longest payload that is accepted where nothing else is said: a 64 MiB image.
+pub(super) const DEFAULT_PAYLOAD_LIMIT: usize = 64 * 1024 * 1024;
 
 /// Longest message that is put together from fragments: the largest camera
 /// image that is accepted, and its header.
-pub(super) const MAX_MESSAGE_BYTES: usize = super::frames::DEFAULT_PAYLOAD_LIMIT + 64 * 1024;
+pub(super) const MAX_MESSAGE_BYTES: usize = DEFAULT_PAYLOAD_LIMIT + 64 * 1024;
 
 /// Files that a session and its threads need beyond those that are open.
 const NEEDED_FILES: u64 = 64;
@@ -244,7 +151,7 @@ fn open_once(options: &SessionOptions, whole: Whole) -> Result<Session, ZenohErr
 /// What stands where nobody answered.
 fn why_no_answer(connect: &[String]) -> String {
     let last = connect.last().map_or("", String::as_str);
-    match super::outward::probe(last) {
+    match probe(last) {
         Err(reason) => reason,
         Ok(()) => NOT_LET_IN.to_owned(),
     }
@@ -347,7 +254,8 @@ fn configuration(options: &SessionOptions, whole: Whole) -> Result<Config, Zenoh
         shared_memory,
         &options.shared_memory.to_string(),
     )?;
-    options.tls.check(options)?;
+    let is_closed = options.config.is_none();
+    (options.tls).check(&options.listen, &options.connect, is_closed)?;
     for (entry, value) in options.tls.entries(is_client) {
         set(&mut config, entry, &value)?;
     }
@@ -386,17 +294,4 @@ fn set(config: &mut Config, entry: &str, value: &str) -> Result<(), ZenohError> 
 
 fn json(endpoints: &[String]) -> String {
     serde_json::Value::from(endpoints.to_vec()).to_string()
-}
-
-/// `HOST:PORT` of a TCP or TLS endpoint.
-pub(super) fn address_of(endpoint: &str) -> Option<&str> {
-    let (protocol, rest) = endpoint.split_once('/')?;
-    let address = rest.split(['?', '#']).next().unwrap_or(rest);
-    matches!(protocol, "tcp" | "tls").then_some(address)
-}
-
-/// Whether somebody listens at a TCP or TLS endpoint, so that nobody else can.
-fn is_taken(endpoint: &str) -> bool {
-    let bound = address_of(endpoint).map(TcpListener::bind);
-    matches!(bound, Some(Err(error)) if error.kind() == std::io::ErrorKind::AddrInUse)
 }

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use zenoh::{Session, Wait};
 
+use super::error::ZenohError;
 use super::outward::{Declared, Kept, Outward};
-use super::session::{SessionOptions, ZenohError, close_session, open_own};
+use super::session::{SessionOptions, close_session, open_own};
 
 /// How long the start waits until it is known who answers where we connect.
 const SETTLE: Duration = Duration::from_secs(1);

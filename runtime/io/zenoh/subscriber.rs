@@ -7,8 +7,8 @@ use std::time::Duration;
 use zenoh::sample::{Sample, SampleKind};
 use zenoh::{Session, Wait};
 
+use super::error::ZenohError;
 use super::message_type;
-use super::session::ZenohError;
 use super::sessions::{EverywhereKept, Sessions};
 use crate::clock::lock;
 use crate::wire::{AnyMessage, Attachment, CdrError, keys};
