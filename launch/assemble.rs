@@ -22,7 +22,7 @@ pub(crate) use engine::EngineChoice;
 #[cfg(not(feature = "zenoh"))]
 pub(crate) use meeting::NO_ZENOH;
 pub(crate) use meeting::{About, Meeting, check_meeting};
-pub(crate) use parts::plan;
+pub(crate) use parts::{plan, provenance};
 pub(crate) use solver::AskedSolver;
 
 use crate::launch_file::LaunchFile;

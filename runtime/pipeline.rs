@@ -106,7 +106,7 @@ impl Pipeline {
         let stage = &self.plan.encoders[stage];
         Some(LevelCopy {
             sha256: &stage.file.sha256,
-            shape: &stage.levels[level].2.shape,
+            shape: &stage.levels[level].shape,
         })
     }
 

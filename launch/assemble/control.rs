@@ -8,7 +8,7 @@ use concert_runtime::Control;
 use serde_json::{Value, json};
 
 use super::meeting::Standing;
-use super::parts::{Planned, planned};
+use super::parts::{planned, provenance};
 
 /// Turns the text of a policy into the one that runs.
 pub(crate) struct Swapper {
@@ -52,8 +52,9 @@ impl Swapper {
     /// [`Control::swap`] fails at.
     pub(crate) fn try_swap(&mut self, toml: &str) -> anyhow::Result<Value> {
         let policy = Policy::parse(toml, "policy")?;
-        let Planned { plan, provenance } = planned(&policy, self.folders.clone())?;
-        let report = self.control.swap(plan)?;
+        let planned = planned(&policy, self.folders.clone())?;
+        let provenance = provenance(&planned);
+        let report = self.control.swap(planned.plan)?;
         if let Some(standing) = &self.standing {
             standing.tell(toml, provenance);
         }

@@ -164,7 +164,7 @@ fn run(
     let about = About {
         keys: assemble::keys(&launch, &planned.plan),
         toml: assemble::policy_text(choice.policy.name(), choice.path.as_deref()),
-        provenance: planned.provenance,
+        provenance: assemble::provenance(&planned),
     };
     let provenance = about.provenance.clone();
     let (bus, standing) = meeting.bus(&launch, about)?.unzip();

@@ -249,7 +249,7 @@ while [ "$1" != --dest ]; do shift; done; cp {wheel} "$2"; cat "$4" >> {asked}"#
         let this = std::env::current_exe().unwrap();
         let inner = std::process::Command::new(this)
             .args(["--exact", "--ignored", "--quiet"])
-            .arg("pull::tests::with_a_program_in_pythons_place::asks_for_pip")
+            .arg("io::pull::tests::with_a_program_in_pythons_place::asks_for_pip")
             .env("CONCERT_TEST_PYTHON", program)
             .env("PIP_REQUIREMENT", "/planted")
             .env("PIP_PYTHON", "/planted")

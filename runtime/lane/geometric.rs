@@ -9,7 +9,7 @@ use concert_models::{Affine2, EngineError, Slot, Terminator};
 
 use super::{Lane, Remark};
 use crate::counts::Outcome;
-use crate::plan::{Origin, Plan};
+use crate::plan::{InputOrigin, Plan};
 use crate::ring::Ring;
 use crate::step::Step;
 
@@ -121,9 +121,9 @@ impl Lane {
     }
 
     /// Where what is read lies; `None` for what lies in the frame.
-    fn slot_of(&self, from: Origin, plan: &Plan) -> Option<Slot> {
+    fn slot_of(&self, from: InputOrigin, plan: &Plan) -> Option<Slot> {
         match from {
-            Origin::Level {
+            InputOrigin::Level {
                 encoder,
                 level,
                 frames_back,
@@ -133,9 +133,9 @@ impl Lane {
                 let turn = Ring::turn_back(lane.ring.current(), frames_back, turns);
                 Some(lane.levels[turn][level])
             }
-            Origin::Readout(input) => Some(self.readouts[input].slot),
-            Origin::Camera(input) => Some(self.camera[input].slot),
-            Origin::FrameDepth => None,
+            InputOrigin::Readout(input) => Some(self.readouts[input].slot),
+            InputOrigin::Camera(input) => Some(self.camera[input].slot),
+            InputOrigin::FrameDepth => None,
         }
     }
 
@@ -164,16 +164,16 @@ impl Lane {
         let views = reads.map(|((read, copy), &image_from_pixel)| View {
             role: &read.tensor,
             shape: match read.from {
-                Origin::FrameDepth => &depth_shape,
+                InputOrigin::FrameDepth => &depth_shape,
                 from => shape_of(from, step.plan),
             },
             values: match (read.from, depth) {
-                (Origin::FrameDepth, Some(depth)) => &depth.metres,
+                (InputOrigin::FrameDepth, Some(depth)) => &depth.metres,
                 _ => copy,
             },
             image_from_pixel,
             relative_error: match read.from {
-                Origin::Readout(input) => Some(error_of(input, step.plan)),
+                InputOrigin::Readout(input) => Some(error_of(input, step.plan)),
                 _ => None,
             },
         });
@@ -194,9 +194,14 @@ impl Lane {
     }
 
     /// Maps a cell of what is read to a pixel of the camera image.
-    fn image_from_view(&self, from: Origin, step: &Step<'_>, image: (usize, usize)) -> Affine2 {
+    fn image_from_view(
+        &self,
+        from: InputOrigin,
+        step: &Step<'_>,
+        image: (usize, usize),
+    ) -> Affine2 {
         match from {
-            Origin::Level { encoder, .. } => {
+            InputOrigin::Level { encoder, .. } => {
                 let stage = &step.plan.encoders[encoder];
                 let contract = &step.plan.contracts[stage.contract];
                 let image_from_input = contract.image_from_input(image.0, image.1);
@@ -209,8 +214,8 @@ impl Lane {
                     _ => image_from_input,
                 }
             }
-            Origin::Readout(input) => self.readouts[input].map,
-            Origin::FrameDepth | Origin::Camera(_) => {
+            InputOrigin::Readout(input) => self.readouts[input].map,
+            InputOrigin::FrameDepth | InputOrigin::Camera(_) => {
                 let depth = step.frame.depth.as_deref();
                 let size = depth.map_or(image, |depth| (depth.width, depth.height));
                 Affine2::stretch(size, image)
@@ -224,10 +229,10 @@ fn error_of(readout: usize, plan: &Plan) -> f64 {
     plan.readouts[readout].relative_error.unwrap_or(UNMEASURED)
 }
 
-fn shape_of(from: Origin, plan: &Plan) -> &[usize] {
+fn shape_of(from: InputOrigin, plan: &Plan) -> &[usize] {
     match from {
-        Origin::Level { encoder, level, .. } => &plan.encoders[encoder].levels[level].2.shape,
-        Origin::Readout(input) => &plan.readouts[input].output.1.shape,
-        Origin::Camera(_) | Origin::FrameDepth => &[],
+        InputOrigin::Level { encoder, level, .. } => &plan.encoders[encoder].levels[level].shape,
+        InputOrigin::Readout(input) => &plan.readouts[input].output.spec.shape,
+        InputOrigin::Camera(_) | InputOrigin::FrameDepth => &[],
     }
 }

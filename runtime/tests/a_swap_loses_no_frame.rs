@@ -221,7 +221,7 @@ fn a_policy_that_does_not_fit_into_memory_leaves_the_old_one_serving_and_takes_n
     let large = FakeNetwork::new(&[("in0", &[1, 1])], &[("out", &[1, 4096])], |_, _| Ok(()));
     world.readout_of("class_object_from_p", &["p.a"], large);
     let part = world.readouts.get_mut("class_object_from_p").unwrap();
-    part.output.1 = TensorSpec::f32(&[1, 4096]);
+    part.output.spec = TensorSpec::f32(&[1, 4096]);
     let stage = start(&world, BOTH);
     let used = world.engine.used_bytes();
     let large = OTHERS.replace("sources = [\"q\"]", "sources = [\"p\"]");

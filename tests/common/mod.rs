@@ -92,7 +92,7 @@ pub mod first_light {
     use concert_runtime::io::clock::SystemClock;
     use concert_runtime::io::library::{LibraryRequest, find_or_fetch};
     use concert_runtime::io::onnxruntime::{Environment, OrtEngine, Provider};
-    use concert_runtime::parts::plan_from_store;
+    use concert_runtime::plan_from_store;
     use concert_runtime::{Audience, Clock, Frame, LaneName, NoWatch, Output, Pipeline, Timestamp};
 
     /// The store of this repository.

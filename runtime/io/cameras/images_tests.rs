@@ -207,13 +207,13 @@ fn a_bad_file_is_refused_and_the_next_one_is_fine() {
         };
         assert_eq!(
             fault.reason,
-            "file has 5000 bytes, but at most 4000 are read"
+            "file has 5000 bytes, but at most 4000 are allowed"
         );
         assert_eq!(frame(&captures[4]).sequence, 0);
         let Capture::Refused(fault) = &captures[5] else {
             panic!("a folder is not refused");
         };
-        assert_eq!(fault.reason, "is not a plain file");
+        assert_eq!(fault.reason, "not a regular file");
     }
 }
 
@@ -244,7 +244,10 @@ fn kept_images_are_played_without_their_files() {
     let Capture::Refused(fault) = &captures[1] else {
         panic!("the bound of the kept bytes is not held");
     };
-    assert!(fault.reason.starts_with("cannot be read: "), "{fault}");
+    assert!(
+        fault.reason.starts_with("cannot read the file: "),
+        "{fault}"
+    );
 }
 
 #[test]

@@ -11,11 +11,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use concert_models::card::Level;
 use concert_models::contract::{Channels, Fit, InputContract, Layout};
 use concert_models::fake::{FakeCounts, FakeEngine, FakeNetwork};
 use concert_models::{Image, NetworkFile, PixelFormat, TensorSpec};
 use concert_policies::{Policy, Task};
-use concert_runtime::plan::{EncoderPart, Maker, ReadFrom, ReadPart, ReadoutPart};
+use concert_runtime::parts::{EncoderPart, Maker, NamedTensor, ReadFrom, ReadPart, ReadoutPart};
 use concert_runtime::{
     Audience, Clock, Frame, LaneName, NoWatch, Output, Pipeline, Plan, Timestamp,
 };
@@ -71,7 +72,12 @@ impl World {
     pub fn encoder_of(&mut self, source: &str, network: FakeNetwork) {
         self.counts
             .insert(source.into(), self.engine.register(source, network));
-        let level = |name: &str| (name.to_owned(), (name.to_owned(), TensorSpec::f32(&[1, 1])));
+        let level = |name: &str| Level {
+            name: name.to_owned(),
+            tensor: name.to_owned(),
+            shape: vec![1, 1],
+            stride: None,
+        };
         let part = EncoderPart {
             source: source.into(),
             file: file(source),
@@ -135,7 +141,10 @@ impl World {
             maker: Maker::Network,
             file: file(name),
             reads: reads.collect(),
-            output: ("out".into(), TensorSpec::f32(&[1, 3])),
+            output: NamedTensor {
+                tensor: "out".into(),
+                spec: TensorSpec::f32(&[1, 3]),
+            },
             labels: Arc::from(Vec::new()),
         };
         self.readouts.insert(name.into(), part);
