@@ -32,7 +32,7 @@ use concert_runtime::io::onnxruntime::ort::value::TensorRef;
 use concert_runtime::io::onnxruntime::{Environment, OrtEngine, Provider};
 use concert_runtime::parts::{EncoderPart, Maker, NamedTensor, ReadFrom, ReadPart, ReadoutPart};
 use concert_runtime::{
-    Audience, Clock, Frame, LaneName, NoWatch, Output, Pipeline, Plan, Timestamp, plan_from_store,
+    Clock, Frame, LaneName, NoWatch, Output, OutputSink, Pipeline, Plan, Timestamp, plan_from_store,
 };
 
 /// Counts the allocations of the thread that asks.
@@ -66,7 +66,7 @@ fn allocations() -> u64 {
 /// Takes every output and keeps none.
 struct Everyone;
 
-impl Audience for Everyone {
+impl OutputSink for Everyone {
     fn wants(&self, _target: usize) -> bool {
         true
     }

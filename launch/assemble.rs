@@ -4,9 +4,9 @@
 mod cameras;
 mod control;
 mod engine;
-mod meeting;
 mod parts;
 mod solver;
+mod transport;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,11 +19,11 @@ pub(crate) use cameras::home;
 pub(crate) use cameras::{alone as camera_alone, cameras, read_bounded};
 pub(crate) use control::{SharedSwapper, Swapper};
 pub(crate) use engine::EngineChoice;
-#[cfg(not(feature = "zenoh"))]
-pub(crate) use meeting::NO_ZENOH;
-pub(crate) use meeting::{About, Meeting, check_meeting};
 pub(crate) use parts::{plan, provenance};
 pub(crate) use solver::AskedSolver;
+#[cfg(not(feature = "zenoh"))]
+pub(crate) use transport::NO_ZENOH;
+pub(crate) use transport::{PublishInfo, Transport, check_transport};
 
 use crate::launch_file::LaunchFile;
 use crate::report::{Failure, Refuse};

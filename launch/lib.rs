@@ -11,6 +11,7 @@ mod foreign_bytes_tests;
 pub mod launch_file;
 mod learn;
 pub mod live;
+pub mod live_view;
 pub mod logging;
 #[cfg(feature = "zenoh")]
 mod lost_messages;
@@ -25,7 +26,6 @@ pub mod rules;
 pub mod simulated_robot;
 pub mod stop;
 pub mod strangers;
-pub mod tap;
 pub mod terminal;
 mod transfers;
 

@@ -12,7 +12,7 @@ use crate::status::{Status, StatusEntry};
 /// Carries outputs to whoever listens. Called by the publisher thread alone,
 /// never by the perceive thread, since a bus may block.
 pub trait Bus: Send {
-    /// What it is, for people.
+    /// Describes itself for people.
     fn describe(&self) -> String;
 
     /// Hands one output over. Never waits for a subscriber to be ready.
@@ -34,13 +34,13 @@ pub trait Bus: Send {
     /// As [`Bus::publish`].
     fn publish_status(&mut self, status: &Status) -> Result<(), BusError>;
 
-    /// What the bus has to say of itself in the status; nothing where it knows
+    /// Entries of the bus itself in the status; none where it knows
     /// of nothing that could go wrong.
     fn entries(&mut self) -> Vec<StatusEntry> {
         Vec::new()
     }
 
-    /// Whether anyone listens to the output of this key (below the prefix).
+    /// Tells whether anyone listens to the output of this key (below the prefix).
     /// `None` where the bus cannot tell; then it is computed.
     fn has_subscriber(&self, key: &str) -> Option<bool>;
 

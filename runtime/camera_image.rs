@@ -21,13 +21,13 @@ use crate::wire::common::Header;
 use crate::wire::sensor_msgs::{CompressedImage, Image as ImageMessage};
 use crate::wire::{Message, keys};
 
-/// How the camera's image is published.
+/// Settings of the camera's image on the bus.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ImagePublishing {
-    /// Whether it is; `None` for images of at most
-    /// [`DEFAULT_MOST_PIXELS`](Self::DEFAULT_MOST_PIXELS).
+    /// True where it is; `None` for images of at most
+    /// [`DEFAULT_MAX_PIXELS`](Self::DEFAULT_MAX_PIXELS).
     pub enabled: Option<bool>,
-    /// How it is written.
+    /// Encoding of the pixels.
     pub encoding: ImageEncoding,
     /// Most images a second; `None` for [`DEFAULT_RATE_HZ`](Self::DEFAULT_RATE_HZ),
     /// or every computed frame where it is enabled by name.
@@ -38,10 +38,10 @@ impl ImagePublishing {
     /// Most images a second where nothing is said.
     pub const DEFAULT_RATE_HZ: f64 = 10.0;
     /// Most pixels of an image that is published where nothing is said.
-    pub const DEFAULT_MOST_PIXELS: usize = 640 * 480;
+    pub const DEFAULT_MAX_PIXELS: usize = 640 * 480;
 
     fn is_for(&self, image: &Image) -> bool {
-        let is_small = image.width() * image.height() <= Self::DEFAULT_MOST_PIXELS;
+        let is_small = image.width() * image.height() <= Self::DEFAULT_MAX_PIXELS;
         self.enabled.unwrap_or(is_small)
     }
 
@@ -51,7 +51,7 @@ impl ImagePublishing {
     }
 }
 
-/// How the camera's image is written.
+/// Encoding of a camera's image on the bus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ImageEncoding {
     /// `sensor_msgs/Image`: the pixels as they came.
@@ -75,7 +75,7 @@ pub struct CameraImage {
     pub sequence: u64,
     /// The frame that was computed.
     pub frame: Frame,
-    /// How it is written.
+    /// Encoding of the pixels.
     pub encoding: ImageEncoding,
 }
 
@@ -183,7 +183,7 @@ fn rgb_of(y: u8, u: u8, v: u8) -> [u8; 3] {
     channels.map(|channel| channel.round() as u8)
 }
 
-/// What became of the image of each computed frame of one camera.
+/// Counts of the image of each computed frame of one camera.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct ImageCounts {
     /// Not published by the settings: off, or larger than what is published
@@ -210,14 +210,14 @@ pub struct ImageSnapshot {
     pub key: String,
     /// Camera.
     pub camera: String,
-    /// What became of the image of each computed frame.
+    /// Counts of the image of each computed frame.
     pub counts: ImageCounts,
     /// Images that wait for the publisher: 0 or 1.
     pub waiting: u64,
 }
 
 impl ImageSnapshot {
-    /// Whether every computed frame is accounted for, of `processed`.
+    /// Tells whether every computed frame is accounted for, of `processed`.
     pub(crate) fn check(&self, processed: u64) -> Result<(), String> {
         let counts = &self.counts;
         let frames = counts.off + counts.no_subscriber + counts.not_due + counts.delivered;

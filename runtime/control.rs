@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::clock::lock;
 use crate::exchange::{Exchanged, Offer};
 use crate::generation::Generation;
-use crate::io::give_way::GiveWay;
+use crate::io::yield_point::YieldPoint;
 use crate::learning::LearningSnapshot;
 use crate::observation::ObservationRequest;
 use crate::observer::Observer;
@@ -23,7 +23,7 @@ use crate::shared::Shared;
 use crate::snapshot::Snapshot;
 use crate::swap::{SwapError, SwapReport};
 
-/// How long the perceive thread may take to come between two frames, and the
+/// Longest time for the perceive thread to come between two frames, and for the
 /// publisher to declare keys.
 const TAKE_LIMIT: Duration = Duration::from_secs(10);
 
@@ -32,31 +32,31 @@ const TAKE_LIMIT: Duration = Duration::from_secs(10);
 #[derive(Clone)]
 pub struct Control {
     shared: Arc<Shared>,
-    workplace: Arc<Mutex<Workplace>>,
+    swap_state: Arc<Mutex<SwapState>>,
 }
 
-/// What only one swap at a time may use.
-struct Workplace {
+/// State that only one swap at a time may use.
+struct SwapState {
     preparer: Preparer,
     plan: Arc<Plan>,
 }
 
 impl Control {
     pub(crate) fn new(shared: Arc<Shared>, pipeline: &Pipeline) -> Self {
-        let workplace = Workplace {
+        let state = SwapState {
             preparer: pipeline.preparer(),
             plan: Arc::clone(pipeline.plan()),
         };
         Self {
             shared,
-            workplace: Arc::new(Mutex::new(workplace)),
+            swap_state: Arc::new(Mutex::new(state)),
         }
     }
 
     /// The plan that runs; waits while a swap is under way.
     #[must_use]
     pub fn plan(&self) -> Arc<Plan> {
-        Arc::clone(&lock(&self.workplace).plan)
+        Arc::clone(&lock(&self.swap_state).plan)
     }
 
     /// The figures now.
@@ -97,8 +97,8 @@ impl Control {
     /// Lets the calling thread work in the pauses between steps from now on, as
     /// the last that gets a processor.
     #[must_use]
-    pub fn give_way(&self) -> GiveWay {
-        GiveWay::new(Arc::clone(&self.shared))
+    pub fn yield_point(&self) -> YieldPoint {
+        YieldPoint::new(Arc::clone(&self.shared))
     }
 
     /// Prepares `plan` beside the running pipeline, on this thread, and puts it
@@ -111,9 +111,9 @@ impl Control {
     /// Where anything refuses or fails, with the reason; the old pipeline runs
     /// on then.
     pub fn swap(&self, plan: Plan) -> Result<SwapReport, SwapError> {
-        let mut workplace = self.workplace()?;
+        let mut state = self.begin_swap()?;
         let began = self.shared.clock.monotonic();
-        let pipeline = workplace.prepare(&self.shared, plan)?;
+        let pipeline = state.prepare(&self.shared, plan)?;
         let prepared = self.shared.clock.monotonic().saturating_sub(began);
         let plan = Arc::clone(pipeline.plan());
         let networks = pipeline.networks();
@@ -125,7 +125,7 @@ impl Control {
             pipeline,
             generation: Arc::clone(&generation),
         })?;
-        workplace.plan = plan;
+        state.plan = plan;
         let Exchanged {
             old,
             taken,
@@ -169,10 +169,10 @@ impl Control {
     /// # Errors
     /// As [`Control::swap`].
     pub fn shadow(&self, plan: Option<Plan>) -> Result<(), SwapError> {
-        let workplace = self.workplace()?;
+        let state = self.begin_swap()?;
         let (shadow, stats) = match plan {
             Some(plan) => {
-                let (shadow, stats) = self.prepare_shadow(&workplace, plan)?;
+                let (shadow, stats) = self.prepare_shadow(&state, plan)?;
                 (Some(shadow), Some(stats))
             }
             None => (None, None),
@@ -190,10 +190,10 @@ impl Control {
 
     fn prepare_shadow(
         &self,
-        workplace: &Workplace,
+        state: &SwapState,
         plan: Plan,
     ) -> Result<(Box<Shadow>, ShadowStats), SwapError> {
-        let mut pipeline = workplace.prepare(&self.shared, plan)?;
+        let mut pipeline = state.prepare(&self.shared, plan)?;
         let own = pipeline.time_own_networks()?;
         let shared = self.millis_of_shared(&pipeline);
         let estimate = own * 3 / 2 + Duration::from_secs_f64(shared / 1e3);
@@ -224,16 +224,16 @@ impl Control {
     }
 
     /// The right to prepare something.
-    fn workplace(&self) -> Result<MutexGuard<'_, Workplace>, SwapError> {
-        let workplace = match self.workplace.try_lock() {
-            Ok(workplace) => workplace,
+    fn begin_swap(&self) -> Result<MutexGuard<'_, SwapState>, SwapError> {
+        let state = match self.swap_state.try_lock() {
+            Ok(state) => state,
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return Err(SwapError::Busy),
         };
         if self.shared.stopping() || self.shared.perceive_over.load(Ordering::Acquire) {
             return Err(SwapError::Stopping);
         }
-        Ok(workplace)
+        Ok(state)
     }
 
     fn announce(&self, generation: &Arc<Generation>) -> Result<(), SwapError> {
@@ -252,7 +252,7 @@ impl Control {
     }
 }
 
-impl Workplace {
+impl SwapState {
     fn prepare(&self, shared: &Arc<Shared>, plan: Plan) -> Result<Pipeline, SwapError> {
         preparation::prepare(shared, self.preparer.sibling(), plan)
     }

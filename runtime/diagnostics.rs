@@ -11,7 +11,7 @@ use crate::status::{Status, StatusEntry};
 use crate::time::Timestamp;
 
 impl Status {
-    /// What a snapshot says, as a status of this moment.
+    /// A snapshot as a status of this moment.
     #[must_use]
     pub fn of(snapshot: &Snapshot, stamp: Timestamp) -> Self {
         let mut entries = vec![whole(snapshot)];

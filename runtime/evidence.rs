@@ -1,4 +1,4 @@
-//! What came of the newest frames, as little as a verdict needs.
+//! Outcomes of the newest frames, as little as a verdict needs.
 
 use crate::counts::Outcome;
 use crate::health::{Health, Verdict};
@@ -35,20 +35,20 @@ impl Recent {
         self.row
     }
 
-    /// How many were lost, where that is too many.
+    /// The number of losses, where that is too many.
     pub(crate) fn too_many(&self) -> Option<u32> {
         self.unwell.then(|| self.lost.count_ones())
     }
 }
 
-/// What came of the newest frames of a target.
+/// Outcomes of the newest frames of a target.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Evidence {
-    /// Of the frames on which it was due.
+    /// Losses of the frames on which it was due.
     recent: Recent,
-    /// What the last loss among them was.
+    /// The last loss among them.
     loss: Option<Outcome>,
-    /// What became of it last, be it due or not.
+    /// The last outcome, be it due or not.
     pub(crate) latest: Option<Outcome>,
     /// Outputs in a row that the bus refused.
     pub(crate) refused_by_bus: u32,
@@ -81,7 +81,7 @@ impl Evidence {
         (listened && row >= NOTHING_AFTER).then_some(row)
     }
 
-    /// What the outcomes say; `reason` is what the lane says of them.
+    /// Judges by the outcomes; `reason` is what the lane says of them.
     pub(crate) fn verdict(&self, reason: &str) -> Option<Verdict> {
         if self.latest == Some(Outcome::NoSubscriber) {
             return None;
@@ -107,7 +107,7 @@ impl Evidence {
         ))
     }
 
-    /// What the bus does not take.
+    /// Judges by what the bus does not take.
     pub(crate) fn of_bus(&self) -> Option<Verdict> {
         let (refused, superseded) = (self.refused_by_bus, self.superseded);
         if refused >= NOTHING_AFTER {

@@ -13,7 +13,7 @@ pub(crate) struct Offer {
     pub(crate) generation: Arc<Generation>,
 }
 
-/// What the perceive thread gives back for it.
+/// The perceive thread's answer to an [`Offer`].
 pub(crate) struct Exchanged {
     /// The old pipeline: dropping sessions takes time.
     pub(crate) old: Pipeline,

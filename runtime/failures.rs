@@ -4,16 +4,16 @@ use std::time::Duration;
 
 use crate::health::Health;
 
-/// What is wrong with one network or readout of a lane now.
+/// A fault of one network or readout of a lane, now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
     /// Name of the network or readout.
     pub name: String,
     /// Why, in one line.
     pub reason: String,
-    /// How bad: `Error` where its outputs fail, `Warn` where they come marked.
+    /// Its gravity: `Error` where its outputs fail, `Warn` where they come marked.
     pub health: Health,
-    /// Whether it failed so often in a row that it counts as quarantined.
+    /// True where it failed so often in a row that it counts as quarantined.
     pub quarantined: bool,
 }
 
@@ -49,9 +49,9 @@ impl Failures {
     /// Failures in a row from which on a network counts as quarantined.
     pub const QUARANTINE_AFTER: u32 = 5;
     const FIRST_PAUSE: Duration = Duration::from_millis(100);
-    const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+    const MAX_PAUSE: Duration = Duration::from_secs(10);
 
-    /// Whether it may run at `now` (monotonic).
+    /// Tells whether it may run at `now` (monotonic).
     #[must_use]
     pub fn may_run(&self, now: Duration) -> bool {
         let may_be_tried_at_once = self.in_a_row == 0 && !self.is_quarantined();
@@ -60,7 +60,7 @@ impl Failures {
 
     fn pause(&mut self, now: Duration, before: u32) {
         let pause = Self::FIRST_PAUSE * 2u32.pow(before.min(16));
-        self.retry_at = now + pause.min(Self::LONGEST_PAUSE);
+        self.retry_at = now + pause.min(Self::MAX_PAUSE);
     }
 
     /// Notes a failure; returns whether this is the first in a row, or the one
@@ -90,7 +90,7 @@ impl Failures {
         self.withheld_in_a_row == 1 || self.withheld_in_a_row == Self::QUARANTINE_AFTER
     }
 
-    /// Whether it is failing now, and why.
+    /// Tells whether it is failing now, and why.
     #[must_use]
     pub fn failing(&self) -> Option<&str> {
         if self.in_a_row == 0 {
@@ -100,7 +100,7 @@ impl Failures {
         }
     }
 
-    /// Whether the last output was not fit to be published, and why.
+    /// Tells whether the last output was not fit to be published, and why.
     #[must_use]
     pub fn withholding(&self) -> Option<&str> {
         match self.withheld_in_a_row {
@@ -109,7 +109,7 @@ impl Failures {
         }
     }
 
-    /// Whether it failed so often in a row, or so many of its outputs in a row
+    /// Tells whether it failed so often in a row, or so many of its outputs in a row
     /// could not be published, that it counts as quarantined.
     #[must_use]
     pub fn is_quarantined(&self) -> bool {

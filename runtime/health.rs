@@ -1,8 +1,8 @@
-//! How well something is.
+//! Health: one scale for everything that can be well or not.
 
 use serde::Serialize;
 
-/// How well something is; ordered from best to worst, with the numbers of
+/// The state of health of something; ordered from best to worst, with the numbers of
 /// `diagnostic_msgs/DiagnosticStatus`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -17,5 +17,5 @@ pub enum Health {
     Stale = 3,
 }
 
-/// How well something is, and why, in one line (empty where all is well).
+/// A health and its reason, in one line (empty where all is well).
 pub(crate) type Verdict = (Health, String);

@@ -3,6 +3,12 @@
 //! The perceive thread never waits for that thread and copies nothing that it
 //! has not asked for: where nobody is waiting for an observation, offering one
 //! is an atomic read.
+//!
+//! Unlike its neighbours, an [`ObservationSlot`] is filled only while its reader
+//! waits, and its writer gives up rather than wait for a lock: a
+//! [`FrameMailbox`](crate::mailbox::FrameMailbox), `cameras::mailbox` and an
+//! [`Outbox`](crate::outbox::Outbox) hold the newest value whoever looks, and
+//! `Rendezvous` asks the writer's thread to act.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, TryLockError};
@@ -12,7 +18,7 @@ use crate::clock::{Clock, lock};
 use crate::frame::Frame;
 use crate::pipeline::Pipeline;
 
-/// What an [`Observer`] gets copies of.
+/// A request for copies of frames and representations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservationRequest {
     /// Name of the camera, as in the launch file; `None` for any.
@@ -20,10 +26,10 @@ pub struct ObservationRequest {
     /// Source and level of each representation. An observation has all of them,
     /// of the same frame, or there is none.
     pub levels: Vec<(String, String)>,
-    /// Whether only frames count that carry measured depth.
+    /// True where only frames count that carry measured depth.
     pub needs_depth: bool,
     /// Least time between the frames of two observations (monotonic).
-    pub least_interval: Duration,
+    pub min_interval: Duration,
 }
 
 /// A frame, and what encoders made of it.
@@ -35,7 +41,7 @@ pub struct Observation {
     pub frame: Frame,
     /// As many as were asked for, in that order.
     pub levels: Vec<ObservedLevel>,
-    /// How long the perceive thread was held up to make this copy.
+    /// Time for which the perceive thread was held up to make this copy.
     pub took: Duration,
 }
 
@@ -56,15 +62,15 @@ pub struct ObservedLevel {
 
 /// Between the perceive thread and the observer.
 #[derive(Debug, Default)]
-pub(crate) struct Tap {
-    /// Whether the observer is waiting for an observation.
+pub(crate) struct ObservationSlot {
+    /// True where the observer is waiting for an observation.
     hungry: AtomicBool,
-    state: Mutex<TapState>,
+    state: Mutex<SlotState>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct TapState {
+struct SlotState {
     /// Number of the newest observer.
     number: u64,
     request: Option<ObservationRequest>,
@@ -75,7 +81,7 @@ struct TapState {
     closed: bool,
 }
 
-impl Tap {
+impl ObservationSlot {
     /// Takes another observer's request, in place of any earlier one's; its number.
     pub(crate) fn open(&self, request: ObservationRequest) -> u64 {
         let mut state = lock(&self.state);
@@ -113,7 +119,7 @@ impl Tap {
         }
         self.hungry.store(true, Ordering::Release);
         let waiting =
-            |state: &mut TapState| state.made.is_none() && !state.closed && state.number == number;
+            |state: &mut SlotState| state.made.is_none() && !state.closed && state.number == number;
         state = match self.changed.wait_timeout_while(state, timeout, waiting) {
             Ok((state, _)) => state,
             Err(poisoned) => poisoned.into_inner().0,
@@ -147,7 +153,7 @@ impl Tap {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return,
         };
-        let TapState {
+        let SlotState {
             request: Some(request),
             made: made @ None,
             spare,
@@ -187,7 +193,7 @@ impl Tap {
 
 impl ObservationRequest {
     fn fits(&self, camera: &str, frame: &Frame, last: Option<Duration>) -> bool {
-        let due = last.is_none_or(|last| frame.arrived >= last + self.least_interval);
+        let due = last.is_none_or(|last| frame.arrived >= last + self.min_interval);
         let this = self.camera.as_ref().is_none_or(|name| name == camera);
         due && this && (frame.depth.is_some() || !self.needs_depth)
     }

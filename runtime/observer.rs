@@ -1,4 +1,4 @@
-//! Who gets observations: copies of frames and representations.
+//! An observer gets copies of frames and representations.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ pub struct Observer {
 
 impl Observer {
     pub(crate) fn new(shared: Arc<Shared>, request: ObservationRequest) -> Self {
-        let number = shared.tap.open(request);
+        let number = shared.observations.open(request);
         Self { shared, number }
     }
 
@@ -24,17 +24,17 @@ impl Observer {
     /// the runtime stops.
     #[must_use]
     pub fn next(&self, timeout: Duration) -> Option<Observation> {
-        self.shared.tap.take(self.number, timeout)
+        self.shared.observations.take(self.number, timeout)
     }
 
     /// Hands an observation back, so that its memory is used again.
     pub fn recycle(&self, observation: Observation) {
-        self.shared.tap.recycle(observation);
+        self.shared.observations.recycle(observation);
     }
 }
 
 impl Drop for Observer {
     fn drop(&mut self) {
-        self.shared.tap.end(self.number);
+        self.shared.observations.end(self.number);
     }
 }

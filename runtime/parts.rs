@@ -1,4 +1,4 @@
-//! What a plan is made of: one part for each encoder and readout.
+//! Parts of a plan: one for each encoder and readout.
 
 use std::sync::Arc;
 
@@ -8,31 +8,31 @@ use concert_models::geometric::Method;
 use concert_models::{NetworkFile, TensorSpec};
 use concert_policies::{Input, Task, Transfer};
 
-/// What a plan needs to know of an encoder: its checked file and its card.
+/// An encoder for a plan: its checked file, and what its card says.
 #[derive(Debug, Clone)]
 pub struct EncoderPart {
     /// The source.
     pub source: String,
     /// The network.
     pub file: NetworkFile,
-    /// What image it takes.
+    /// Contract of the image that it takes.
     pub contract: InputContract,
     /// The tensors of its representation.
     pub levels: Vec<Level>,
 }
 
-/// What a plan needs to know of a readout: its checked file and its card.
+/// A readout for a plan: its checked file, and what its card says.
 #[derive(Debug, Clone)]
 pub struct ReadoutPart {
     /// Relative error of its metres as its card has it measured, for depth.
     pub relative_error: Option<f64>,
-    /// What makes its output.
+    /// Maker of its output.
     pub maker: Maker,
     /// The network; of a geometric readout name, card and hash alone.
     pub file: NetworkFile,
-    /// What each ONNX input (each role of a geometric readout) reads.
+    /// Inputs: one per ONNX input (per role of a geometric readout).
     pub reads: Vec<ReadPart>,
-    /// What it gives; f32.
+    /// Its output; f32.
     pub output: NamedTensor,
     /// Class names by index; empty where there are none.
     pub labels: Arc<[String]>,
@@ -47,7 +47,7 @@ pub struct NamedTensor {
     pub spec: TensorSpec,
 }
 
-/// What makes a readout's output.
+/// Maker of a readout's output.
 #[derive(Debug, Clone)]
 pub enum Maker {
     /// A small network, run by the engine.
@@ -61,13 +61,13 @@ pub enum Maker {
 pub struct ReadPart {
     /// Name of the ONNX input.
     pub tensor: String,
-    /// What it reads.
+    /// Its origin.
     pub from: ReadFrom,
-    /// Whether it is left out where the transfer does not list its input.
+    /// True where it is left out where the transfer does not list its input.
     pub optional: bool,
 }
 
-/// What an input of a readout reads.
+/// Origin of a readout's input, by name.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ReadFrom {
     /// A level of a source's representation.
@@ -103,7 +103,7 @@ pub enum ReadFrom {
 }
 
 impl ReadFrom {
-    /// Whether the transfer lists the input that is read.
+    /// Tells whether the transfer lists the input that is read.
     pub(crate) fn is_listed(&self, transfer: &Transfer) -> bool {
         let inputs = transfer.inputs();
         match self {

@@ -14,11 +14,11 @@ use crate::output::Output;
 use crate::pipeline::Pipeline;
 use crate::shadow::Shadow;
 use crate::shared::Shared;
-use crate::step::Audience;
+use crate::step::OutputSink;
 use crate::time::Timestamp;
 
-/// How long it sleeps before it looks whether it is to stop.
-const LONGEST_WAIT: Duration = Duration::from_millis(100);
+/// Longest sleep before it looks whether it is to stop.
+const MAX_WAIT: Duration = Duration::from_millis(100);
 
 /// Runs until a stop, until every camera ended, or until the number of frames
 /// asked for were processed. A frame that has waited longer than `max_wait`
@@ -40,7 +40,7 @@ pub(crate) fn perceive(shared: &Shared, pipeline: Pipeline, max_wait: Option<Dur
             let old = std::mem::replace(&mut perceiver.shadow, shadow);
             shared.shadow.answer(old);
         }
-        match shared.mailbox.take(LONGEST_WAIT) {
+        match shared.mailbox.take(MAX_WAIT) {
             Taken::Over => break,
             Taken::Nothing => {}
             Taken::Frame(camera, frame, fault) => {
@@ -71,7 +71,7 @@ struct Perceiver<'a> {
 impl Perceiver<'_> {
     fn one_frame(&mut self, camera: usize, frame: &Frame) {
         let shared = self.shared;
-        let _step = shared.pauses.step();
+        let _step = shared.gaps.step();
         let last = self.last[camera].replace((frame.stamp, frame.sequence));
         if last.is_some_and(|(stamp, _)| frame.stamp < stamp) {
             // Time ran backward: what the rings hold is not the past.
@@ -94,7 +94,7 @@ impl Perceiver<'_> {
             camera,
         };
         let report = self.pipeline.step(camera, frame, interval, &mut listeners);
-        let worked = shared.pauses.take_worked();
+        let worked = shared.gaps.take_worked();
         {
             let mut stats = lock(&shared.stats);
             stats.steps.note(report.total, worked);
@@ -114,7 +114,9 @@ impl Perceiver<'_> {
         lock(&shared.newest)[camera] = Some(frame.clone());
         let clock = shared.clock.as_ref();
         let pipeline = &mut self.pipeline;
-        shared.tap.offer((camera, name), frame, pipeline, clock);
+        shared
+            .observations
+            .offer((camera, name), frame, pipeline, clock);
         if let Some(shadow) = &mut self.shadow {
             let is_idle = !shared.mailbox.is_waiting();
             let spare = shared.spare(clock.monotonic()).filter(|_| is_idle);
@@ -174,7 +176,7 @@ struct Listeners<'a> {
     camera: usize,
 }
 
-impl Audience for Listeners<'_> {
+impl OutputSink for Listeners<'_> {
     fn wants(&self, target: usize) -> bool {
         let place = self.generation.place(self.camera, target);
         self.generation.is_wanted(place)

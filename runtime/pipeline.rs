@@ -12,7 +12,7 @@ use crate::lane::{Before, Lane};
 use crate::output::Output;
 use crate::picture::PictureFault;
 use crate::plan::Plan;
-use crate::step::{Audience, LaneName, Step, StepReport, TakenOver, Watch};
+use crate::step::{LaneName, OutputSink, Step, StepReport, TakenOver, Watch};
 
 /// Takes frames to outputs. Every camera has a lane of its own: slots, rings,
 /// schedules and counters; the networks' weights are shared.
@@ -52,7 +52,7 @@ impl Pipeline {
         preparer.prepare_watched(plan, patient.as_ref())
     }
 
-    /// What prepares other pipelines beside this one, for the same cameras.
+    /// A preparer of other pipelines beside this one, for the same cameras.
     #[must_use]
     pub fn preparer(&self) -> Preparer {
         Preparer {
@@ -117,7 +117,7 @@ impl Pipeline {
         self.lanes.first().map(Lane::networks).unwrap_or_default()
     }
 
-    /// How long one frame may take from its arrival on, from the next step on.
+    /// Sets the time limit of one frame from its arrival on, from the next step on.
     pub(crate) fn set_time_limit(&mut self, limit: Option<Duration>) {
         self.time_limit = limit;
     }
@@ -137,14 +137,14 @@ impl Pipeline {
     }
 
     /// Takes one frame of `camera` through the plan, most important target
-    /// first; every output leaves through `audience` as soon as it exists.
+    /// first; every output leaves through `sink` as soon as it exists.
     /// `interval` is the camera's usual time between frames.
     pub fn step(
         &mut self,
         camera: usize,
         frame: &Frame,
         interval: Duration,
-        audience: &mut dyn Audience,
+        sink: &mut dyn OutputSink,
     ) -> &StepReport {
         let mut step = Step {
             engine: self.engine.as_mut(),
@@ -155,10 +155,10 @@ impl Pipeline {
             frame,
             interval,
         };
-        self.lanes[camera].step(&mut step, audience)
+        self.lanes[camera].step(&mut step, sink)
     }
 
-    /// What is wrong with the picture that `camera` steps with next; its outputs
+    /// Notes the fault of the picture that `camera` steps with next; its outputs
     /// are marked with it.
     pub fn note_picture(&mut self, camera: usize, fault: Option<PictureFault>) {
         self.lanes[camera].note_picture(fault);
@@ -193,14 +193,14 @@ impl Pipeline {
         self.lanes.first().map(Lane::placements).unwrap_or_default()
     }
 
-    /// What is wrong in `camera`'s lane now: networks that fail, and readouts
+    /// Faults in `camera`'s lane now: networks that fail, and readouts
     /// whose outputs come marked.
     #[must_use]
     pub fn troubles(&self, camera: usize) -> Vec<Trouble> {
         self.lanes[camera].troubles(&self.plan)
     }
 
-    /// What runs the networks.
+    /// Describes what runs the networks.
     #[must_use]
     pub fn describe_engine(&self) -> String {
         self.engine.describe()
@@ -238,7 +238,7 @@ impl Preparer {
         }
     }
 
-    /// What watches over first runs.
+    /// The watch over first runs.
     pub(crate) fn patient(&self) -> Arc<dyn Watch> {
         self.watch.while_preparing()
     }
@@ -268,7 +268,7 @@ impl Preparer {
     }
 }
 
-/// Whose a copied level is.
+/// Encoder and shape of a copied level.
 #[derive(Debug, Clone, Copy)]
 pub struct LevelCopy<'a> {
     /// SHA-256 of the encoder, 64 hexadecimal digits.

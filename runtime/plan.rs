@@ -88,7 +88,7 @@ impl Plan {
         self.readouts.iter().map(|readout| readout.task)
     }
 
-    /// What the classes of each pixel are called, by the hash of the readout
+    /// Names of the classes of each pixel, by the hash of the readout
     /// that makes them.
     pub fn pixel_classes(&self) -> impl Iterator<Item = (&str, &[String])> {
         let maps = self.readouts.iter();

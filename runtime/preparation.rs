@@ -19,7 +19,7 @@ use crate::shared::Shared;
 use crate::step::Watch;
 use crate::swap::SwapError;
 
-/// How often it is looked at.
+/// Time between looks at it.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Prepares `plan` on a thread of its own and waits for it: as long as one

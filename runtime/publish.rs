@@ -14,9 +14,9 @@ use crate::output::Output;
 use crate::shared::{FOREIGN_AFTER, Shared};
 use crate::stats::smooth;
 
-/// How often it looks who listens and how well everything is.
+/// Time between looks who listens and how well everything is.
 const TICK: Duration = Duration::from_millis(20);
-/// How long closing the bus may take.
+/// Longest time for closing the bus.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
 /// Runs until the perceive thread is over and everything it left is published.

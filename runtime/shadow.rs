@@ -11,9 +11,9 @@ use crate::frame::Frame;
 use crate::output::Output;
 use crate::pipeline::Pipeline;
 use crate::shadow_stats::{AgreementStats, ShadowStats};
-use crate::step::Audience;
+use crate::step::OutputSink;
 
-/// Of so many of the last steps the longest counts as what a step takes: about
+/// Number of the last steps of which the longest counts as what a step takes: about
 /// their 99th percentile.
 const REMEMBERED: usize = 100;
 /// After so many frames in a row without time for it, its longest step of old
@@ -23,7 +23,7 @@ const FORGET_AFTER: u32 = 100;
 /// The shadow's pipeline, on the perceive thread.
 pub(crate) struct Shadow {
     pipeline: Pipeline,
-    /// What the last steps took, oldest first; at first an estimate.
+    /// Times of the last steps, oldest first; at first an estimate.
     steps: VecDeque<Duration>,
     skipped_in_a_row: u32,
     /// Per camera, per target of the shadow.
@@ -145,7 +145,7 @@ struct Keeper<'a> {
     lane: &'a mut Vec<Compared>,
 }
 
-impl Audience for Keeper<'_> {
+impl OutputSink for Keeper<'_> {
     fn wants(&self, _target: usize) -> bool {
         true
     }

@@ -47,12 +47,12 @@ pub struct ShadowSnapshot {
     pub targets: Vec<AgreementSnapshot>,
 }
 
-/// How far a shadow's outputs for one target agree with those that are served.
+/// Agreement of a shadow's outputs for one target with those that are served.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct AgreementSnapshot {
     /// Key below the prefix.
     pub key: String,
-    /// What `mean` and `newest` say.
+    /// Measure of `mean` and `newest`.
     pub measure: Measure,
     /// Frames for which both policies had an output; 0 where the policy that
     /// serves has no such target.

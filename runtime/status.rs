@@ -1,4 +1,4 @@
-//! What the runtime says about itself, once a second and whenever its health
+//! The runtime's report on itself, once a second and whenever its health
 //! changes.
 
 use serde::Serialize;
@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 pub struct StatusEntry {
     /// `concert`, `camera/front`, `target/front/depth_zbuffer`, `bus`, `encoder/xfeat`.
     pub name: String,
-    /// How well it is.
+    /// Its health.
     pub health: Health,
     /// One line for people.
     pub message: String,

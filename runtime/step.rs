@@ -1,4 +1,4 @@
-//! What a step of the pipeline is given, asks, tells and reports.
+//! One step of the pipeline: its surroundings, its outputs and its report.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::wire::keys;
 pub struct LaneName {
     /// Name, as in the launch file.
     pub camera: String,
-    /// Whether the camera's name stands in the keys of its outputs.
+    /// True where the camera's name stands in the keys of its outputs.
     pub in_keys: bool,
 }
 
@@ -44,7 +44,7 @@ pub trait Watch: Send + Sync {
     /// Another watch, for loading and first runs of a pipeline that is being
     /// prepared beside this one's: patient, and never at the process's expense.
     fn while_preparing(&self) -> Arc<dyn Watch>;
-    /// How long one network may take to load, or for a first run; where it takes
+    /// Longest time for one network to load, or for a first run; where it takes
     /// longer, it hangs.
     fn patience(&self) -> Duration;
 }
@@ -67,10 +67,10 @@ impl Watch for NoWatch {
     }
 }
 
-/// What one step did; buffers are reused from step to step.
+/// Report of one step; buffers are reused from step to step.
 #[derive(Debug, Clone, Default)]
 pub struct StepReport {
-    /// What became of each target, in running order.
+    /// Outcome of each target, in running order.
     pub outcomes: Vec<Outcome>,
     /// Time of each distinct preprocessing that ran.
     pub preprocess: Vec<Option<Duration>>,
@@ -84,15 +84,15 @@ pub struct StepReport {
     pub total: Duration,
 }
 
-/// What a step asks and tells while it runs.
-pub trait Audience {
-    /// Whether anybody listens to this target (index in running order).
+/// The receiver of a step's outputs, asked and told while it runs.
+pub trait OutputSink {
+    /// Tells whether anybody listens to this target (index in running order).
     fn wants(&self, target: usize) -> bool;
     /// Takes an output; leaves another buffer of the same target in its place.
     fn deliver(&mut self, target: usize, output: &mut Output);
 }
 
-/// What a pipeline took over from the one before it.
+/// Rings that a pipeline took over from the one before it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TakenOver {
     /// `CAMERA/SOURCE`: rings over time that go on.
@@ -101,7 +101,7 @@ pub struct TakenOver {
     pub warming: Vec<String>,
 }
 
-/// What a lane needs from outside itself for one step.
+/// Surroundings of a lane for one step.
 pub(crate) struct Step<'a> {
     pub(crate) engine: &'a mut dyn Engine,
     pub(crate) plan: &'a Plan,
@@ -113,7 +113,7 @@ pub(crate) struct Step<'a> {
 }
 
 impl Step<'_> {
-    /// What is left of the frame's time for something that needs so much; `None`
+    /// The rest of the frame's time for something that needs so much; `None`
     /// where there is no limit.
     pub(crate) fn need(&self, needs: Duration) -> Option<Need> {
         let limit = self.time_limit?;

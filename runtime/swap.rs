@@ -32,7 +32,7 @@ pub enum SwapError {
     Hangs {
         /// The network.
         network: String,
-        /// How long one may take.
+        /// Time limit of one.
         limit: Duration,
     },
     /// An earlier one hangs still.
@@ -58,12 +58,12 @@ pub enum SwapError {
     NotTaken {
         /// `perceive` or `publish`.
         thread: &'static str,
-        /// How long was waited.
+        /// Time that was waited.
         limit: Duration,
     },
 }
 
-/// What a swap did.
+/// Report of a swap.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SwapReport {
     /// Name of the policy that ran before.
@@ -76,7 +76,7 @@ pub struct SwapReport {
     pub new_hash: String,
     /// Loading, wiring and warming the new pipeline, beside the old one.
     pub prepared_millis: f64,
-    /// How long the perceive thread was held up between two frames.
+    /// Time for which the perceive thread was held up between two frames.
     pub exchange_millis: f64,
     /// Networks that the new pipeline shares with the old one.
     pub reused_networks: Vec<String>,
@@ -86,9 +86,9 @@ pub struct SwapReport {
     pub added: Vec<String>,
     /// Keys below the prefix that are not published any more.
     pub removed: Vec<String>,
-    /// What looks back in time and goes on without warming again.
+    /// Rings over time that go on without warming again.
     pub kept: Vec<String>,
-    /// What looks back in time and warms again, as after a start.
+    /// Rings over time that warm again, as after a start.
     pub warming: Vec<String>,
     /// Per camera, the sequence number of the last frame that the old policy
     /// took; `None` where it took none. All later ones are the new policy's.

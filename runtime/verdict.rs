@@ -16,7 +16,7 @@ use crate::stats::{CameraStats, TargetStats};
 /// Frames of one stamp from which on it stands still.
 pub(crate) const STANDS_AFTER: u64 = 3;
 
-/// How well a camera is at `now`: as well as the frames that it gives.
+/// Judges a camera at `now`: it is as well as the frames that it gives.
 pub(crate) fn of_camera(camera: &CameraStats, now: Duration) -> Verdict {
     let silent = camera.heard.map(|at| now.saturating_sub(at));
     let after = camera.interval.map(stale_after);
@@ -35,7 +35,7 @@ pub(crate) fn of_camera(camera: &CameraStats, now: Duration) -> Verdict {
     }
 }
 
-/// How well the frames are that arrive.
+/// Judges the frames that arrive.
 fn of_frames(camera: &CameraStats, now: Duration) -> Verdict {
     let passed = camera.passed.map(|at| now.saturating_sub(at));
     let after = camera.interval.map_or(Duration::ZERO, stale_after);
@@ -72,12 +72,12 @@ fn refused(camera: &CameraStats) -> Verdict {
     (Health::Error, text)
 }
 
-/// What is said of a stamp that does not move.
+/// Words for a stamp that does not move.
 pub(crate) fn stands_still(frames: u64) -> String {
     format!("the stamp stands still: {frames} frames carry that of the one before")
 }
 
-/// How well a target is at `now`: the worst of what comes out of it, of what its
+/// Judges a target at `now`: the worst of what comes out of it, of what its
 /// networks say, of the bus, and of its camera.
 pub(crate) fn of_target(
     target: &TargetStats,
@@ -107,7 +107,7 @@ pub(crate) fn of_target(
     worst(all.into_iter().flatten())
 }
 
-/// What is wrong with the runtime itself, beside its cameras and targets.
+/// Faults of the runtime itself, beside its cameras and targets.
 #[derive(Debug, Default)]
 pub(crate) struct Faults {
     /// A thread that ended though it must not, and why; for good.
@@ -118,7 +118,7 @@ pub(crate) struct Faults {
     pub(crate) stuck: Vec<String>,
 }
 
-/// How well the whole is: as its worst part; not working where a thread ended,
+/// Judges the whole: it is as well as its worst part; not working where a thread ended,
 /// the bus fails, or nothing at all comes out that somebody listens to, whatever
 /// the reason.
 pub(crate) fn of_whole<'a>(

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use concert_models::{Engine, EngineError, Slot, Wiring};
 
-use crate::output::{Hashes, Origin};
+use crate::output::{Hashes, OutputOrigin};
 use crate::plan::{InputOrigin, Plan};
 use crate::ring::Ring;
 use crate::step::LaneName;
@@ -129,13 +129,13 @@ fn digits(mut number: usize, radices: &[usize]) -> Vec<usize> {
     digits
 }
 
-/// Who makes the outputs of readout `index` in this lane.
+/// Origin of the outputs of readout `index` in this lane.
 pub(crate) fn origin_of(
     plan: &Plan,
     index: usize,
     lane: &LaneName,
     camera: &Arc<str>,
-) -> Arc<Origin> {
+) -> Arc<OutputOrigin> {
     let stage = &plan.readouts[index];
     let encoder = |&encoder: &usize| {
         let stage = &plan.encoders[encoder];
@@ -146,7 +146,7 @@ pub(crate) fn origin_of(
         encoders: stage.encoders.iter().map(encoder).collect(),
         readout: (stage.file.name.clone(), stage.file.sha256.clone()),
     };
-    Arc::new(Origin {
+    Arc::new(OutputOrigin {
         task: stage.task,
         camera: Arc::clone(camera),
         key: lane.key(stage.task).into(),

@@ -16,7 +16,7 @@ use concert_runtime::io::cameras::{
 use concert_runtime::io::thread;
 use concert_runtime::{Camera, Clock};
 
-use super::Meeting;
+use super::Transport;
 use crate::apartment_camera::{ApartmentCamera, ApartmentOptions};
 use crate::commands::apartment::say_redraws;
 use crate::launch_file::{CameraEntry, CameraKind, LaunchFile};
@@ -59,10 +59,10 @@ pub(crate) struct Cameras<'a> {
 pub(crate) fn cameras<'a>(
     launch: &'a LaunchFile,
     clock: &Arc<dyn Clock>,
-    meeting: &Meeting,
+    transport: &Transport,
 ) -> Result<Cameras<'a>, Failure> {
     let open = |entry: &CameraEntry| {
-        let opened = open(launch, entry, clock, meeting)
+        let opened = open(launch, entry, clock, transport)
             .with_context(|| subject(launch, entry.name()))
             .map_err(Failure::refused)?;
         Ok((entry.name().to_owned(), opened))
@@ -114,7 +114,7 @@ fn open(
     launch: &LaunchFile,
     entry: &CameraEntry,
     clock: &Arc<dyn Clock>,
-    meeting: &Meeting,
+    transport: &Transport,
 ) -> anyhow::Result<Opened> {
     let CameraKind::Apartment {
         seed,
@@ -126,7 +126,7 @@ fn open(
     } = *entry.kind()
     else {
         let camera = match entry.kind() {
-            CameraKind::Zenoh { .. } => zenoh_camera(entry, Arc::clone(clock), meeting)?,
+            CameraKind::Zenoh { .. } => zenoh_camera(entry, Arc::clone(clock), transport)?,
             _ => alone(launch, entry, clock)?,
         };
         return Ok(Opened::Ready(camera));
@@ -256,7 +256,7 @@ fn while_shown<T>(seed: u64, make: impl FnOnce() -> T) -> T {
 fn zenoh_camera(
     entry: &CameraEntry,
     clock: Arc<dyn Clock>,
-    meeting: &Meeting,
+    transport: &Transport,
 ) -> anyhow::Result<Box<dyn Camera>> {
     use concert_runtime::io::zenoh::{ZenohCamera, ZenohCameraOptions};
 
@@ -276,7 +276,7 @@ fn zenoh_camera(
     options.camera_info_key.clone_from(camera_info_key);
     options.message_type.clone_from(message_type);
     options.rectified = *rectified;
-    let sessions = meeting.sessions().clone();
+    let sessions = transport.sessions().clone();
     Ok(Box::new(ZenohCamera::open(sessions, options, clock)?))
 }
 
@@ -284,9 +284,9 @@ fn zenoh_camera(
 fn zenoh_camera(
     _entry: &CameraEntry,
     _clock: Arc<dyn Clock>,
-    _meeting: &Meeting,
+    _meeting: &Transport,
 ) -> anyhow::Result<Box<dyn Camera>> {
-    Err(anyhow!(super::meeting::NO_ZENOH))
+    Err(anyhow!(super::transport::NO_ZENOH))
 }
 
 #[cfg(all(feature = "v4l2", target_os = "linux"))]

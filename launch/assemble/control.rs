@@ -7,8 +7,8 @@ use concert_policies::Policy;
 use concert_runtime::Control;
 use serde_json::{Value, json};
 
-use super::meeting::Standing;
 use super::parts::{planned, provenance};
+use super::transport::PolicyAnnouncement;
 
 /// Turns the text of a policy into the one that runs.
 pub(crate) struct Swapper {
@@ -17,7 +17,7 @@ pub(crate) struct Swapper {
     /// Where its networks are looked for.
     pub(crate) folders: Vec<PathBuf>,
     /// Who tells others what runs; `None` where nobody does.
-    pub(crate) standing: Option<Standing>,
+    pub(crate) announcement: Option<PolicyAnnouncement>,
     /// The text of the policy that runs.
     pub(crate) policy: String,
     /// Policies that ran before it.
@@ -55,8 +55,8 @@ impl Swapper {
         let planned = planned(&policy, self.folders.clone())?;
         let provenance = provenance(&planned);
         let report = self.control.swap(planned.plan)?;
-        if let Some(standing) = &self.standing {
-            standing.tell(toml, provenance);
+        if let Some(announcement) = &self.announcement {
+            announcement.tell(toml, provenance);
         }
         toml.clone_into(&mut self.policy);
         self.epoch += 1;

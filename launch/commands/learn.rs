@@ -15,7 +15,7 @@ pub(crate) use ask::run;
 #[cfg(feature = "zenoh")]
 mod ask {
     use anyhow::Context as _;
-    use concert_runtime::io::zenoh::{Errand, request};
+    use concert_runtime::io::zenoh::{ControlRequest, request};
     use serde_json::{Value, json};
 
     use super::{Failure, Learn, Report};
@@ -26,7 +26,7 @@ mod ask {
         let (word, to) = args.ask.parts();
         let ask = json!({ "ask": word, "target": to.target.map(|task| task.name) });
         let answer = visit(&to_ask(&to.connect, &to.access), |session| {
-            let answer = request(session, &to.prefix, Errand::Learn, &ask.to_string());
+            let answer = request(session, &to.prefix, ControlRequest::Learn, &ask.to_string());
             Ok(answer.context("does the server learn (`serve --learn TARGET`)?")?)
         })?;
         Ok(report(answer))

@@ -16,16 +16,16 @@ use concert_runtime::{Clock, ImageEncoding, ImagePublishing, Plan, RunSettings, 
 
 use self::served::Served;
 use super::check::kind::Kind;
-use crate::assemble::{self, About, AskedSolver, EngineChoice, Meeting};
+use crate::assemble::{self, AskedSolver, EngineChoice, PublishInfo, Transport};
 use crate::cli::{Demo, Global, LearnFlags, Serve, Session};
 use crate::launch_file::{CameraKind, LaunchFile, Provider};
 use crate::learn;
 use crate::live::Watched;
+use crate::live_view::{ForcedSubscriptions, LiveView};
 use crate::model_folders::model_folders;
 use crate::policy_choice::PolicyChoice;
 use crate::report::{Exit, Failure, Refuse, Report};
 use crate::stop::Stop;
-use crate::tap::{Ears, Tap};
 use crate::terminal::Style;
 use crate::transfers::read_transfers;
 
@@ -45,18 +45,18 @@ pub(crate) fn demo(args: &Demo, global: &Global) -> Result<Report, Failure> {
         Some(camera) => launch.on_camera(camera_of(camera, true)?),
         None => launch,
     };
-    let beside = Beside {
+    let options = ServeOptions {
         alone: true,
         everything: true,
         begins: true,
-        ..Beside::default()
+        ..ServeOptions::default()
     };
-    run(&launch, &args.session, global, beside)
+    run(&launch, &args.session, global, options)
 }
 
 /// Runs a launch file, or a policy with the default launch.
 pub(crate) fn serve(args: &Serve, global: &Global) -> Result<Report, Failure> {
-    let beside = Beside {
+    let options = ServeOptions {
         alone: false,
         // What is to be counted is computed.
         everything: args.session.frames.is_some(),
@@ -75,7 +75,7 @@ pub(crate) fn serve(args: &Serve, global: &Global) -> Result<Report, Failure> {
         }
         launch = launch.on_camera(camera_of(camera, false)?);
     }
-    run(&launch, &args.session, global, beside)
+    run(&launch, &args.session, global, options)
 }
 
 /// The camera that the command line names.
@@ -90,7 +90,7 @@ pub(super) fn camera_of(text: &str, repeat: bool) -> Result<CameraKind, Failure>
 
 /// What is done beside serving what somebody subscribes to.
 #[derive(Default)]
-struct Beside {
+struct ServeOptions {
     /// Whether it runs also where nobody can listen.
     alone: bool,
     /// Whether everything is computed, whoever listens.
@@ -136,38 +136,38 @@ fn run(
     launch: &LaunchFile,
     session: &Session,
     global: &Global,
-    beside: Beside,
+    options: ServeOptions,
 ) -> Result<Report, Failure> {
     let stop = Stop::on_signals()?;
     // Until something is served there is nothing to lose.
     stop.ends_with(Exit::Done);
     let launch = launch
         .clone()
-        .with(&beside.learning.overrides(session.overrides(global)));
-    let picture = beside.learning.learn_curve.as_deref();
+        .with(&options.learning.overrides(session.overrides(global)));
+    let picture = options.learning.learn_curve.as_deref();
     learn::check_place(picture)?;
     let choice = PolicyChoice::of_launch(&launch).or_refuse()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     // First what is refused at once; networks take time to load.
-    let meeting = Meeting::open(&launch, !beside.alone)?;
-    let cameras = assemble::cameras(&launch, &clock, &meeting)?;
+    let transport = Transport::open(&launch, !options.alone)?;
+    let cameras = assemble::cameras(&launch, &clock, &transport)?;
     let folders = model_folders(&global.models, &launch.models(), choice.path.as_deref());
     let prepared = learn::Prepared::new(&launch, &choice.policy, &folders)?;
     let folders = prepared.as_ref().map_or(folders, learn::Prepared::folders);
     let planned = assemble::plan(&choice.policy, folders.clone())?;
-    let beginner = beside.begins.then(|| beginner(&launch, &choice, &folders));
-    let shadow = beside
+    let beginner = options.begins.then(|| beginner(&launch, &choice, &folders));
+    let shadow = options
         .shadow
         .as_deref()
         .map(|name| shadow_of(name, &launch, global))
         .transpose()?;
-    let about = About {
+    let info = PublishInfo {
         keys: assemble::keys(&launch, &planned.plan),
         toml: assemble::policy_text(choice.policy.name(), choice.path.as_deref()),
         provenance: assemble::provenance(&planned),
     };
-    let provenance = about.provenance.clone();
-    let (bus, standing) = meeting.bus(&launch, about)?.unzip();
+    let provenance = info.provenance.clone();
+    let (bus, announcement) = transport.bus(&launch, info)?.unzip();
     let engine = EngineChoice::start(launch.providers(), launch.threads(), global)?;
     let description = engine.engine.describe();
     let watch = Watchdog::start_patient(
@@ -187,33 +187,33 @@ fn run(
     )?;
     let placements = pipeline.placements();
     let cameras = cameras.finish()?;
-    let (tap, newest) = Tap::new(bus, ears(&beside, prepared.as_ref()));
+    let (view, newest) = LiveView::new(bus, forced_subscriptions(&options, prepared.as_ref()));
     let settings = settings(&launch, session);
-    let where_to = meeting.describe(&launch);
+    let where_to = transport.describe(&launch);
     tracing::info!("{} runs on {description}", choice.policy.name());
     tracing::info!("{where_to}");
     let runtime = Runtime::start(
         pipeline,
         cameras,
-        Box::new(tap),
+        Box::new(view),
         Arc::clone(&clock),
         settings,
     )?;
     let swapper = Arc::new(Mutex::new(assemble::Swapper {
         control: runtime.control(),
         folders,
-        standing,
+        announcement,
         policy: choice.policy.to_toml(),
         epoch: 0,
     }));
-    let _control = meeting.control(&launch, Arc::clone(&swapper), beside.solver)?;
+    let _control = transport.control(&launch, Arc::clone(&swapper), options.solver)?;
     let learning = prepared.map(|prepared| {
         prepared.start(runtime.control(), Arc::clone(&swapper), Arc::clone(&clock))
     });
     let learning = learning.transpose()?;
     let asked = learning
         .as_ref()
-        .map(|learning| meeting.learn(&launch, learning.answerer()));
+        .map(|learning| transport.learn(&launch, learning.answerer()));
     let _asked = asked.transpose()?;
     if let Some(plan) = shadow {
         runtime.control().shadow(Some(plan))?;
@@ -308,11 +308,14 @@ fn images(launch: &LaunchFile) -> ImagePublishing {
 
 /// Which outputs are computed whoever listens: what is learnt needs encoders
 /// that run.
-fn ears(beside: &Beside, prepared: Option<&learn::Prepared>) -> Ears {
-    match (beside.everything, prepared) {
-        (true, _) => Ears::Open,
-        (false, Some(prepared)) => Ears::For(prepared.targets()),
-        (false, None) => Ears::Closed,
+fn forced_subscriptions(
+    options: &ServeOptions,
+    prepared: Option<&learn::Prepared>,
+) -> ForcedSubscriptions {
+    match (options.everything, prepared) {
+        (true, _) => ForcedSubscriptions::All,
+        (false, Some(prepared)) => ForcedSubscriptions::Of(prepared.targets()),
+        (false, None) => ForcedSubscriptions::None,
     }
 }
 

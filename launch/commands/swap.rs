@@ -15,7 +15,7 @@ pub(crate) use ask::{report, run};
 mod ask {
     use std::path::Path;
 
-    use concert_runtime::io::zenoh::Errand;
+    use concert_runtime::io::zenoh::ControlRequest;
     use serde_json::Value;
 
     use super::{Failure, Report, Swap};
@@ -31,7 +31,7 @@ mod ask {
         let answer = ask(
             (&args.connect, &args.access),
             &args.prefix,
-            Errand::Swap,
+            ControlRequest::Swap,
             &toml,
         )?;
         Ok(report(&args.prefix, answer))

@@ -82,7 +82,7 @@ impl FromStr for Provider {
     }
 }
 
-/// What is wrong with a provider chain.
+/// A fault of a provider chain.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProviderError {
@@ -121,7 +121,7 @@ fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What ONNX Runtime says in an error, on one line.
+/// ONNX Runtime's words in an error, on one line.
 fn words<R>(error: ort::Error<R>) -> String {
     let text = error.to_string();
     text.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -20,7 +20,7 @@ use concert_models::own;
 /// Longest time that a download may take.
 pub const DOWNLOAD_LIMIT: Duration = Duration::from_secs(30 * 60);
 
-/// How often the download is looked at.
+/// Time between looks at the download.
 const TICK: Duration = Duration::from_millis(250);
 /// Bytes of pip's last words that an error repeats.
 const LAST_WORDS: usize = 1000;
@@ -44,7 +44,7 @@ const HANDED_ON: [&str; 13] = [
     "PIP_TRUSTED_HOST",
 ];
 
-/// What runs pip, and how far to let it go.
+/// The program that runs pip, and its limits.
 #[derive(Debug, Clone, Copy)]
 pub struct Pip<'a> {
     /// The Python interpreter: a path, or a name that is looked for in `PATH`.
@@ -64,7 +64,7 @@ pub struct Wheel<'a> {
     pub version: &'a str,
     /// SHA-256 of the wheel, 64 lowercase hexadecimal digits.
     pub sha256: &'a str,
-    /// What of pip's options tells this wheel from others of the version.
+    /// Options of pip that tell this wheel from others of the version.
     pub selection: &'a [&'a str],
 }
 
@@ -203,7 +203,7 @@ impl Pip<'_> {
     }
 }
 
-/// Whether `python` can be run and has pip, without fetching anything.
+/// Tells whether `python` can be run and has pip, without fetching anything.
 ///
 /// # Errors
 /// Why not.
@@ -236,7 +236,7 @@ fn is_pips_own(name: &OsStr) -> bool {
     name.starts_with("PIP_") && !HANDED_ON.contains(&&*name)
 }
 
-/// What pip said last, as the reason.
+/// pip's last words, as the reason.
 fn failure(said: &str, status: &str) -> PipError {
     let last = said.lines().map(str::trim).rfind(|line| !line.is_empty());
     let last = last.unwrap_or("it gave no reason");

@@ -1,13 +1,15 @@
-//! Geometric readouts in a lane: views in, numbers and remarks out.
+//! Geometric readouts in a lane: views in, numbers and flags out.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use concert_models::geometric::{Geometric, Remarks, Scene, Unable, View};
+use concert_models::geometric::{OutputFlags, Scene, Unable, View};
 use concert_models::{Affine2, EngineError, Slot, Terminator};
 
-use super::{Lane, Remark};
+use super::Lane;
+use super::condition::ReadoutCondition;
+use super::runner::GeometricState;
 use crate::counts::Outcome;
 use crate::plan::{InputOrigin, Plan};
 use crate::ring::Ring;
@@ -15,31 +17,6 @@ use crate::step::Step;
 
 /// Relative error of a readout whose card says nothing of it.
 const UNMEASURED: f64 = 0.3;
-
-/// The state of one geometric readout, and copies of what it reads.
-pub(super) struct GeometricLane {
-    pub(super) state: Box<dyn Geometric>,
-    /// One per read; empty for the camera's depth, which is not copied.
-    copies: Vec<Vec<f32>>,
-}
-
-/// What ends a geometric readout: nothing, as it takes bounded time by itself.
-/// The watchdog ends the process if it should not.
-pub(super) struct Bounded;
-
-impl Terminator for Bounded {
-    fn terminate(&self) {}
-    fn rearm(&self) {}
-}
-
-impl GeometricLane {
-    pub(super) fn new(state: Box<dyn Geometric>, reads: usize) -> Self {
-        Self {
-            state,
-            copies: vec![Vec::new(); reads],
-        }
-    }
-}
 
 impl Lane {
     /// Runs a geometric readout on this frame, into its output buffer.
@@ -61,15 +38,15 @@ impl Lane {
         match told {
             Err(panic) => Err(self.broken(index, step, panic)),
             Ok(Err(Unable::Warming(reason))) => {
-                self.readouts[index].remark = Remark::Warming(reason);
+                self.readouts[index].condition = ReadoutCondition::Warming(reason);
                 Err(Outcome::Warming)
             }
             Ok(Err(Unable::Lost(reason))) => {
-                self.readouts[index].remark = Remark::Lost(reason);
+                self.readouts[index].condition = ReadoutCondition::Lost(reason);
                 Err(Outcome::Lost)
             }
             Ok(Err(Unable::Unusable(reason))) => Err(self.broken(index, step, reason)),
-            Ok(Ok(remarks)) => self.told(index, step, read, remarks),
+            Ok(Ok(flags)) => self.told(index, step, read, flags),
         }
     }
 
@@ -85,10 +62,10 @@ impl Lane {
         index: usize,
         step: &mut Step<'_>,
         read: Duration,
-        remarks: Remarks,
+        flags: OutputFlags,
     ) -> Result<(), Outcome> {
         self.note_frame(index, step, read);
-        self.readouts[index].output.remarks = remarks;
+        self.readouts[index].output.flags = flags;
         self.check(index, step)?;
         let lane = &mut self.readouts[index];
         let values = &lane.output.values;
@@ -120,7 +97,7 @@ impl Lane {
         Ok(())
     }
 
-    /// Where what is read lies; `None` for what lies in the frame.
+    /// Slot of what is read; `None` for what lies in the frame.
     fn slot_of(&self, from: InputOrigin, plan: &Plan) -> Option<Slot> {
         match from {
             InputOrigin::Level {
@@ -139,12 +116,12 @@ impl Lane {
         }
     }
 
-    /// What the readout says, or that it panicked.
+    /// Lets the readout estimate; `Err` where it panicked.
     fn estimate(
         &mut self,
         index: usize,
         step: &Step<'_>,
-    ) -> Result<Result<Remarks, Unable>, String> {
+    ) -> Result<Result<OutputFlags, Unable>, String> {
         let stage = &step.plan.readouts[index];
         let frame = step.frame;
         let image_size = (frame.image.width(), frame.image.height());
@@ -157,7 +134,7 @@ impl Lane {
         let values = &mut lane.output.values;
         let terminator: Arc<dyn Terminator> = Arc::clone(&lane.network.terminator);
         let name = lane.network.name.clone();
-        let Some(GeometricLane { state, copies }) = lane.network.geometric() else {
+        let Some(GeometricState { state, copies }) = lane.network.geometric() else {
             return Err(format!("readout {name} is not geometric"));
         };
         let reads = stage.reads.iter().zip(copies.iter()).zip(&maps);

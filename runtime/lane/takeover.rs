@@ -2,7 +2,8 @@
 
 use concert_models::{Engine, EngineError, Slot};
 
-use super::{Lane, Progress};
+use super::Lane;
+use super::state::Progress;
 use crate::plan::{EncoderStage, Plan, ReadoutStage};
 use crate::ring::Ring;
 use crate::step::TakenOver;

@@ -29,11 +29,11 @@ pub enum PlanError {
     NotListed {
         /// Readout.
         readout: String,
-        /// What it reads.
+        /// The input that it reads.
         wanted: String,
         /// Target.
         target: String,
-        /// What the transfer lists.
+        /// Sources and inputs that the transfer lists.
         listed: String,
     },
     /// A readout reads a level that the encoder does not have.
@@ -64,9 +64,9 @@ pub enum PlanError {
     Role {
         /// Readout.
         readout: String,
-        /// What it reads.
+        /// The input that it reads.
         role: &'static str,
-        /// How many of the inputs listed are that.
+        /// Number of the inputs listed that are that.
         count: usize,
     },
     /// A network's input is seen through its first encoder's image.
@@ -80,7 +80,7 @@ pub enum PlanError {
     NotRead {
         /// Target.
         target: String,
-        /// What is listed.
+        /// The source or input that is listed.
         listed: String,
         /// Readout.
         readout: String,

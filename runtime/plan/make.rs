@@ -71,7 +71,7 @@ impl Plan {
         Ok(())
     }
 
-    /// Where in the plan an input lies that a readout reads.
+    /// Gives an input of a readout its place in the plan.
     fn input(
         &mut self,
         transfer: &Transfer,

@@ -42,13 +42,13 @@ pub(crate) struct ReadoutStage {
     pub(crate) furthest_back: Vec<usize>,
     /// Readouts whose outputs it reads; all stand before it.
     pub(crate) inputs: Vec<usize>,
-    /// What it reads of the camera beside the image.
+    /// Inputs from the camera beside the image.
     pub(crate) camera_inputs: Vec<usize>,
-    /// Whether it reads the frame's depth as it is.
+    /// True where it reads the frame's depth as it is.
     pub(crate) reads_frame_depth: bool,
 }
 
-/// What is read of the camera beside its image, once for all readouts that
+/// An input from the camera beside its image, once for all readouts that
 /// want it alike.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct CameraInput {
@@ -80,7 +80,7 @@ pub(crate) struct Read {
     pub(crate) from: InputOrigin,
 }
 
-/// Where in the plan an input of a readout comes from; numbers are indices.
+/// Origin of a readout's input, in the plan; numbers are indices.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum InputOrigin {
     /// A level of an encoder's representation, so many of its runs ago.
@@ -98,7 +98,7 @@ pub(crate) enum InputOrigin {
 }
 
 impl ReadoutStage {
-    /// Whether its output is true for cameras of known intrinsics alone.
+    /// Tells whether its output is true for cameras of known intrinsics alone.
     pub(crate) fn needs_intrinsics(&self, plan: &Plan) -> bool {
         let focal =
             |&index: &usize| matches!(plan.camera_inputs[index].what, CameraValue::Focal { .. });

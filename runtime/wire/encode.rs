@@ -18,13 +18,13 @@ use super::vision_msgs::{
 use crate::output::Output;
 use crate::status::Status;
 
-/// How many classes a `Classification` names: the best ones.
-pub const MOST_CLASSES: usize = 5;
+/// Number of classes that a `Classification` names: the best ones.
+pub const MAX_CLASSES: usize = 5;
 /// A `Classification` names no class where the best has a lower score than
 /// this. Among many classes a score below a third says that what is in the
 /// picture is none of them, or that they are guessed; a robot that acts on a
 /// guess is worse off than one that is told nothing.
-pub const LEAST_SURE: f32 = 0.3;
+pub const MIN_SCORE: f32 = 0.3;
 
 /// Why an output cannot be written as its task's message.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -59,7 +59,7 @@ pub enum EncodeError {
         task: &'static str,
         /// In row-major order.
         pixel: usize,
-        /// What stands there.
+        /// The value there.
         label: f32,
     },
 }
@@ -265,8 +265,8 @@ fn classification(output: &Output) -> Result<Classification, EncodeError> {
     // `max` passes NaN over, so that one never comes first.
     let score = |class: &usize| output.values[*class].max(f32::NEG_INFINITY);
     order.sort_by(|a, b| score(b).total_cmp(&score(a)));
-    let is_sure = order.first().is_some_and(|best| score(best) >= LEAST_SURE);
-    order.truncate(if is_sure { MOST_CLASSES } else { 0 });
+    let is_sure = order.first().is_some_and(|best| score(best) >= MIN_SCORE);
+    order.truncate(if is_sure { MAX_CLASSES } else { 0 });
     let results = order.into_iter().map(|class| ObjectHypothesis {
         class_id: class_id(output, class),
         score: f64::from(output.values[class]),

@@ -79,13 +79,13 @@ pub fn target(key: &str) -> &str {
     key.rsplit('/').next().unwrap_or(key)
 }
 
-/// Whether a key below the prefix is a camera's image.
+/// Tells whether a key below the prefix is a camera's image.
 #[must_use]
 pub fn is_image(key: &str) -> bool {
     target(key) == IMAGE
 }
 
-/// Whether a key below the prefix is a target's output: neither the status, nor
+/// Tells whether a key below the prefix is a target's output: neither the status, nor
 /// a companion, nor a camera's image.
 #[must_use]
 pub fn is_output(key: &str) -> bool {

@@ -1,4 +1,4 @@
-//! What every message can do.
+//! The trait of every message.
 
 use super::cdr::{CdrError, CdrReader, CdrWriter};
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use concert_fitting::dataset::{DataSet, Example};
-use concert_runtime::{Audience, Clock, Frame, ManualClock, Outcome, Output, Pipeline, Timestamp};
+use concert_runtime::{
+    Clock, Frame, ManualClock, Outcome, Output, OutputSink, Pipeline, Timestamp,
+};
 
 use super::progress;
 use super::sheet::Sheet;
@@ -163,7 +165,7 @@ struct Keep {
     delivered: Vec<Option<Output>>,
 }
 
-impl Audience for Keep {
+impl OutputSink for Keep {
     fn wants(&self, _target: usize) -> bool {
         true
     }

@@ -25,7 +25,7 @@ pub(super) struct Seen {
     /// The cameras' images, by key, where they can be drawn.
     images: BTreeMap<String, Option<(Canvas, Legend)>>,
     /// How well the runtime says that each of its outputs is.
-    standing: BTreeMap<String, (Health, String)>,
+    healths: BTreeMap<String, (Health, String)>,
     /// When something came last (monotonic).
     heard: Option<Duration>,
     /// Whether it ever said how it is.
@@ -127,10 +127,10 @@ impl Seen {
             };
             (!ended).then(|| (key.to_owned(), (health, entry.message.clone())))
         });
-        self.standing = targets.collect();
-        let standing = &self.standing;
+        self.healths = targets.collect();
+        let healths = &self.healths;
         self.keys
-            .retain(|key, seen| seen.task.is_none() || standing.contains_key(key));
+            .retain(|key, seen| seen.task.is_none() || healths.contains_key(key));
     }
 
     /// How long nothing came, where that is longer than a runtime is silent.
@@ -159,11 +159,11 @@ impl Seen {
             if let Some((_, counts)) = counts.iter().find(|(name, _)| name == key) {
                 (row.count, row.drops) = (counts.received, counts.lost + counts.refused);
             }
-            let standing = self.standing.get(key);
+            let healths = self.healths.get(key);
             if let Some(silent) = silence {
                 row.health = Health::Stale;
                 row.note = format!("silent for {:.0} s", silent.as_secs_f64());
-            } else if let Some((health, message)) = standing.filter(|(h, _)| *h != Health::Ok) {
+            } else if let Some((health, message)) = healths.filter(|(h, _)| *h != Health::Ok) {
                 row.health = *health;
                 row.note.clone_from(message);
             }

@@ -15,10 +15,10 @@ use crate::camera::{Camera, CameraLosses, Capture};
 use crate::clock::Clock;
 use crate::io::thread;
 
-/// How a program that did not fail says that it ended.
+/// Exit status of a program that did not fail.
 const SUCCESS: &str = "exit status: 0";
 
-/// How a program is used as a camera.
+/// Settings of a program that is used as a camera.
 #[derive(Debug, Clone)]
 pub struct CommandOptions {
     /// The program and its arguments. No shell is involved; where one is
@@ -34,7 +34,7 @@ pub struct CommandOptions {
     pub limits: DecodeLimits,
     /// A program that writes no frame for this long is restarted.
     pub silence: Duration,
-    /// Whether the camera ends when the program does, as of a film, of which
+    /// True where the camera ends when the program does, as of a film, of which
     /// every frame is seen, however long that takes; else the program is started
     /// again, and only the newest frame waits.
     pub ends: bool,

@@ -17,21 +17,21 @@ use crate::clock::Clock;
 use crate::frame::Frame;
 use crate::time::Timestamp;
 
-/// Where the intrinsics of a folder of images stand: three rows of three
+/// File with the intrinsics of a folder of images: three rows of three
 /// numbers, in pixels.
 const INTRINSICS_FILE: &str = "camera-intrinsics.txt";
 const MAX_INTRINSICS_BYTES: u64 = 4096;
-/// How often folders are listed anew where their images are played for ever.
+/// Time between listings of folders whose images are played for ever.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// How a camera plays image files.
+/// Settings of a camera that plays image files.
 #[derive(Debug, Clone)]
 pub struct ImagesOptions {
     /// Frames per second; above 0, at most 1000.
     pub rate_hz: f64,
-    /// What happens after the last image.
+    /// Behaviour after the last image.
     pub rounds: Rounds,
-    /// What the frames are stamped with.
+    /// Stamps of the frames.
     pub stamps: Stamps,
     /// Coordinate frame of the camera; ends in `_optical`.
     pub frame_id: Arc<str>,
@@ -45,7 +45,7 @@ pub struct ImagesOptions {
     /// Up to this many bytes of pixels are decoded at opening and kept, so
     /// that playing costs no decoding; 0 keeps nothing.
     pub cache_bytes: usize,
-    /// Whether `NAME.depth.png` (16-bit grey, millimetres) is read with
+    /// True where `NAME.depth.png` (16-bit grey, millimetres) is read with
     /// `NAME.color.*`. A frame whose depth is missing or unusable comes without.
     pub depth: bool,
 }
@@ -67,7 +67,7 @@ impl Default for ImagesOptions {
     }
 }
 
-/// What happens after the last image, and after those that came into their
+/// Behaviour after the last image, and after those that came into their
 /// folder since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rounds {
@@ -77,12 +77,12 @@ pub enum Rounds {
     Endless,
 }
 
-/// What frames made of files are stamped with.
+/// Stamps of frames made of files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stamps {
     /// The robot's clock at delivery.
     Now,
-    /// What the file names say, where all of them do: seconds
+    /// Times in the file names, where all of them have one: seconds
     /// (`1311868169.163498.png`) or nanoseconds since the Unix epoch; else the
     /// number at the end of the name (`frame-000012.color.jpg`) counted at the
     /// rate from the time of opening; else as `Now`. Later rounds are moved
@@ -96,13 +96,13 @@ pub struct ImagesCamera {
     files: Vec<PathBuf>,
     /// As long as `files`; decoded images that are kept.
     cache: Vec<Option<Picture>>,
-    /// Whether an image was turned, which is said once.
+    /// True where an image was turned, which is said once.
     has_turned: bool,
-    /// Whether the last depth image that was looked for could not be used.
+    /// True where the last depth image that was looked for could not be used.
     depth_fails: bool,
     /// As long as `files`, where the names tell time.
     stamps: Option<FileStamps>,
-    /// Of the folder that is played.
+    /// Intrinsics of the folder that is played.
     intrinsics_file: Option<IntrinsicsFile>,
     played_folder: PathBuf,
     opened: Timestamp,
@@ -165,7 +165,7 @@ impl ImagesCamera {
         Ok(camera)
     }
 
-    /// How many images one round has, as far as is known.
+    /// Number of images in one round, as far as is known.
     #[must_use]
     pub fn len(&self) -> usize {
         self.files.len()
@@ -319,7 +319,7 @@ impl Camera for ImagesCamera {
     }
 }
 
-/// What lies beside an image file of the layout that `NAME.color.*`,
+/// Companions of an image file of the layout that `NAME.color.*`,
 /// `NAME.depth.png` and `camera-intrinsics.txt` make: the depth of that image,
 /// and its camera's intrinsics; `None` for each that is missing or cannot be
 /// the image's.
@@ -341,7 +341,7 @@ pub fn companions(
 struct Picture {
     image: Image,
     depth: Depth,
-    /// Whether its EXIF orientation was followed.
+    /// True where its EXIF orientation was followed.
     is_turned: bool,
 }
 
@@ -349,7 +349,7 @@ struct Picture {
 enum Depth {
     /// No file beside the image, or none asked for.
     None,
-    /// Of the image's size.
+    /// Depth of the image's size.
     Image(Arc<DepthImage>),
     /// A file that is no depth of this image, and why.
     Unusable(Arc<str>),

@@ -32,7 +32,7 @@ impl Scene {
         ImagesCamera::open(source, options, self.clock.clone())
     }
 
-    /// What comes in each of the next `count` periods of 100 ms.
+    /// Takes what comes in each of the next `count` periods of 100 ms.
     fn play(&self, camera: &mut ImagesCamera, count: usize) -> Vec<Capture> {
         let next = |_| {
             let capture = camera.next_frame(Duration::ZERO);

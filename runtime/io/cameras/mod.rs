@@ -60,15 +60,15 @@ pub enum CameraError {
     Start {
         /// The program.
         program: String,
-        /// What the system said.
+        /// The system's own words.
         source: std::io::Error,
     },
     /// A folder, file or device that cannot be read.
     #[error("{path}: cannot be read: {source}")]
     Read {
-        /// What was to be read.
+        /// File, folder or device.
         path: PathBuf,
-        /// What the system said.
+        /// The system's own words.
         source: std::io::Error,
     },
     /// No image where there must be one.
@@ -78,7 +78,7 @@ pub enum CameraError {
     NoImages {
         /// The folder, pattern or list.
         subject: String,
-        /// How many names were looked at.
+        /// Number of names that were looked at.
         entries: usize,
     },
     /// More entries than are listed.

@@ -22,7 +22,7 @@ const ZOOM: (f64, f64) = (0.55, 0.85);
 /// small whole numbers, so the curve hardly repeats.
 const PERIODS: [f64; 3] = [11.0, 7.3, 17.0];
 
-/// How a camera pans over photographs.
+/// Settings of a camera that pans over photographs.
 #[derive(Debug, Clone)]
 pub struct PanOptions {
     /// Frames per second; above 0, at most 1000.
@@ -31,7 +31,7 @@ pub struct PanOptions {
     pub width: usize,
     /// Height of the frames, px.
     pub height: usize,
-    /// How long each photograph is shown before the next.
+    /// Time for which each photograph is shown.
     pub hold: Duration,
     /// Coordinate frame of the camera; ends in `_optical`.
     pub frame_id: Arc<str>,
@@ -106,7 +106,7 @@ impl PanCamera {
         })
     }
 
-    /// What the camera shows `since_start` after its start, as
+    /// Renders what the camera shows `since_start` after its start, as
     /// [`PixelFormat::Rgb8`].
     #[must_use]
     pub fn view_at(&self, since_start: Duration) -> Image {

@@ -6,7 +6,7 @@ use concert_models::{Image, PixelFormat};
 use super::decode;
 use super::yuv::{Chroma, Planes};
 
-/// What was found in a stream.
+/// A find in a stream.
 #[derive(Debug)]
 pub(super) enum Piece {
     /// A whole frame.

@@ -17,10 +17,10 @@ pub(super) const CUDA_PROVIDER: &str = "libonnxruntime_providers_cuda.so";
 /// The library itself, inside a wheel and inside the cache.
 const MAIN: &str = "libonnxruntime.so.1.31.1";
 const SHARED_PROVIDER: &str = "libonnxruntime_providers_shared.so";
-/// How often the lock of another process is looked at, and how long.
+/// Time between looks at the lock of another process, and the longest wait.
 const LOCK_TICK: Duration = Duration::from_millis(200);
 const LOCK_TICKS: u32 = 10_000;
-/// What a folder's name begins with that a download goes to.
+/// Beginning of the name of a folder that a download goes to.
 const INCOMING: &str = "incoming";
 
 /// One published wheel, with the files that are taken out of it.

@@ -22,19 +22,19 @@ use crate::wire::sensor_msgs::CameraInfo;
 use crate::wire::tf2_msgs::TfMessage;
 use crate::wire::{self, Attachment, Message, keys};
 
-/// How a bus publishes.
+/// Settings of a bus.
 #[derive(Debug, Clone)]
 pub struct BusOptions {
-    /// What every key begins with: `robot/perception`. Belongs to one runtime.
+    /// Beginning of every key: `robot/perception`. Belongs to one runtime.
     pub prefix: String,
     /// Keys below the prefix that will be published, so that it is known from
     /// the start who listens. Others are declared when they are first used.
     pub keys: Vec<String>,
     /// Shared memory for large payloads; 0 for none.
     pub shared_memory_bytes: usize,
-    /// What `<prefix>/policy` answers.
+    /// Answer at `<prefix>/policy`.
     pub policy: PolicyText,
-    /// How long to look for another runtime of the same prefix.
+    /// Time to look for another runtime of the same prefix.
     pub name_query: Duration,
 }
 
@@ -72,7 +72,7 @@ impl PolicyText {
 pub struct PolicyHandle(Arc<Mutex<PolicyText>>);
 
 impl PolicyHandle {
-    /// What `<prefix>/policy` answers from now on.
+    /// Sets the answer at `<prefix>/policy` from now on.
     pub fn set(&self, policy: PolicyText) {
         *lock(&self.0) = policy;
     }

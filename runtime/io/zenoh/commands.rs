@@ -59,7 +59,7 @@ impl CommandListener {
         lock(&self.commands).take()
     }
 
-    /// What became of all.
+    /// Counts of all.
     #[must_use]
     pub fn counts(&self) -> CommandCounts {
         lock(&self.commands).counts()

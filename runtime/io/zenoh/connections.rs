@@ -1,4 +1,4 @@
-//! What a bus says of its connections, in the status.
+//! Connections of a bus in the status.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::health::Health;
 use crate::io::clock::SystemClock;
 use crate::status::StatusEntry;
 
-/// How long after the start somebody who was named may still be silent.
+/// Longest silence after the start of somebody who was named.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Tells of connections as time goes by.

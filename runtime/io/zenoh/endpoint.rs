@@ -3,7 +3,7 @@
 use std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-/// How long one look whether somebody listens may take.
+/// Longest time for one look whether somebody listens.
 const PROBE_LIMIT: Duration = Duration::from_secs(1);
 /// `HOST:PORT` of a TCP or TLS endpoint.
 pub(super) fn address_of(endpoint: &str) -> Option<&str> {
@@ -12,13 +12,13 @@ pub(super) fn address_of(endpoint: &str) -> Option<&str> {
     matches!(protocol, "tcp" | "tls").then_some(address)
 }
 
-/// Whether somebody listens at a TCP or TLS endpoint, so that nobody else can.
+/// Tells whether somebody listens at a TCP or TLS endpoint, so that nobody else can.
 pub(super) fn is_taken(endpoint: &str) -> bool {
     let bound = address_of(endpoint).map(TcpListener::bind);
     matches!(bound, Some(Err(error)) if error.kind() == std::io::ErrorKind::AddrInUse)
 }
 
-/// Whether somebody listens at an endpoint, else why not.
+/// Tells whether somebody listens at an endpoint, else why not.
 pub(super) fn probe(endpoint: &str) -> Result<(), String> {
     let Some(address) = address_of(endpoint) else {
         return Ok(());

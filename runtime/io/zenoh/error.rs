@@ -38,9 +38,9 @@ pub enum ZenohError {
     NoAnswer {
         /// Endpoints.
         connect: Vec<String>,
-        /// How long was waited.
+        /// Time that was waited.
         limit: Duration,
-        /// Of the last endpoint, what stands there.
+        /// State of the last endpoint.
         reason: String,
     },
     /// A certificate or key that cannot be used.
@@ -50,7 +50,7 @@ pub enum ZenohError {
         subject: &'static str,
         /// As it was named.
         file: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         reason: String,
     },
     /// An endpoint that needs a file which is not named.

@@ -12,7 +12,7 @@ use zenoh::bytes::ZBytes;
 use zenoh::sample::{Sample, SampleKind};
 
 use super::calibrations::Calibrations;
-use super::depth::{DepthMessage, DepthQueue, Found, MOST_APART, depth_image};
+use super::depth::{DepthMessage, DepthQueue, Found, MAX_APART, depth_image};
 use super::error::ZenohError;
 use super::message_type;
 use super::received_image::read_image;
@@ -40,7 +40,7 @@ pub struct ZenohCameraOptions {
     /// Key of the `sensor_msgs/msg/CameraInfo` that goes with the images; it
     /// comes before `intrinsics`.
     pub camera_info_key: Option<String>,
-    /// Whether the images are rectified, so that P of their camera info holds;
+    /// True where the images are rectified, so that P of their camera info holds;
     /// where `None`, whether their key says so (`image_rect`).
     pub rectified: Option<bool>,
     /// Key of depth images registered to the images: `sensor_msgs/msg/Image`
@@ -77,7 +77,7 @@ pub struct ZenohCamera {
     clock: Arc<dyn Clock>,
     slot: Arc<Slot>,
     frame_ids: HashMap<String, Arc<str>>,
-    /// What the last frame's depth image lacked.
+    /// The lack of the last frame's depth image.
     depth_fault: Option<DepthLack>,
     _subscribers: Vec<EverywhereKept>,
     /// A session closes when nobody holds it.
@@ -89,11 +89,11 @@ pub struct ZenohCamera {
 enum DepthLack {
     /// None came.
     Absent,
-    /// What came cannot be used.
+    /// A message that cannot be used.
     Unusable,
 }
 
-/// Where zenoh's thread leaves the newest image.
+/// Place in which zenoh's thread leaves the newest image.
 #[derive(Default)]
 struct Slot {
     newest: Mutex<Newest>,
@@ -249,7 +249,7 @@ impl ZenohCamera {
         id
     }
 
-    /// What is known of the image's camera: what came beside it, else what the
+    /// Intrinsics of the image's camera: as they came beside it, else as the
     /// launch file says.
     fn view(&self, image: &Image) -> View {
         let size = (image.width(), image.height());
@@ -350,7 +350,7 @@ impl Slot {
     /// Why a frame goes without depth.
     fn why_no_depth(&self) -> String {
         let newest = lock(&self.newest);
-        let absent = format!("no depth came within {MOST_APART:?} of the image's stamp");
+        let absent = format!("no depth came within {MAX_APART:?} of the image's stamp");
         match (newest.depths.refused, &newest.depths.fault) {
             (refused, Some(fault)) => {
                 format!("{absent}; {refused} were left out, the last: {fault}")

@@ -27,7 +27,8 @@ mod too_long;
 pub use bus::{BusOptions, PolicyHandle, PolicyText, ZenohBus};
 pub use commands::CommandListener;
 pub use control::{
-    Admission, Errand, ErrandServer, Handler, MAX_ASKED_PROBLEM_BYTES, RequestError, request,
+    Admission, ControlRequest, ControlService, Handler, MAX_ASKED_PROBLEM_BYTES, RequestError,
+    request,
 };
 pub use error::ZenohError;
 pub use frames::{ZenohCamera, ZenohCameraOptions};

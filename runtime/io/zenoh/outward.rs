@@ -21,10 +21,10 @@ use crate::clock::lock;
 use crate::io::thread;
 use keep_up::{OPEN_LIMIT, keep_up};
 
-/// How long the farewell of one session may take.
+/// Longest farewell of one session.
 const FAREWELL: Duration = Duration::from_millis(500);
 
-/// What is declared in a session, undeclared when dropped.
+/// A declaration in a session, undeclared when dropped.
 pub(super) type Declared = Box<dyn Any + Send>;
 type Declare = Box<dyn Fn(&Session) -> Result<Declared, ZenohError> + Send>;
 
@@ -51,7 +51,7 @@ struct Way {
     /// Somebody named it; else it is looked for where it might be, and its
     /// absence is no fault.
     is_named: bool,
-    /// Who answers there is met on another way, too.
+    /// Set where whoever answers there is met on another way, too.
     is_redundant: AtomicBool,
 }
 
@@ -68,7 +68,7 @@ struct State {
     link: Link,
 }
 
-/// How one connection is.
+/// State of one connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) enum Link {
     /// Nobody knows yet.
@@ -86,7 +86,7 @@ struct Declaration {
     made: Vec<Declared>,
 }
 
-/// How one connection is, for who tells of it.
+/// State of one connection, for who tells of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct WayState {
     pub(super) endpoint: String,
@@ -215,14 +215,14 @@ impl Outward {
             .collect()
     }
 
-    /// Whether who answers at an endpoint is met on another way, too, so that
+    /// Tells whether who answers at an endpoint is met on another way, too, so that
     /// it would hear everything twice.
     pub(super) fn is_redundant(&self, way: usize) -> bool {
         let way = self.inner().ways.get(way);
         way.is_some_and(|way| way.is_redundant.load(Ordering::Relaxed))
     }
 
-    /// How every connection is.
+    /// The state of every connection.
     pub(super) fn states(&self) -> Vec<WayState> {
         let inner = self.inner();
         let shared = inner.shared();

@@ -18,17 +18,17 @@ use super::sessions::Sessions;
 use crate::bus::BusError;
 use crate::wire::{Message, keys};
 
-/// Who listens to what: a cheap handle, never blocking on the network.
+/// Listeners by key: a cheap handle, never blocking on the network.
 #[derive(Debug, Clone, Default)]
 pub struct Listeners {
     by_key: Arc<RwLock<HashMap<String, Heard>>>,
 }
 
-/// Whether anyone listens, per session.
+/// True where anyone listens, per session.
 type Heard = Arc<[AtomicBool]>;
 
 impl Listeners {
-    /// Whether anyone listens to this key (below the prefix); `None` for a key
+    /// Tells whether anyone listens to this key (below the prefix); `None` for a key
     /// that is not declared yet.
     #[must_use]
     pub fn has_subscriber(&self, key: &str) -> Option<bool> {
@@ -220,16 +220,16 @@ fn publisher(
     Ok(publisher)
 }
 
-/// How messages are published.
+/// Settings of a publisher of messages.
 #[derive(Debug, Clone)]
 pub struct MessageOptions {
-    /// What every key begins with.
+    /// Beginning of every key.
     pub prefix: String,
     /// Keys below the prefix that will be published.
     pub keys: Vec<String>,
     /// Shared memory for large payloads; 0 for none.
     pub shared_memory_bytes: usize,
-    /// How long to look for another that publishes under this prefix, which is
+    /// Time to look for another that publishes under this prefix, which is
     /// then refused; `None` where it may belong to somebody else.
     pub claim: Option<Duration>,
 }
@@ -291,7 +291,7 @@ impl MessagePublisher {
         self.publishers.put(key, message_type, bytes, &[])
     }
 
-    /// Whether anyone listens to a key.
+    /// Tells whether anyone listens to a key.
     #[must_use]
     pub fn has_subscriber(&self, key: &str) -> bool {
         self.publishers.listeners.has_subscriber(key) == Some(true)

@@ -15,7 +15,7 @@ use super::error::ZenohError;
 use super::tls::TlsOptions;
 use crate::io::thread;
 
-/// Where a session listens and connects.
+/// Endpoints at which a session listens and connects, and its settings.
 #[derive(Debug, Clone)]
 pub struct SessionOptions {
     /// Endpoints to listen on: `tcp/127.0.0.1:7448`. Each must be free.
@@ -23,10 +23,10 @@ pub struct SessionOptions {
     /// Endpoints to connect to if anyone answers, now or later; the session
     /// tries again by itself.
     pub connect: Vec<String>,
-    /// How long to wait at most until every endpoint of `connect` answers;
+    /// Longest wait until every endpoint of `connect` answers;
     /// `None` where none needs to.
     pub must_connect: Option<Duration>,
-    /// Whether large payloads may travel in shared memory.
+    /// True where large payloads may travel in shared memory.
     pub shared_memory: bool,
     /// A configuration file of zenoh's own, for everything else (access
     /// control, …). With one, scouting and limits are as it says; `listen` and
@@ -37,9 +37,9 @@ pub struct SessionOptions {
 }
 
 impl SessionOptions {
-    /// Where `serve` and `demo` listen.
+    /// Endpoint at which `serve` and `demo` listen.
     pub const LISTEN: &str = "tcp/127.0.0.1:7448";
-    /// Where a router would answer.
+    /// Endpoint at which a router would answer.
     pub const ROUTER: &str = "tcp/127.0.0.1:7447";
 
     /// Listens where clients look for us, and connects to a router if there
@@ -68,7 +68,7 @@ impl SessionOptions {
         }
     }
 
-    /// Whether this is somebody who only connects: a client.
+    /// Tells whether this is somebody who only connects: a client.
     fn is_client(&self) -> bool {
         self.listen.is_empty() && !self.connect.is_empty()
     }
@@ -100,7 +100,7 @@ pub(super) fn open_own(options: &SessionOptions) -> Result<Session, ZenohError> 
     open(options, Whole::ButForConnecting)
 }
 
-/// How much of the options a session is to have.
+/// The part of the options that a session is to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Whole {
     Yes,
@@ -148,7 +148,7 @@ fn open_once(options: &SessionOptions, whole: Whole) -> Result<Session, ZenohErr
     })
 }
 
-/// What stands where nobody answered.
+/// Looks at the last endpoint of those where nobody answered.
 fn why_no_answer(connect: &[String]) -> String {
     let last = connect.last().map_or("", String::as_str);
     match probe(last) {
@@ -161,7 +161,7 @@ fn why_no_answer(connect: &[String]) -> String {
 pub(super) const NOT_LET_IN: &str =
     "somebody listens there, but does not let us in: it is not zenoh, or certificates do not fit";
 
-/// What zenoh says of an error, without where in its own source it arose.
+/// zenoh's words of an error, without the place in its own source.
 pub(super) fn in_zenohs_words(error: &zenoh::Error) -> String {
     let text = error.to_string();
     text.split(" at /").next().unwrap_or(&text).to_owned()

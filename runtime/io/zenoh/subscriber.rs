@@ -22,7 +22,7 @@ pub struct Received {
     pub message_type: String,
     /// CDR.
     pub payload: Vec<u8>,
-    /// Who made it; `None` where there is none or it cannot be read.
+    /// Its maker; `None` where there is none or it cannot be read.
     pub attachment: Option<Attachment>,
 }
 
@@ -36,7 +36,7 @@ impl Received {
     }
 }
 
-/// What became of the messages of one key.
+/// Counts of the messages of one key.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KeyCounts {
     /// Came.
@@ -79,7 +79,7 @@ struct KeyState {
 
 impl Watcher {
     /// Most keys that are kept apart; messages of further ones are ignored.
-    pub const MOST_KEYS: usize = 256;
+    pub const MAX_KEYS: usize = 256;
     /// Longest payload that is kept, bytes.
     pub const PAYLOAD_LIMIT: usize = 64 * 1024 * 1024;
 
@@ -134,7 +134,7 @@ impl Watcher {
         states.filter_map(|state| state.newest.take()).collect()
     }
 
-    /// What became of the messages of each key, by key.
+    /// Counts of the messages of each key, by key.
     #[must_use]
     pub fn counts(&self) -> Vec<(String, KeyCounts)> {
         let keys = lock(&self.shared.keys);
@@ -143,7 +143,7 @@ impl Watcher {
             .collect()
     }
 
-    /// Messages of keys beyond [`MOST_KEYS`](Self::MOST_KEYS).
+    /// Messages of keys beyond [`MAX_KEYS`](Self::MAX_KEYS).
     #[must_use]
     pub fn ignored(&self) -> u64 {
         lock(&self.shared.keys).ignored
@@ -195,7 +195,7 @@ impl Shared {
             attachment,
         });
         let mut keys = lock(&self.keys);
-        if !keys.by_name.contains_key(key) && keys.by_name.len() == Watcher::MOST_KEYS {
+        if !keys.by_name.contains_key(key) && keys.by_name.len() == Watcher::MAX_KEYS {
             keys.ignored += 1;
             return;
         }
@@ -208,7 +208,7 @@ impl Shared {
 }
 
 impl KeyState {
-    /// Whether something waits that did not before.
+    /// Tells whether something waits that did not before.
     fn put(&mut self, received: Option<Received>) -> bool {
         self.counts.received += 1;
         let Some(received) = received else {

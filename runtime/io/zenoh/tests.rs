@@ -14,7 +14,7 @@ use crate::camera::{Camera, Capture};
 use crate::clock::Clock;
 use crate::io::clock::SystemClock;
 use crate::io::thread;
-use crate::output::{Origin, Output};
+use crate::output::{Output, OutputOrigin};
 use crate::status::Status;
 use crate::time::Timestamp;
 use crate::wire::common::Header;
@@ -350,7 +350,7 @@ fn a_pool_whose_holders_died_recovers() {
 fn a_subscriber_that_keeps_every_message_costs_bounded_shared_memory() {
     let mut pool = PayloadPool::new(1 << 20);
     let payload = vec![7; 200_000];
-    let most = PayloadPool::MOST_POOLS as u64 - 1;
+    let most = PayloadPool::MAX_POOLS as u64 - 1;
     let mut held = Vec::new();
     until("as many pools as there may be", || {
         held.push(pool.payload(&payload));
@@ -424,7 +424,7 @@ fn outputs_with_shapes_of_other_tasks_are_refused_and_the_next_goes_on() {
     let mut bus = bus(server(&free_endpoint()), &[]);
     let good = output("normal", &[1, 3, 1, 1], vec![0.0; 3]);
     let mut bad = good.clone();
-    bad.origin = Arc::new(Origin {
+    bad.origin = Arc::new(OutputOrigin {
         shape: vec![1, 2, 1, 1],
         ..(*good.origin).clone()
     });

@@ -27,10 +27,10 @@ pub struct TlsOptions {
     pub client_certificate: Option<PathBuf>,
     /// Private key of `client_certificate`.
     pub client_private_key: Option<PathBuf>,
-    /// Whether who connects to us must show a certificate that an authority of
+    /// True where who connects to us must show a certificate that an authority of
     /// `authority` signed.
     pub require_client_certificate: bool,
-    /// Whether a certificate must bear the name that we connect to.
+    /// True where a certificate must bear the name that we connect to.
     pub verify_name: bool,
 }
 
@@ -49,7 +49,7 @@ impl Default for TlsOptions {
 }
 
 impl TlsOptions {
-    /// What zenoh's configuration is told; nothing of what is not named.
+    /// Entries of zenoh's configuration; none of what is not named.
     pub(super) fn entries(&self, is_client: bool) -> Vec<(&'static str, String)> {
         let files = [
             ("transport/link/tls/root_ca_certificate", &self.authority),

@@ -18,8 +18,10 @@ use concert_models::{Image, NetworkFile, PixelFormat, TensorSpec};
 use concert_policies::{Policy, Task};
 use concert_runtime::parts::{EncoderPart, Maker, NamedTensor, ReadFrom, ReadPart, ReadoutPart};
 use concert_runtime::{
-    Audience, Clock, Frame, LaneName, NoWatch, Output, Pipeline, Plan, Timestamp,
+    Clock, Frame, LaneName, NoWatch, Output, OutputSink, Pipeline, Plan, Timestamp,
 };
+
+pub const MS: Duration = Duration::from_millis(1);
 
 /// Encoders give `[pixel, 2 * pixel]` of the top left pixel as levels `a` and
 /// `b`; readouts give the sum of what they read, into `[1, 3]` or as asked.
@@ -38,6 +40,26 @@ pub fn file(name: &str) -> NetworkFile {
         sha256: format!("{name:0>64}"),
         bytes: Arc::from(Vec::new()),
     }
+}
+
+/// The text of a policy of order 1 on the encoder `p`, most important target
+/// first.
+pub fn policy_on_p(targets: &[&str]) -> String {
+    let head = "name = \"test\"\nsupervision_budget = 1\n".to_owned();
+    let one = |target: &&str| format!("[[transfer]]\ntarget = \"{target}\"\nsources = [\"p\"]\n");
+    head + &targets.iter().map(one).collect::<String>()
+}
+
+/// A readout of one level that gives three values, as `value` says.
+pub fn giving(value: impl Fn(f32) -> [f32; 3] + Send + Sync + 'static) -> FakeNetwork {
+    FakeNetwork::new(
+        &[("in0", &[1, 1])],
+        &[("out", &[1, 3])],
+        move |inputs, outputs| {
+            outputs[0].1.copy_from_slice(&value(inputs[0].1[0]));
+            Ok(())
+        },
+    )
 }
 
 pub fn contract() -> InputContract {
@@ -216,7 +238,7 @@ impl Keep {
     }
 }
 
-impl Audience for Keep {
+impl OutputSink for Keep {
     fn wants(&self, target: usize) -> bool {
         !self.deaf.contains(&target)
     }

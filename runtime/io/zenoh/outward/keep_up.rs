@@ -12,11 +12,11 @@ use super::{Inner, Link, Way};
 use crate::clock::Clock;
 use crate::io::clock::SystemClock;
 
-/// How long somebody who listens may take to answer as zenoh does.
+/// Longest time for somebody who listens to answer as zenoh does.
 pub(super) const OPEN_LIMIT: Duration = Duration::from_secs(3);
 /// Between two attempts, and between two looks whether a connection still is.
 const RETRY: Duration = Duration::from_millis(500);
-/// How long an endpoint that somebody named may be silent before that is said.
+/// Longest silence of an endpoint that somebody named before that is said.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The life of one way.

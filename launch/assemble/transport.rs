@@ -13,7 +13,7 @@ pub(crate) const NO_ZENOH: &str = "this program was built without zenoh, which c
 
 /// What answers requests to change or choose the policy, as long as it is held.
 #[cfg(feature = "zenoh")]
-pub(crate) type ControlServer = Vec<concert_runtime::io::zenoh::ErrandServer>;
+pub(crate) type ControlServer = Vec<concert_runtime::io::zenoh::ControlService>;
 /// Nothing answers.
 #[cfg(not(feature = "zenoh"))]
 pub(crate) struct ControlServer;
@@ -24,12 +24,14 @@ const NO_TABLE: &str =
     "this runtime has no table of transfers to solve with: start it with `serve --transfers TABLE`";
 
 /// A bus, and what changes what it tells.
-pub(crate) type OpenBus = (Box<dyn Bus>, Standing);
+pub(crate) type OpenBus = (Box<dyn Bus>, PolicyAnnouncement);
 
-/// Changes what a bus tells about the policy that runs.
-pub(crate) struct Standing(#[cfg(feature = "zenoh")] concert_runtime::io::zenoh::PolicyHandle);
+/// Changes what a bus tells info the policy that runs.
+pub(crate) struct PolicyAnnouncement(
+    #[cfg(feature = "zenoh")] concert_runtime::io::zenoh::PolicyHandle,
+);
 
-impl Standing {
+impl PolicyAnnouncement {
     /// Tells this from now on.
     #[cfg(feature = "zenoh")]
     pub(crate) fn tell(&self, toml: &str, provenance: Value) {
@@ -43,12 +45,12 @@ impl Standing {
     pub(crate) fn tell(&self, _toml: &str, _provenance: Value) {}
 }
 
-/// What a bus tells about the policy that runs.
+/// What a bus tells info the policy that runs.
 #[cfg_attr(
     not(feature = "zenoh"),
     expect(dead_code, reason = "only a bus tells it to others")
 )]
-pub(crate) struct About {
+pub(crate) struct PublishInfo {
     /// Keys below the prefix.
     pub(crate) keys: Vec<String>,
     /// The policy's file.
@@ -58,7 +60,7 @@ pub(crate) struct About {
 }
 
 /// Open sessions, or none in a build without zenoh.
-pub(crate) struct Meeting {
+pub(crate) struct Transport {
     #[cfg(feature = "zenoh")]
     sessions: concert_runtime::io::zenoh::Sessions,
 }
@@ -66,7 +68,7 @@ pub(crate) struct Meeting {
 /// Refuses what a launch file's sessions cannot be opened with: a configuration
 /// file or certificates that cannot be used. Opens none.
 #[cfg(feature = "zenoh")]
-pub(crate) fn check_meeting(launch: &LaunchFile) -> Result<(), Failure> {
+pub(crate) fn check_transport(launch: &LaunchFile) -> Result<(), Failure> {
     use crate::report::Refuse;
 
     concert_runtime::io::zenoh::check_session(&session_options(launch)).or_refuse()
@@ -74,7 +76,7 @@ pub(crate) fn check_meeting(launch: &LaunchFile) -> Result<(), Failure> {
 
 /// There is nothing to open.
 #[cfg(not(feature = "zenoh"))]
-pub(crate) fn check_meeting(_launch: &LaunchFile) -> Result<(), Failure> {
+pub(crate) fn check_transport(_launch: &LaunchFile) -> Result<(), Failure> {
     Ok(())
 }
 
@@ -104,7 +106,7 @@ fn session_options(launch: &LaunchFile) -> concert_runtime::io::zenoh::SessionOp
 }
 
 #[cfg(feature = "zenoh")]
-impl Meeting {
+impl Transport {
     /// Opens the sessions of a launch file; refuses an endpoint that is taken.
     pub(crate) fn open(launch: &LaunchFile, _needed: bool) -> Result<Self, Failure> {
         use concert_runtime::io::zenoh::Sessions;
@@ -120,24 +122,24 @@ impl Meeting {
     pub(crate) fn bus(
         &self,
         launch: &LaunchFile,
-        about: About,
+        info: PublishInfo,
     ) -> Result<Option<OpenBus>, Failure> {
         use concert_runtime::io::zenoh::{BusOptions, PolicyText, ZenohBus};
 
         use crate::report::Refuse;
 
         let mut options = BusOptions::new(&launch.publish().prefix);
-        options.keys = about.keys;
+        options.keys = info.keys;
         options.policy = PolicyText {
-            toml: about.toml,
-            provenance: about.provenance,
+            toml: info.toml,
+            provenance: info.provenance,
         };
         if !launch.zenoh().shared_memory {
             options.shared_memory_bytes = 0;
         }
         let bus = ZenohBus::open(self.sessions.clone(), options).or_refuse()?;
-        let standing = Standing(bus.policy());
-        Ok(Some((Box::new(bus), standing)))
+        let announcement = PolicyAnnouncement(bus.policy());
+        Ok(Some((Box::new(bus), announcement)))
     }
 
     /// Lets others swap the policy, and ask for one, where the launch file
@@ -151,7 +153,7 @@ impl Meeting {
     ) -> Result<ControlServer, Failure> {
         use std::sync::PoisonError;
 
-        use concert_runtime::io::zenoh::{Errand, ErrandServer, Handler};
+        use concert_runtime::io::zenoh::{ControlRequest, ControlService, Handler};
 
         let prefix = &launch.publish().prefix;
         let swap: Handler = Box::new(move |policy, _| {
@@ -163,12 +165,12 @@ impl Meeting {
             handler
         });
         let admission = admission(launch);
-        let open = |errand, handler| {
-            ErrandServer::open(self.sessions.clone(), prefix, errand, admission, handler)
+        let open = |kind, handler| {
+            ControlService::open(self.sessions.clone(), prefix, kind, admission, handler)
         };
         Ok(vec![
-            open(Errand::Swap, Ok(swap))?,
-            open(Errand::Solve, solve)?,
+            open(ControlRequest::Swap, Ok(swap))?,
+            open(ControlRequest::Solve, solve)?,
         ])
     }
 
@@ -179,12 +181,18 @@ impl Meeting {
         launch: &LaunchFile,
         answer: impl Fn(&str, bool) -> Value + Send + 'static,
     ) -> Result<ControlServer, Failure> {
-        use concert_runtime::io::zenoh::{Errand, ErrandServer, Handler};
+        use concert_runtime::io::zenoh::{ControlRequest, ControlService, Handler};
 
         let prefix = &launch.publish().prefix;
         let handler: Handler = Box::new(move |ask, denied| answer(ask, denied.is_none()));
         let (sessions, admission) = (self.sessions.clone(), admission(launch));
-        let server = ErrandServer::open(sessions, prefix, Errand::Learn, admission, Ok(handler))?;
+        let server = ControlService::open(
+            sessions,
+            prefix,
+            ControlRequest::Learn,
+            admission,
+            Ok(handler),
+        )?;
         Ok(vec![server])
     }
 
@@ -220,7 +228,7 @@ fn admission(launch: &LaunchFile) -> concert_runtime::io::zenoh::Admission {
 }
 
 #[cfg(not(feature = "zenoh"))]
-impl Meeting {
+impl Transport {
     /// Refuses where a session is `needed`.
     pub(crate) fn open(_launch: &LaunchFile, needed: bool) -> Result<Self, Failure> {
         if needed {
@@ -234,7 +242,7 @@ impl Meeting {
     pub(crate) fn bus(
         &self,
         _launch: &LaunchFile,
-        _about: About,
+        _about: PublishInfo,
     ) -> Result<Option<OpenBus>, Failure> {
         Ok(None)
     }

@@ -25,53 +25,53 @@ impl Newest {
     }
 }
 
-/// Which outputs a [`Tap`] counts as subscribed to, whoever else listens.
+/// Which outputs a [`LiveView`] counts as subscribed to, whoever else listens.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Ears {
+pub enum ForcedSubscriptions {
     /// None.
     #[default]
-    Closed,
+    None,
     /// All.
-    Open,
+    All,
     /// Those of these targets, of every camera.
-    For(Vec<&'static str>),
+    Of(Vec<&'static str>),
 }
 
-impl Ears {
+impl ForcedSubscriptions {
     /// Whether the output of this key below the prefix is listened to.
-    fn hear(&self, key: &str) -> bool {
+    fn includes(&self, key: &str) -> bool {
         match self {
-            Ears::Closed => false,
+            ForcedSubscriptions::None => false,
             // The table has the camera's image without the bus.
-            Ears::Open => !keys::is_image(key),
-            Ears::For(targets) => targets.contains(&keys::target(key)),
+            ForcedSubscriptions::All => !keys::is_image(key),
+            ForcedSubscriptions::Of(targets) => targets.contains(&keys::target(key)),
         }
     }
 }
 
 /// A bus whose outputs are also kept for the live table.
-pub struct Tap {
+pub struct LiveView {
     bus: Option<Box<dyn Bus>>,
     newest: Newest,
-    ears: Ears,
+    forced: ForcedSubscriptions,
 }
 
-impl Tap {
-    /// A tap on `bus`; without one, outputs go to the table alone. What its
-    /// `ears` hear counts as subscribed to, and is computed.
+impl LiveView {
+    /// A view of `bus`; without one, outputs go to the table alone. What is `forced` counts as
+    /// subscribed to, and is computed.
     #[must_use]
-    pub fn new(bus: Option<Box<dyn Bus>>, ears: Ears) -> (Self, Newest) {
+    pub fn new(bus: Option<Box<dyn Bus>>, forced: ForcedSubscriptions) -> (Self, Newest) {
         let newest = Newest::default();
-        let tap = Self {
+        let view = Self {
             bus,
             newest: newest.clone(),
-            ears,
+            forced,
         };
-        (tap, newest)
+        (view, newest)
     }
 }
 
-impl Bus for Tap {
+impl Bus for LiveView {
     fn describe(&self) -> String {
         let bus = self.bus.as_ref().map(|bus| bus.describe());
         bus.unwrap_or_else(|| "nobody but this terminal".to_owned())
@@ -111,7 +111,7 @@ impl Bus for Tap {
     }
 
     fn has_subscriber(&self, key: &str) -> Option<bool> {
-        if self.ears.hear(key) {
+        if self.forced.includes(key) {
             return Some(true);
         }
         self.bus
