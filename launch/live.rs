@@ -149,7 +149,7 @@ fn cameras(snapshot: &Snapshot) -> String {
             "{name} {:.1}/s, {} frames, {} dropped{ill}",
             camera.rate_hz,
             counts.arrived,
-            counts.dropped()
+            counts.drops()
         )
     });
     cameras.collect::<Vec<_>>().join("; ")

@@ -1,5 +1,4 @@
-//! Looks over the shoulder of a bus: keeps the newest output of every key, for
-//! the live table.
+//! A bus that also keeps the newest output of every key, for the live table.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -25,7 +24,7 @@ impl Newest {
     }
 }
 
-/// Which outputs a [`LiveView`] counts as subscribed to, whoever else listens.
+/// Outputs that a [`LiveView`] counts as subscribed to, whoever else listens.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum ForcedSubscriptions {
     /// None.
@@ -38,7 +37,7 @@ pub enum ForcedSubscriptions {
 }
 
 impl ForcedSubscriptions {
-    /// Whether the output of this key below the prefix is listened to.
+    /// Tells whether the output of this key below the prefix is listened to.
     fn includes(&self, key: &str) -> bool {
         match self {
             ForcedSubscriptions::None => false,
@@ -57,8 +56,8 @@ pub struct LiveView {
 }
 
 impl LiveView {
-    /// A view of `bus`; without one, outputs go to the table alone. What is `forced` counts as
-    /// subscribed to, and is computed.
+    /// A view of `bus`; without one, outputs go to the table alone. What is
+    /// `forced` counts as subscribed to, and is computed.
     #[must_use]
     pub fn new(bus: Option<Box<dyn Bus>>, forced: ForcedSubscriptions) -> (Self, Newest) {
         let newest = Newest::default();

@@ -81,7 +81,6 @@ struct Kept {
     outputs: Vec<Output>,
     images: Vec<CameraImage>,
     statuses: Vec<Status>,
-    deaf: Vec<String>,
     announced: BTreeSet<String>,
     refused: BTreeSet<String>,
 }
@@ -113,22 +112,13 @@ impl MemoryBus {
 
     /// Keys that were announced and not withdrawn, in the order of the alphabet.
     #[must_use]
-    pub fn announced(&self) -> Vec<String> {
+    pub fn announced_keys(&self) -> Vec<String> {
         lock(&self.kept).announced.iter().cloned().collect()
     }
 
     /// Refuses to have `key` announced from now on.
     pub fn refuse(&self, key: &str) {
         lock(&self.kept).refused.insert(key.to_owned());
-    }
-
-    /// Says that nobody listens to `key` (or that somebody does again).
-    pub fn set_deaf(&self, key: &str, deaf: bool) {
-        let mut kept = lock(&self.kept);
-        kept.deaf.retain(|other| other != key);
-        if deaf {
-            kept.deaf.push(key.to_owned());
-        }
     }
 }
 
@@ -176,8 +166,8 @@ impl Bus for MemoryBus {
         }
     }
 
-    fn has_subscriber(&self, key: &str) -> Option<bool> {
-        Some(!lock(&self.kept).deaf.iter().any(|deaf| deaf == key))
+    fn has_subscriber(&self, _key: &str) -> Option<bool> {
+        Some(true)
     }
 
     fn close(&mut self, _limit: Duration) {}

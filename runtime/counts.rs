@@ -149,7 +149,7 @@ pub struct CameraCounts {
 impl CameraCounts {
     /// Frames that came and were not processed; `waiting` is 0 or 1.
     #[must_use]
-    pub fn dropped(&self) -> u64 {
+    pub fn drops(&self) -> u64 {
         self.refused + self.duplicate + self.superseded + self.too_old
     }
 }

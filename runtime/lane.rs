@@ -13,7 +13,7 @@ mod takeover;
 use std::sync::Arc;
 
 use concert_models::preprocess::Preprocessor;
-use concert_models::{Affine2, Engine, EngineError, Placement, Slot};
+use concert_models::{Engine, EngineError, Placement, Slot};
 
 use crate::counts::Outcome;
 use crate::failures::Trouble;
@@ -21,14 +21,12 @@ use crate::output::Output;
 use crate::parts::Maker;
 use crate::picture::PictureFault;
 use crate::plan::Plan;
-use crate::rate::Rate;
 use crate::ring::Ring;
-use crate::shedding::{Cost, Shedding};
+use crate::shedding::Cost;
 use crate::step::{LaneName, StepReport, Watch};
 use crate::wiring::{LaneSlots, origin_of};
-use condition::ReadoutCondition;
 use runner::{GeometricState, Runner};
-use state::{CameraState, EncoderState, ImageState, Progress, ReadoutState, dense_map, input_map};
+use state::{CameraState, EncoderState, ImageState, Progress, ReadoutState};
 
 pub(crate) use takeover::Before;
 
@@ -86,28 +84,13 @@ impl Lane {
                     Runner::new(&stage.file.name, network)
                 }
                 Maker::Geometric(method) => {
-                    let lane = GeometricState::new(method.start(), stage.reads.len());
-                    Runner::of_geometry(&stage.file.name, lane)
+                    let state = GeometricState::new(method.start(), stage.reads.len());
+                    Runner::of_geometry(&stage.file.name, state)
                 }
             };
-            let origin = origin_of(plan, index, camera, &camera_name);
-            let dense = origin.shape.len() == 4;
-            readouts.push(ReadoutState {
-                network,
-                map: Affine2::IDENTITY,
-                slot: slots.readouts[index],
-                rate: Rate::new(stage.rate_hz),
-                output: Output::empty(origin),
-                sequence: 0,
-                needed: false,
-                due: false,
-                wanted: false,
-                made: Progress::NotTried,
-                condition: ReadoutCondition::Well,
-                shedding: Shedding::default(),
-                unknown: 0,
-                image_from_output: if dense { dense_map } else { input_map },
-            });
+            let output = Output::empty(origin_of(plan, index, camera, &camera_name));
+            let slot = slots.readouts[index];
+            readouts.push(ReadoutState::new(network, slot, stage.rate_hz, output));
         }
         let report = StepReport {
             outcomes: vec![Outcome::NotDue; plan.readouts.len()],
@@ -179,8 +162,9 @@ impl Lane {
         let encoders = self.encoders.iter().map(|lane| &lane.network);
         let readouts = self.readouts.iter().map(|lane| &lane.network);
         let failing = encoders.chain(readouts).filter_map(Runner::trouble);
-        let remarks = self.readouts.iter();
-        let remarks = remarks.filter_map(|lane| lane.condition.trouble(&lane.network.name, plan));
-        failing.chain(remarks).collect()
+        let conditions = self.readouts.iter();
+        let conditions =
+            conditions.filter_map(|lane| lane.condition.trouble(&lane.network.name, plan));
+        failing.chain(conditions).collect()
     }
 }

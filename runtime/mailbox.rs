@@ -114,7 +114,7 @@ impl FrameMailbox {
     }
 
     /// Ends all waiting; frames that still wait can be counted with
-    /// [`abandoned`](Self::abandoned).
+    /// [`abandoned_frames`](Self::abandoned_frames).
     pub fn close(&self) {
         lock(&self.places).closed = true;
         self.changed.notify_all();
@@ -147,14 +147,14 @@ impl FrameMailbox {
 
     /// Frames of `camera` that a newer one replaced before they were looked at.
     #[must_use]
-    pub fn superseded(&self, camera: usize) -> u64 {
+    pub fn superseded_frames(&self, camera: usize) -> u64 {
         lock(&self.places).superseded[camera]
     }
 
     /// Frames of `camera` that still wait: 0 or 1. After
     /// [`close`](Self::close) they will never be taken.
     #[must_use]
-    pub fn abandoned(&self, camera: usize) -> u64 {
+    pub fn abandoned_frames(&self, camera: usize) -> u64 {
         u64::from(lock(&self.places).waiting[camera].is_some())
     }
 

@@ -199,12 +199,6 @@ impl Pipeline {
     pub fn troubles(&self, camera: usize) -> Vec<Trouble> {
         self.lanes[camera].troubles(&self.plan)
     }
-
-    /// Describes what runs the networks.
-    #[must_use]
-    pub fn describe_engine(&self) -> String {
-        self.engine.describe()
-    }
 }
 
 /// Prepares pipelines beside a running one, for the same cameras, with a

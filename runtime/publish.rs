@@ -202,13 +202,13 @@ impl<'a> Publisher<'a> {
         for image in &self.shared.images {
             image.want(self.bus.has_subscriber(&image.key) != Some(false));
         }
-        if now >= self.next_status || self.health_changed() {
+        if now >= self.next_status || self.update_health() {
             self.status();
             self.next_status = now + self.status_period;
         }
     }
 
-    fn health_changed(&mut self) -> bool {
+    fn update_health(&mut self) -> bool {
         std::mem::swap(&mut self.healths, &mut self.healths_before);
         self.shared.healths(&mut self.healths);
         self.healths != self.healths_before

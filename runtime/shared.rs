@@ -139,14 +139,14 @@ impl Shared {
         let cameras = stats.cameras.iter().enumerate().map(|(index, camera)| {
             let (health, message) = verdict::of_camera(camera, now);
             let mut counts = camera.counts;
-            counts.superseded += self.mailbox.superseded(index);
+            counts.superseded += self.mailbox.superseded_frames(index);
             CameraSnapshot {
                 camera: self.cameras[index].clone(),
                 health,
                 message,
                 rate_hz: rate(camera.interval, camera.last_arrival, now),
                 last_refusal: camera.last_refusal.clone(),
-                waiting: self.mailbox.abandoned(index),
+                waiting: self.mailbox.abandoned_frames(index),
                 counts,
                 wait: camera.wait.summary(),
                 step: camera.step.summary(),

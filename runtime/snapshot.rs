@@ -136,7 +136,7 @@ impl Snapshot {
     pub fn check_conservation(&self) -> Result<(), String> {
         for camera in &self.cameras {
             let counts = &camera.counts;
-            let sum = counts.dropped() + counts.processed + camera.waiting;
+            let sum = counts.drops() + counts.processed + camera.waiting;
             if counts.arrived != sum {
                 return Err(format!(
                     "camera {}: {} frames arrived, but {sum} are accounted for",

@@ -22,7 +22,7 @@ pub(crate) fn of_camera(camera: &CameraStats, now: Duration) -> Verdict {
     let after = camera.interval.map(stale_after);
     match (&camera.interrupted, silent, after) {
         (_, None, _) if camera.ended => (Health::Warn, "ended without a frame".to_owned()),
-        (_, Some(_), _) if camera.ended && camera.passed.is_none() => refused(camera),
+        (_, Some(_), _) if camera.ended && camera.passed.is_none() => refusal(camera),
         (_, Some(_), _) if camera.ended => (Health::Ok, "ended".to_owned()),
         (Some(reason), ..) => (Health::Stale, reason.clone()),
         (None, None, _) => (Health::Warn, "waiting for the first frame".to_owned()),
@@ -42,7 +42,7 @@ fn of_frames(camera: &CameraStats, now: Duration) -> Verdict {
     // Frames arrive, but none has come through for two periods.
     let none = passed.is_none_or(|passed| passed > after);
     if none && camera.refusals.row() > 0 {
-        return refused(camera);
+        return refusal(camera);
     }
     if none && camera.same_stamp >= STANDS_AFTER {
         return (Health::Error, stands_still(camera.same_stamp));
@@ -66,7 +66,7 @@ fn of_frames(camera: &CameraStats, now: Duration) -> Verdict {
     }
 }
 
-fn refused(camera: &CameraStats) -> Verdict {
+fn refusal(camera: &CameraStats) -> Verdict {
     let (frames, reason) = (camera.refusals.row(), &camera.last_refusal);
     let text = format!("frames arrive, but the last {frames} were refused: {reason}");
     (Health::Error, text)

@@ -284,7 +284,7 @@ fn zenoh_camera(
 fn zenoh_camera(
     _entry: &CameraEntry,
     _clock: Arc<dyn Clock>,
-    _meeting: &Transport,
+    _transport: &Transport,
 ) -> anyhow::Result<Box<dyn Camera>> {
     Err(anyhow!(super::transport::NO_ZENOH))
 }

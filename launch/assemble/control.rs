@@ -7,16 +7,16 @@ use concert_policies::Policy;
 use concert_runtime::Control;
 use serde_json::{Value, json};
 
-use super::parts::{planned, provenance};
+use super::parts::{provenance, try_plan};
 use super::transport::PolicyAnnouncement;
 
 /// Turns the text of a policy into the one that runs.
 pub(crate) struct Swapper {
-    /// Of the runtime.
+    /// Control of the runtime.
     pub(crate) control: Control,
-    /// Where its networks are looked for.
+    /// Folders in which its networks are looked for.
     pub(crate) folders: Vec<PathBuf>,
-    /// Who tells others what runs; `None` where nobody does.
+    /// Announces to others what runs; `None` where nobody does.
     pub(crate) announcement: Option<PolicyAnnouncement>,
     /// The text of the policy that runs.
     pub(crate) policy: String,
@@ -52,7 +52,7 @@ impl Swapper {
     /// [`Control::swap`] fails at.
     pub(crate) fn try_swap(&mut self, toml: &str) -> anyhow::Result<Value> {
         let policy = Policy::parse(toml, "policy")?;
-        let planned = planned(&policy, self.folders.clone())?;
+        let planned = try_plan(&policy, self.folders.clone())?;
         let provenance = provenance(&planned);
         let report = self.control.swap(planned.plan)?;
         if let Some(announcement) = &self.announcement {

@@ -17,11 +17,11 @@ use crate::report::{Failure, Refuse};
 /// The first network that is missing, is not what its card says, or was not
 /// made for the others.
 pub(crate) fn plan(policy: &Policy, folders: Vec<PathBuf>) -> Result<Planned, Failure> {
-    planned(policy, folders).or_refuse()
+    try_plan(policy, folders).or_refuse()
 }
 
 /// As [`plan`], for a policy that came while another one runs.
-pub(crate) fn planned(policy: &Policy, folders: Vec<PathBuf>) -> Result<Planned, PartsError> {
+pub(crate) fn try_plan(policy: &Policy, folders: Vec<PathBuf>) -> Result<Planned, PartsError> {
     plan_from_store(policy, &Store::new(folders))
 }
 

@@ -1,4 +1,4 @@
-//! Where Concert meets others: the zenoh session, and the bus on it.
+//! The transport to others: the zenoh sessions, and the bus on them.
 
 use concert_runtime::Bus;
 use serde_json::Value;
@@ -7,26 +7,27 @@ use super::{AskedSolver, SharedSwapper};
 use crate::launch_file::LaunchFile;
 use crate::report::Failure;
 
-/// What a build without zenoh says where it is needed.
+/// Words of a build without zenoh where it is needed.
 #[cfg(not(feature = "zenoh"))]
 pub(crate) const NO_ZENOH: &str = "this program was built without zenoh, which carries the outputs: build it with `--features zenoh`";
 
-/// What answers requests to change or choose the policy, as long as it is held.
+/// The services that answer requests to change or choose the policy, as long as
+/// they are held.
 #[cfg(feature = "zenoh")]
 pub(crate) type ControlServer = Vec<concert_runtime::io::zenoh::ControlService>;
 /// Nothing answers.
 #[cfg(not(feature = "zenoh"))]
 pub(crate) struct ControlServer;
 
-/// Why no problem is solved.
+/// The reason for which no problem is solved.
 #[cfg(feature = "zenoh")]
 const NO_TABLE: &str =
     "this runtime has no table of transfers to solve with: start it with `serve --transfers TABLE`";
 
-/// A bus, and what changes what it tells.
+/// A bus, and what announces policies through it.
 pub(crate) type OpenBus = (Box<dyn Bus>, PolicyAnnouncement);
 
-/// Changes what a bus tells info the policy that runs.
+/// Announces the policy that runs, through a bus.
 pub(crate) struct PolicyAnnouncement(
     #[cfg(feature = "zenoh")] concert_runtime::io::zenoh::PolicyHandle,
 );
@@ -45,7 +46,7 @@ impl PolicyAnnouncement {
     pub(crate) fn tell(&self, _toml: &str, _provenance: Value) {}
 }
 
-/// What a bus tells info the policy that runs.
+/// The policy that runs, as a bus tells of it.
 #[cfg_attr(
     not(feature = "zenoh"),
     expect(dead_code, reason = "only a bus tells it to others")
@@ -55,7 +56,7 @@ pub(crate) struct PublishInfo {
     pub(crate) keys: Vec<String>,
     /// The policy's file.
     pub(crate) toml: String,
-    /// Where its networks come from.
+    /// Origins of its networks.
     pub(crate) provenance: Value,
 }
 
@@ -80,7 +81,7 @@ pub(crate) fn check_transport(_launch: &LaunchFile) -> Result<(), Failure> {
     Ok(())
 }
 
-/// How a launch file's sessions are opened.
+/// Options of a launch file's sessions.
 #[cfg(feature = "zenoh")]
 fn session_options(launch: &LaunchFile) -> concert_runtime::io::zenoh::SessionOptions {
     use concert_runtime::io::zenoh::{SessionOptions, TlsOptions};
@@ -196,7 +197,7 @@ impl Transport {
         Ok(vec![server])
     }
 
-    /// Where outputs go, for people.
+    /// Names the place where outputs go, for people.
     pub(crate) fn describe(&self, launch: &LaunchFile) -> String {
         let (prefix, zenoh) = (&launch.publish().prefix, launch.zenoh());
         let listening = match zenoh.listen.as_slice() {
@@ -213,7 +214,7 @@ impl Transport {
     }
 }
 
-/// Who may have something changed, as the bus has it.
+/// Admission of requests, as the bus has it.
 #[cfg(feature = "zenoh")]
 fn admission(launch: &LaunchFile) -> concert_runtime::io::zenoh::Admission {
     use concert_runtime::io::zenoh::Admission;
@@ -266,7 +267,7 @@ impl Transport {
         Ok(ControlServer)
     }
 
-    /// Where outputs go, for people.
+    /// Names the place where outputs go, for people.
     pub(crate) fn describe(&self, _launch: &LaunchFile) -> String {
         "published nowhere: built without zenoh".to_owned()
     }

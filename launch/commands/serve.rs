@@ -88,7 +88,7 @@ pub(super) fn camera_of(text: &str, repeat: bool) -> Result<CameraKind, Failure>
     kind.map_err(|reason| Failure::refused(anyhow!("--camera {text}: {reason}")))
 }
 
-/// What is done beside serving what somebody subscribes to.
+/// Options of serving, beside what somebody subscribes to.
 #[derive(Default)]
 struct ServeOptions {
     /// Whether it runs also where nobody can listen.

@@ -142,7 +142,7 @@ pub fn find_or_fetch_in(
     }
     let wheel = wheel::Wheel::for_this_machine(request.gpu);
     if let Ok(wheel) = &wheel {
-        match wheel.cached(&places.cache) {
+        match wheel.find_cached(&places.cache) {
             Ok(Some(path)) => return open(&path, LibraryOrigin::Cache),
             Ok(None) => {}
             Err(error) => progress(Progress::Skipped {

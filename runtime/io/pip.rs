@@ -124,7 +124,7 @@ impl Pip<'_> {
         );
         fs::write(&wanted, line).map_err(at(&wanted))?;
 
-        let mut command = isolated(self.python, &empty);
+        let mut command = isolated_command(self.python, &empty);
         command
             .args(["-m", "pip", "download", "--require-hashes"])
             .args(["--no-deps", "--only-binary=:all:", "--no-input"])
@@ -209,7 +209,7 @@ impl Pip<'_> {
 /// Why not.
 pub fn is_there(python: &Path) -> Result<(), PipError> {
     let empty = tempfile::tempdir().map_err(at(&std::env::temp_dir()))?;
-    let mut command = isolated(python, empty.path());
+    let mut command = isolated_command(python, empty.path());
     let output = command.args(["-m", "pip", "--version"]).output();
     let output = output.map_err(|error| PipError::NoPip(error.to_string()))?;
     if output.status.success() {
@@ -220,7 +220,7 @@ pub fn is_there(python: &Path) -> Result<(), PipError> {
 }
 
 /// Python that takes code from nowhere but its own installation.
-fn isolated(python: &Path, empty: &Path) -> Command {
+fn isolated_command(python: &Path, empty: &Path) -> Command {
     let mut command = Command::new(python);
     command.arg("-I").current_dir(empty).stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {

@@ -29,14 +29,14 @@ impl Lane {
         let _span = tracing::debug_span!("read", target = stage.task.name).entered();
         let started = step.clock.monotonic();
         if let Err(error) = self.copy_reads(index, step) {
-            return Err(self.broken(index, step, error.to_string()));
+            return Err(self.fail(index, step, error.to_string()));
         }
-        let told = self.estimate(index, step);
+        let estimated = self.estimate(index, step);
         let read = step.clock.monotonic().saturating_sub(started);
         self.report.read[index] = Some(read);
         self.readouts[index].network.cost.note(read);
-        match told {
-            Err(panic) => Err(self.broken(index, step, panic)),
+        match estimated {
+            Err(panic) => Err(self.fail(index, step, panic)),
             Ok(Err(Unable::Warming(reason))) => {
                 self.readouts[index].condition = ReadoutCondition::Warming(reason);
                 Err(Outcome::Warming)
@@ -45,19 +45,19 @@ impl Lane {
                 self.readouts[index].condition = ReadoutCondition::Lost(reason);
                 Err(Outcome::Lost)
             }
-            Ok(Err(Unable::Unusable(reason))) => Err(self.broken(index, step, reason)),
-            Ok(Ok(flags)) => self.told(index, step, read, flags),
+            Ok(Err(Unable::Unusable(reason))) => Err(self.fail(index, step, reason)),
+            Ok(Ok(flags)) => self.accept(index, step, read, flags),
         }
     }
 
-    fn broken(&mut self, index: usize, step: &Step<'_>, reason: String) -> Outcome {
+    fn fail(&mut self, index: usize, step: &Step<'_>, reason: String) -> Outcome {
         let now = step.clock.monotonic();
         self.readouts[index].network.note_failure(now, reason);
         Outcome::Failed
     }
 
-    /// Checks what was told, and lets other readouts read it.
-    fn told(
+    /// Checks an estimate, and lets other readouts read it.
+    fn accept(
         &mut self,
         index: usize,
         step: &mut Step<'_>,
@@ -75,7 +75,7 @@ impl Lane {
             }
         });
         if let Err(error) = filled {
-            return Err(self.broken(index, step, error.to_string()));
+            return Err(self.fail(index, step, error.to_string()));
         }
         self.readouts[index].network.note_success();
         Ok(())
@@ -162,9 +162,9 @@ impl Lane {
             views: &views,
         };
         step.watch.begin(&name, &terminator);
-        let told = catch_unwind(AssertUnwindSafe(|| state.estimate(&scene, values)));
+        let estimated = catch_unwind(AssertUnwindSafe(|| state.estimate(&scene, values)));
         step.watch.end();
-        told.map_err(|_| {
+        estimated.map_err(|_| {
             state.forget();
             format!("readout {name} panicked")
         })

@@ -167,7 +167,7 @@ impl Runner {
 
     pub(super) fn note_failure(&mut self, now: Duration, reason: String) {
         let text = reason.clone();
-        if self.failures.failed(now, reason) {
+        if self.failures.note_failure(now, reason) {
             let quarantined = self.failures.is_quarantined();
             tracing::warn!(network = %self.name, quarantined, "{text}");
         }
@@ -176,7 +176,7 @@ impl Runner {
     /// Counts an output that was withheld, and why.
     pub(super) fn note_withheld(&mut self, now: Duration, reason: String) {
         let text = reason.clone();
-        if self.failures.withheld(now, reason) {
+        if self.failures.note_withheld(now, reason) {
             let quarantined = self.failures.is_quarantined();
             tracing::warn!(network = %self.name, quarantined, "{text}");
         }
@@ -186,9 +186,9 @@ impl Runner {
     /// published.
     pub(super) fn trouble(&self) -> Option<Trouble> {
         let quarantined = self.failures.is_quarantined();
-        let (reason, fails) = match self.failures.failing() {
+        let (reason, fails) = match self.failures.current_failure() {
             Some(reason) => (reason, true),
-            None => (self.failures.withholding()?, quarantined),
+            None => (self.failures.current_withholding()?, quarantined),
         };
         Some(Trouble {
             reason: reason.to_owned(),
@@ -199,7 +199,7 @@ impl Runner {
     }
 
     pub(super) fn note_success(&mut self) {
-        if self.failures.succeeded() {
+        if self.failures.note_success() {
             tracing::info!(network = %self.name, "works again");
         }
     }

@@ -54,6 +54,29 @@ pub(super) struct ReadoutState {
     pub(super) image_from_output: fn(&ReadoutState, Affine2, (usize, usize)) -> Affine2,
 }
 
+impl ReadoutState {
+    /// A readout that has not run on any frame.
+    pub(super) fn new(network: Runner, slot: Slot, rate_hz: Option<f64>, output: Output) -> Self {
+        let is_dense = output.origin.shape.len() == 4;
+        Self {
+            network,
+            slot,
+            map: Affine2::IDENTITY,
+            rate: Rate::new(rate_hz),
+            output,
+            sequence: 0,
+            needed: false,
+            due: false,
+            wanted: false,
+            made: Progress::NotTried,
+            condition: ReadoutCondition::Well,
+            shedding: Shedding::default(),
+            unknown: 0,
+            image_from_output: if is_dense { dense_map } else { input_map },
+        }
+    }
+}
+
 /// Progress of something on this frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Progress {
@@ -63,20 +86,12 @@ pub(super) enum Progress {
 }
 
 /// A dense output covers the whole network input.
-pub(super) fn dense_map(
-    lane: &ReadoutState,
-    image_from_input: Affine2,
-    input: (usize, usize),
-) -> Affine2 {
+fn dense_map(lane: &ReadoutState, image_from_input: Affine2, input: (usize, usize)) -> Affine2 {
     let shape = &lane.output.origin.shape;
     image_from_input.after(&Affine2::stretch((shape[3], shape[2]), input))
 }
 
 /// Points and boxes are in pixels of the network input.
-pub(super) fn input_map(
-    _lane: &ReadoutState,
-    image_from_input: Affine2,
-    _input: (usize, usize),
-) -> Affine2 {
+fn input_map(_lane: &ReadoutState, image_from_input: Affine2, _input: (usize, usize)) -> Affine2 {
     image_from_input
 }

@@ -88,7 +88,7 @@ pub enum PlanError {
 }
 
 /// A readout reads what its transfer does not list.
-pub(super) fn not_listed(readout: &str, wanted: &str, transfer: &Transfer) -> PlanError {
+pub(super) fn not_listed_error(readout: &str, wanted: &str, transfer: &Transfer) -> PlanError {
     let sources = transfer.sources().iter().map(String::as_str);
     let listed: Vec<&str> = sources
         .chain(transfer.inputs().iter().map(|input| input.name()))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use concert_policies::{Input, Task, Transfer};
 
-use super::error::{PlanError, not_listed};
+use super::error::{PlanError, not_listed_error};
 use super::stage::{CameraInput, CameraValue, EncoderStage, InputOrigin, Read, ReadoutStage};
 use super::{MAX_FRAMES_BACK, Plan};
 use crate::parts::{EncoderPart, ReadFrom, ReadoutPart};
@@ -65,7 +65,7 @@ impl Plan {
                 from,
             });
         }
-        self.nothing_unread(transfer, name, &stage)?;
+        self.check_all_read(transfer, name, &stage)?;
         stage.check_roles(name)?;
         self.readouts.push(stage);
         Ok(())
@@ -82,7 +82,7 @@ impl Plan {
         let lists_depth = transfer.inputs().contains(&Input::CameraDepth);
         match from {
             ReadFrom::CameraDepth { .. } | ReadFrom::FrameDepth if !lists_depth => {
-                Err(not_listed(name, Input::CameraDepth.name(), transfer))
+                Err(not_listed_error(name, Input::CameraDepth.name(), transfer))
             }
             &ReadFrom::CameraDepth { width, height } => {
                 self.read_camera(CameraValue::Depth { width, height }, name, transfer)
@@ -92,7 +92,7 @@ impl Plan {
                 self.read_camera(CameraValue::Focal { reference_px }, name, transfer)
             }
             ReadFrom::Level { source, .. } if !transfer.sources().contains(source) => {
-                Err(not_listed(name, source, transfer))
+                Err(not_listed_error(name, source, transfer))
             }
             ReadFrom::Level {
                 source,
@@ -158,7 +158,7 @@ impl Plan {
         let found = self.readouts.iter().position(|stage| stage.task == task);
         match found {
             Some(index) if listed => Ok(InputOrigin::Readout(index)),
-            _ => Err(not_listed(readout, task.name, transfer)),
+            _ => Err(not_listed_error(readout, task.name, transfer)),
         }
     }
 
@@ -190,7 +190,7 @@ impl Plan {
         })))
     }
 
-    fn nothing_unread(
+    fn check_all_read(
         &self,
         transfer: &Transfer,
         readout: &str,

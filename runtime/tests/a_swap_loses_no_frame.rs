@@ -248,7 +248,10 @@ fn targets_come_and_go_and_keep_their_counts() {
     assert_eq!(between.policy, "others");
     assert!(of(&between, "class_scene").ended);
     assert!(!of(&between, "vanishing_point").ended);
-    assert_eq!(stage.bus.announced(), ["class_object", "vanishing_point"]);
+    assert_eq!(
+        stage.bus.announced_keys(),
+        ["class_object", "vanishing_point"]
+    );
     control.swap(world.plan(BOTH)).unwrap();
     let ended = of(&between, "class_scene").published;
     stage.wait_until(|snapshot| of(snapshot, "class_scene").published > ended + 3);

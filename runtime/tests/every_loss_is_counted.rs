@@ -201,7 +201,7 @@ fn a_camera_that_falls_silent_is_said_to_be_stale_and_nothing_old_is_sent_again(
         )
     });
     let camera =
-        ScriptedCamera::timed(Arc::clone(&clock), script.collect::<Vec<_>>()).then_silent();
+        ScriptedCamera::with_schedule(Arc::clone(&clock), script.collect::<Vec<_>>()).then_silent();
     let pipeline = world(Duration::ZERO).pipeline(
         &policy_on_p(&TARGETS),
         Arc::clone(&clock),

@@ -543,7 +543,7 @@ fn f17_a_kernel_that_hangs_in_a_swap_leaves_the_old_policy_serving() {
     let mut world = world(|_| 1.0);
     let (network, go_on) = hanging(&clock);
     world.readout_of("depth_zbuffer_from_p@hangs", &["p.a"], network);
-    let hanging = &policy_on_p(&TARGETS).replacen("[\"p\"]", "[\"p\"]\nreadout = \"hangs\"", 1);
+    let hanging = policy_on_p(&TARGETS).replacen("[\"p\"]", "[\"p\"]\nreadout = \"hangs\"", 1);
     let (plan, good) = (world.plan(&hanging), world.plan(&policy_on_p(&TARGETS)));
     let camera = Box::new(Endless(0));
     let bus = Box::new(MemoryBus::new());

@@ -55,7 +55,7 @@ fn a_frame_of_shared_encoders_rings_and_inputs_allocates_nothing() {
     world.encoder("q");
     world.readout("vanishing_point_from_p", &["p.a"]);
     world.readout("class_scene_from_p+q", &["p.b", "q.a@2", "vanishing_point"]);
-    world.readout("class_object_from_q", &["q.a", "camera.focal"]);
+    world.readout("class_object_from_q", &["q.a", "q.b@1"]);
     let policy = r#"
 name = "test"
 supervision_budget = 2

@@ -117,7 +117,7 @@ impl CommandCamera {
     }
 
     /// Gives the run up: says why, and when it is tried again.
-    fn interrupted(&mut self, reason: &str) -> Capture {
+    fn interrupt(&mut self, reason: &str) -> Capture {
         let wait = self.backoff.wait();
         let until = self.clock.monotonic() + wait;
         let status = match std::mem::replace(&mut self.state, State::Waiting(until)) {
@@ -153,7 +153,7 @@ impl CommandCamera {
                 self.state = state;
                 Capture::Nothing
             }
-            Err(error) => self.interrupted(&error.to_string()),
+            Err(error) => self.interrupt(&error.to_string()),
         }
     }
 
@@ -221,10 +221,10 @@ impl Camera for CommandCamera {
                 Capture::Refused(fault(self.name(), reason))
             }
             Some(Letter::Over(reason)) if self.options.ends => self.end(&reason),
-            Some(Letter::Over(reason)) => self.interrupted(&reason),
+            Some(Letter::Over(reason)) => self.interrupt(&reason),
             None if now.saturating_sub(heard) >= self.options.silence => {
                 let seconds = self.options.silence.as_secs_f64();
-                self.interrupted(&format!("no frame for {seconds} s"))
+                self.interrupt(&format!("no frame for {seconds} s"))
             }
             None => Capture::Nothing,
         }

@@ -1,3 +1,4 @@
+use super::super::intrinsics_file::INTRINSICS_FILE;
 use super::*;
 use crate::clock::ManualClock;
 use std::fs;

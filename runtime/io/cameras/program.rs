@@ -110,12 +110,12 @@ impl Program {
     fn kill(&mut self) -> String {
         let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         if let Some(group) = group {
-            let by_itself = exited(group);
+            let by_itself = has_exited(group);
             if !by_itself {
                 // Fails only where the group is gone, which is what we want.
                 let _ = kill_process_group(group, Signal::TERM);
                 let mut waited = Duration::ZERO;
-                while waited < GRACE && !exited(group) {
+                while waited < GRACE && !has_exited(group) {
                     thread::sleep(LOOK_AGAIN);
                     waited += LOOK_AGAIN;
                 }
@@ -145,7 +145,7 @@ impl Drop for Program {
 }
 
 /// Tells whether the program has ended, without reaping it.
-fn exited(pid: Pid) -> bool {
+fn has_exited(pid: Pid) -> bool {
     let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     !matches!(waitid(WaitId::Pid(pid), look), Ok(None))
 }

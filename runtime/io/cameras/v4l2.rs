@@ -179,7 +179,7 @@ impl V4l2Camera {
     }
 
     /// Closes the device: says why, and when it is tried again.
-    fn interrupted(&mut self, reason: &str) -> Capture {
+    fn interrupt(&mut self, reason: &str) -> Capture {
         let wait = self.backoff.wait();
         self.state = State::Waiting(self.clock.monotonic() + wait);
         let seconds = wait.as_secs_f64();
@@ -197,7 +197,7 @@ impl V4l2Camera {
                 self.state = state;
                 Capture::Nothing
             }
-            Err(error) => self.interrupted(&error.to_string()),
+            Err(error) => self.interrupt(&error.to_string()),
         }
     }
 
@@ -216,7 +216,7 @@ impl V4l2Camera {
         let (bytes, about) = stream.next()?;
         let arrived = self.clock.monotonic();
         *heard = arrived;
-        self.missed += u64::from(missed_between(
+        self.missed += u64::from(count_missed(
             open.number.replace(about.sequence),
             about.sequence,
         ));
@@ -263,12 +263,12 @@ impl Camera for V4l2Camera {
                 }
                 let seconds = self.options.silence.as_secs_f64();
                 let reason = format!("{}: no frame for {seconds} s", self.name());
-                self.interrupted(&reason)
+                self.interrupt(&reason)
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => Capture::Nothing,
             Err(error) => {
                 let reason = format!("{}: lost: {error}", self.name());
-                self.interrupted(&reason)
+                self.interrupt(&reason)
             }
         }
     }
@@ -283,7 +283,7 @@ impl Camera for V4l2Camera {
 
 /// Numbers left out between two frames; 0 where the driver began anew, or does
 /// not count.
-fn missed_between(last: Option<u32>, number: u32) -> u32 {
+fn count_missed(last: Option<u32>, number: u32) -> u32 {
     let gap = last.map_or(0, |last| number.wrapping_sub(last).saturating_sub(1));
     if gap < MAX_MISSED { gap } else { 0 }
 }
@@ -425,7 +425,7 @@ mod tests {
         let missed = numbers
             .iter()
             .zip(next)
-            .map(|(last, n)| missed_between(*last, n));
+            .map(|(last, n)| count_missed(*last, n));
         assert_eq!(missed.collect::<Vec<_>>(), [0, 0, 3, 0, 1, 0]);
     }
 

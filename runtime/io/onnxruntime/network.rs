@@ -62,7 +62,7 @@ impl OrtNetwork {
     }
 
     /// Notes whether the session was in use already.
-    pub(super) fn shared(mut self, shared: bool) -> Self {
+    pub(super) fn with_shared(mut self, shared: bool) -> Self {
         self.shared = shared;
         self
     }

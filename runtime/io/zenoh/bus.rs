@@ -85,7 +85,7 @@ pub struct ZenohBus {
     attachment: Vec<u8>,
     policy: Arc<Mutex<PolicyText>>,
     /// Name and answer, until it closes.
-    standing: Option<(Name, EverywhereKept)>,
+    claim: Option<(Name, EverywhereKept)>,
     connections: Connections,
 }
 
@@ -107,7 +107,7 @@ impl ZenohBus {
             message: Vec::new(),
             attachment: Vec::new(),
             policy,
-            standing: Some((name, answer)),
+            claim: Some((name, answer)),
             connections: Connections::begin(),
         };
         for key in options
@@ -220,7 +220,7 @@ impl Bus for ZenohBus {
     }
 
     fn entries(&mut self) -> Vec<StatusEntry> {
-        let rival = self.standing.as_ref().and_then(|(name, _)| name.rival());
+        let rival = self.claim.as_ref().and_then(|(name, _)| name.rival());
         let states = self.publishers.sessions.outward().states();
         let pool = &self.publishers.pool;
         vec![self.connections.entry(&states, rival.as_deref(), pool)]
@@ -258,7 +258,7 @@ impl Bus for ZenohBus {
     /// Withdraws the token first, so that everybody sees us go, then closes
     /// the sessions that the bus was opened with (cameras on them end too).
     fn close(&mut self, limit: Duration) {
-        drop(self.standing.take());
+        drop(self.claim.take());
         self.publishers.clear();
         if !self.publishers.sessions.close(limit) {
             tracing::warn!("the zenoh session did not close within {limit:?}");

@@ -202,7 +202,7 @@ impl Outward {
 
     /// Counts the sessions that were opened: who declares in each by itself
     /// looks again when it grew.
-    pub(super) fn opened(&self) -> u64 {
+    pub(super) fn opened_count(&self) -> u64 {
         self.inner().opened.load(Ordering::Acquire)
     }
 

@@ -71,7 +71,7 @@ impl PayloadPool {
         self.take_made();
         if self.pause > 0 {
             self.pause -= 1;
-        } else if let Some(shared) = shared(&self.pools[self.current], bytes) {
+        } else if let Some(shared) = share(&self.pools[self.current], bytes) {
             self.failures = 0;
             return shared;
         } else if bytes.len() <= self.bytes / 2
@@ -92,7 +92,7 @@ impl PayloadPool {
         }
         self.failures = 0;
         for other in (0..self.pools.len()).filter(|&other| other != self.current) {
-            if let Some(shared) = shared(&self.pools[other], bytes) {
+            if let Some(shared) = share(&self.pools[other], bytes) {
                 self.current = other;
                 return Some(shared);
             }
@@ -156,7 +156,7 @@ fn make(bytes: usize) -> Option<Provider> {
     }
 }
 
-fn shared(provider: &Provider, bytes: &[u8]) -> Option<ZBytes> {
+fn share(provider: &Provider, bytes: &[u8]) -> Option<ZBytes> {
     let allocation = provider.alloc(bytes.len());
     let mut room = allocation.with_policy::<GarbageCollect>().wait().ok()?;
     room.copy_from_slice(bytes);

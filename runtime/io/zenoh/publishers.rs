@@ -82,7 +82,7 @@ impl Publishers {
     /// None yet.
     pub(super) fn new(sessions: Sessions, prefix: String, shared_memory_bytes: usize) -> Self {
         Self {
-            opened: sessions.outward().opened(),
+            opened: sessions.outward().opened_count(),
             sessions,
             prefix,
             listeners: Listeners::default(),
@@ -118,7 +118,7 @@ impl Publishers {
 
     /// Declares what there is in sessions that were opened since.
     pub(super) fn keep_up(&mut self) {
-        let opened = self.sessions.outward().opened();
+        let opened = self.sessions.outward().opened_count();
         if std::mem::replace(&mut self.opened, opened) == opened {
             return;
         }

@@ -145,7 +145,7 @@ impl Watcher {
 
     /// Messages of keys beyond [`MAX_KEYS`](Self::MAX_KEYS).
     #[must_use]
-    pub fn ignored(&self) -> u64 {
+    pub fn ignored_messages(&self) -> u64 {
         lock(&self.shared.keys).ignored
     }
 

@@ -194,7 +194,7 @@ impl Gate {
         };
         let text = match text_of(&query, self.kind) {
             Ok(text) => text,
-            Err(reason) => return answer(&self.key, &query, &refused(&reason)),
+            Err(reason) => return answer(&self.key, &query, &refusal(&reason)),
         };
         if self.busy.swap(true, Ordering::AcqRel) {
             let error = format!("another {name} is under way");
@@ -222,7 +222,7 @@ impl Gate {
                 "a {name} was asked for in vain by {asker}: {reason}"
             );
         }
-        answer(&self.key, query, &refused(reason));
+        answer(&self.key, query, &refusal(reason));
     }
 }
 
@@ -240,7 +240,7 @@ fn serve(
         } = pending;
         let done = catch_unwind(AssertUnwindSafe(|| handler(&text, denied)));
         let done = done.unwrap_or_else(|_| {
-            refused(&format!(
+            refusal(&format!(
                 "the {} panicked; see the server's log",
                 kind.name()
             ))
@@ -251,7 +251,7 @@ fn serve(
     }
 }
 
-fn refused(reason: &str) -> Value {
+fn refusal(reason: &str) -> Value {
     json!({ "status": "refused", "error": reason })
 }
 
