@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use concert_models::card::Level;
 use concert_models::contract::{Channels, Fit, InputContract, Layout as TensorLayout};
 use concert_models::digest::sha256_hex;
 use concert_models::onnx::build::GraphBuilder;
@@ -29,10 +30,9 @@ use concert_runtime::io::onnxruntime::ort::session::Session;
 use concert_runtime::io::onnxruntime::ort::session::builder::GraphOptimizationLevel;
 use concert_runtime::io::onnxruntime::ort::value::TensorRef;
 use concert_runtime::io::onnxruntime::{Environment, OrtEngine, Provider};
-use concert_runtime::parts::plan_from_store;
-use concert_runtime::plan::{EncoderPart, Maker, ReadFrom, ReadPart, ReadoutPart};
+use concert_runtime::parts::{EncoderPart, Maker, NamedTensor, ReadFrom, ReadPart, ReadoutPart};
 use concert_runtime::{
-    Audience, Clock, Frame, LaneName, NoWatch, Output, Pipeline, Plan, Timestamp,
+    Clock, Frame, LaneName, NoWatch, Output, OutputSink, Pipeline, Plan, Timestamp, plan_from_store,
 };
 
 /// Counts the allocations of the thread that asks.
@@ -66,7 +66,7 @@ fn allocations() -> u64 {
 /// Takes every output and keeps none.
 struct Everyone;
 
-impl Audience for Everyone {
+impl OutputSink for Everyone {
     fn wants(&self, _target: usize) -> bool {
         true
     }
@@ -171,10 +171,12 @@ fn identity(environment: &Environment, readouts: usize) -> Result<Row> {
         source: "same".to_owned(),
         file: file("same", network("image", "level", &shape)),
         contract,
-        levels: BTreeMap::from([(
-            "level".to_owned(),
-            ("level".to_owned(), TensorSpec::f32(&shape)),
-        )]),
+        levels: vec![Level {
+            name: "level".to_owned(),
+            tensor: "level".to_owned(),
+            shape: shape.to_vec(),
+            stride: None,
+        }],
     };
     let targets: Vec<&Task> = Task::all()
         .iter()
@@ -204,7 +206,10 @@ fn identity(environment: &Environment, readouts: usize) -> Result<Row> {
                     frames_back: 0,
                 },
             }],
-            output: (output, TensorSpec::f32(&shape)),
+            output: NamedTensor {
+                tensor: output,
+                spec: TensorSpec::f32(&shape),
+            },
             labels: Arc::from(Vec::new()),
         };
         parts.insert(name, part);

@@ -23,7 +23,7 @@ use concert_runtime::io::onnxruntime::{Environment, OrtEngine, Provider};
 use concert_runtime::io::zenoh::{
     BusOptions, SessionOptions, TlsOptions, Watcher, ZenohBus, close_session, open_session,
 };
-use concert_runtime::parts::plan_from_store;
+use concert_runtime::plan_from_store;
 use concert_runtime::{
     Bus, BusError, Camera, CameraImage, Capture, Clock, Frame, LaneName, NoWatch, Output, Pipeline,
     RunSettings, Runtime, Status,

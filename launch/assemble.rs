@@ -3,9 +3,9 @@
 
 mod control;
 mod engine;
-mod meeting;
 mod parts;
 mod solver;
+mod transport;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,9 +14,9 @@ use concert_runtime::{Clock, LaneName, Pipeline, Plan, Watch};
 
 pub(crate) use control::{SharedSwapper, Swapper};
 pub(crate) use engine::EngineChoice;
-pub(crate) use meeting::{About, ControlServer, Meeting, check_meeting};
-pub(crate) use parts::plan;
+pub(crate) use parts::{plan, provenance};
 pub(crate) use solver::AskedSolver;
+pub(crate) use transport::{ControlServer, PublishInfo, Transport, check_transport};
 
 use crate::launch_file::LaunchFile;
 use crate::report::{Failure, Refuse};
@@ -70,15 +70,6 @@ fn lanes(launch: &LaunchFile) -> Vec<LaneName> {
 /// file: `TARGET`, or `CAMERA/TARGET` where there are several.
 pub(crate) fn keys(launch: &LaunchFile, plan: &Plan) -> Vec<String> {
     let lanes = lanes(launch);
-    let of_lane = |lane: &LaneName| {
-        let before = if lane.in_keys {
-            format!("{}/", lane.camera)
-        } else {
-            String::new()
-        };
-        plan.targets()
-            .map(move |task| format!("{before}{}", task.name))
-            .collect::<Vec<_>>()
-    };
+    let of_lane = |lane| plan.targets().map(move |task| LaneName::key(lane, task));
     lanes.iter().flat_map(of_lane).collect()
 }

@@ -19,7 +19,7 @@ use toml::de::{DeString, DeTable, DeValue, Deserializer};
 
 pub(crate) use subject::Subject;
 
-use crate::assemble::Meeting;
+use crate::assemble::Transport;
 use crate::launch_file::value::{Placed, Text, shown_message, unknown};
 use crate::launch_file::{CameraEntry, LaunchFault, LaunchFile};
 
@@ -89,7 +89,7 @@ pub(crate) struct Site<'a> {
     pub(crate) entry: &'a CameraEntry,
     pub(crate) clock: &'a Arc<dyn Clock>,
     /// The bus, where there is one.
-    pub(crate) meeting: Option<&'a Meeting>,
+    pub(crate) transport: Option<&'a Transport>,
 }
 
 impl Site<'_> {
@@ -284,7 +284,7 @@ pub(crate) fn open_alone(
         launch,
         entry,
         clock,
-        meeting: None,
+        transport: None,
     };
     let opened = entry.kind().source().open(&site)?;
     opened.finish()
@@ -308,14 +308,14 @@ impl<'a> Cameras<'a> {
     pub(crate) fn open(
         launch: &'a LaunchFile,
         clock: &Arc<dyn Clock>,
-        meeting: &Meeting,
+        transport: &Transport,
     ) -> anyhow::Result<Self> {
         let open = |entry: &CameraEntry| {
             let site = Site {
                 launch,
                 entry,
                 clock,
-                meeting: Some(meeting),
+                transport: Some(transport),
             };
             let opened = entry.kind().source().open(&site);
             let opened = opened.with_context(|| subject_of(launch, entry.name()))?;

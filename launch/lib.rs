@@ -23,6 +23,7 @@ mod launch_file;
 #[cfg(feature = "fitting")]
 mod learn;
 mod live;
+mod live_view;
 mod logging;
 mod lost_messages;
 mod meter;
@@ -39,7 +40,6 @@ mod simulated_home;
 mod simulated_robot;
 mod stop;
 mod strangers;
-mod tap;
 mod terminal;
 mod transfers;
 

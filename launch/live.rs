@@ -11,9 +11,9 @@ use concert_runtime::{
 };
 
 use crate::draw::{Canvas, Legend, note_of, picture_of};
+use crate::live_view::Newest;
 use crate::meter::Row;
 use crate::stop::Stop;
-use crate::tap::Newest;
 use crate::terminal::{Panel, Screen, Style, View};
 
 /// How often a signal, the end, or another size of the window is looked for.
@@ -159,7 +159,7 @@ fn cameras(snapshot: &Snapshot) -> String {
             "{name} {:.1}/s, {} frames, {} dropped{ill}",
             camera.rate_hz,
             counts.arrived,
-            counts.dropped()
+            counts.drops()
         )
     });
     cameras.collect::<Vec<_>>().join("; ")

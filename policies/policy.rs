@@ -44,10 +44,15 @@ const SHIPPED: &[(&str, &str)] = &[
 /// A checked policy: the transfers of a robot, most important first, under a
 /// supervision budget and a max order.
 ///
-/// Only [`Policy::parse`] makes one, so whoever holds one need not check again:
-/// targets are distinct and known, each transfer has from 1 to `max_order`
-/// sources, together they have at most `supervision_budget`, names are safe as
-/// parts of file names, and inputs name targets of the policy without a cycle.
+/// Only [`Policy::parse`] makes one, so whoever holds one need not check again.
+///
+/// # Invariants
+/// * Every transfer's target is a known task, and no two have the same.
+/// * A transfer has from 1 to `max_order` sources; all transfers together have at
+///   most `supervision_budget`.
+/// * If a transfer lists an input, that is the camera's depth or a target of this
+///   policy, and no target reads itself, however far around.
+/// * Names of sources and variants are safe as parts of file names.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
     pub(crate) name: String,

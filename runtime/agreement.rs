@@ -1,4 +1,4 @@
-//! How far two outputs of one target for one frame agree.
+//! Agreement of two outputs of one target for one frame.
 
 use concert_models::Affine2;
 use concert_policies::OutputKind;
@@ -8,11 +8,11 @@ use crate::output::Output;
 /// Most places of a dense output that are compared along one side.
 const SAMPLES: usize = 64;
 /// Most rows of an output of rows that are compared.
-const MOST_ROWS: usize = 256;
-/// How near a point must lie to count as the same, px of the camera image.
+const MAX_ROWS: usize = 256;
+/// Distance up to which points count as the same, px of the camera image.
 const SAME_POINT: f64 = 3.0;
 
-/// What a figure of agreement says.
+/// The measure of a figure of agreement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
@@ -26,7 +26,7 @@ pub enum Measure {
 }
 
 impl Measure {
-    /// What outputs of this kind are compared by.
+    /// The measure for outputs of this kind.
     #[must_use]
     pub fn of(kind: OutputKind) -> Self {
         match kind {
@@ -47,7 +47,7 @@ impl Measure {
     }
 }
 
-/// How far `other` agrees with `one`, by the [`Measure`] of their kind; `None`
+/// Compares `other` with `one`, by the [`Measure`] of their kind; `None`
 /// where nothing can be compared: another number of classes or channels, or no
 /// place that both know.
 #[must_use]
@@ -157,13 +157,13 @@ fn same_place(one: &Output, other: &Output, at: &dyn Fn(&[f32]) -> [f32; 2]) -> 
     Some(same as f64 / mine.len().max(1) as f64)
 }
 
-/// Where the rows with a score lie in the camera image.
+/// Places in the camera image of the rows with a score.
 fn places(output: &Output, at: &dyn Fn(&[f32]) -> [f32; 2]) -> Option<Vec<[f64; 2]>> {
     let columns = output.origin.task.output.columns()?;
     let score = columns.iter().position(|column| *column == "score")?;
     let image_from_output: &Affine2 = &output.image_from_output;
     let rows = output.values.chunks_exact(columns.len());
-    let scored = rows.filter(|row| row[score] > 0.0).take(MOST_ROWS);
+    let scored = rows.filter(|row| row[score] > 0.0).take(MAX_ROWS);
     let places = scored.map(|row| {
         let [u, v] = at(row);
         image_from_output.apply([f64::from(u), f64::from(v)])

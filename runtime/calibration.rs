@@ -1,4 +1,4 @@
-//! What a `sensor_msgs/CameraInfo` says of the images that it goes with.
+//! Intrinsics and distortion of images, as their `sensor_msgs/CameraInfo` says.
 //!
 //! After REP-104 and `image_geometry`: width, height, K and P belong to the
 //! whole sensor; region of interest and binning say which part of it is sent,
@@ -27,7 +27,7 @@ const FISHEYES: [&str; 9] = [
 /// A camera's calibration, checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Calibration {
-    /// Of the whole sensor.
+    /// Intrinsics of the whole sensor.
     sensor: Intrinsics,
     /// Offset x, y, width, height of what is sent, px of the sensor.
     region: [usize; 4],
@@ -36,7 +36,7 @@ pub struct Calibration {
     lens: Lens,
 }
 
-/// How a lens bends straight lines.
+/// A model of lens distortion.
 #[derive(Debug, Clone, PartialEq)]
 enum Lens {
     /// Not at all, or no more: the image is rectified.
@@ -47,7 +47,7 @@ enum Lens {
     Other(String),
 }
 
-/// What is known of one image's camera.
+/// Intrinsics and distortion of one image's camera.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct View {
     /// For this very image; `None` where no pinhole describes the camera.
@@ -189,7 +189,7 @@ fn lens(info: &CameraInfo) -> Result<Lens, String> {
     Ok(Lens::Polynomial(numbers))
 }
 
-/// How far the lens moves the points of the image's edge, at most, px.
+/// Greatest distance that the lens moves a point of the image's edge, px.
 /// Radial and tangential distortion as in OpenCV's `calib3d`.
 fn bent_px(&[k1, k2, p1, p2, k3, k4, k5, k6]: &[f64; 8], camera: &Intrinsics) -> f64 {
     let moved = |[u, v]: [f64; 2]| {

@@ -7,26 +7,26 @@ use crate::frame::Frame;
 
 /// Delivers frames, one at a time, on a thread of its own.
 pub trait Camera: Send {
-    /// What it is, for people: `images ../frames at 30 Hz`.
+    /// Describes itself for people: `images ../frames at 30 Hz`.
     fn describe(&self) -> String;
 
     /// Waits for the next frame, at most about `timeout`, and says what came.
     /// It never waits longer, so that a stop is prompt.
     fn next_frame(&mut self, timeout: Duration) -> Capture;
 
-    /// What it has lost of what came to it, since it was opened: everything that
+    /// Counts its losses since it was opened: everything that came and
     /// [`next_frame`](Self::next_frame) never told of. Only grows.
     fn losses(&self) -> CameraLosses {
         CameraLosses::default()
     }
 
-    /// What became so far of what comes beside its frames.
+    /// Counts what came beside its frames so far.
     fn companions(&self) -> Companions {
         Companions::default()
     }
 }
 
-/// What became of what comes beside the frames of a camera.
+/// Counts of what comes beside the frames of a camera.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Companions {
     /// Calibrations (`CameraInfo`) that could not be used.
@@ -46,7 +46,7 @@ pub struct CameraLosses {
     pub refused: u64,
 }
 
-/// What a camera had to say.
+/// An answer of a camera that was asked for a frame.
 #[derive(Debug)]
 pub enum Capture {
     /// A frame.

@@ -14,23 +14,20 @@ use serde::Serialize;
 
 use crate::clock::lock;
 use crate::frame::Frame;
+use crate::health::Health;
 use crate::rate::Rate;
-use crate::status::{Health, StatusEntry};
-use crate::wire::Message;
+use crate::status::StatusEntry;
 use crate::wire::common::Header;
 use crate::wire::sensor_msgs::{CompressedImage, Image as ImageMessage};
+use crate::wire::{Message, keys};
 
-/// Key of the camera's image: below the prefix, or below the camera's name
-/// where there are several.
-pub const IMAGE_KEY: &str = "image";
-
-/// How the camera's image is published.
+/// Settings of the camera's image on the bus.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ImagePublishing {
-    /// Whether it is; `None` for images of at most
-    /// [`DEFAULT_MOST_PIXELS`](Self::DEFAULT_MOST_PIXELS).
+    /// True where it is; `None` for images of at most
+    /// [`DEFAULT_MAX_PIXELS`](Self::DEFAULT_MAX_PIXELS).
     pub enabled: Option<bool>,
-    /// How it is written.
+    /// Encoding of the pixels.
     pub encoding: ImageEncoding,
     /// Most images a second; `None` for [`DEFAULT_RATE_HZ`](Self::DEFAULT_RATE_HZ),
     /// or every computed frame where it is enabled by name.
@@ -41,10 +38,10 @@ impl ImagePublishing {
     /// Most images a second where nothing is said.
     pub const DEFAULT_RATE_HZ: f64 = 10.0;
     /// Most pixels of an image that is published where nothing is said.
-    pub const DEFAULT_MOST_PIXELS: usize = 640 * 480;
+    pub const DEFAULT_MAX_PIXELS: usize = 640 * 480;
 
     fn is_for(&self, image: &Image) -> bool {
-        let is_small = image.width() * image.height() <= Self::DEFAULT_MOST_PIXELS;
+        let is_small = image.width() * image.height() <= Self::DEFAULT_MAX_PIXELS;
         self.enabled.unwrap_or(is_small)
     }
 
@@ -54,7 +51,7 @@ impl ImagePublishing {
     }
 }
 
-/// How the camera's image is written.
+/// Encoding of a camera's image on the bus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ImageEncoding {
     /// `sensor_msgs/Image`: the pixels as they came.
@@ -78,7 +75,7 @@ pub struct CameraImage {
     pub sequence: u64,
     /// The frame that was computed.
     pub frame: Frame,
-    /// How it is written.
+    /// Encoding of the pixels.
     pub encoding: ImageEncoding,
 }
 
@@ -186,7 +183,7 @@ fn rgb_of(y: u8, u: u8, v: u8) -> [u8; 3] {
     channels.map(|channel| channel.round() as u8)
 }
 
-/// What became of the image of each computed frame of one camera.
+/// Counts of the image of each computed frame of one camera.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct ImageCounts {
     /// Not published by the settings: off, or larger than what is published
@@ -213,14 +210,14 @@ pub struct ImageSnapshot {
     pub key: String,
     /// Camera.
     pub camera: String,
-    /// What became of the image of each computed frame.
+    /// Counts of the image of each computed frame.
     pub counts: ImageCounts,
     /// Images that wait for the publisher: 0 or 1.
     pub waiting: u64,
 }
 
 impl ImageSnapshot {
-    /// Whether every computed frame is accounted for, of `processed`.
+    /// Tells whether every computed frame is accounted for, of `processed`.
     pub(crate) fn check(&self, processed: u64) -> Result<(), String> {
         let counts = &self.counts;
         let frames = counts.off + counts.no_subscriber + counts.not_due + counts.delivered;
@@ -282,10 +279,8 @@ impl ImagePlace {
     /// A place for each camera.
     pub(crate) fn of(cameras: &[String], publishing: &ImagePublishing) -> Vec<Self> {
         let place = |camera: &String| {
-            let key = match cameras.len() {
-                1 => IMAGE_KEY.to_owned(),
-                _ => format!("{camera}/{IMAGE_KEY}"),
-            };
+            let in_key = (cameras.len() > 1).then_some(camera.as_str());
+            let key = keys::output(in_key, keys::IMAGE);
             Self {
                 key: key.into(),
                 camera: camera.as_str().into(),

@@ -6,24 +6,24 @@ use std::time::Duration;
 use crate::camera::{Camera, CameraLosses, Capture, Companions, FrameFault};
 use crate::clock::lock;
 use crate::frame::Frame;
-use crate::health::{STANDS_AFTER, stands_still};
 use crate::picture::{PictureFault, PictureWatch};
 use crate::shared::Shared;
 use crate::time::Timestamp;
+use crate::verdict::{STANDS_AFTER, stands_still};
 
-/// How long a camera may keep a stop waiting.
-const LONGEST_WAIT: Duration = Duration::from_millis(100);
+/// Longest time that a camera may keep a stop waiting.
+const MAX_WAIT: Duration = Duration::from_millis(100);
 /// A stamp that moved by this much more or less than monotonic time did is a step.
 const STAMP_STEP: Duration = Duration::from_secs(1);
 /// At most one line per this time for the same kind of fault.
 const LOG_PERIOD: Duration = Duration::from_secs(5);
 
-/// What a camera's stream looked like so far.
+/// State of a camera's stream so far.
 #[derive(Debug, Default)]
 struct Stream {
     last: Option<Seen>,
     picture: PictureWatch,
-    /// What is counted already of what the camera itself lost.
+    /// Losses of the camera itself that are counted already.
     lost: CameraLosses,
     logged: Option<Duration>,
     unlogged: u64,
@@ -42,7 +42,7 @@ pub(crate) fn capture(shared: &Shared, index: usize, camera: &mut dyn Camera, lo
     let mut stream = Stream::default();
     let mut companions = Companions::default();
     while !shared.stopping() && !shared.perceive_over.load(Ordering::Acquire) {
-        let captured = camera.next_frame(LONGEST_WAIT);
+        let captured = camera.next_frame(MAX_WAIT);
         stream.note_losses(shared, index, camera.losses());
         note_companions(shared, index, camera, &mut companions);
         match captured {
@@ -137,7 +137,7 @@ impl Stream {
         self.log(shared, index, &text);
     }
 
-    /// What is wrong with the picture of a frame; said once per row of them.
+    /// Looks for a fault of a frame's picture; says it once per row of them.
     fn look(&mut self, shared: &Shared, index: usize, frame: &Frame) -> Option<PictureFault> {
         let found = self.picture.look(&frame.image, frame.arrived);
         let before = {

@@ -4,7 +4,7 @@ use crate::wire::geometry_msgs::Twist;
 use crate::wire::{CdrError, Message};
 
 /// Fastest velocity that can be meant, m/s and rad/s.
-pub const MOST_VELOCITY: f64 = 100.0;
+pub const MAX_VELOCITY: f64 = 100.0;
 
 /// Why bytes are no velocity command.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -26,7 +26,7 @@ pub enum CommandFault {
     #[error(transparent)]
     Cdr(#[from] CdrError),
     /// Not a number, or beyond all bounds.
-    #[error("{name} of the command is {value}, but must be finite and within ±{MOST_VELOCITY}")]
+    #[error("{name} of the command is {value}, but must be finite and within ±{MAX_VELOCITY}")]
     Velocity {
         /// Which of the six.
         name: &'static str,
@@ -62,7 +62,7 @@ pub fn read_command(message_type: Option<&str>, payload: &[u8]) -> Result<Twist,
         .zip(twist.linear.into_iter().chain(twist.angular))
     {
         // False for what is not a number.
-        let is_sound = value.abs() <= MOST_VELOCITY;
+        let is_sound = value.abs() <= MAX_VELOCITY;
         if !is_sound {
             return Err(CommandFault::Velocity { name, value });
         }
@@ -70,7 +70,7 @@ pub fn read_command(message_type: Option<&str>, payload: &[u8]) -> Result<Twist,
     Ok(twist)
 }
 
-/// What became of commands: `received = taken + replaced + refused`, and at
+/// Counts of commands: `received = taken + replaced + refused`, and at
 /// most one that waits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct CommandCounts {
@@ -115,7 +115,7 @@ impl Commands {
         taken
     }
 
-    /// What became of all.
+    /// Counts of all.
     #[must_use]
     pub fn counts(&self) -> CommandCounts {
         self.counts

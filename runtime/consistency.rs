@@ -1,4 +1,4 @@
-//! Whether outputs of different targets tell of one world, without any labels:
+//! Agreement between outputs of different targets, without any labels:
 //! normals that follow from the depth output against the normal output.
 
 use std::collections::BTreeMap;
@@ -16,7 +16,7 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Most places that are looked at along one side.
 const SAMPLES: usize = 48;
 /// Fewer places say nothing.
-const LEAST_PLACES: usize = 32;
+const MIN_PLACES: usize = 32;
 
 /// Compares, about once a second, what is published for one and the same frame.
 #[derive(Debug, Default)]
@@ -33,7 +33,7 @@ struct Pair {
     last: Option<Duration>,
 }
 
-/// How far depth and normals of one camera agree.
+/// Agreement of depth and normals of one camera.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ConsistencySnapshot {
     /// Camera.
@@ -115,7 +115,7 @@ fn median_angle(depth: &Output, normal: &Output, angles: &mut Vec<f64>) -> Optio
         }
     }
     let middle = angles.len() / 2;
-    (angles.len() >= LEAST_PLACES).then(|| *angles.select_nth_unstable_by(middle, f64::total_cmp).1)
+    (angles.len() >= MIN_PLACES).then(|| *angles.select_nth_unstable_by(middle, f64::total_cmp).1)
 }
 
 /// Unit normal, towards the camera, of the plane through a pixel's neighbours

@@ -7,7 +7,7 @@
 
 use serde::Serialize;
 
-/// What became of one target on one processed frame.
+/// The fate of one target on one processed frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -67,7 +67,7 @@ impl Outcome {
     }
 }
 
-/// How often each [`Outcome`] befell one target.
+/// Counts of each [`Outcome`] of one target.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OutcomeCounts([u64; Outcome::ALL.len()]);
 
@@ -77,7 +77,7 @@ impl OutcomeCounts {
         self.0[outcome as usize] += 1;
     }
 
-    /// How often `outcome` was counted.
+    /// The count of `outcome`.
     #[must_use]
     pub fn of(&self, outcome: Outcome) -> u64 {
         self.0[outcome as usize]
@@ -116,7 +116,7 @@ impl Serialize for OutcomeCounts {
     }
 }
 
-/// What became of the frames of one camera.
+/// Counts of the frames of one camera.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct CameraCounts {
     /// Everything that came, usable or not.
@@ -131,9 +131,9 @@ pub struct CameraCounts {
     pub too_old: u64,
     /// Went through the plan.
     pub processed: u64,
-    /// Of those that came: the stamp lay before the frame before's. Not a loss.
+    /// Frames whose stamp lay before the frame before's. Not a loss.
     pub backward_stamps: u64,
-    /// Of those that came: the stamp moved by over a second more or less than
+    /// Frames whose stamp moved by over a second more or less than
     /// the monotonic clock did. Not a loss.
     pub stamp_steps: u64,
     /// Times that size or pixel format changed between frames. Not a loss.
@@ -149,7 +149,7 @@ pub struct CameraCounts {
 impl CameraCounts {
     /// Frames that came and were not processed; `waiting` is 0 or 1.
     #[must_use]
-    pub fn dropped(&self) -> u64 {
+    pub fn drops(&self) -> u64 {
         self.refused + self.duplicate + self.superseded + self.too_old
     }
 }

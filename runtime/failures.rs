@@ -2,18 +2,18 @@
 
 use std::time::Duration;
 
-use crate::status::Health;
+use crate::health::Health;
 
-/// What is wrong with one network or readout of a lane now.
+/// A fault of one network or readout of a lane, now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble {
     /// Name of the network or readout.
     pub name: String,
     /// Why, in one line.
     pub reason: String,
-    /// How bad: `Error` where its outputs fail, `Warn` where they come marked.
+    /// Its gravity: `Error` where its outputs fail, `Warn` where they come marked.
     pub health: Health,
-    /// Whether it failed so often in a row that it counts as quarantined.
+    /// True where it failed so often in a row that it counts as quarantined.
     pub quarantined: bool,
 }
 
@@ -49,9 +49,9 @@ impl Failures {
     /// Failures in a row from which on a network counts as quarantined.
     pub const QUARANTINE_AFTER: u32 = 5;
     const FIRST_PAUSE: Duration = Duration::from_millis(100);
-    const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+    const MAX_PAUSE: Duration = Duration::from_secs(10);
 
-    /// Whether it may run at `now` (monotonic).
+    /// Tells whether it may run at `now` (monotonic).
     #[must_use]
     pub fn may_run(&self, now: Duration) -> bool {
         let may_be_tried_at_once = self.in_a_row == 0 && !self.is_quarantined();
@@ -60,12 +60,12 @@ impl Failures {
 
     fn pause(&mut self, now: Duration, before: u32) {
         let pause = Self::FIRST_PAUSE * 2u32.pow(before.min(16));
-        self.retry_at = now + pause.min(Self::LONGEST_PAUSE);
+        self.retry_at = now + pause.min(Self::MAX_PAUSE);
     }
 
     /// Notes a failure; returns whether this is the first in a row, or the one
     /// that quarantines: those are the ones worth a log line.
-    pub fn failed(&mut self, now: Duration, reason: String) -> bool {
+    pub fn note_failure(&mut self, now: Duration, reason: String) -> bool {
         self.in_a_row = self.in_a_row.saturating_add(1);
         self.total += 1;
         self.pause(now, self.in_a_row - 1);
@@ -74,14 +74,14 @@ impl Failures {
     }
 
     /// Notes a success; returns whether it ends a row of failures.
-    pub fn succeeded(&mut self) -> bool {
+    pub fn note_success(&mut self) -> bool {
         let withheld = std::mem::take(&mut self.withheld_in_a_row);
         std::mem::take(&mut self.in_a_row) > 0 || withheld >= Self::QUARANTINE_AFTER
     }
 
     /// Notes an output that was not fit to be published at `now`, and why;
     /// returns whether this is the first in a row, or the one that quarantines.
-    pub fn withheld(&mut self, now: Duration, reason: String) -> bool {
+    pub fn note_withheld(&mut self, now: Duration, reason: String) -> bool {
         self.withheld_in_a_row = self.withheld_in_a_row.saturating_add(1);
         self.last_withheld = Some(reason);
         if let Some(before) = self.withheld_in_a_row.checked_sub(Self::QUARANTINE_AFTER) {
@@ -90,9 +90,9 @@ impl Failures {
         self.withheld_in_a_row == 1 || self.withheld_in_a_row == Self::QUARANTINE_AFTER
     }
 
-    /// Whether it is failing now, and why.
+    /// The reason for which it fails now, if it does.
     #[must_use]
-    pub fn failing(&self) -> Option<&str> {
+    pub fn current_failure(&self) -> Option<&str> {
         if self.in_a_row == 0 {
             None
         } else {
@@ -100,16 +100,16 @@ impl Failures {
         }
     }
 
-    /// Whether the last output was not fit to be published, and why.
+    /// The reason for which the last output was withheld, if it was.
     #[must_use]
-    pub fn withholding(&self) -> Option<&str> {
+    pub fn current_withholding(&self) -> Option<&str> {
         match self.withheld_in_a_row {
             0 => None,
             _ => self.last_withheld.as_deref(),
         }
     }
 
-    /// Whether it failed so often in a row, or so many of its outputs in a row
+    /// Tells whether it failed so often in a row, or so many of its outputs in a row
     /// could not be published, that it counts as quarantined.
     #[must_use]
     pub fn is_quarantined(&self) -> bool {
@@ -131,18 +131,18 @@ mod tests {
     fn retries_are_spaced_out_and_a_success_ends_the_row() {
         let mut failures = Failures::default();
         let mut now = Duration::ZERO;
-        assert!(failures.failed(now, "no".into()));
+        assert!(failures.note_failure(now, "no".into()));
         assert!(!failures.may_run(now + Duration::from_millis(99)));
         now += Duration::from_millis(100);
         assert!(failures.may_run(now));
         for _ in 0..20 {
-            failures.failed(now, "no".into());
+            failures.note_failure(now, "no".into());
         }
         assert!(failures.is_quarantined());
         assert!(!failures.may_run(now + Duration::from_millis(9_999)));
         assert!(failures.may_run(now + Duration::from_secs(10)));
-        assert!(failures.succeeded());
-        assert_eq!(failures.failing(), None);
+        assert!(failures.note_success());
+        assert_eq!(failures.current_failure(), None);
         assert_eq!(failures.total(), 21);
     }
 
@@ -150,16 +150,16 @@ mod tests {
     fn what_is_withheld_again_and_again_is_quarantined_by_what_comes_out() {
         let mut failures = Failures::default();
         let now = Duration::from_secs(7);
-        let mut withheld = |count| (0..count).any(|_| failures.withheld(now, "inf".into()));
+        let mut withheld = |count| (0..count).any(|_| failures.note_withheld(now, "inf".into()));
         assert!(withheld(1) && !withheld(3));
         assert!(withheld(1), "the one that quarantines is worth a line");
-        assert!(failures.is_quarantined() && failures.failing().is_none());
-        assert_eq!(failures.withholding(), Some("inf"));
+        assert!(failures.is_quarantined() && failures.current_failure().is_none());
+        assert_eq!(failures.current_withholding(), Some("inf"));
         assert!(!failures.may_run(now + Duration::from_millis(99)));
         assert!(failures.may_run(now + Duration::from_millis(100)));
-        failures.withheld(now, "inf".into());
+        failures.note_withheld(now, "inf".into());
         assert!(!failures.may_run(now + Duration::from_millis(199)));
-        assert!(failures.succeeded(), "and the way out of it too");
+        assert!(failures.note_success(), "and the way out of it too");
         assert!(!failures.is_quarantined() && failures.may_run(now));
     }
 }

@@ -44,7 +44,7 @@ impl ScriptedCamera {
     /// reached the entry's, in the order of the script; frames get the time of
     /// their delivery as `arrived`.
     #[must_use]
-    pub fn timed(
+    pub fn with_schedule(
         clock: Arc<dyn Clock>,
         script: impl IntoIterator<Item = (Duration, Capture)>,
     ) -> Self {
@@ -141,7 +141,8 @@ mod tests {
     fn a_timed_entry_waits_for_its_time() {
         let clock = Arc::new(ManualClock::default());
         let due = Duration::from_millis(30);
-        let mut camera = ScriptedCamera::timed(clock.clone(), [(due, grey(1))]).then_silent();
+        let mut camera =
+            ScriptedCamera::with_schedule(clock.clone(), [(due, grey(1))]).then_silent();
         assert!(matches!(
             camera.next_frame(Duration::ZERO),
             Capture::Nothing

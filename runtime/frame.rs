@@ -23,7 +23,7 @@ pub struct Frame {
     pub image: Image,
     /// The camera's intrinsics for this very image, where they are known.
     pub intrinsics: Option<Intrinsics>,
-    /// Whether the lens bends straight lines by more than a pixel, and nobody
+    /// True where the lens bends straight lines by more than a pixel, and nobody
     /// has rectified the image.
     pub distorted: bool,
     /// Depth measured for this very image: registered to it and of its size.

@@ -1,15 +1,15 @@
-//! What one pipeline publishes: everything whose size its plan decides.
+//! Outputs of one pipeline: everything whose size its plan decides.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::bus::Bus;
 use crate::outbox::Outbox;
-use crate::output::{Origin, Output};
+use crate::output::{Output, OutputOrigin};
 use crate::pipeline::Pipeline;
 use crate::stats::Stats;
 
-/// What one pipeline publishes, and who listens to it. A swap puts another
+/// Outputs of one pipeline, and who listens to them. A swap puts another
 /// generation in its place; outputs of both never share a buffer, so that none
 /// carries the hashes of the other.
 pub(crate) struct Generation {
@@ -18,13 +18,13 @@ pub(crate) struct Generation {
     /// The newest output per place: targets of the first camera in running
     /// order, then those of the next.
     pub(crate) outbox: Outbox,
-    /// Who makes the outputs, per place.
-    pub(crate) origins: Vec<Arc<Origin>>,
+    /// Origins of the outputs, per place.
+    pub(crate) origins: Vec<Arc<OutputOrigin>>,
     /// Index into the targets of [`Stats`], per place.
     pub(crate) records: Vec<usize>,
     /// Index into the encoders of [`Stats`], per encoder of the plan.
     pub(crate) encoders: Vec<usize>,
-    /// Whether anybody listens, per place.
+    /// True where anybody listens, per place.
     wanted: Vec<AtomicBool>,
     targets_per_camera: usize,
 }

@@ -1,9 +1,10 @@
-//! How learning beside the frames goes, for people, `--json` and status. Who
+//! Figures of learning beside the frames, for people, `--json` and status. Who
 //! learns tells it through [`Control::tell_learning`](crate::Control).
 
 use serde::Serialize;
 
-use crate::status::{Health, StatusEntry};
+use crate::health::Health;
+use crate::status::StatusEntry;
 
 /// One target that is learnt while it is served. Counts are of this process;
 /// `learnt` and `held_out` go on where a state was resumed.
@@ -15,7 +16,7 @@ pub struct LearningSnapshot {
     pub serving: String,
     /// Name of the readout that was there first.
     pub first: String,
-    /// Whether learning rests until it is asked to go on.
+    /// True where learning rests until it is asked to go on.
     pub paused: bool,
     /// Frames that were looked at.
     pub observed: u64,
@@ -31,30 +32,30 @@ pub struct LearningSnapshot {
     pub blocks: u64,
     /// Times that a readout was made of what was learnt.
     pub refits: u64,
-    /// How long the last one took that judged something, s.
+    /// Time that the last one took that judged something, s.
     pub refit_seconds: Option<f64>,
     /// Times that a readout was exchanged because of that.
     pub exchanges: u64,
-    /// Of these, how often the first readout came back because what served got
+    /// Number of these in which the first readout came back because what served got
     /// worse than that.
     pub taken_back: u64,
     /// Exchanges that were refused.
     pub refused_exchanges: u64,
     /// Files that could not be written.
     pub failed_writes: u64,
-    /// What the last refit found, in words.
+    /// Verdict of the last refit, in words.
     pub verdict: String,
     /// The last fault, in words; empty where there was none.
     pub last_fault: String,
-    /// What errors are measured in (`abs_rel`, `mean_deg`).
+    /// Measure of the errors (`abs_rel`, `mean_deg`).
     pub measure: String,
     /// Error of what was learnt, on recent held-out frames.
     pub candidate_error: Option<f64>,
-    /// Of what served then.
+    /// Error of what served then.
     pub served_error: Option<f64>,
-    /// Of the readout that was there first.
+    /// Error of the readout that was there first.
     pub first_error: Option<f64>,
-    /// Of the best constant.
+    /// Error of the best constant.
     pub constant_error: Option<f64>,
 }
 

@@ -3,6 +3,13 @@
 //!
 //! Not a queue: a camera's newer frame takes the place of its older one, and
 //! the loss is counted here, beside the place where it happens.
+//!
+//! Unlike its neighbours, it holds values of several writers for one reader, who
+//! takes the one that has waited longest: an [`Outbox`](crate::outbox::Outbox) is
+//! one writer's and swaps buffers, `cameras::mailbox` stands before it, between a
+//! program's reader and its camera, `Rendezvous` loses nothing and answers, and an
+//! [`ObservationSlot`](crate::observation::ObservationSlot) is filled only for who
+//! already waits.
 
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
@@ -26,7 +33,7 @@ struct Places {
     closed: bool,
 }
 
-/// What [`FrameMailbox::take`] found.
+/// Find of [`FrameMailbox::take`].
 #[derive(Debug)]
 pub enum Taken {
     /// The frame of this camera, of those waiting the one that arrived first, and
@@ -87,7 +94,7 @@ impl FrameMailbox {
         None
     }
 
-    /// Whether a frame of any camera waits now.
+    /// Tells whether a frame of any camera waits now.
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         lock(&self.places).waiting.iter().any(Option::is_some)
@@ -107,7 +114,7 @@ impl FrameMailbox {
     }
 
     /// Ends all waiting; frames that still wait can be counted with
-    /// [`abandoned`](Self::abandoned).
+    /// [`abandoned_frames`](Self::abandoned_frames).
     pub fn close(&self) {
         lock(&self.places).closed = true;
         self.changed.notify_all();
@@ -140,14 +147,14 @@ impl FrameMailbox {
 
     /// Frames of `camera` that a newer one replaced before they were looked at.
     #[must_use]
-    pub fn superseded(&self, camera: usize) -> u64 {
+    pub fn superseded_frames(&self, camera: usize) -> u64 {
         lock(&self.places).superseded[camera]
     }
 
     /// Frames of `camera` that still wait: 0 or 1. After
     /// [`close`](Self::close) they will never be taken.
     #[must_use]
-    pub fn abandoned(&self, camera: usize) -> u64 {
+    pub fn abandoned_frames(&self, camera: usize) -> u64 {
         u64::from(lock(&self.places).waiting[camera].is_some())
     }
 

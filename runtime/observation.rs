@@ -3,17 +3,22 @@
 //! The perceive thread never waits for that thread and copies nothing that it
 //! has not asked for: where nobody is waiting for an observation, offering one
 //! is an atomic read.
+//!
+//! Unlike its neighbours, an [`ObservationSlot`] is filled only while its reader
+//! waits, and its writer gives up rather than wait for a lock: a
+//! [`FrameMailbox`](crate::mailbox::FrameMailbox), `cameras::mailbox` and an
+//! [`Outbox`](crate::outbox::Outbox) hold the newest value whoever looks, and
+//! `Rendezvous` asks the writer's thread to act.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, TryLockError};
+use std::sync::{Condvar, Mutex, TryLockError};
 use std::time::Duration;
 
 use crate::clock::{Clock, lock};
 use crate::frame::Frame;
 use crate::pipeline::Pipeline;
-use crate::shared::Shared;
 
-/// What an [`Observer`] gets copies of.
+/// A request for copies of frames and representations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ObservationRequest {
     /// Name of the camera, as in the launch file; `None` for any.
@@ -21,10 +26,10 @@ pub struct ObservationRequest {
     /// Source and level of each representation. An observation has all of them,
     /// of the same frame, or there is none.
     pub levels: Vec<(String, String)>,
-    /// Whether only frames count that carry measured depth.
+    /// True where only frames count that carry measured depth.
     pub needs_depth: bool,
     /// Least time between the frames of two observations (monotonic).
-    pub least_interval: Duration,
+    pub min_interval: Duration,
 }
 
 /// A frame, and what encoders made of it.
@@ -36,7 +41,7 @@ pub struct Observation {
     pub frame: Frame,
     /// As many as were asked for, in that order.
     pub levels: Vec<ObservedLevel>,
-    /// How long the perceive thread was held up to make this copy.
+    /// Time for which the perceive thread was held up to make this copy.
     pub took: Duration,
 }
 
@@ -55,50 +60,17 @@ pub struct ObservedLevel {
     pub values: Vec<f32>,
 }
 
-/// Gets observations, one at a time, the newest there is when it asks. Made by
-/// `Control::observe`; dropping it ends the copying.
-pub struct Observer {
-    shared: Arc<Shared>,
-    number: u64,
-}
-
-impl Observer {
-    pub(crate) fn new(shared: Arc<Shared>, request: ObservationRequest) -> Self {
-        let number = shared.tap.open(request);
-        Self { shared, number }
-    }
-
-    /// Waits up to `timeout` for the next frame that fits the request. `None`
-    /// where none came, where another observer took this one's place, or where
-    /// the runtime stops.
-    #[must_use]
-    pub fn next(&self, timeout: Duration) -> Option<Observation> {
-        self.shared.tap.take(self.number, timeout)
-    }
-
-    /// Hands an observation back, so that its memory is used again.
-    pub fn recycle(&self, observation: Observation) {
-        lock(&self.shared.tap.state).spare = Some(observation);
-    }
-}
-
-impl Drop for Observer {
-    fn drop(&mut self) {
-        self.shared.tap.end(self.number);
-    }
-}
-
 /// Between the perceive thread and the observer.
 #[derive(Debug, Default)]
-pub(crate) struct Tap {
-    /// Whether the observer is waiting for an observation.
+pub(crate) struct ObservationSlot {
+    /// True where the observer is waiting for an observation.
     hungry: AtomicBool,
-    state: Mutex<TapState>,
+    state: Mutex<SlotState>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct TapState {
+struct SlotState {
     /// Number of the newest observer.
     number: u64,
     request: Option<ObservationRequest>,
@@ -109,8 +81,9 @@ struct TapState {
     closed: bool,
 }
 
-impl Tap {
-    fn open(&self, request: ObservationRequest) -> u64 {
+impl ObservationSlot {
+    /// Takes another observer's request, in place of any earlier one's; its number.
+    pub(crate) fn open(&self, request: ObservationRequest) -> u64 {
         let mut state = lock(&self.state);
         state.number += 1;
         state.request = Some(request);
@@ -120,7 +93,8 @@ impl Tap {
         state.number
     }
 
-    fn end(&self, number: u64) {
+    /// Ends the copying for an observer, unless another took its place.
+    pub(crate) fn end(&self, number: u64) {
         let mut state = lock(&self.state);
         if state.number == number {
             state.request = None;
@@ -137,14 +111,15 @@ impl Tap {
         self.changed.notify_all();
     }
 
-    fn take(&self, number: u64, timeout: Duration) -> Option<Observation> {
+    /// Waits up to `timeout` for an observation for the observer of this number.
+    pub(crate) fn take(&self, number: u64, timeout: Duration) -> Option<Observation> {
         let mut state = lock(&self.state);
         if state.closed || state.number != number {
             return None;
         }
         self.hungry.store(true, Ordering::Release);
         let waiting =
-            |state: &mut TapState| state.made.is_none() && !state.closed && state.number == number;
+            |state: &mut SlotState| state.made.is_none() && !state.closed && state.number == number;
         state = match self.changed.wait_timeout_while(state, timeout, waiting) {
             Ok((state, _)) => state,
             Err(poisoned) => poisoned.into_inner().0,
@@ -154,6 +129,11 @@ impl Tap {
         }
         self.hungry.store(false, Ordering::Release);
         state.made.take()
+    }
+
+    /// Takes back an observation, so that its memory is used again.
+    pub(crate) fn recycle(&self, observation: Observation) {
+        lock(&self.state).spare = Some(observation);
     }
 
     /// Called by the perceive thread after each step: makes a copy where the
@@ -173,7 +153,7 @@ impl Tap {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return,
         };
-        let TapState {
+        let SlotState {
             request: Some(request),
             made: made @ None,
             spare,
@@ -213,7 +193,7 @@ impl Tap {
 
 impl ObservationRequest {
     fn fits(&self, camera: &str, frame: &Frame, last: Option<Duration>) -> bool {
-        let due = last.is_none_or(|last| frame.arrived >= last + self.least_interval);
+        let due = last.is_none_or(|last| frame.arrived >= last + self.min_interval);
         let this = self.camera.as_ref().is_none_or(|name| name == camera);
         due && this && (frame.depth.is_some() || !self.needs_depth)
     }

@@ -3,6 +3,13 @@
 //!
 //! Buffers go round by swapping: the pipeline fills one, the outbox holds one,
 //! the publisher sends one. After the start nothing is allocated.
+//!
+//! Unlike its neighbours, it takes no value without giving a buffer back, and
+//! leaves it to who puts to count what was superseded: a
+//! [`FrameMailbox`](crate::mailbox::FrameMailbox) and `cameras::mailbox` take what
+//! they are given and count themselves, `Rendezvous` loses nothing and answers, and
+//! an [`ObservationSlot`](crate::observation::ObservationSlot) is filled only for
+//! who already waits.
 
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
@@ -47,7 +54,7 @@ impl Outbox {
         self.places.len()
     }
 
-    /// Whether there is no place at all.
+    /// Tells whether there is no place at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()

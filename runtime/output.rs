@@ -1,9 +1,9 @@
-//! What one target's readout made of one frame.
+//! One target's output for one frame.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use concert_models::geometric::Remarks;
+use concert_models::geometric::OutputFlags;
 use concert_models::{Affine2, Intrinsics};
 use concert_policies::Task;
 use serde::Serialize;
@@ -11,9 +11,9 @@ use serde::Serialize;
 use crate::picture::PictureFault;
 use crate::time::Timestamp;
 
-/// What does not change from one output of a target to the next: who made it.
+/// The part of a target's output that does not change from frame to frame: its maker.
 #[derive(Debug, Clone)]
-pub struct Origin {
+pub struct OutputOrigin {
     /// The target.
     pub task: &'static Task,
     /// Name of the camera, as in the launch file.
@@ -39,7 +39,7 @@ pub struct Hashes {
     pub readout: (String, String),
 }
 
-/// How long each stage of this output took.
+/// Times of the stages of this output.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct StageTimes {
     /// From the frame's arrival to the start of its plan.
@@ -55,8 +55,8 @@ pub struct StageTimes {
 /// One target's result for one frame.
 #[derive(Debug, Clone)]
 pub struct Output {
-    /// Who made it.
-    pub origin: Arc<Origin>,
+    /// Its maker.
+    pub origin: Arc<OutputOrigin>,
     /// Counts the outputs of this target from this camera, from 0; a gap is a
     /// loss between us and the reader.
     pub sequence: u64,
@@ -75,21 +75,21 @@ pub struct Output {
     pub image_from_output: Affine2,
     /// The camera's intrinsics, for the camera image.
     pub intrinsics: Option<Intrinsics>,
-    /// Whether the output, or one that it was made from, needs intrinsics that
+    /// True where the output, or one that it was made from, needs intrinsics that
     /// are not known: its metres and angles are those of a reference camera.
     pub uncalibrated: bool,
-    /// Whether the image is distorted: lines that are straight are not so in
+    /// True where the image is distorted: lines that are straight are not so in
     /// the output, and the intrinsics hold near its middle alone.
     pub distorted: bool,
-    /// What is wrong with the picture that the output was made from.
+    /// Fault of the picture that the output was made from.
     pub picture: Option<PictureFault>,
-    /// Whether nothing is known: every value is NaN, which stands for unknown.
+    /// True where nothing is known: every value is NaN, which stands for unknown.
     pub unknown: bool,
-    /// What a geometric readout says of this output.
-    pub remarks: Remarks,
+    /// Remarks of a geometric readout on this output.
+    pub flags: OutputFlags,
     /// Monotonic time at which the frame arrived.
     pub arrived: Duration,
-    /// How long each stage took.
+    /// Times of the stages.
     pub times: StageTimes,
     /// The tensor, row-major, of `origin.shape`.
     pub values: Vec<f32>,
@@ -98,7 +98,7 @@ pub struct Output {
 impl Output {
     /// A buffer of the right size, for frames to come.
     #[must_use]
-    pub fn empty(origin: Arc<Origin>) -> Self {
+    pub fn empty(origin: Arc<OutputOrigin>) -> Self {
         let values = vec![0.0; origin.shape.iter().product()];
         Self {
             origin,
@@ -114,7 +114,7 @@ impl Output {
             distorted: false,
             picture: None,
             unknown: false,
-            remarks: Remarks::default(),
+            flags: OutputFlags::default(),
             arrived: Duration::ZERO,
             times: StageTimes::default(),
             values,

@@ -6,18 +6,19 @@ use std::time::Duration;
 
 use crate::clock::lock;
 use crate::counts::Outcome;
+use crate::exchange::{Exchanged, Offer};
 use crate::frame::Frame;
 use crate::generation::Generation;
 use crate::mailbox::Taken;
 use crate::output::Output;
-use crate::pipeline::{Audience, Pipeline};
+use crate::pipeline::Pipeline;
 use crate::shadow::Shadow;
 use crate::shared::Shared;
-use crate::swap::{Exchanged, Offer};
+use crate::step::OutputSink;
 use crate::time::Timestamp;
 
-/// How long it sleeps before it looks whether it is to stop.
-const LONGEST_WAIT: Duration = Duration::from_millis(100);
+/// Longest sleep before it looks whether it is to stop.
+const MAX_WAIT: Duration = Duration::from_millis(100);
 
 /// Runs until a stop, until every camera ended, or until the number of frames
 /// asked for were processed. A frame that has waited longer than `max_wait`
@@ -39,7 +40,7 @@ pub(crate) fn perceive(shared: &Shared, pipeline: Pipeline, max_wait: Option<Dur
             let old = std::mem::replace(&mut perceiver.shadow, shadow);
             shared.shadow.answer(old);
         }
-        match shared.mailbox.take(LONGEST_WAIT) {
+        match shared.mailbox.take(MAX_WAIT) {
             Taken::Over => break,
             Taken::Nothing => {}
             Taken::Frame(camera, frame, fault) => {
@@ -70,7 +71,7 @@ struct Perceiver<'a> {
 impl Perceiver<'_> {
     fn one_frame(&mut self, camera: usize, frame: &Frame) {
         let shared = self.shared;
-        let _step = shared.pauses.step();
+        let _step = shared.gaps.step();
         let last = self.last[camera].replace((frame.stamp, frame.sequence));
         if last.is_some_and(|(stamp, _)| frame.stamp < stamp) {
             // Time ran backward: what the rings hold is not the past.
@@ -93,11 +94,15 @@ impl Perceiver<'_> {
             camera,
         };
         let report = self.pipeline.step(camera, frame, interval, &mut listeners);
-        let worked = shared.pauses.take_worked();
+        let worked = shared.gaps.take_worked();
         {
             let mut stats = lock(&shared.stats);
             stats.steps.note(report.total, worked);
-            stats.note_step(&self.generation, camera, report);
+            let records = (
+                self.generation.records_of(camera),
+                &*self.generation.encoders,
+            );
+            stats.note_step(camera, records, report);
         }
         shared.frames_left.fetch_sub(1, Ordering::AcqRel);
         let troubles = self.pipeline.troubles(camera);
@@ -109,10 +114,19 @@ impl Perceiver<'_> {
         lock(&shared.newest)[camera] = Some(frame.clone());
         let clock = shared.clock.as_ref();
         let pipeline = &mut self.pipeline;
-        shared.tap.offer((camera, name), frame, pipeline, clock);
+        shared
+            .observations
+            .offer((camera, name), frame, pipeline, clock);
         if let Some(shadow) = &mut self.shadow {
-            let spare = shared.spare(clock.monotonic());
-            shadow.run(shared, camera, frame, (interval, spare));
+            let is_idle = !shared.mailbox.is_waiting();
+            let spare = shared.spare(clock.monotonic()).filter(|_| is_idle);
+            shadow.run(
+                clock,
+                &shared.shadow_stats,
+                camera,
+                frame,
+                (interval, spare),
+            );
         }
     }
 
@@ -131,7 +145,8 @@ impl Perceiver<'_> {
         {
             let mut generations = lock(&shared.generations);
             let mut stats = lock(&shared.stats);
-            stats.exchange(Some(&before), &self.generation);
+            let (new, origins) = (&self.generation.records, &self.generation.origins);
+            stats.exchange(&before.records, new, origins);
             stats.swaps += 1;
             for camera in 0..shared.cameras.len() {
                 let records = self.generation.records_of(camera).iter().enumerate();
@@ -161,7 +176,7 @@ struct Listeners<'a> {
     camera: usize,
 }
 
-impl Audience for Listeners<'_> {
+impl OutputSink for Listeners<'_> {
     fn wants(&self, target: usize) -> bool {
         let place = self.generation.place(self.camera, target);
         self.generation.is_wanted(place)

@@ -1,4 +1,4 @@
-//! Whether a camera still sees: pictures that repeat, or are black.
+//! True where a camera still sees: pictures that repeat, or are black.
 //!
 //! A stamp tells when a driver handed a picture over, not that it is a new one:
 //! drivers exist that hand out their last one for ever (fault F9).
@@ -8,10 +8,10 @@ use std::time::Duration;
 use concert_models::{Image, PixelFormat};
 use serde::{Deserialize, Serialize};
 
-/// How long pictures are the same, or black, before it is said.
+/// Time for which pictures are the same, or black, before it is said.
 const SHOWN_FOR: Duration = Duration::from_secs(1);
 /// And how many at least: a slow camera may see one thing twice.
-const LEAST_FRAMES: u64 = 4;
+const MIN_FRAMES: u64 = 4;
 /// Greatest value of a colour that counts as black, of 255; of luma in video
 /// range, where black is 16.
 const BLACK: u8 = 16;
@@ -19,7 +19,7 @@ const BLACK_LUMA: u8 = 30;
 /// One value in so many may be brighter: sensors have hot pixels.
 const HOT: usize = 1000;
 
-/// What is wrong with a camera's picture, whatever its stamp says.
+/// A fault of a camera's picture, whatever its stamp says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PictureFault {
@@ -72,12 +72,12 @@ impl Row {
     }
 
     fn is_long(&self, now: Duration) -> bool {
-        self.frames >= LEAST_FRAMES && now.saturating_sub(self.since) >= SHOWN_FOR
+        self.frames >= MIN_FRAMES && now.saturating_sub(self.since) >= SHOWN_FOR
     }
 }
 
 impl PictureWatch {
-    /// What is wrong with a picture that arrived at `now`, and for how many
+    /// Fault of a picture that arrived at `now`, and for how many
     /// frames it has been.
     pub(crate) fn look(&mut self, image: &Image, now: Duration) -> Option<(PictureFault, u64)> {
         let last = self.last.replace(image.clone());
@@ -142,7 +142,7 @@ mod tests {
         Image::packed(values.len(), 1, PixelFormat::Grey8, values).unwrap()
     }
 
-    /// What is said of each picture, at 10 Hz.
+    /// Faults of each picture, at 10 Hz.
     fn looked(pictures: impl IntoIterator<Item = Image>) -> Vec<Option<(PictureFault, u64)>> {
         let mut watch = PictureWatch::default();
         let look = |(image, at): (Image, u32)| watch.look(&image, FRAME * at);

@@ -3,62 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use concert_models::{Engine, EngineError, Placement, Terminator};
+use concert_models::{Engine, EngineError, Placement};
 
 use crate::clock::Clock;
-use crate::counts::Outcome;
 use crate::failures::Trouble;
 use crate::frame::Frame;
-use crate::lane::Lane;
+use crate::lane::{Before, Lane};
 use crate::output::Output;
 use crate::picture::PictureFault;
 use crate::plan::Plan;
-use crate::shedding::Need;
-
-/// Watches over runs, so that a network that hangs is ended.
-/// Real side: `io::watchdog::Watchdog`.
-pub trait Watch: Send + Sync {
-    /// A run of `network` begins; `terminator` ends it.
-    fn begin(&self, network: &str, terminator: &Arc<dyn Terminator>);
-    /// The run that began last has ended.
-    fn end(&self);
-    /// Another watch, for loading and first runs of the pipeline that the process
-    /// starts with: patient. Nothing serves yet, so what hangs ends the process.
-    fn at_start(&self) -> Arc<dyn Watch>;
-    /// Another watch, for loading and first runs of a pipeline that is being
-    /// prepared beside this one's: patient, and never at the process's expense.
-    fn while_preparing(&self) -> Arc<dyn Watch>;
-    /// How long one network may take to load, or for a first run; where it takes
-    /// longer, it hangs.
-    fn patience(&self) -> Duration;
-}
-
-/// Watches over nothing; for tests and tools that run on their own time.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct NoWatch;
-
-impl Watch for NoWatch {
-    fn begin(&self, _network: &str, _terminator: &Arc<dyn Terminator>) {}
-    fn end(&self) {}
-    fn at_start(&self) -> Arc<dyn Watch> {
-        Arc::new(Self)
-    }
-    fn while_preparing(&self) -> Arc<dyn Watch> {
-        Arc::new(Self)
-    }
-    fn patience(&self) -> Duration {
-        Duration::MAX
-    }
-}
-
-/// A camera as the pipeline knows it.
-#[derive(Debug, Clone)]
-pub struct LaneName {
-    /// Name, as in the launch file.
-    pub camera: String,
-    /// Whether the camera's name stands in the keys of its outputs.
-    pub in_keys: bool,
-}
+use crate::step::{LaneName, OutputSink, Step, StepReport, TakenOver, Watch};
 
 /// Takes frames to outputs. Every camera has a lane of its own: slots, rings,
 /// schedules and counters; the networks' weights are shared.
@@ -70,31 +24,6 @@ pub struct Pipeline {
     clock: Arc<dyn Clock>,
     watch: Arc<dyn Watch>,
     time_limit: Option<Duration>,
-}
-
-/// What one step did; buffers are reused from step to step.
-#[derive(Debug, Clone, Default)]
-pub struct StepReport {
-    /// What became of each target, in running order.
-    pub outcomes: Vec<Outcome>,
-    /// Time of each distinct preprocessing that ran.
-    pub preprocess: Vec<Option<Duration>>,
-    /// Time of each encoder that ran.
-    pub encode: Vec<Option<Duration>>,
-    /// Time of each readout that ran.
-    pub read: Vec<Option<Duration>>,
-    /// From arrival to the start of the step.
-    pub wait: Duration,
-    /// The whole step.
-    pub total: Duration,
-}
-
-/// What a step asks and tells while it runs.
-pub trait Audience {
-    /// Whether anybody listens to this target (index in running order).
-    fn wants(&self, target: usize) -> bool;
-    /// Takes an output; leaves another buffer of the same target in its place.
-    fn deliver(&mut self, target: usize, output: &mut Output);
 }
 
 impl Pipeline {
@@ -123,7 +52,7 @@ impl Pipeline {
         preparer.prepare_watched(plan, patient.as_ref())
     }
 
-    /// What prepares other pipelines beside this one, for the same cameras.
+    /// A preparer of other pipelines beside this one, for the same cameras.
     #[must_use]
     pub fn preparer(&self) -> Preparer {
         Preparer {
@@ -177,7 +106,7 @@ impl Pipeline {
         let stage = &self.plan.encoders[stage];
         Some(LevelCopy {
             sha256: &stage.file.sha256,
-            shape: &stage.levels[level].2.shape,
+            shape: &stage.levels[level].shape,
         })
     }
 
@@ -188,7 +117,7 @@ impl Pipeline {
         self.lanes.first().map(Lane::networks).unwrap_or_default()
     }
 
-    /// How long one frame may take from its arrival on, from the next step on.
+    /// Sets the time limit of one frame from its arrival on, from the next step on.
     pub(crate) fn set_time_limit(&mut self, limit: Option<Duration>) {
         self.time_limit = limit;
     }
@@ -208,14 +137,14 @@ impl Pipeline {
     }
 
     /// Takes one frame of `camera` through the plan, most important target
-    /// first; every output leaves through `audience` as soon as it exists.
+    /// first; every output leaves through `sink` as soon as it exists.
     /// `interval` is the camera's usual time between frames.
     pub fn step(
         &mut self,
         camera: usize,
         frame: &Frame,
         interval: Duration,
-        audience: &mut dyn Audience,
+        sink: &mut dyn OutputSink,
     ) -> &StepReport {
         let mut step = Step {
             engine: self.engine.as_mut(),
@@ -226,10 +155,10 @@ impl Pipeline {
             frame,
             interval,
         };
-        self.lanes[camera].step(&mut step, audience)
+        self.lanes[camera].step(&mut step, sink)
     }
 
-    /// What is wrong with the picture that `camera` steps with next; its outputs
+    /// Notes the fault of the picture that `camera` steps with next; its outputs
     /// are marked with it.
     pub fn note_picture(&mut self, camera: usize, fault: Option<PictureFault>) {
         self.lanes[camera].note_picture(fault);
@@ -264,17 +193,11 @@ impl Pipeline {
         self.lanes.first().map(Lane::placements).unwrap_or_default()
     }
 
-    /// What is wrong in `camera`'s lane now: networks that fail, and readouts
+    /// Faults in `camera`'s lane now: networks that fail, and readouts
     /// whose outputs come marked.
     #[must_use]
     pub fn troubles(&self, camera: usize) -> Vec<Trouble> {
         self.lanes[camera].troubles(&self.plan)
-    }
-
-    /// What runs the networks.
-    #[must_use]
-    pub fn describe_engine(&self) -> String {
-        self.engine.describe()
     }
 }
 
@@ -309,7 +232,7 @@ impl Preparer {
         }
     }
 
-    /// What watches over first runs.
+    /// The watch over first runs.
     pub(crate) fn patient(&self) -> Arc<dyn Watch> {
         self.watch.while_preparing()
     }
@@ -339,49 +262,11 @@ impl Preparer {
     }
 }
 
-/// What a pipeline took over from the one before it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TakenOver {
-    /// `CAMERA/SOURCE`: rings over time that go on.
-    pub kept: Vec<String>,
-    /// `CAMERA/SOURCE`: rings over time that warm again, as after a start.
-    pub warming: Vec<String>,
-}
-
-/// Whose a copied level is.
+/// Encoder and shape of a copied level.
 #[derive(Debug, Clone, Copy)]
 pub struct LevelCopy<'a> {
     /// SHA-256 of the encoder, 64 hexadecimal digits.
     pub sha256: &'a str,
     /// Shape of the level.
     pub shape: &'a [usize],
-}
-
-/// The lane that a lane takes over from.
-pub(crate) struct Before<'a> {
-    pub(crate) plan: &'a Plan,
-    pub(crate) engine: &'a mut dyn Engine,
-    pub(crate) lane: &'a mut Lane,
-}
-
-/// What a lane needs from outside itself for one step.
-pub(crate) struct Step<'a> {
-    pub(crate) engine: &'a mut dyn Engine,
-    pub(crate) plan: &'a Plan,
-    pub(crate) clock: &'a dyn Clock,
-    pub(crate) watch: &'a dyn Watch,
-    pub(crate) time_limit: Option<Duration>,
-    pub(crate) frame: &'a Frame,
-    pub(crate) interval: Duration,
-}
-
-impl Step<'_> {
-    /// What is left of the frame's time for something that needs so much; `None`
-    /// where there is no limit.
-    pub(crate) fn need(&self, needs: Duration) -> Option<Need> {
-        let limit = self.time_limit?;
-        let spent = self.clock.monotonic().saturating_sub(self.frame.arrived);
-        let left = limit.saturating_sub(spent);
-        Some(Need { needs, left, limit })
-    }
 }

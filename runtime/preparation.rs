@@ -13,12 +13,13 @@ use concert_models::Terminator;
 
 use crate::clock::{Clock, lock};
 use crate::io::thread;
-use crate::pipeline::{Pipeline, Preparer, Watch};
+use crate::pipeline::{Pipeline, Preparer};
 use crate::plan::Plan;
 use crate::shared::Shared;
+use crate::step::Watch;
 use crate::swap::SwapError;
 
-/// How often it is looked at.
+/// Time between looks at it.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Prepares `plan` on a thread of its own and waits for it: as long as one

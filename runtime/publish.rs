@@ -9,14 +9,14 @@ use crate::bus::Bus;
 use crate::clock::lock;
 use crate::consistency::Consistency;
 use crate::generation::Generation;
+use crate::health::Health;
 use crate::output::Output;
 use crate::shared::{FOREIGN_AFTER, Shared};
 use crate::stats::smooth;
-use crate::status::Health;
 
-/// How often it looks who listens and how well everything is.
+/// Time between looks who listens and how well everything is.
 const TICK: Duration = Duration::from_millis(20);
-/// How long closing the bus may take.
+/// Longest time for closing the bus.
 const CLOSE_LIMIT: Duration = Duration::from_secs(1);
 
 /// Runs until the perceive thread is over and everything it left is published.
@@ -202,13 +202,13 @@ impl<'a> Publisher<'a> {
         for image in &self.shared.images {
             image.want(self.bus.has_subscriber(&image.key) != Some(false));
         }
-        if now >= self.next_status || self.health_changed() {
+        if now >= self.next_status || self.update_health() {
             self.status();
             self.next_status = now + self.status_period;
         }
     }
 
-    fn health_changed(&mut self) -> bool {
+    fn update_health(&mut self) -> bool {
         std::mem::swap(&mut self.healths, &mut self.healths_before);
         self.shared.healths(&mut self.healths);
         self.healths != self.healths_before

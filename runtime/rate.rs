@@ -20,7 +20,7 @@ impl Rate {
         }
     }
 
-    /// Whether a frame that arrived at `arrived` is due, given that frames
+    /// Tells whether a frame that arrived at `arrived` is due, given that frames
     /// come about every `interval`: it is where the schedule falls nearer to
     /// this frame than to the next.
     #[must_use]

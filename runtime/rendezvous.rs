@@ -1,27 +1,27 @@
 //! One question at a time, from any thread to one that must not wait.
 //!
-//! The thread that answers looks with [`Rendezvous::question`] whenever it
-//! suits it: that is one atomic read where nobody asks.
+//! The thread that answers looks with [`Rendezvous::question`] whenever it suits
+//! it: that is two atomic reads where nobody asks. Unlike its neighbours
+//! [`FrameMailbox`](crate::mailbox::FrameMailbox),
+//! [`Outbox`](crate::outbox::Outbox), `cameras::mailbox` and
+//! [`ObservationSlot`](crate::observation::ObservationSlot), nothing is ever lost
+//! or replaced here: who asks waits, and gets an answer or the question back.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
+
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use crate::clock::lock;
 
-/// Where a question meets its answer.
+/// A place where a question meets its answer: a channel each way, of one place.
 #[derive(Debug)]
 pub(crate) struct Rendezvous<Q, A> {
-    asked: AtomicBool,
-    state: Mutex<State<Q, A>>,
-    changed: Condvar,
-}
-
-#[derive(Debug)]
-struct State<Q, A> {
-    question: Option<Q>,
-    answer: Option<A>,
-    closed: bool,
+    ask: Sender<Q>,
+    asked: Receiver<Q>,
+    /// `None` once it is closed.
+    answer: Mutex<Option<Sender<A>>>,
+    answered: Receiver<A>,
 }
 
 /// Why there was no answer. The question comes back, unless the answering
@@ -36,15 +36,13 @@ pub(crate) enum Unanswered<Q> {
 
 impl<Q, A> Default for Rendezvous<Q, A> {
     fn default() -> Self {
-        let state = State {
-            question: None,
-            answer: None,
-            closed: false,
-        };
+        let (ask, asked) = bounded(1);
+        let (answer, answered) = bounded(1);
         Self {
-            asked: AtomicBool::new(false),
-            state: Mutex::new(state),
-            changed: Condvar::new(),
+            ask,
+            asked,
+            answer: Mutex::new(Some(answer)),
+            answered,
         }
     }
 }
@@ -62,56 +60,39 @@ impl<Q, A> Rendezvous<Q, A> {
         limit: Duration,
         wake: &dyn Fn(),
     ) -> Result<A, Unanswered<Q>> {
-        let mut state = lock(&self.state);
-        if state.closed {
-            return Err(Unanswered::Closed(Some(question)));
+        // There is room: whoever asked before has an answer, or its question back.
+        if let Err(full) = self.ask.try_send(question) {
+            return Err(Unanswered::TimedOut(full.into_inner()));
         }
-        state.question = Some(question);
-        state.answer = None;
-        self.asked.store(true, Ordering::Release);
-        drop(state);
         wake();
-        let state = lock(&self.state);
-        let untaken = |state: &mut State<Q, A>| state.question.is_some() && !state.closed;
-        let waited = self.changed.wait_timeout_while(state, limit, untaken);
-        let mut state = waited.unwrap_or_else(std::sync::PoisonError::into_inner).0;
-        if let Some(question) = state.question.take() {
-            self.asked.store(false, Ordering::Release);
-            return Err(if state.closed {
-                Unanswered::Closed(Some(question))
-            } else {
-                Unanswered::TimedOut(question)
-            });
+        match self.answered.recv_timeout(limit) {
+            Ok(answer) => Ok(answer),
+            Err(RecvTimeoutError::Disconnected) => {
+                Err(Unanswered::Closed(self.asked.try_recv().ok()))
+            }
+            Err(RecvTimeoutError::Timeout) => match self.asked.try_recv() {
+                Ok(question) => Err(Unanswered::TimedOut(question)),
+                Err(_) => self.answered.recv().map_err(|_| Unanswered::Closed(None)),
+            },
         }
-        let unanswered = |state: &mut State<Q, A>| state.answer.is_none() && !state.closed;
-        let waited = self.changed.wait_while(state, unanswered);
-        let mut state = waited.unwrap_or_else(std::sync::PoisonError::into_inner);
-        state.answer.take().ok_or(Unanswered::Closed(None))
     }
 
     /// The question, if one waits; whoever takes it owes an [`answer`](Self::answer).
     pub(crate) fn question(&self) -> Option<Q> {
-        if !self.asked.load(Ordering::Acquire) {
-            return None;
-        }
-        let mut state = lock(&self.state);
-        let question = state.question.take();
-        self.asked.store(false, Ordering::Release);
-        drop(state);
-        self.changed.notify_all();
-        question
+        self.asked.try_recv().ok()
     }
 
     /// Answers the question that was taken last.
     pub(crate) fn answer(&self, answer: A) {
-        lock(&self.state).answer = Some(answer);
-        self.changed.notify_all();
+        if let Some(to) = &*lock(&self.answer) {
+            // Whoever asked waits for it alone, so there is room.
+            let _ = to.try_send(answer);
+        }
     }
 
-    /// Nobody will answer any more; whoever asks learns it at once.
+    /// Closes it: nobody will answer any more; whoever asks learns it at once.
     pub(crate) fn close(&self) {
-        lock(&self.state).closed = true;
-        self.changed.notify_all();
+        *lock(&self.answer) = None;
     }
 }
 

@@ -2,20 +2,18 @@
 //! there is time to spare, and its outputs are compared, never published.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use serde::Serialize;
-
-use crate::agreement::{Measure, agreement};
-use crate::clock::lock;
+use crate::agreement::agreement;
+use crate::clock::{Clock, lock};
 use crate::frame::Frame;
 use crate::output::Output;
-use crate::pipeline::{Audience, Pipeline};
-use crate::shared::Shared;
-use crate::stats::{DurationHistogram, Percentiles};
+use crate::pipeline::Pipeline;
+use crate::shadow_stats::{AgreementStats, ShadowStats};
+use crate::step::OutputSink;
 
-/// Of so many of the last steps the longest counts as what a step takes: about
+/// Number of the last steps of which the longest counts as what a step takes: about
 /// their 99th percentile.
 const REMEMBERED: usize = 100;
 /// After so many frames in a row without time for it, its longest step of old
@@ -25,7 +23,7 @@ const FORGET_AFTER: u32 = 100;
 /// The shadow's pipeline, on the perceive thread.
 pub(crate) struct Shadow {
     pipeline: Pipeline,
-    /// What the last steps took, oldest first; at first an estimate.
+    /// Times of the last steps, oldest first; at first an estimate.
     steps: VecDeque<Duration>,
     skipped_in_a_row: u32,
     /// Per camera, per target of the shadow.
@@ -40,59 +38,6 @@ struct Compared {
     is_made: bool,
 }
 
-/// Figures of a shadow.
-#[derive(Debug)]
-pub(crate) struct ShadowStats {
-    policy: String,
-    policy_hash: String,
-    runs: u64,
-    skipped: u64,
-    step: DurationHistogram,
-    targets: Vec<AgreementStats>,
-}
-
-#[derive(Debug)]
-struct AgreementStats {
-    key: Arc<str>,
-    measure: Measure,
-    compared: u64,
-    sum: f64,
-    newest: f64,
-}
-
-/// A shadow policy at one moment.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ShadowSnapshot {
-    /// Name of the policy.
-    pub policy: String,
-    /// Its hash, 64 hexadecimal digits.
-    pub policy_hash: String,
-    /// Frames that it ran on.
-    pub runs: u64,
-    /// Frames that left it no time.
-    pub skipped: u64,
-    /// Time of a step.
-    pub step: Percentiles,
-    /// One entry per camera and target of the shadow.
-    pub targets: Vec<AgreementSnapshot>,
-}
-
-/// How far a shadow's outputs for one target agree with those that are served.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct AgreementSnapshot {
-    /// Key below the prefix.
-    pub key: String,
-    /// What `mean` and `newest` say.
-    pub measure: Measure,
-    /// Frames for which both policies had an output; 0 where the policy that
-    /// serves has no such target.
-    pub compared: u64,
-    /// Mean over them; 0 where there is none.
-    pub mean: f64,
-    /// For the newest of them.
-    pub newest: f64,
-}
-
 impl Shadow {
     /// A shadow whose first step is taken to last as long as `estimate`.
     pub(crate) fn new(pipeline: Pipeline, estimate: Duration) -> (Box<Self>, ShadowStats) {
@@ -102,13 +47,7 @@ impl Shadow {
         for camera in 0..pipeline.lane_count() {
             let buffers = pipeline.buffers(camera).into_iter();
             let lane = buffers.map(|made| {
-                targets.push(AgreementStats {
-                    key: Arc::clone(&made.origin.key),
-                    measure: Measure::of(made.origin.task.output),
-                    compared: 0,
-                    sum: 0.0,
-                    newest: 0.0,
-                });
+                targets.push(AgreementStats::of(&made));
                 Compared {
                     record: targets.len() - 1,
                     served: None,
@@ -118,14 +57,7 @@ impl Shadow {
             });
             lanes.push(lane.collect());
         }
-        let stats = ShadowStats {
-            policy: plan.policy().to_owned(),
-            policy_hash: plan.policy_hash().to_owned(),
-            runs: 0,
-            skipped: 0,
-            step: DurationHistogram::default(),
-            targets,
-        };
+        let stats = ShadowStats::new(&plan, targets);
         let shadow = Self {
             pipeline,
             steps: VecDeque::from([estimate]),
@@ -151,41 +83,40 @@ impl Shadow {
     /// is due, by `spare` from now on, and compares.
     pub(crate) fn run(
         &mut self,
-        shared: &Shared,
+        clock: &dyn Clock,
+        stats: &Mutex<Option<ShadowStats>>,
         camera: usize,
         frame: &Frame,
         (interval, spare): (Duration, Option<Duration>),
     ) {
         let longest = self.steps.iter().max().copied().unwrap_or_default();
-        let fits = spare.is_some_and(|spare| longest < spare) && !shared.mailbox.is_waiting();
-        if !fits {
-            self.skip(shared);
+        let Some(spare) = spare.filter(|spare| longest < *spare) else {
+            self.skip(stats);
             return;
-        }
+        };
         self.skipped_in_a_row = 0;
-        let began = shared.clock.monotonic();
+        let began = clock.monotonic();
         // What would begin after the next frame is due is given up.
-        let due = began.saturating_sub(frame.arrived) + spare.unwrap_or_default();
+        let due = began.saturating_sub(frame.arrived) + spare;
         self.pipeline.set_time_limit(Some(due));
         let lane = &mut self.lanes[camera];
         lane.iter_mut().for_each(|target| target.is_made = false);
         let mut keeper = Keeper { lane };
         self.pipeline.step(camera, frame, interval, &mut keeper);
-        self.compare(shared, camera, frame);
-        let took = shared.clock.monotonic().saturating_sub(began);
+        self.compare(stats, camera, frame);
+        let took = clock.monotonic().saturating_sub(began);
         if self.steps.len() >= REMEMBERED {
             self.steps.pop_front();
         }
         self.steps.push_back(took);
-        if let Some(stats) = lock(&shared.shadow_stats).as_mut() {
-            stats.runs += 1;
-            stats.step.record(took);
+        if let Some(stats) = lock(stats).as_mut() {
+            stats.note_run(took);
         }
     }
 
-    fn skip(&mut self, shared: &Shared) {
-        if let Some(stats) = lock(&shared.shadow_stats).as_mut() {
-            stats.skipped += 1;
+    fn skip(&mut self, stats: &Mutex<Option<ShadowStats>>) {
+        if let Some(stats) = lock(stats).as_mut() {
+            stats.note_skipped();
         }
         self.skipped_in_a_row += 1;
         if self.skipped_in_a_row >= FORGET_AFTER {
@@ -197,12 +128,12 @@ impl Shadow {
         }
     }
 
-    fn compare(&mut self, shared: &Shared, camera: usize, frame: &Frame) {
+    fn compare(&mut self, stats: &Mutex<Option<ShadowStats>>, camera: usize, frame: &Frame) {
         for target in self.lanes[camera].iter().filter(|target| target.is_made) {
             let served = target.served.as_ref();
             let of_frame = served.filter(|served| served.frame_sequence == frame.sequence);
             let agreed = of_frame.and_then(|served| agreement(served, &target.made));
-            if let (Some(agreed), Some(stats)) = (agreed, &mut *lock(&shared.shadow_stats)) {
+            if let (Some(agreed), Some(stats)) = (agreed, &mut *lock(stats)) {
                 stats.note(target.record, agreed);
             }
         }
@@ -214,7 +145,7 @@ struct Keeper<'a> {
     lane: &'a mut Vec<Compared>,
 }
 
-impl Audience for Keeper<'_> {
+impl OutputSink for Keeper<'_> {
     fn wants(&self, _target: usize) -> bool {
         true
     }
@@ -223,32 +154,5 @@ impl Audience for Keeper<'_> {
         let target = &mut self.lane[target];
         std::mem::swap(&mut target.made, output);
         target.is_made = true;
-    }
-}
-
-impl ShadowStats {
-    fn note(&mut self, record: usize, agreed: f64) {
-        let target = &mut self.targets[record];
-        target.compared += 1;
-        target.sum += agreed;
-        target.newest = agreed;
-    }
-
-    pub(crate) fn snapshot(&self) -> ShadowSnapshot {
-        let target = |target: &AgreementStats| AgreementSnapshot {
-            key: target.key.to_string(),
-            measure: target.measure,
-            compared: target.compared,
-            mean: target.sum / target.compared.max(1) as f64,
-            newest: target.newest,
-        };
-        ShadowSnapshot {
-            policy: self.policy.clone(),
-            policy_hash: self.policy_hash.clone(),
-            runs: self.runs,
-            skipped: self.skipped,
-            step: self.step.summary(),
-            targets: self.targets.iter().map(target).collect(),
-        }
     }
 }

@@ -1,4 +1,4 @@
-//! What the threads of one runtime share.
+//! State that the threads of one runtime share.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,23 +9,25 @@ use crate::bus::BusError;
 use crate::camera_image::ImagePlace;
 use crate::clock::{Clock, lock};
 use crate::consistency::ConsistencySnapshot;
+use crate::exchange::{Exchanged, Offer};
 use crate::failures::Trouble;
 use crate::frame::Frame;
 use crate::generation::Generation;
-use crate::health::{self, Faults};
+use crate::health::Health;
 use crate::learning::LearningSnapshot;
 use crate::mailbox::FrameMailbox;
-use crate::observation::Tap;
-use crate::pauses::Pauses;
+use crate::observation::ObservationSlot;
 use crate::pipeline::Pipeline;
 use crate::rendezvous::Rendezvous;
-use crate::shadow::{Shadow, ShadowStats};
+use crate::shadow::Shadow;
+use crate::shadow_stats::ShadowStats;
 use crate::snapshot::{CameraSnapshot, EncoderSnapshot, Snapshot, TargetSnapshot};
 use crate::stats::{CameraStats, Stats, TargetStats};
-use crate::status::{Health, Status};
-use crate::swap::{Exchanged, Offer};
+use crate::status::Status;
+use crate::step_gaps::StepGaps;
+use crate::verdict::{self, Faults};
 
-/// What the camera threads, the perceive thread and the publisher thread share.
+/// State that the camera threads, the perceive thread and the publisher thread share.
 ///
 /// Whoever holds several of the locks takes them in the order of the fields.
 pub(crate) struct Shared {
@@ -35,9 +37,9 @@ pub(crate) struct Shared {
     /// outputs that wait to be published.
     pub(crate) generations: Mutex<VecDeque<Arc<Generation>>>,
     pub(crate) stats: Mutex<Stats>,
-    /// What is wrong now, per camera.
+    /// Faults now, per camera.
     pub(crate) troubles: Mutex<Vec<Vec<Trouble>>>,
-    /// What is wrong with the runtime itself.
+    /// Faults of the runtime itself.
     pub(crate) faults: Mutex<Faults>,
     pub(crate) stop: AtomicBool,
     pub(crate) perceive_over: AtomicBool,
@@ -48,21 +50,21 @@ pub(crate) struct Shared {
     pub(crate) images: Vec<ImagePlace>,
     /// Keys that the publisher is to declare before they are used.
     pub(crate) announce: Rendezvous<Arc<Generation>, Result<(), BusError>>,
-    /// Where the perceive thread takes another pipeline.
+    /// Place in which the perceive thread takes another pipeline.
     pub(crate) exchange: Rendezvous<Offer, Exchanged>,
-    /// Where the perceive thread takes another shadow, or none, for its own.
+    /// Place in which the perceive thread takes another shadow, or none, for its own.
     pub(crate) shadow: Rendezvous<Option<Box<Shadow>>, Option<Box<Shadow>>>,
     pub(crate) shadow_stats: Mutex<Option<ShadowStats>>,
-    /// What is learnt beside the frames, as the one who learns last told it.
+    /// Figures of learning beside the frames, as the one who learns last told them.
     pub(crate) learning: Mutex<Vec<LearningSnapshot>>,
     /// Per camera, how far depth and normals agree.
     pub(crate) consistency: Mutex<Vec<ConsistencySnapshot>>,
-    /// Who gets copies of frames and representations.
-    pub(crate) tap: Tap,
+    /// Copies of frames and representations for who learns.
+    pub(crate) observations: ObservationSlot,
     /// Per camera, the frame that was processed last; its pixels are shared.
     pub(crate) newest: Mutex<Vec<Option<Frame>>>,
     /// When the perceive thread rests.
-    pub(crate) pauses: Pauses,
+    pub(crate) gaps: StepGaps,
     started: Duration,
 }
 
@@ -78,7 +80,7 @@ impl Shared {
     ) -> Self {
         let mut stats = Stats::new(cameras.len());
         let first = Generation::of(pipeline, &mut stats);
-        stats.exchange(None, &first);
+        stats.exchange(&[], &first.records, &first.origins);
         Self {
             mailbox: FrameMailbox::new(cameras.len()),
             generations: Mutex::new(VecDeque::from([Arc::new(first)])),
@@ -94,9 +96,9 @@ impl Shared {
             shadow_stats: Mutex::default(),
             learning: Mutex::default(),
             consistency: Mutex::default(),
-            tap: Tap::default(),
+            observations: ObservationSlot::default(),
             newest: Mutex::new(vec![None; cameras.len()]),
-            pauses: Pauses::default(),
+            gaps: StepGaps::default(),
             started: clock.monotonic(),
             images: Vec::new(),
             cameras,
@@ -113,7 +115,7 @@ impl Shared {
     pub(crate) fn end(&self) {
         self.exchange.close();
         self.shadow.close();
-        self.tap.close();
+        self.observations.close();
         self.mailbox.close();
         self.perceive_over.store(true, Ordering::Release);
     }
@@ -135,16 +137,16 @@ impl Shared {
         let stats = lock(&self.stats);
         let troubles = lock(&self.troubles);
         let cameras = stats.cameras.iter().enumerate().map(|(index, camera)| {
-            let (health, message) = health::of_camera(camera, now);
+            let (health, message) = verdict::of_camera(camera, now);
             let mut counts = camera.counts;
-            counts.superseded += self.mailbox.superseded(index);
+            counts.superseded += self.mailbox.superseded_frames(index);
             CameraSnapshot {
                 camera: self.cameras[index].clone(),
                 health,
                 message,
                 rate_hz: rate(camera.interval, camera.last_arrival, now),
                 last_refusal: camera.last_refusal.clone(),
-                waiting: self.mailbox.abandoned(index),
+                waiting: self.mailbox.abandoned_frames(index),
                 counts,
                 wait: camera.wait.summary(),
                 step: camera.step.summary(),
@@ -173,7 +175,7 @@ impl Shared {
         let of_targets = targets.iter().map(|one| (one.health, one.message.as_str()));
         let parts = of_cameras.chain(of_targets);
         let faults = lock(&self.faults);
-        let (health, message) = health::of_whole(&faults, parts, stats.targets.iter());
+        let (health, message) = verdict::of_whole(&faults, parts, stats.targets.iter());
         let (fault, stuck_threads) = (faults.thread.clone(), faults.stuck.len());
         drop(faults);
         Snapshot {
@@ -197,21 +199,21 @@ impl Shared {
         }
     }
 
-    /// How well every camera and every target is now, in a fixed order.
+    /// Health of every camera and every target now, in a fixed order.
     pub(crate) fn healths(&self, to: &mut Vec<Health>) {
         let now = self.clock.monotonic();
         let stats = lock(&self.stats);
         let troubles = lock(&self.troubles);
         to.clear();
         let cameras = stats.cameras.iter();
-        to.extend(cameras.map(|camera| health::of_camera(camera, now).0));
+        to.extend(cameras.map(|camera| verdict::of_camera(camera, now).0));
         to.extend(stats.targets.iter().map(|target| {
             let (camera, troubles) = (&stats.cameras[target.camera], &troubles[target.camera]);
-            health::of_target(target, camera, troubles, now).0
+            verdict::of_target(target, camera, troubles, now).0
         }));
     }
 
-    /// How long until the next frame of any camera is due; `None` where that
+    /// Time until the next frame of any camera is due; `None` where that
     /// cannot be told.
     pub(crate) fn spare(&self, now: Duration) -> Option<Duration> {
         let stats = lock(&self.stats);
@@ -248,7 +250,7 @@ impl Shared {
     ) -> TargetSnapshot {
         let origin = &target.origin;
         let ended = target.presence.is_over();
-        let (health, message) = health::of_target(target, camera, troubles, now);
+        let (health, message) = verdict::of_target(target, camera, troubles, now);
         TargetSnapshot {
             key: origin.key.to_string(),
             target: origin.task.name.to_owned(),

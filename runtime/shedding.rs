@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-/// How long the last few runs of something took.
+/// Times of the last few runs of something.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Cost {
     last: [Duration; Cost::RUNS],
@@ -33,10 +33,10 @@ impl Cost {
     }
 }
 
-/// What is left of a frame's time, and what a target would take of it.
+/// The rest of a frame's time, and what a target would take of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Need {
-    /// What it usually takes; zero where that is not known yet.
+    /// Time that it usually takes; zero where that is not known yet.
     pub(crate) needs: Duration,
     /// Until the limit; zero where it has passed.
     pub(crate) left: Duration,
@@ -45,12 +45,12 @@ pub(crate) struct Need {
 }
 
 impl Need {
-    /// Whether it is likely to end in time.
+    /// Tells whether it is likely to end in time.
     pub(crate) fn fits(&self) -> bool {
         !self.left.is_zero() && self.needs <= self.left
     }
 
-    /// Whether it would even with an eighth of the limit less.
+    /// Tells whether it would even with an eighth of the limit less.
     fn fits_well(&self) -> bool {
         !self.left.is_zero() && self.needs + self.limit / 8 <= self.left
     }
@@ -63,7 +63,7 @@ impl Need {
     }
 }
 
-/// Whether a target is begun.
+/// True where a target is begun.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Admission {
     /// It fits.
@@ -96,7 +96,7 @@ impl Shedding {
     const GIVEN_UP_FROM: u32 = 4;
     const TAKEN_UP_AFTER: u32 = 16;
     const FIRST_PAUSE: Duration = Duration::from_secs(2);
-    const LONGEST_PAUSE: Duration = Duration::from_secs(32);
+    const MAX_PAUSE: Duration = Duration::from_secs(32);
 
     /// Decides for one frame.
     pub(crate) fn admit(&mut self, now: Duration, need: &Need) -> Admission {
@@ -120,14 +120,14 @@ impl Shedding {
         }
         // What it takes is not learnt where it never runs.
         if now >= given_up.trial && !need.left.is_zero() {
-            given_up.pause = (given_up.pause * 2).min(Self::LONGEST_PAUSE);
+            given_up.pause = (given_up.pause * 2).min(Self::MAX_PAUSE);
             given_up.trial = now + given_up.pause;
             return Admission::Trial;
         }
         Admission::Shed
     }
 
-    /// What was admitted has no time left after all, now that its encoders ran.
+    /// Notes that what was admitted has no time left after all, now that its encoders ran.
     pub(crate) fn note_late(&mut self, now: Duration) {
         self.shed |= 1;
         self.look(now);

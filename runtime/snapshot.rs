@@ -5,15 +5,15 @@ use serde::Serialize;
 use crate::camera_image::ImageSnapshot;
 use crate::consistency::ConsistencySnapshot;
 use crate::counts::{CameraCounts, Outcome, OutcomeCounts};
+use crate::health::Health;
 use crate::learning::LearningSnapshot;
-use crate::shadow::ShadowSnapshot;
+use crate::shadow_stats::ShadowSnapshot;
 use crate::stats::{Percentiles, StepsSnapshot};
-use crate::status::Health;
 
 /// Everything countable about a runtime at one moment.
 #[derive(Debug, Clone, Serialize)]
 pub struct Snapshot {
-    /// How well the whole is.
+    /// Health of the whole.
     pub health: Health,
     /// Why, in one line.
     pub message: String,
@@ -48,7 +48,7 @@ pub struct Snapshot {
     pub learning: Vec<LearningSnapshot>,
     /// One entry per camera whose image is published beside the outputs.
     pub images: Vec<ImageSnapshot>,
-    /// How long steps took with and without learning beside them; `None` where
+    /// Times of steps with and without learning beside them; `None` where
     /// nothing is learnt.
     pub steps: Option<StepsSnapshot>,
 }
@@ -58,13 +58,13 @@ pub struct Snapshot {
 pub struct CameraSnapshot {
     /// Name.
     pub camera: String,
-    /// How well it is.
+    /// Its health.
     pub health: Health,
     /// Why, in one line.
     pub message: String,
     /// Frames a second, over the last few.
     pub rate_hz: f64,
-    /// What became of its frames.
+    /// Counts of its frames.
     pub counts: CameraCounts,
     /// Why the last frame that was refused was; empty where none was.
     pub last_refusal: String,
@@ -81,7 +81,7 @@ pub struct CameraSnapshot {
 pub struct EncoderSnapshot {
     /// Source.
     pub source: String,
-    /// Whether the policy does not have it any more.
+    /// True where the policy does not have it any more.
     pub ended: bool,
     /// Time of a run; `count` is the number of runs.
     pub run: Percentiles,
@@ -96,19 +96,19 @@ pub struct TargetSnapshot {
     pub target: String,
     /// Camera.
     pub camera: String,
-    /// How well it is.
+    /// Its health.
     pub health: Health,
     /// Why, in one line.
     pub message: String,
-    /// Whether the policy does not have it any more.
+    /// True where the policy does not have it any more.
     pub ended: bool,
     /// Frames of its camera that were processed while it was in the policy.
     pub frames: u64,
     /// Outputs a second, over the last few.
     pub rate_hz: f64,
-    /// What became of the target on each of those frames.
+    /// Outcomes of the target on those frames.
     pub outcomes: OutcomeCounts,
-    /// What became of it on the newest frame on which it was due.
+    /// Outcome on the newest frame on which it was due.
     pub latest: Option<Outcome>,
     /// Outputs that the bus took.
     pub published: u64,
@@ -128,7 +128,7 @@ pub struct TargetSnapshot {
 }
 
 impl Snapshot {
-    /// Whether the counts of every camera and target add up: nothing was lost
+    /// Tells whether the counts of every camera and target add up: nothing was lost
     /// uncounted. Names the first that does not.
     ///
     /// # Errors
@@ -136,7 +136,7 @@ impl Snapshot {
     pub fn check_conservation(&self) -> Result<(), String> {
         for camera in &self.cameras {
             let counts = &camera.counts;
-            let sum = counts.dropped() + counts.processed + camera.waiting;
+            let sum = counts.drops() + counts.processed + camera.waiting;
             if counts.arrived != sum {
                 return Err(format!(
                     "camera {}: {} frames arrived, but {sum} are accounted for",

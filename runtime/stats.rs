@@ -7,11 +7,10 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::counts::{CameraCounts, OutcomeCounts};
-use crate::generation::Generation;
-use crate::health::{Evidence, Recent};
-use crate::output::Origin;
+use crate::evidence::{Evidence, Recent};
+use crate::output::OutputOrigin;
 use crate::picture::PictureFault;
-use crate::pipeline::StepReport;
+use crate::step::StepReport;
 
 /// A histogram of durations, 1 µs to 60 s, two significant digits. Longer ones
 /// count as 60 s; nothing is ever left out.
@@ -32,7 +31,7 @@ impl DurationHistogram {
         self.0.saturating_record(micros.max(1));
     }
 
-    /// Whether nothing was counted.
+    /// Tells whether nothing was counted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -92,7 +91,7 @@ pub(crate) struct CameraStats {
     pub(crate) same_stamp: u64,
     /// Frames in a row that had waited too long when their turn came.
     pub(crate) too_old: u64,
-    /// What is wrong with the picture, and for how many frames.
+    /// Fault of the picture, and the number of frames that have it.
     pub(crate) picture: Option<(PictureFault, u64)>,
     /// Why it delivers nothing, if it said so.
     pub(crate) interrupted: Option<String>,
@@ -116,11 +115,11 @@ impl CameraStats {
 #[derive(Debug, Clone)]
 pub(crate) struct TargetStats {
     pub(crate) camera: usize,
-    /// Who makes it, or made it last.
-    pub(crate) origin: Arc<Origin>,
+    /// Its maker, or its last one.
+    pub(crate) origin: Arc<OutputOrigin>,
     pub(crate) presence: Presence,
     pub(crate) outcomes: OutcomeCounts,
-    /// What came of its newest frames.
+    /// Outcomes of its newest frames.
     pub(crate) evidence: Evidence,
     pub(crate) read: DurationHistogram,
     /// From the frame's arrival to the bus having taken the output.
@@ -138,7 +137,7 @@ pub(crate) struct TargetStats {
 }
 
 impl TargetStats {
-    fn new(camera: usize, origin: Arc<Origin>) -> Self {
+    fn new(camera: usize, origin: Arc<OutputOrigin>) -> Self {
         Self {
             camera,
             origin,
@@ -164,7 +163,7 @@ impl TargetStats {
 pub(crate) struct Presence {
     /// Frames processed until it left the last time.
     before: u64,
-    /// How many frames were processed when it joined, while it is there.
+    /// Number of frames processed when it joined, while it is there.
     since: Option<u64>,
     joined: bool,
 }
@@ -186,7 +185,7 @@ impl Presence {
         self.before + self.since.map_or(0, |since| processed - since)
     }
 
-    /// Whether it was there once and is no more.
+    /// Tells whether it was there once and is no more.
     pub(crate) fn is_over(&self) -> bool {
         self.joined && self.since.is_none()
     }
@@ -207,7 +206,7 @@ pub(crate) struct StepsBeside {
     beside: DurationHistogram,
 }
 
-/// How long steps took with and without work beside them.
+/// Times of steps with and without work beside them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct StepsSnapshot {
     /// Steps during which, and in the pause before which, no work was done.
@@ -255,7 +254,7 @@ impl Stats {
     }
 
     /// The record of a target: the one it had, or a new one.
-    pub(crate) fn admit_target(&mut self, camera: usize, origin: &Arc<Origin>) -> usize {
+    pub(crate) fn admit_target(&mut self, camera: usize, origin: &Arc<OutputOrigin>) -> usize {
         let same = |known: &TargetStats| known.camera == camera && known.origin.key == origin.key;
         let known = self.targets.iter().position(same);
         known.unwrap_or_else(|| {
@@ -280,15 +279,15 @@ impl Stats {
         })
     }
 
-    /// Between two frames: `new` takes the place of `old`.
-    pub(crate) fn exchange(&mut self, old: Option<&Generation>, new: &Generation) {
-        let old = old.map_or(&[][..], |old| &old.records);
-        for &record in old.iter().filter(|record| !new.records.contains(record)) {
+    /// Between two frames: targets of the records `new`, made by `origins`, take
+    /// the place of those of `old`.
+    pub(crate) fn exchange(&mut self, old: &[usize], new: &[usize], origins: &[Arc<OutputOrigin>]) {
+        for &record in old.iter().filter(|record| !new.contains(record)) {
             let target = &mut self.targets[record];
             let processed = self.cameras[target.camera].counts.processed;
             target.presence.leave(processed);
         }
-        for (&record, origin) in new.records.iter().zip(&new.origins) {
+        for (&record, origin) in new.iter().zip(origins) {
             let target = &mut self.targets[record];
             if target.origin.hashes.readout != origin.hashes.readout
                 || target.origin.hashes.encoders != origin.hashes.encoders
@@ -304,10 +303,12 @@ impl Stats {
         }
     }
 
+    /// Counts a step of `camera`; `targets` and `encoders` are the records of
+    /// what it reports of.
     pub(crate) fn note_step(
         &mut self,
-        generation: &Generation,
         camera: usize,
+        (targets, encoders): (&[usize], &[usize]),
         report: &StepReport,
     ) {
         let stats = &mut self.cameras[camera];
@@ -315,8 +316,8 @@ impl Stats {
         stats.too_old = 0;
         stats.wait.record(report.wait);
         stats.step.record(report.total);
-        let records = generation.records_of(camera).iter();
-        for ((&record, outcome), read) in records.zip(&report.outcomes).zip(&report.read) {
+        let targets = targets.iter();
+        for ((&record, outcome), read) in targets.zip(&report.outcomes).zip(&report.read) {
             let target = &mut self.targets[record];
             target.outcomes.add(*outcome);
             target.evidence.note(*outcome);
@@ -324,7 +325,7 @@ impl Stats {
                 target.read.record(*read);
             }
         }
-        for (&record, time) in generation.encoders.iter().zip(&report.encode) {
+        for (&record, time) in encoders.iter().zip(&report.encode) {
             if let Some(time) = time {
                 self.encoders[record].run.record(*time);
             }

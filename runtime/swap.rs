@@ -1,45 +1,11 @@
-//! Changing the policy while it runs: another pipeline, prepared beside the
-//! running one, takes its place between two frames.
+//! Why a swap of policies is refused, and what one did.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::Duration;
 
 use concert_models::EngineError;
 use serde::Serialize;
 
 use crate::bus::BusError;
-use crate::clock::lock;
-use crate::generation::Generation;
-use crate::io::give_way::GiveWay;
-use crate::learning::LearningSnapshot;
-use crate::observation::{ObservationRequest, Observer};
-use crate::pipeline::{Pipeline, Preparer, TakenOver};
-use crate::plan::Plan;
-use crate::preparation;
-use crate::rendezvous::Unanswered;
-use crate::shadow::{Shadow, ShadowStats};
-use crate::shared::Shared;
-use crate::snapshot::Snapshot;
-
-/// How long the perceive thread may take to come between two frames, and the
-/// publisher to declare keys.
-const TAKE_LIMIT: Duration = Duration::from_secs(10);
-
-/// Changes what a running runtime computes, and looks into it. Cheap to clone,
-/// for any thread; holds no thread and keeps none from ending.
-#[derive(Clone)]
-pub struct Control {
-    shared: Arc<Shared>,
-    workplace: Arc<Mutex<Workplace>>,
-}
-
-/// What only one swap at a time may use.
-struct Workplace {
-    preparer: Preparer,
-    plan: Arc<Plan>,
-}
 
 /// Why a swap did not take place; the policy that ran goes on as if nothing had
 /// been asked.
@@ -66,7 +32,7 @@ pub enum SwapError {
     Hangs {
         /// The network.
         network: String,
-        /// How long one may take.
+        /// Time limit of one.
         limit: Duration,
     },
     /// An earlier one hangs still.
@@ -92,12 +58,12 @@ pub enum SwapError {
     NotTaken {
         /// `perceive` or `publish`.
         thread: &'static str,
-        /// How long was waited.
+        /// Time that was waited.
         limit: Duration,
     },
 }
 
-/// What a swap did.
+/// Report of a swap.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SwapReport {
     /// Name of the policy that ran before.
@@ -110,7 +76,7 @@ pub struct SwapReport {
     pub new_hash: String,
     /// Loading, wiring and warming the new pipeline, beside the old one.
     pub prepared_millis: f64,
-    /// How long the perceive thread was held up between two frames.
+    /// Time for which the perceive thread was held up between two frames.
     pub exchange_millis: f64,
     /// Networks that the new pipeline shares with the old one.
     pub reused_networks: Vec<String>,
@@ -120,263 +86,11 @@ pub struct SwapReport {
     pub added: Vec<String>,
     /// Keys below the prefix that are not published any more.
     pub removed: Vec<String>,
-    /// What looks back in time and goes on without warming again.
+    /// Rings over time that go on without warming again.
     pub kept: Vec<String>,
-    /// What looks back in time and warms again, as after a start.
+    /// Rings over time that warm again, as after a start.
     pub warming: Vec<String>,
     /// Per camera, the sequence number of the last frame that the old policy
     /// took; `None` where it took none. All later ones are the new policy's.
     pub last_sequence: Vec<(String, Option<u64>)>,
-}
-
-/// A pipeline for the perceive thread to take.
-pub(crate) struct Offer {
-    pub(crate) pipeline: Pipeline,
-    pub(crate) generation: Arc<Generation>,
-}
-
-/// What the perceive thread gives back for it.
-pub(crate) struct Exchanged {
-    /// The old pipeline: dropping sessions takes time.
-    pub(crate) old: Pipeline,
-    pub(crate) taken: TakenOver,
-    pub(crate) took: Duration,
-    /// Sequence number of the last frame of each camera.
-    pub(crate) last: Vec<Option<u64>>,
-}
-
-impl Control {
-    pub(crate) fn new(shared: Arc<Shared>, pipeline: &Pipeline) -> Self {
-        let workplace = Workplace {
-            preparer: pipeline.preparer(),
-            plan: Arc::clone(pipeline.plan()),
-        };
-        Self {
-            shared,
-            workplace: Arc::new(Mutex::new(workplace)),
-        }
-    }
-
-    /// The plan that runs; waits while a swap is under way.
-    #[must_use]
-    pub fn plan(&self) -> Arc<Plan> {
-        Arc::clone(&lock(&self.workplace).plan)
-    }
-
-    /// The figures now.
-    #[must_use]
-    pub fn snapshot(&self) -> Snapshot {
-        self.shared.snapshot()
-    }
-
-    /// Runs the body of a thread without which the runtime does not work. Where it
-    /// panics, the runtime comes to its end and says so: see [`Snapshot::fault`].
-    pub fn guard(&self, thread: &str, body: impl FnOnce()) {
-        if catch_unwind(AssertUnwindSafe(body)).is_err() {
-            self.fail(format!("the thread {thread} panicked"));
-        }
-    }
-
-    /// The runtime does not work any more, for this reason: it comes to its end.
-    /// The first reason is kept.
-    pub fn fail(&self, reason: String) {
-        tracing::error!("{reason}: the runtime ends");
-        lock(&self.shared.faults).thread.get_or_insert(reason);
-        self.shared.end();
-    }
-
-    /// Tells how learning goes; it is part of every [`Snapshot`] and status from
-    /// now on.
-    pub fn tell_learning(&self, learning: Vec<LearningSnapshot>) {
-        *lock(&self.shared.learning) = learning;
-    }
-
-    /// Gets copies of frames and representations from now on, in place of any
-    /// earlier observer.
-    #[must_use]
-    pub fn observe(&self, request: ObservationRequest) -> Observer {
-        Observer::new(Arc::clone(&self.shared), request)
-    }
-
-    /// Lets the calling thread work in the pauses between steps from now on, as
-    /// the last that gets a processor.
-    #[must_use]
-    pub fn give_way(&self) -> GiveWay {
-        GiveWay::new(Arc::clone(&self.shared))
-    }
-
-    /// Prepares `plan` beside the running pipeline, on this thread, and puts it
-    /// in its place between two frames. Networks of equal hash are shared, and
-    /// only new ones are loaded and warmed. No frame is lost: each is the old
-    /// policy's or the new one's. Blocks while it prepares (seconds, where
-    /// networks are large), then for about one frame.
-    ///
-    /// # Errors
-    /// Where anything refuses or fails, with the reason; the old pipeline runs
-    /// on then.
-    pub fn swap(&self, plan: Plan) -> Result<SwapReport, SwapError> {
-        let mut workplace = self.workplace()?;
-        let began = self.shared.clock.monotonic();
-        let pipeline = workplace.prepare(&self.shared, plan)?;
-        let prepared = self.shared.clock.monotonic().saturating_sub(began);
-        let plan = Arc::clone(pipeline.plan());
-        let networks = pipeline.networks();
-        let before = self.shared.generation();
-        let generation = Generation::of(&pipeline, &mut lock(&self.shared.stats));
-        let generation = Arc::new(generation);
-        self.announce(&generation)?;
-        let exchanged = self.exchange(Offer {
-            pipeline,
-            generation: Arc::clone(&generation),
-        })?;
-        workplace.plan = plan;
-        let Exchanged {
-            old,
-            taken,
-            took,
-            last,
-        } = exchanged;
-        drop(old);
-        let of = |reused: bool| {
-            let these = networks.iter().filter(move |(_, shared)| *shared == reused);
-            these.map(|(name, _)| name.clone()).collect()
-        };
-        let report = SwapReport {
-            old_policy: before.policy.clone(),
-            old_hash: before.policy_hash.clone(),
-            new_policy: generation.policy.clone(),
-            new_hash: generation.policy_hash.clone(),
-            prepared_millis: prepared.as_secs_f64() * 1e3,
-            exchange_millis: took.as_secs_f64() * 1e3,
-            reused_networks: of(true),
-            loaded_networks: of(false),
-            added: missing_in(&generation, &before),
-            removed: missing_in(&before, &generation),
-            kept: taken.kept,
-            warming: taken.warming,
-            last_sequence: self.shared.cameras.iter().cloned().zip(last).collect(),
-        };
-        tracing::info!(
-            old = %report.old_hash, new = %report.new_hash,
-            "{} runs in place of {}; prepared in {:.0} ms, exchanged in {:.2} ms",
-            report.new_policy, report.old_policy, report.prepared_millis, report.exchange_millis
-        );
-        Ok(report)
-    }
-
-    /// Prepares `plan` as a shadow, on this thread, and lets it run on the frames
-    /// that leave it time, in place of any earlier shadow; `None` ends that one.
-    /// Its outputs are compared with those that are served (see
-    /// [`Snapshot::shadow`]) and never published. It begins only what is likely
-    /// to end before the next frame is due.
-    ///
-    /// # Errors
-    /// As [`Control::swap`].
-    pub fn shadow(&self, plan: Option<Plan>) -> Result<(), SwapError> {
-        let workplace = self.workplace()?;
-        let (shadow, stats) = match plan {
-            Some(plan) => {
-                let (shadow, stats) = self.prepare_shadow(&workplace, plan)?;
-                (Some(shadow), Some(stats))
-            }
-            None => (None, None),
-        };
-        *lock(&self.shared.shadow_stats) = stats;
-        let wake = || self.shared.mailbox.wake();
-        let exchanged = self.shared.shadow.ask(shadow, TAKE_LIMIT, &wake);
-        let old = exchanged.map_err(|unanswered| {
-            *lock(&self.shared.shadow_stats) = None;
-            unanswered.into_error("perceive")
-        })?;
-        drop(old);
-        Ok(())
-    }
-
-    fn prepare_shadow(
-        &self,
-        workplace: &Workplace,
-        plan: Plan,
-    ) -> Result<(Box<Shadow>, ShadowStats), SwapError> {
-        let mut pipeline = workplace.prepare(&self.shared, plan)?;
-        let own = pipeline.time_own_networks()?;
-        let shared = self.millis_of_shared(&pipeline);
-        let estimate = own * 3 / 2 + Duration::from_secs_f64(shared / 1e3);
-        Ok(Shadow::new(pipeline, estimate))
-    }
-
-    /// 99th percentiles of what a step of `pipeline` shares with the policy that
-    /// serves, in milliseconds: preprocessing and networks.
-    fn millis_of_shared(&self, pipeline: &Pipeline) -> f64 {
-        let networks = pipeline.networks();
-        let is_shared = |name: &str| {
-            let mut networks = networks.iter();
-            networks.any(|(known, shared)| *shared && known == name)
-        };
-        let plan = pipeline.plan();
-        let stats = lock(&self.shared.stats);
-        let mut millis = stats.preprocess.summary().p99_millis * plan.contracts.len() as f64;
-        for stage in plan.encoders.iter().filter(|s| is_shared(&s.file.name)) {
-            let known = stats.encoders.iter().find(|e| e.source == stage.source);
-            millis += known.map_or(0.0, |encoder| encoder.run.summary().p99_millis);
-        }
-        for stage in plan.readouts.iter().filter(|s| is_shared(&s.file.name)) {
-            let mut targets = stats.targets.iter();
-            let known = targets.find(|t| t.origin.hashes.readout.0 == stage.file.name);
-            millis += known.map_or(0.0, |target| target.read.summary().p99_millis);
-        }
-        millis
-    }
-
-    /// The right to prepare something.
-    fn workplace(&self) -> Result<MutexGuard<'_, Workplace>, SwapError> {
-        let workplace = match self.workplace.try_lock() {
-            Ok(workplace) => workplace,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return Err(SwapError::Busy),
-        };
-        if self.shared.stopping() || self.shared.perceive_over.load(Ordering::Acquire) {
-            return Err(SwapError::Stopping);
-        }
-        Ok(workplace)
-    }
-
-    fn announce(&self, generation: &Arc<Generation>) -> Result<(), SwapError> {
-        let wake = || self.shared.generation().outbox.ring();
-        let question = Arc::clone(generation);
-        match self.shared.announce.ask(question, TAKE_LIMIT, &wake) {
-            Ok(declared) => declared.map_err(SwapError::Bus),
-            Err(unanswered) => Err(unanswered.into_error("publish")),
-        }
-    }
-
-    fn exchange(&self, offer: Offer) -> Result<Exchanged, SwapError> {
-        let wake = || self.shared.mailbox.wake();
-        let answer = self.shared.exchange.ask(offer, TAKE_LIMIT, &wake);
-        answer.map_err(|unanswered| unanswered.into_error("perceive"))
-    }
-}
-
-impl Workplace {
-    fn prepare(&self, shared: &Arc<Shared>, plan: Plan) -> Result<Pipeline, SwapError> {
-        preparation::prepare(shared, self.preparer.sibling(), plan)
-    }
-}
-
-impl<Q> Unanswered<Q> {
-    fn into_error(self, thread: &'static str) -> SwapError {
-        match self {
-            Unanswered::Closed(_) => SwapError::Stopping,
-            Unanswered::TimedOut(_) => SwapError::NotTaken {
-                thread,
-                limit: TAKE_LIMIT,
-            },
-        }
-    }
-}
-
-/// Keys of `these` that `those` do not have.
-fn missing_in(these: &Generation, those: &Generation) -> Vec<String> {
-    let known = those.keys();
-    let keys = these.keys().into_iter().filter(|key| !known.contains(key));
-    keys.map(|key| key.to_string()).collect()
 }

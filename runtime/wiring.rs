@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use concert_models::{Engine, EngineError, Slot, Wiring};
 
-use crate::output::{Hashes, Origin};
-use crate::pipeline::LaneName;
-use crate::plan::{self, Plan};
+use crate::output::{Hashes, OutputOrigin};
+use crate::plan::{InputOrigin, Plan};
 use crate::ring::Ring;
+use crate::step::LaneName;
 
 /// All slots of one lane.
 pub(crate) struct LaneSlots {
@@ -36,7 +36,7 @@ impl LaneSlots {
         for stage in &plan.encoders {
             let mut turns = Vec::new();
             for _ in 0..stage.turns {
-                let slots = stage.levels.iter().map(|(_, _, spec)| engine.slot(spec));
+                let slots = stage.levels.iter().map(|level| engine.slot(&level.spec()));
                 turns.push(slots.collect::<Result<Vec<_>, _>>()?);
             }
             levels.push(turns);
@@ -44,7 +44,7 @@ impl LaneSlots {
         let readouts = plan
             .readouts
             .iter()
-            .map(|stage| engine.slot(&stage.output.1));
+            .map(|stage| engine.slot(&stage.output.spec));
         let readouts = readouts.collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             images,
@@ -64,7 +64,7 @@ impl LaneSlots {
                 .levels
                 .iter()
                 .zip(slots)
-                .map(|((_, tensor, _), &slot)| (tensor.clone(), slot))
+                .map(|(level, &slot)| (level.tensor.clone(), slot))
                 .collect(),
         };
         self.levels[index].iter().map(wiring).collect()
@@ -87,12 +87,12 @@ impl LaneSlots {
 
     fn readout_wiring(&self, plan: &Plan, index: usize, currents: &[usize]) -> Wiring {
         let stage = &plan.readouts[index];
-        let slot = |from: plan::Origin| match from {
-            plan::Origin::Readout(input) => Some(self.readouts[input]),
-            plan::Origin::Camera(input) => Some(self.camera[input]),
+        let slot = |from: InputOrigin| match from {
+            InputOrigin::Readout(input) => Some(self.readouts[input]),
+            InputOrigin::Camera(input) => Some(self.camera[input]),
             // Of geometric readouts alone, which are not wired.
-            plan::Origin::FrameDepth => None,
-            plan::Origin::Level {
+            InputOrigin::FrameDepth => None,
+            InputOrigin::Level {
                 encoder,
                 level,
                 frames_back,
@@ -109,7 +109,7 @@ impl LaneSlots {
                 .iter()
                 .filter_map(|read| Some((read.tensor.clone(), slot(read.from)?)))
                 .collect(),
-            outputs: vec![(stage.output.0.clone(), self.readouts[index])],
+            outputs: vec![(stage.output.tensor.clone(), self.readouts[index])],
         }
     }
 }
@@ -129,20 +129,14 @@ fn digits(mut number: usize, radices: &[usize]) -> Vec<usize> {
     digits
 }
 
-/// Who makes the outputs of readout `index` in this lane.
+/// Origin of the outputs of readout `index` in this lane.
 pub(crate) fn origin_of(
     plan: &Plan,
     index: usize,
     lane: &LaneName,
     camera: &Arc<str>,
-) -> Arc<Origin> {
+) -> Arc<OutputOrigin> {
     let stage = &plan.readouts[index];
-    let target = stage.task.name;
-    let key = if lane.in_keys {
-        format!("{}/{target}", lane.camera)
-    } else {
-        target.to_owned()
-    };
     let encoder = |&encoder: &usize| {
         let stage = &plan.encoders[encoder];
         (stage.source.clone(), stage.file.sha256.clone())
@@ -152,11 +146,11 @@ pub(crate) fn origin_of(
         encoders: stage.encoders.iter().map(encoder).collect(),
         readout: (stage.file.name.clone(), stage.file.sha256.clone()),
     };
-    Arc::new(Origin {
+    Arc::new(OutputOrigin {
         task: stage.task,
         camera: Arc::clone(camera),
-        key: key.into(),
-        shape: stage.output.1.shape.clone(),
+        key: lane.key(stage.task).into(),
+        shape: stage.output.spec.shape.clone(),
         labels: Arc::clone(&stage.labels),
         hashes: Arc::new(hashes),
     })

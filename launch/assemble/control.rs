@@ -7,17 +7,17 @@ use concert_policies::Policy;
 use concert_runtime::Control;
 use serde_json::{Value, json};
 
-use super::meeting::Standing;
-use super::parts::{Planned, planned};
+use super::parts::{provenance, try_plan};
+use super::transport::PolicyAnnouncement;
 
 /// Turns the text of a policy into the one that runs.
 pub(crate) struct Swapper {
-    /// Of the runtime.
+    /// Control of the runtime.
     pub(crate) control: Control,
-    /// Where its networks are looked for.
+    /// Folders in which its networks are looked for.
     pub(crate) folders: Vec<PathBuf>,
-    /// Who tells others what runs; `None` where nobody does.
-    pub(crate) standing: Option<Standing>,
+    /// Announces to others what runs; `None` where nobody does.
+    pub(crate) announcement: Option<PolicyAnnouncement>,
     /// The policy that runs.
     pub(crate) policy: Policy,
     /// Policies that ran before it.
@@ -50,10 +50,11 @@ impl Swapper {
     /// Networks that are missing or fail, and what
     /// [`Control::swap`] fails at.
     pub(crate) fn try_swap(&mut self, policy: Policy, toml: &str) -> anyhow::Result<Value> {
-        let Planned { plan, provenance } = planned(&policy, self.folders.clone())?;
-        let report = self.control.swap(plan)?;
-        if let Some(standing) = &self.standing {
-            standing.tell(toml, provenance);
+        let planned = try_plan(&policy, self.folders.clone())?;
+        let provenance = provenance(&planned);
+        let report = self.control.swap(planned.plan)?;
+        if let Some(announcement) = &self.announcement {
+            announcement.tell(toml, provenance);
         }
         self.policy = policy;
         self.epoch += 1;

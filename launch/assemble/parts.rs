@@ -5,18 +5,10 @@ use std::path::PathBuf;
 use concert_models::card::Origin;
 use concert_models::store::Store;
 use concert_policies::Policy;
-use concert_runtime::Plan;
-use concert_runtime::parts::{PartsError, plan_from_store};
+use concert_runtime::{PartsError, Planned, plan_from_store};
 use serde_json::{Value, json};
 
 use crate::report::{Failure, Refuse};
-
-/// A plan, and where its networks come from.
-pub(crate) struct Planned {
-    pub(crate) plan: Plan,
-    /// Name, hash, weights, licence and training data of every network.
-    pub(crate) provenance: Value,
-}
 
 /// Reads and checks every network that a policy needs, and brings them into
 /// running order.
@@ -25,12 +17,17 @@ pub(crate) struct Planned {
 /// The first network that is missing, is not what its card says, or was not
 /// made for the others.
 pub(crate) fn plan(policy: &Policy, folders: Vec<PathBuf>) -> Result<Planned, Failure> {
-    planned(policy, folders).or_refuse()
+    try_plan(policy, folders).or_refuse()
 }
 
 /// As [`plan`], for a policy that came while another one runs.
-pub(crate) fn planned(policy: &Policy, folders: Vec<PathBuf>) -> Result<Planned, PartsError> {
-    let planned = plan_from_store(policy, &Store::new(folders))?;
+pub(crate) fn try_plan(policy: &Policy, folders: Vec<PathBuf>) -> Result<Planned, PartsError> {
+    plan_from_store(policy, &Store::new(folders))
+}
+
+/// Name, hash, weights, licence and training data of every network, and what the
+/// classes of each pixel are called.
+pub(crate) fn provenance(planned: &Planned) -> Value {
     let plan = &planned.plan;
     let provenance = planned.origins.iter().map(|origin| {
         let mut json = origin_json(origin);
@@ -41,11 +38,7 @@ pub(crate) fn planned(policy: &Policy, folders: Vec<PathBuf>) -> Result<Planned,
         }
         json
     });
-    let provenance = provenance.collect();
-    Ok(Planned {
-        plan: planned.plan,
-        provenance,
-    })
+    provenance.collect()
 }
 
 fn origin_json((name, origin): &(String, Origin)) -> Value {

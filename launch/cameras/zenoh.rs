@@ -131,14 +131,14 @@ impl Source for Zenoh {
     }
 
     fn open(&self, site: &Site<'_>) -> anyhow::Result<Opened> {
-        let meeting = site.meeting.ok_or_else(|| needs_a_bus(Self::NAME))?;
+        let transport = site.transport.ok_or_else(|| needs_a_bus(Self::NAME))?;
         let mut options = ZenohCameraOptions::new(&self.key, site.entry.frame_id());
         options.intrinsics = site.entry.intrinsics();
         options.depth_key.clone_from(&self.depth_key);
         options.camera_info_key.clone_from(&self.camera_info_key);
         options.message_type.clone_from(&self.message_type);
         options.rectified = self.rectified;
-        let camera = ZenohCamera::open(meeting.sessions().clone(), options, site.clock())?;
+        let camera = ZenohCamera::open(transport.sessions().clone(), options, site.clock())?;
         Ok(Opened::Ready(Box::new(camera)))
     }
 }

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use self::kind::Kind;
 use self::models::{ModelCheck, ModelFile};
-use crate::assemble::check_meeting;
+use crate::assemble::check_transport;
 use crate::cli::Global;
 use crate::launch_file::{CameraEntry, LaunchFile};
 use crate::model_folders::model_folders;
@@ -196,7 +196,7 @@ fn of_launch(path: &Path, global: &Global) -> Result<Finding, Failure> {
     if !zenoh.connect.is_empty() {
         let _ = writeln!(text, "connects to {}", zenoh.connect.join(", "));
     }
-    check_meeting(&launch)?;
+    check_transport(&launch)?;
     let strangers = Strangers::of(&launch);
     text.push_str(&strangers.lines());
     #[cfg(feature = "fitting")]
@@ -246,7 +246,7 @@ fn image_text(launch: &LaunchFile) -> String {
         (None, hz) => format!(
             "{how}, {}, while somebody listens, up to {} pixels",
             rate(hz.unwrap_or(ImagePublishing::DEFAULT_RATE_HZ)),
-            ImagePublishing::DEFAULT_MOST_PIXELS,
+            ImagePublishing::DEFAULT_MAX_PIXELS,
         ),
     }
 }

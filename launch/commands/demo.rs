@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::serve::{self, Beside, camera_of};
+use super::serve::{self, ServeOptions, camera_of};
 use crate::cameras::Images;
 use crate::cli::{Global, Session};
 use crate::launch_file::{DEFAULT_SEED, LaunchFile};
@@ -15,7 +15,7 @@ use crate::report::{Failure, Report};
 #[command(after_help = "\
 Publishes as `serve` does: look at it with `concert watch` in another terminal.
 The camera is on a robot that tours a simulated home, which is built first; it
-measures depth, too, so beside the shipped depth another one begins from nothing
+measures depth, too, so options the shipped depth another one begins from nothing
 and learns: both pictures and both errors over time are shown.
 --image takes your images instead.
 
@@ -64,12 +64,12 @@ pub(crate) fn run(args: &Demo, global: &Global) -> Result<Report, Failure> {
             })
         }
     };
-    let beside = Beside {
+    let options = ServeOptions {
         everything: true,
         begins: true,
-        ..Beside::default()
+        ..ServeOptions::default()
     };
-    serve::serve(&launch, &args.session, global, beside)
+    serve::serve(&launch, &args.session, global, options)
 }
 
 #[cfg(feature = "apartment")]
@@ -79,7 +79,7 @@ fn in_apartment(launch: LaunchFile, seed: u64) -> LaunchFile {
     launch.on_camera(Apartment {
         seed,
         // As often as the table is drawn: what is left of a second is for what
-        // learns beside.
+        // learns options.
         rate_hz: 5.0,
         ..Apartment::default()
     })

@@ -14,7 +14,7 @@ use concert_policies::{Input, Policy, Task};
 use concert_runtime::io::cameras::{ImageSource, companions};
 use concert_runtime::io::clock::SystemClock;
 use concert_runtime::{
-    Audience, Capture, Clock, Frame, ManualClock, NoWatch, Outcome, Output, Pipeline, Timestamp,
+    Capture, Clock, Frame, ManualClock, NoWatch, Outcome, Output, OutputSink, Pipeline, Timestamp,
 };
 use serde_json::json;
 
@@ -378,7 +378,7 @@ struct Keep {
     delivered: Vec<Output>,
 }
 
-impl Audience for Keep {
+impl OutputSink for Keep {
     fn wants(&self, _target: usize) -> bool {
         true
     }

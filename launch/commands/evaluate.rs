@@ -18,7 +18,7 @@ use anyhow::{Context, anyhow};
 use concert_fitting::dataset::DataSet;
 use concert_policies::document::check_place;
 use concert_runtime::io::clock::SystemClock;
-use concert_runtime::parts::plan_from_store;
+use concert_runtime::plan_from_store;
 use concert_runtime::{Clock, ManualClock, NoWatch, Pipeline, Timestamp};
 
 use super::data;

@@ -7,7 +7,7 @@ use crate::cli::Global;
 pub(crate) use args::LearnFlags;
 pub(crate) use args::Learn;
 use anyhow::Context as _;
-use concert_runtime::io::zenoh::{Errand, request};
+use concert_runtime::io::zenoh::{ControlRequest, request};
 use serde_json::{Value, json};
 use crate::commands::visit::{reason, to_ask, visit};
 use crate::report::Exit;
@@ -18,7 +18,7 @@ pub(crate) fn run(args: &Learn, _global: &Global) -> Result<Report, Failure> {
     let (word, to) = args.ask.parts();
     let ask = json!({ "ask": word, "target": to.target.map(|task| task.name) });
     let answer = visit(&to_ask(&to.connect, &to.access), |session| {
-        let answer = request(session, &to.prefix, Errand::Learn, &ask.to_string());
+        let answer = request(session, &to.prefix, ControlRequest::Learn, &ask.to_string());
         Ok(answer.context("does the server learn (`serve --learn TARGET`)?")?)
     })?;
     Ok(report(answer))

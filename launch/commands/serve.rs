@@ -22,7 +22,7 @@ use concert_runtime::{Clock, ImageEncoding, ImagePublishing, Pipeline, Plan, Run
 
 use self::served::Served;
 use super::check::kind::Kind;
-use crate::assemble::{self, About, AskedSolver, EngineChoice, Meeting};
+use crate::assemble::{self, AskedSolver, EngineChoice, PublishInfo, Transport};
 use crate::cli::{Global, Session};
 use crate::launch_file::{LaunchFile, Provider};
 use crate::live::Watched;
@@ -30,7 +30,7 @@ use crate::model_folders::model_folders;
 use crate::policy_choice::PolicyChoice;
 use crate::report::{Exit, Failure, Refuse, Report};
 use crate::stop::Stop;
-use crate::tap::{Ears, Tap};
+use crate::live_view::{ForcedSubscriptions, LiveView};
 use crate::terminal::Style;
 use crate::transfers::read_transfers;
 
@@ -80,7 +80,7 @@ pub struct Serve {
 
 /// Runs a launch file, or a policy with the default launch.
 pub(crate) fn run(args: &Serve, global: &Global) -> Result<Report, Failure> {
-    let beside = Beside {
+    let options = ServeOptions {
         // What is to be counted is computed.
         everything: args.session.frames.is_some(),
         begins: false,
@@ -98,7 +98,7 @@ pub(crate) fn run(args: &Serve, global: &Global) -> Result<Report, Failure> {
         }
         launch = launch.on_camera(camera_of(camera, false)?);
     }
-    serve(&launch, &args.session, global, beside)
+    serve(&launch, &args.session, global, options)
 }
 
 /// The camera that the command line names.
@@ -111,12 +111,12 @@ pub(super) fn camera_of(text: &str, repeat: bool) -> Result<CameraKind, Failure>
     kind.map_err(|reason| Failure::refused(anyhow!("--camera {text}: {reason}")))
 }
 
-/// What is done beside serving what somebody subscribes to.
+/// What is done options serving what somebody subscribes to.
 #[derive(Default)]
-pub(super) struct Beside {
+pub(super) struct ServeOptions {
     /// True where everything is computed, whoever listens.
     pub(super) everything: bool,
-    /// True where a readout begins from nothing beside what serves, to be seen.
+    /// True where a readout begins from nothing options what serves, to be seen.
     pub(super) begins: bool,
     /// A policy that runs in the shadow.
     pub(super) shadow: Option<String>,
@@ -158,12 +158,12 @@ pub(super) fn serve(
     launch: &LaunchFile,
     session: &Session,
     global: &Global,
-    beside: Beside,
+    options: ServeOptions,
 ) -> Result<Report, Failure> {
     let stop = Stop::on_signals()?;
     // Until something is served there is nothing to lose.
     stop.ends_with(Exit::Done);
-    let overrides = learning::overrides(&beside.learning, session.overrides(global));
+    let overrides = learning::overrides(&options.learning, session.overrides(global));
     let launch = launch.clone().with(&overrides);
     if launch.cameras().is_empty() {
         return Err(Failure::refused(anyhow!(
@@ -174,47 +174,47 @@ pub(super) fn serve(
     let choice = PolicyChoice::of_launch(&launch).or_refuse()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     // First what is refused at once; networks take time to load.
-    let meeting = Meeting::open(&launch)?;
-    let cameras = Cameras::open(&launch, &clock, &meeting).map_err(Failure::refused)?;
+    let transport = Transport::open(&launch)?;
+    let cameras = Cameras::open(&launch, &clock, &transport).map_err(Failure::refused)?;
     let folders = model_folders(&global.models, &launch.models(), choice.path.as_deref());
     let (plans, folders) =
-        learning::Plans::make(&beside.learning, &launch, &choice, folders, beside.begins)?;
+        learning::Plans::make(&options.learning, &launch, &choice, folders, options.begins)?;
     let planned = assemble::plan(&choice.policy, folders.clone())?;
-    let shadow = beside.shadow.as_deref();
+    let shadow = options.shadow.as_deref();
     let shadow = shadow.map(|name| shadow_of(name, &launch, global));
     let shadow = shadow.transpose()?;
-    let about = About {
+    let info = PublishInfo {
         keys: assemble::keys(&launch, &planned.plan),
         toml: choice.text.clone(),
-        provenance: planned.provenance,
+        provenance: assemble::provenance(&planned),
     };
-    let provenance = about.provenance.clone();
-    let (bus, standing) = meeting.bus(&launch, about)?.unzip();
+    let provenance = info.provenance.clone();
+    let (bus, announcement) = transport.bus(&launch, info)?.unzip();
     let (pipeline, description) = load(&launch, planned.plan, global, &clock)?;
     let placements = pipeline.placements();
     let cameras = cameras.finish().map_err(Failure::refused)?;
-    let (tap, newest) = Tap::new(bus, ears(&beside, &plans));
-    let where_to = meeting.describe(&launch);
+    let (view, newest) = LiveView::new(bus, forced_subscriptions(&options, &plans));
+    let where_to = transport.describe(&launch);
     tracing::info!("{} runs on {description}", choice.policy.name());
     tracing::info!("{where_to}");
     let settings = settings(&launch, session);
     let runtime = Runtime::start(
         pipeline,
         cameras,
-        Box::new(tap),
+        Box::new(view),
         Arc::clone(&clock),
         settings,
     )?;
     let swapper = Arc::new(Mutex::new(assemble::Swapper {
         control: runtime.control(),
         folders,
-        standing,
+        announcement,
         policy: choice.policy.clone(),
         epoch: 0,
     }));
-    let _control = meeting.control(&launch, Arc::clone(&swapper), beside.solver)?;
+    let _control = transport.control(&launch, Arc::clone(&swapper), options.solver)?;
     let control = || runtime.control();
-    let learning = plans.start(&control, &swapper, &clock, (&meeting, &launch))?;
+    let learning = plans.start(&control, &swapper, &clock, (&transport, &launch))?;
     if let Some(plan) = shadow {
         runtime.control().shadow(Some(plan))?;
     }
@@ -260,7 +260,7 @@ fn load(
     Ok((pipeline, description))
 }
 
-/// How long loading or a first run of a network may take: devices beside the
+/// How long loading or a first run of a network may take: devices options the
 /// processor compile then.
 fn first_run_limit(providers: &[Provider]) -> Duration {
     match providers.iter().all(|provider| *provider == Provider::Cpu) {
@@ -297,12 +297,15 @@ fn images(launch: &LaunchFile) -> ImagePublishing {
 
 /// Which outputs are computed whoever listens: what is learnt needs encoders
 /// that run.
-fn ears(beside: &Beside, plans: &learning::Plans) -> Ears {
+fn forced_subscriptions(
+    options: &ServeOptions,
+    plans: &learning::Plans,
+) -> ForcedSubscriptions {
     let learnt = plans.targets();
-    match (beside.everything, learnt.is_empty()) {
-        (true, _) => Ears::Open,
-        (false, false) => Ears::For(learnt),
-        (false, true) => Ears::Closed,
+    match (options.everything, learnt.is_empty()) {
+        (true, _) => ForcedSubscriptions::All,
+        (false, false) => ForcedSubscriptions::Of(learnt),
+        (false, true) => ForcedSubscriptions::None,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::cli::Global;
 use std::path::Path;
-use concert_runtime::io::zenoh::Errand;
+use concert_runtime::io::zenoh::ControlRequest;
 use serde_json::Value;
 use crate::commands::visit::{ask, reason};
 use crate::policy_choice::PolicyChoice;
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Swap, _global: &Global) -> Result<Report, Failure> {
     let answer = ask(
         (&args.connect, &args.access),
         &args.prefix,
-        Errand::Swap,
+        ControlRequest::Swap,
         &choice.text,
     )?;
     Ok(report(&args.prefix, answer))

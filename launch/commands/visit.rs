@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use concert_runtime::io::zenoh::{
-    Errand, Session, SessionOptions, TlsOptions, close_session, open_session, request,
+    ControlRequest, Session, SessionOptions, TlsOptions, close_session, open_session, request,
 };
 use serde_json::Value;
 
@@ -67,11 +67,11 @@ pub(super) fn with_access(access: &Access) -> SessionOptions {
 pub(super) fn ask(
     (connect, access): (&[String], &Access),
     prefix: &str,
-    errand: Errand,
+    kind: ControlRequest,
     payload: &str,
 ) -> Result<Value, Failure> {
     visit(&to_ask(connect, access), |session| {
-        Ok(request(session, prefix, errand, payload)?)
+        Ok(request(session, prefix, kind, payload)?)
     })
 }
 

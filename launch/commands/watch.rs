@@ -7,7 +7,8 @@ use concert_runtime::Clock;
 use concert_runtime::io::clock::SystemClock;
 use concert_runtime::io::zenoh::{SessionOptions, Sessions, Watcher, open_session};
 use serde_json::{Value, json};
-use self::seen::{Seen, is_output};
+use self::seen::Seen;
+use concert_runtime::wire::keys;
 use crate::commands::serve::screen;
 use crate::commands::visit::{ANSWER, with_access};
 use crate::live::{LOOK_EVERY, every, say_lost_table};
@@ -147,7 +148,7 @@ fn is_enough(
     }
     let received = || {
         let counts = watcher.counts();
-        let outputs = counts.iter().filter(|(key, _)| is_output(key));
+        let outputs = counts.iter().filter(|(key, _)| keys::is_output(key));
         outputs.map(|(_, counts)| counts.received).sum::<u64>()
     };
     args.frames.is_some_and(|frames| received() >= frames)

@@ -25,7 +25,7 @@ pub(super) fn room(output: &Output, canvas: &mut Canvas, scale: f64) {
         return;
     };
     let camera = camera_of(output);
-    room_edges(&cuboid, &camera, output.remarks.face_percent, canvas, scale);
+    room_edges(&cuboid, &camera, output.flags.face_percent, canvas, scale);
 }
 
 /// The output's camera, or the one that geometric readouts assume.
@@ -104,7 +104,7 @@ pub(super) fn room_lines(output: &Output) -> Vec<String> {
         return Vec::new();
     };
     let mut lines = vec![format!("{length:.1} x {width:.1} x {height:.1} m")];
-    if let Some(sure) = output.remarks.face_percent {
+    if let Some(sure) = output.flags.face_percent {
         let names = ["ahead", "behind", "left", "right", "ceiling", "floor"];
         let seen = names.iter().zip(sure).filter(|(_, percent)| *percent > 0);
         let seen: Vec<String> = seen
@@ -128,18 +128,14 @@ pub(super) fn odometry_lines(output: &Output) -> Vec<String> {
         .max(covariance[28])
         .max(covariance[35])
         .sqrt();
-    let unsure = match output.remarks.scale_unknown {
+    let unsure = match output.flags.scale_unknown {
         true => "unit unknown".to_owned(),
         false => {
             let step = covariance[0].max(covariance[7]).max(covariance[14]).sqrt();
             format!("±{step:.2} m")
         }
     };
-    let unit = if output.remarks.scale_unknown {
-        ""
-    } else {
-        " m"
-    };
+    let unit = if output.flags.scale_unknown { "" } else { " m" };
     vec![
         format!("at {x:.2} {y:.2} {z:.2}{unit}, {unsure}"),
         format!(

@@ -3,7 +3,7 @@
 use concert_models::{Affine2, Image};
 use concert_policies::{OutputKind, Task};
 use concert_runtime::Output;
-use concert_runtime::wire::encode::MIN_SURE;
+use concert_runtime::wire::encode::MIN_SCORE;
 
 use super::canvas::Canvas;
 use super::colour::{hue, label_colour, turbo};
@@ -372,7 +372,7 @@ fn lines(output: &Output) -> Vec<String> {
             classes.sort_by(|a, b| score(b.1).total_cmp(&score(a.1)));
             if classes
                 .first()
-                .is_none_or(|best| best.1.is_nan() || best.1 < MIN_SURE)
+                .is_none_or(|best| best.1.is_nan() || best.1 < MIN_SCORE)
             {
                 return vec![UNSURE.to_owned()];
             }

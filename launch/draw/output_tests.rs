@@ -2,9 +2,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use concert_models::PixelFormat;
-use concert_models::geometric::Remarks;
+use concert_models::geometric::OutputFlags;
 use concert_policies::Task;
-use concert_runtime::{Hashes, Origin, StageTimes, Timestamp};
+use concert_runtime::{Hashes, OutputOrigin, StageTimes, Timestamp};
 
 use super::*;
 
@@ -16,7 +16,7 @@ fn output(target: &str, shape: &[usize], values: Vec<f32>, labels: &[&str]) -> O
         readout: ("r".to_owned(), "0".repeat(64)),
     };
     Output {
-        origin: Arc::new(Origin {
+        origin: Arc::new(OutputOrigin {
             task: Task::find(target).expect("a task"),
             camera: "front".into(),
             key: target.into(),
@@ -36,7 +36,7 @@ fn output(target: &str, shape: &[usize], values: Vec<f32>, labels: &[&str]) -> O
         distorted: false,
         picture: None,
         unknown: false,
-        remarks: Remarks::default(),
+        flags: OutputFlags::default(),
         arrived: Duration::ZERO,
         times: StageTimes::default(),
         values,

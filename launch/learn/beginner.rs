@@ -164,7 +164,7 @@ impl BeginnerWork {
             camera: None,
             levels: levels.collect(),
             needs_depth: true,
-            least_interval: INTERVAL,
+            min_interval: INTERVAL,
         }
     }
 

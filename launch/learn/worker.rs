@@ -74,7 +74,7 @@ impl Worker {
 
     /// Learns until it is told to stop, and keeps what was learnt.
     pub(crate) fn run(mut self) {
-        let way = Rc::new(RefCell::new(self.control.give_way()));
+        let way = Rc::new(RefCell::new(self.control.yield_point()));
         let (between, stop) = (Rc::clone(&way), Arc::clone(&self.stop));
         let give_way = move || {
             // What is kept at the end is waited for: also on a busy computer it
@@ -297,7 +297,7 @@ impl Worker {
 }
 
 /// All levels that any target is learnt from.
-pub(super) fn request(targets: &[LearnedTarget], least_interval: Duration) -> ObservationRequest {
+pub(super) fn request(targets: &[LearnedTarget], min_interval: Duration) -> ObservationRequest {
     let mut levels: Vec<(String, String)> = Vec::new();
     for target in targets {
         for (source, level) in target.learner.layout().levels() {
@@ -312,7 +312,7 @@ pub(super) fn request(targets: &[LearnedTarget], least_interval: Duration) -> Ob
         levels,
         // Frames without depth are to be counted.
         needs_depth: false,
-        least_interval,
+        min_interval,
     }
 }
 

@@ -23,4 +23,4 @@ mod scene;
 mod two_view;
 
 pub use method::{Method, MethodError, Role};
-pub use scene::{ASSUMED_FOCAL_WIDTHS, Geometric, Remarks, Scene, Unable, View};
+pub use scene::{ASSUMED_FOCAL_WIDTHS, Geometric, OutputFlags, Scene, Unable, View};

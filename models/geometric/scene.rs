@@ -35,7 +35,7 @@ pub struct Scene<'a> {
 
 /// What goes with an estimate that is given.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Remarks {
+pub struct OutputFlags {
     /// Lengths have an unknown unit.
     pub scale_unknown: bool,
     /// Tracking had been lost since the last estimate: the motion meanwhile is
@@ -69,7 +69,7 @@ pub trait Geometric: Send {
     ///
     /// # Errors
     /// Why there is no estimate for this frame; `out` is worth nothing then.
-    fn estimate(&mut self, scene: &Scene<'_>, out: &mut [f32]) -> Result<Remarks, Unable>;
+    fn estimate(&mut self, scene: &Scene<'_>, out: &mut [f32]) -> Result<OutputFlags, Unable>;
 
     /// Forgets all frames before, as after a start.
     fn forget(&mut self);

@@ -450,3 +450,50 @@ fn external(name: &[u8], offset: usize) -> CheckError {
         offset,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The message that a type of `proto.rs` decodes, or a field of which it is.
+    fn message_of(name: &str) -> Message {
+        match name {
+            "ModelProto" => Message::Model,
+            "OperatorSetIdProto" => Message::Opset,
+            "StringStringEntryProto" => Message::Entry,
+            "GraphProto" => Message::Graph,
+            "NodeProto" => Message::Node,
+            "AttributeProto" => Message::Attribute,
+            "TensorProto" => Message::Tensor,
+            "ValueInfoProto" => Message::ValueInfo,
+            "TypeProto" | "TypeValue" => Message::Type,
+            "TensorTypeProto" => Message::TensorType,
+            "ElementTypeProto" => Message::ElementType,
+            "MapTypeProto" => Message::MapType,
+            "TensorShapeProto" => Message::Shape,
+            "DimensionProto" | "DimensionValue" => Message::Dimension,
+            other => panic!("{other} is decoded, but the walk knows no such message"),
+        }
+    }
+
+    #[test]
+    fn every_field_that_is_decoded_is_known_to_the_walk_and_carried() {
+        let (mut name, mut fields) = ("", 0);
+        for line in include_str!("proto.rs").lines() {
+            let begins = ["pub struct ", "pub enum "];
+            if let Some(rest) = begins.iter().find_map(|begin| line.strip_prefix(begin)) {
+                name = rest.split([' ', '<']).next().unwrap_or_default();
+            }
+            let Some((_, tag)) = line.split_once(" tag = \"") else {
+                continue;
+            };
+            let number = tag.split('"').next().and_then(|number| number.parse().ok());
+            let number = number.expect("a tag is a number");
+            let kind = message_of(name).field(number);
+            let is_carried = kind.is_some_and(|kind| !matches!(kind, Kind::Refused(_)));
+            assert!(is_carried, "field {number} of {name}");
+            fields += 1;
+        }
+        assert!(fields >= 60, "{fields} fields of proto.rs were found");
+    }
+}

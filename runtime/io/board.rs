@@ -1,10 +1,10 @@
-//! What the computer says of itself: its processor, the memory that this
+//! Figures of the computer itself: its processor, the memory that this
 //! process holds, and the power that the board draws.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where Linux lists the sensors of a board.
+/// Folder in which Linux lists the sensors of a board.
 const SENSORS: &str = "/sys/class/hwmon";
 /// Most bytes that are read of a file of the system.
 const MAX_BYTES: u64 = 1 << 16;
@@ -97,14 +97,14 @@ impl PowerMeter {
         (!channels.is_empty()).then_some(Self { channels })
     }
 
-    /// What is measured, for people.
+    /// Names what is measured, for people.
     #[must_use]
     pub fn describe(&self) -> String {
         let labels = self.channels.iter().map(|channel| channel.label.as_str());
         format!("INA3221 {}", labels.collect::<Vec<_>>().join("+"))
     }
 
-    /// What the board draws now, mW; `None` where a channel cannot be read.
+    /// Power that the board draws now, mW; `None` where a channel cannot be read.
     #[must_use]
     pub fn milliwatts(&self) -> Option<f64> {
         self.channels.iter().map(Channel::milliwatts).sum()

@@ -20,7 +20,7 @@ pub const PINNED_VERSION: &str = "1.31.1";
 /// The oldest minor version that fits (`1.MINIMUM_MINOR`).
 pub const MINIMUM_MINOR: u32 = 24;
 
-/// What kind of library is wanted, and how far the search may go.
+/// A search for the library: its kind, and the limits of the search.
 #[derive(Debug, Clone, Default)]
 pub struct LibraryRequest {
     /// A library file, or the folder it lies in, named by the user. Nothing
@@ -39,13 +39,13 @@ pub struct Library {
     pub path: PathBuf,
     /// Its version, as it reports itself.
     pub version: String,
-    /// How it was found.
-    pub origin: Origin,
+    /// The way it was found.
+    pub origin: LibraryOrigin,
 }
 
-/// How a library was found.
+/// The way a library was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
+pub enum LibraryOrigin {
     /// Named by the user on the command line or in the configuration.
     Explicit,
     /// Named by an environment variable.
@@ -58,7 +58,7 @@ pub enum Origin {
     Fetched,
 }
 
-impl fmt::Display for Origin {
+impl fmt::Display for LibraryOrigin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Explicit => f.write_str("named explicitly"),
@@ -70,7 +70,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Where this machine keeps things: everything [`find_or_fetch`] reads from the
+/// Places of this machine: everything [`find_or_fetch`] reads from the
 /// environment, gathered so that a test can say it instead.
 #[derive(Debug, Clone)]
 pub struct Places {
@@ -129,18 +129,21 @@ pub fn find_or_fetch_in(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Library, LibraryError> {
     must_be_off().map_err(LibraryError::Telemetry)?;
-    let explicit = request.explicit.iter().map(|path| (Origin::Explicit, path));
+    let explicit = request
+        .explicit
+        .iter()
+        .map(|path| (LibraryOrigin::Explicit, path));
     let variables = places
         .variables
         .iter()
-        .map(|(name, path)| (Origin::Variable(name), path));
+        .map(|(name, path)| (LibraryOrigin::Variable(name), path));
     if let Some((origin, path)) = explicit.chain(variables).next() {
         return open_named(path, origin);
     }
     let wheel = wheel::Wheel::for_this_machine(request.gpu);
     if let Ok(wheel) = &wheel {
-        match wheel.cached(&places.cache) {
-            Ok(Some(path)) => return open(&path, Origin::Cache),
+        match wheel.find_cached(&places.cache) {
+            Ok(Some(path)) => return open(&path, LibraryOrigin::Cache),
             Ok(None) => {}
             Err(error) => progress(Progress::Skipped {
                 path: places.cache.clone(),
@@ -157,11 +160,11 @@ pub fn find_or_fetch_in(
         });
     }
     let path = wheel?.fetch(&places.cache, &places.python, progress)?;
-    open(&path, Origin::Fetched)
+    open(&path, LibraryOrigin::Fetched)
 }
 
 /// A library that the user named: a file, or the folder that holds one.
-fn open_named(path: &Path, origin: Origin) -> Result<Library, LibraryError> {
+fn open_named(path: &Path, origin: LibraryOrigin) -> Result<Library, LibraryError> {
     let missing = || LibraryError::Missing {
         path: path.to_owned(),
         origin,
@@ -178,7 +181,7 @@ fn open_named(path: &Path, origin: Origin) -> Result<Library, LibraryError> {
 }
 
 /// Asks the library for its version, and refuses one that is too old.
-fn open(path: &Path, origin: Origin) -> Result<Library, LibraryError> {
+fn open(path: &Path, origin: LibraryOrigin) -> Result<Library, LibraryError> {
     let path = std::path::absolute(path).map_err(|source| LibraryError::Cache {
         path: path.to_owned(),
         source,
@@ -197,7 +200,7 @@ fn open(path: &Path, origin: Origin) -> Result<Library, LibraryError> {
     })
 }
 
-/// Whether `version` (`major.minor.patch`) is at least `1.MINIMUM_MINOR`.
+/// Tells whether `version` (`major.minor.patch`) is at least `1.MINIMUM_MINOR`.
 fn is_new_enough(version: &str) -> bool {
     let mut parts = version.split('.').map(str::parse::<u32>);
     match (parts.next(), parts.next()) {
@@ -219,7 +222,7 @@ fn find_in_system(
             });
             continue;
         }
-        match open(&path, Origin::System) {
+        match open(&path, LibraryOrigin::System) {
             Ok(library) => return Some(library),
             Err(error) => progress(Progress::Skipped {
                 path,
@@ -301,7 +304,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("libonnxruntime.so");
         std::fs::write(&path, b"not an ELF file").unwrap();
-        let error = open_named(folder.path(), Origin::Explicit).unwrap_err();
+        let error = open_named(folder.path(), LibraryOrigin::Explicit).unwrap_err();
         assert!(matches!(error, LibraryError::NotOnnxRuntime { .. }));
         assert!(error.to_string().contains(path.to_str().unwrap()));
     }

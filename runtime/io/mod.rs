@@ -4,7 +4,6 @@ pub mod board;
 pub mod cameras;
 pub mod clock;
 pub mod exit;
-pub mod give_way;
 #[cfg(feature = "onnxruntime")]
 pub mod library;
 #[cfg(feature = "onnxruntime")]
@@ -16,5 +15,6 @@ pub mod pull;
 pub mod run;
 pub mod thread;
 pub mod watchdog;
+pub mod yield_point;
 #[cfg(feature = "zenoh")]
 pub mod zenoh;

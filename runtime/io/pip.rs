@@ -20,7 +20,7 @@ use concert_models::own;
 /// Longest time that a download may take.
 pub const DOWNLOAD_LIMIT: Duration = Duration::from_secs(30 * 60);
 
-/// How often the download is looked at.
+/// Time between looks at the download.
 const TICK: Duration = Duration::from_millis(250);
 /// Bytes of pip's last words that an error repeats.
 const LAST_WORDS: usize = 1000;
@@ -44,7 +44,7 @@ const HANDED_ON: [&str; 13] = [
     "PIP_TRUSTED_HOST",
 ];
 
-/// What runs pip, and how far to let it go.
+/// The program that runs pip, and its limits.
 #[derive(Debug, Clone, Copy)]
 pub struct Pip<'a> {
     /// The Python interpreter: a path, or a name that is looked for in `PATH`.
@@ -64,7 +64,7 @@ pub struct Wheel<'a> {
     pub version: &'a str,
     /// SHA-256 of the wheel, 64 lowercase hexadecimal digits.
     pub sha256: &'a str,
-    /// What of pip's options tells this wheel from others of the version.
+    /// Options of pip that tell this wheel from others of the version.
     pub selection: &'a [&'a str],
 }
 
@@ -124,7 +124,7 @@ impl Pip<'_> {
         );
         fs::write(&wanted, line).map_err(at(&wanted))?;
 
-        let mut command = isolated(self.python, &empty);
+        let mut command = isolated_command(self.python, &empty);
         command
             .args(["-m", "pip", "download", "--require-hashes"])
             .args(["--no-deps", "--only-binary=:all:", "--no-input"])
@@ -203,13 +203,13 @@ impl Pip<'_> {
     }
 }
 
-/// Whether `python` can be run and has pip, without fetching anything.
+/// Tells whether `python` can be run and has pip, without fetching anything.
 ///
 /// # Errors
 /// Why not.
 pub fn is_there(python: &Path) -> Result<(), PipError> {
     let empty = tempfile::tempdir().map_err(at(&std::env::temp_dir()))?;
-    let mut command = isolated(python, empty.path());
+    let mut command = isolated_command(python, empty.path());
     let output = command.args(["-m", "pip", "--version"]).output();
     let output = output.map_err(|error| PipError::NoPip(error.to_string()))?;
     if output.status.success() {
@@ -220,7 +220,7 @@ pub fn is_there(python: &Path) -> Result<(), PipError> {
 }
 
 /// Python that takes code from nowhere but its own installation.
-fn isolated(python: &Path, empty: &Path) -> Command {
+fn isolated_command(python: &Path, empty: &Path) -> Command {
     let mut command = Command::new(python);
     command.arg("-I").current_dir(empty).stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {
@@ -236,7 +236,7 @@ fn is_pips_own(name: &OsStr) -> bool {
     name.starts_with("PIP_") && !HANDED_ON.contains(&&*name)
 }
 
-/// What pip said last, as the reason.
+/// pip's last words, as the reason.
 fn failure(said: &str, status: &str) -> PipError {
     let last = said.lines().map(str::trim).rfind(|line| !line.is_empty());
     let last = last.unwrap_or("it gave no reason");

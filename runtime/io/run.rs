@@ -11,6 +11,7 @@ use crate::camera::Camera;
 use crate::camera_image::{ImagePlace, ImagePublishing};
 use crate::capture::capture;
 use crate::clock::{Clock, lock};
+use crate::control::Control;
 use crate::frame::Frame;
 use crate::io::thread;
 use crate::perceive::perceive;
@@ -18,9 +19,8 @@ use crate::pipeline::Pipeline;
 use crate::publish::publish;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
-use crate::swap::Control;
 
-/// How a runtime runs; the defaults are those of a launch file.
+/// Settings of a runtime; the defaults are those of a launch file.
 #[derive(Debug, Clone)]
 pub struct RunSettings {
     /// A frame that has waited longer than this when its turn comes is dropped.
@@ -29,7 +29,7 @@ pub struct RunSettings {
     pub status_period: Duration,
     /// Ends by itself after so many processed frames.
     pub frames: Option<u64>,
-    /// How the cameras' images are published; `None` for not at all.
+    /// Publishing of the cameras' images; `None` for not at all.
     pub images: Option<ImagePublishing>,
     /// Frames wait for their turn instead of replacing each other; for lists
     /// of images that are to be seen whole.
@@ -117,7 +117,7 @@ impl Runtime {
         Ok(())
     }
 
-    /// Whether it has come to its end by itself: every camera ended, the number
+    /// Tells whether it has come to its end by itself: every camera ended, the number
     /// of frames asked for were processed, or one of its threads ended that must
     /// not (see [`Snapshot::fault`]).
     #[must_use]
@@ -125,7 +125,7 @@ impl Runtime {
         self.shared.perceive_over.load(Ordering::Acquire)
     }
 
-    /// What changes the policy while it runs, for any thread.
+    /// Handle that changes the policy while it runs, for any thread.
     #[must_use]
     pub fn control(&self) -> Control {
         self.control.clone()

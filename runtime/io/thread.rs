@@ -4,7 +4,7 @@ use std::io;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-pub use crate::pauses::Urgency;
+pub use crate::duty_cycle::Urgency;
 
 /// Starts a named thread; the name stands in logs, profilers and `top -H`.
 ///
@@ -80,7 +80,7 @@ pub fn spawn_low<T: Send + 'static>(
     })
 }
 
-/// How long this thread has had a processor, since it began; `None` where the
+/// Time that this thread has had a processor since it began; `None` where the
 /// system does not tell.
 #[must_use]
 pub fn processor_time() -> Option<Duration> {

@@ -9,18 +9,18 @@ use concert_models::Terminator;
 
 use crate::clock::{Clock, lock};
 use crate::io::{exit, thread};
-use crate::pipeline::{NoWatch, Watch};
+use crate::step::{NoWatch, Watch};
 
 /// Exit code of a process whose network hung inside a kernel; a supervisor
 /// restarts it.
 pub const EXIT_HUNG: i32 = 75;
-/// How long after being asked a network may take to its next node boundary.
+/// Longest time for a network that was asked to end to its next node boundary.
 const GRACE: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// A thread that looks every 20 ms at the run under way.
 pub struct Watchdog {
-    /// How long loading or a first run may take.
+    /// Longest time for loading or a first run.
     first_run: Duration,
     state: Arc<State>,
     thread: Option<JoinHandle<()>>,
@@ -29,7 +29,7 @@ pub struct Watchdog {
 struct State {
     clock: Arc<dyn Clock>,
     limit: Duration,
-    /// Whether the process ends where asking does not help.
+    /// True where the process ends where asking does not help.
     strict: bool,
     /// Ends it; a test says it otherwise.
     exit: fn(i32),
@@ -71,7 +71,7 @@ impl Watchdog {
         Self::begin(State::new(clock, limit, true), first_run.max(limit))
     }
 
-    /// How long loading or a first run may take on a processor: it allocates and
+    /// Longest time for loading or a first run on a processor: it allocates and
     /// optimises.
     pub const FIRST_RUN: Duration = Duration::from_secs(30);
 

@@ -1,21 +1,18 @@
-//! What readouts read of the camera beside its image: measured depth, and its
+//! Readouts' inputs from the camera beside its image: measured depth, and its
 //! focal length.
 
 use concert_models::image_file::DepthImage;
-use concert_models::{Affine2, EngineError, Intrinsics, Slot};
+use concert_models::{Affine2, EngineError, Intrinsics};
 
-use super::Progress;
+use super::Lane;
+use super::condition::ReadoutCondition;
+use super::state::{CameraState, Progress};
+use crate::counts::Outcome;
 use crate::frame::Frame;
-use crate::pipeline::Step;
 use crate::plan::{CameraInput, CameraValue};
+use crate::step::Step;
 
-/// One such value of one camera.
-pub(super) struct CameraLane {
-    pub(super) slot: Slot,
-    pub(super) made: Progress,
-}
-
-impl CameraLane {
+impl CameraState {
     /// Makes sure that this frame's value is in the slot; false where the frame
     /// has none.
     ///
@@ -56,6 +53,67 @@ impl CameraLane {
         }
         self.made = Progress::Made;
         Ok(true)
+    }
+}
+
+impl Lane {
+    /// Makes sure that what the readout reads of the camera is there; false
+    /// where the frame has none.
+    pub(super) fn read_camera(
+        &mut self,
+        index: usize,
+        step: &mut Step<'_>,
+    ) -> Result<bool, Outcome> {
+        let plan = step.plan;
+        let mut condition = ReadoutCondition::Well;
+        if plan.readouts[index].reads_frame_depth && step.frame.depth.is_none() {
+            condition = ReadoutCondition::NoDepth;
+        }
+        for &input in &plan.readouts[index].camera_inputs {
+            let what = &plan.camera_inputs[input];
+            match self.camera[input].fill(what, step) {
+                Ok(true) => {}
+                Ok(false) => condition = ReadoutCondition::NoDepth,
+                Err(error) => {
+                    let network = &mut self.readouts[index].network;
+                    network.note_failure(step.clock.monotonic(), error.to_string());
+                    return Err(Outcome::Failed);
+                }
+            }
+        }
+        if condition == ReadoutCondition::Well && self.is_uncalibrated(index, step) {
+            condition = ReadoutCondition::Uncalibrated;
+        }
+        if condition == ReadoutCondition::Well && self.is_distorted(index, step) {
+            condition = ReadoutCondition::Distorted;
+        }
+        let lane = &mut self.readouts[index];
+        lane.output.uncalibrated = condition == ReadoutCondition::Uncalibrated;
+        let has_depth = condition != ReadoutCondition::NoDepth;
+        lane.condition = condition;
+        Ok(has_depth)
+    }
+
+    /// Tells whether a readout or what it reads takes a distorted image for a
+    /// pinhole camera's.
+    fn is_distorted(&self, index: usize, step: &Step<'_>) -> bool {
+        let stage = &step.plan.readouts[index];
+        let mut inputs = stage.inputs.iter();
+        step.frame.distorted
+            && (stage.needs_intrinsics(step.plan)
+                || inputs
+                    .any(|&input| self.readouts[input].condition == ReadoutCondition::Distorted))
+    }
+
+    /// Tells whether a readout or what it reads needs intrinsics that are unknown.
+    fn is_uncalibrated(&self, index: usize, step: &Step<'_>) -> bool {
+        if step.frame.intrinsics.is_some() {
+            return false;
+        }
+        let stage = &step.plan.readouts[index];
+        stage.needs_intrinsics(step.plan)
+            || (stage.inputs.iter())
+                .any(|&input| self.readouts[input].condition == ReadoutCondition::Uncalibrated)
     }
 }
 

@@ -1,45 +1,22 @@
-//! Geometric readouts in a lane: views in, numbers and remarks out.
+//! Geometric readouts in a lane: views in, numbers and flags out.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use concert_models::geometric::{Geometric, Remarks, Scene, Unable, View};
+use concert_models::geometric::{OutputFlags, Scene, Unable, View};
 use concert_models::{Affine2, EngineError, Slot, Terminator};
 
-use super::{Lane, Remark};
+use super::Lane;
+use super::condition::ReadoutCondition;
+use super::runner::GeometricState;
 use crate::counts::Outcome;
-use crate::pipeline::Step;
-use crate::plan::{Origin, Plan};
+use crate::plan::{InputOrigin, Plan};
 use crate::ring::Ring;
+use crate::step::Step;
 
 /// Relative error of a readout whose card says nothing of it.
 const UNMEASURED: f64 = 0.3;
-
-/// The state of one geometric readout, and copies of what it reads.
-pub(super) struct GeometricLane {
-    pub(super) state: Box<dyn Geometric>,
-    /// One per read; empty for the camera's depth, which is not copied.
-    copies: Vec<Vec<f32>>,
-}
-
-/// What ends a geometric readout: nothing, as it takes bounded time by itself.
-/// The watchdog ends the process if it should not.
-pub(super) struct Bounded;
-
-impl Terminator for Bounded {
-    fn terminate(&self) {}
-    fn rearm(&self) {}
-}
-
-impl GeometricLane {
-    pub(super) fn new(state: Box<dyn Geometric>, reads: usize) -> Self {
-        Self {
-            state,
-            copies: vec![Vec::new(); reads],
-        }
-    }
-}
 
 impl Lane {
     /// Runs a geometric readout on this frame, into its output buffer.
@@ -52,43 +29,43 @@ impl Lane {
         let _span = tracing::debug_span!("read", target = stage.task.name).entered();
         let started = step.clock.monotonic();
         if let Err(error) = self.copy_reads(index, step) {
-            return Err(self.broken(index, step, error.to_string()));
+            return Err(self.fail(index, step, error.to_string()));
         }
-        let told = self.estimate(index, step);
+        let estimated = self.estimate(index, step);
         let read = step.clock.monotonic().saturating_sub(started);
         self.report.read[index] = Some(read);
         self.readouts[index].network.cost.note(read);
-        match told {
-            Err(panic) => Err(self.broken(index, step, panic)),
+        match estimated {
+            Err(panic) => Err(self.fail(index, step, panic)),
             Ok(Err(Unable::Warming(reason))) => {
-                self.readouts[index].remark = Remark::Warming(reason);
+                self.readouts[index].condition = ReadoutCondition::Warming(reason);
                 Err(Outcome::Warming)
             }
             Ok(Err(Unable::Lost(reason))) => {
-                self.readouts[index].remark = Remark::Lost(reason);
+                self.readouts[index].condition = ReadoutCondition::Lost(reason);
                 Err(Outcome::Lost)
             }
-            Ok(Err(Unable::Unusable(reason))) => Err(self.broken(index, step, reason)),
-            Ok(Ok(remarks)) => self.told(index, step, read, remarks),
+            Ok(Err(Unable::Unusable(reason))) => Err(self.fail(index, step, reason)),
+            Ok(Ok(flags)) => self.accept(index, step, read, flags),
         }
     }
 
-    fn broken(&mut self, index: usize, step: &Step<'_>, reason: String) -> Outcome {
+    fn fail(&mut self, index: usize, step: &Step<'_>, reason: String) -> Outcome {
         let now = step.clock.monotonic();
         self.readouts[index].network.note_failure(now, reason);
         Outcome::Failed
     }
 
-    /// Checks what was told, and lets other readouts read it.
-    fn told(
+    /// Checks an estimate, and lets other readouts read it.
+    fn accept(
         &mut self,
         index: usize,
         step: &mut Step<'_>,
         read: Duration,
-        remarks: Remarks,
+        flags: OutputFlags,
     ) -> Result<(), Outcome> {
         self.note_frame(index, step, read);
-        self.readouts[index].output.remarks = remarks;
+        self.readouts[index].output.flags = flags;
         self.check(index, step)?;
         let lane = &mut self.readouts[index];
         let values = &lane.output.values;
@@ -98,7 +75,7 @@ impl Lane {
             }
         });
         if let Err(error) = filled {
-            return Err(self.broken(index, step, error.to_string()));
+            return Err(self.fail(index, step, error.to_string()));
         }
         self.readouts[index].network.note_success();
         Ok(())
@@ -120,10 +97,10 @@ impl Lane {
         Ok(())
     }
 
-    /// Where what is read lies; `None` for what lies in the frame.
-    fn slot_of(&self, from: Origin, plan: &Plan) -> Option<Slot> {
+    /// Slot of what is read; `None` for what lies in the frame.
+    fn slot_of(&self, from: InputOrigin, plan: &Plan) -> Option<Slot> {
         match from {
-            Origin::Level {
+            InputOrigin::Level {
                 encoder,
                 level,
                 frames_back,
@@ -133,18 +110,18 @@ impl Lane {
                 let turn = Ring::turn_back(lane.ring.current(), frames_back, turns);
                 Some(lane.levels[turn][level])
             }
-            Origin::Readout(input) => Some(self.readouts[input].slot),
-            Origin::Camera(input) => Some(self.camera[input].slot),
-            Origin::FrameDepth => None,
+            InputOrigin::Readout(input) => Some(self.readouts[input].slot),
+            InputOrigin::Camera(input) => Some(self.camera[input].slot),
+            InputOrigin::FrameDepth => None,
         }
     }
 
-    /// What the readout says, or that it panicked.
+    /// Lets the readout estimate; `Err` where it panicked.
     fn estimate(
         &mut self,
         index: usize,
         step: &Step<'_>,
-    ) -> Result<Result<Remarks, Unable>, String> {
+    ) -> Result<Result<OutputFlags, Unable>, String> {
         let stage = &step.plan.readouts[index];
         let frame = step.frame;
         let image_size = (frame.image.width(), frame.image.height());
@@ -157,23 +134,23 @@ impl Lane {
         let values = &mut lane.output.values;
         let terminator: Arc<dyn Terminator> = Arc::clone(&lane.network.terminator);
         let name = lane.network.name.clone();
-        let Some(GeometricLane { state, copies }) = lane.network.geometric() else {
+        let Some(GeometricState { state, copies }) = lane.network.geometric() else {
             return Err(format!("readout {name} is not geometric"));
         };
         let reads = stage.reads.iter().zip(copies.iter()).zip(&maps);
         let views = reads.map(|((read, copy), &image_from_pixel)| View {
             role: &read.tensor,
             shape: match read.from {
-                Origin::FrameDepth => &depth_shape,
+                InputOrigin::FrameDepth => &depth_shape,
                 from => shape_of(from, step.plan),
             },
             values: match (read.from, depth) {
-                (Origin::FrameDepth, Some(depth)) => &depth.metres,
+                (InputOrigin::FrameDepth, Some(depth)) => &depth.metres,
                 _ => copy,
             },
             image_from_pixel,
             relative_error: match read.from {
-                Origin::Readout(input) => Some(error_of(input, step.plan)),
+                InputOrigin::Readout(input) => Some(error_of(input, step.plan)),
                 _ => None,
             },
         });
@@ -185,18 +162,23 @@ impl Lane {
             views: &views,
         };
         step.watch.begin(&name, &terminator);
-        let told = catch_unwind(AssertUnwindSafe(|| state.estimate(&scene, values)));
+        let estimated = catch_unwind(AssertUnwindSafe(|| state.estimate(&scene, values)));
         step.watch.end();
-        told.map_err(|_| {
+        estimated.map_err(|_| {
             state.forget();
             format!("readout {name} panicked")
         })
     }
 
     /// Maps a cell of what is read to a pixel of the camera image.
-    fn image_from_view(&self, from: Origin, step: &Step<'_>, image: (usize, usize)) -> Affine2 {
+    fn image_from_view(
+        &self,
+        from: InputOrigin,
+        step: &Step<'_>,
+        image: (usize, usize),
+    ) -> Affine2 {
         match from {
-            Origin::Level { encoder, .. } => {
+            InputOrigin::Level { encoder, .. } => {
                 let stage = &step.plan.encoders[encoder];
                 let contract = &step.plan.contracts[stage.contract];
                 let image_from_input = contract.image_from_input(image.0, image.1);
@@ -209,8 +191,8 @@ impl Lane {
                     _ => image_from_input,
                 }
             }
-            Origin::Readout(input) => self.readouts[input].map,
-            Origin::FrameDepth | Origin::Camera(_) => {
+            InputOrigin::Readout(input) => self.readouts[input].map,
+            InputOrigin::FrameDepth | InputOrigin::Camera(_) => {
                 let depth = step.frame.depth.as_deref();
                 let size = depth.map_or(image, |depth| (depth.width, depth.height));
                 Affine2::stretch(size, image)
@@ -224,10 +206,10 @@ fn error_of(readout: usize, plan: &Plan) -> f64 {
     plan.readouts[readout].relative_error.unwrap_or(UNMEASURED)
 }
 
-fn shape_of(from: Origin, plan: &Plan) -> &[usize] {
+fn shape_of(from: InputOrigin, plan: &Plan) -> &[usize] {
     match from {
-        Origin::Level { encoder, level, .. } => &plan.encoders[encoder].levels[level].2.shape,
-        Origin::Readout(input) => &plan.readouts[input].output.1.shape,
-        Origin::Camera(_) | Origin::FrameDepth => &[],
+        InputOrigin::Level { encoder, level, .. } => &plan.encoders[encoder].levels[level].shape,
+        InputOrigin::Readout(input) => &plan.readouts[input].output.spec.shape,
+        InputOrigin::Camera(_) | InputOrigin::FrameDepth => &[],
     }
 }

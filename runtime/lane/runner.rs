@@ -4,13 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use concert_models::geometric::Geometric;
 use concert_models::{Engine, EngineError, Network, NetworkFile, Placement, Terminator, Wiring};
 
-use super::geometric::{Bounded, GeometricLane};
 use crate::failures::{Failures, Trouble};
-use crate::pipeline::{Step, Watch};
+use crate::health::Health;
 use crate::shedding::Cost;
-use crate::status::Health;
+use crate::step::{Step, Watch};
 
 /// Loads a network under the watchdog's eye: optimising runs kernels, too.
 pub(super) fn load(
@@ -27,20 +27,45 @@ pub(super) fn load(
     loaded
 }
 
+/// The state of one geometric readout, and copies of what it reads.
+pub(super) struct GeometricState {
+    pub(super) state: Box<dyn Geometric>,
+    /// One per read; empty for the camera's depth, which is not copied.
+    pub(super) copies: Vec<Vec<f32>>,
+}
+
+/// Terminator of a geometric readout: ends nothing, as it takes bounded time by itself.
+/// The watchdog ends the process if it should not.
+pub(super) struct Bounded;
+
+impl Terminator for Bounded {
+    fn terminate(&self) {}
+    fn rearm(&self) {}
+}
+
+impl GeometricState {
+    pub(super) fn new(state: Box<dyn Geometric>, reads: usize) -> Self {
+        Self {
+            state,
+            copies: vec![Vec::new(); reads],
+        }
+    }
+}
+
 /// A network with what it takes to run it safely.
 pub(super) struct Runner {
     pub(super) name: String,
     work: Work,
     pub(super) terminator: Arc<dyn Terminator>,
     pub(super) failures: Failures,
-    /// Of its runs on frames.
+    /// Cost of its runs on frames.
     pub(super) cost: Cost,
 }
 
-/// What is run.
+/// A network or a geometric readout.
 enum Work {
     Network(Box<dyn Network>),
-    Geometric(GeometricLane),
+    Geometric(GeometricState),
 }
 
 impl Runner {
@@ -55,7 +80,7 @@ impl Runner {
         }
     }
 
-    pub(super) fn of_geometry(name: &str, lane: GeometricLane) -> Self {
+    pub(super) fn of_geometry(name: &str, lane: GeometricState) -> Self {
         Self {
             name: name.to_owned(),
             work: Work::Geometric(lane),
@@ -66,7 +91,7 @@ impl Runner {
     }
 
     /// The geometric readout, if it is one.
-    pub(super) fn geometric(&mut self) -> Option<&mut GeometricLane> {
+    pub(super) fn geometric(&mut self) -> Option<&mut GeometricState> {
         match &mut self.work {
             Work::Geometric(lane) => Some(lane),
             Work::Network(_) => None,
@@ -91,7 +116,7 @@ impl Runner {
         }
     }
 
-    /// Whether a network's weights were in use when it was loaded; `None` for
+    /// Tells whether a network's weights were in use when it was loaded; `None` for
     /// what has no weights.
     pub(super) fn is_shared(&self) -> Option<bool> {
         match &self.work {
@@ -100,7 +125,7 @@ impl Runner {
         }
     }
 
-    /// Where it runs.
+    /// Placement of its nodes.
     pub(super) fn placement(&self) -> Placement {
         match &self.work {
             Work::Network(network) => network.placement().clone(),
@@ -142,7 +167,7 @@ impl Runner {
 
     pub(super) fn note_failure(&mut self, now: Duration, reason: String) {
         let text = reason.clone();
-        if self.failures.failed(now, reason) {
+        if self.failures.note_failure(now, reason) {
             let quarantined = self.failures.is_quarantined();
             tracing::warn!(network = %self.name, quarantined, "{text}");
         }
@@ -151,19 +176,19 @@ impl Runner {
     /// Counts an output that was withheld, and why.
     pub(super) fn note_withheld(&mut self, now: Duration, reason: String) {
         let text = reason.clone();
-        if self.failures.withheld(now, reason) {
+        if self.failures.note_withheld(now, reason) {
             let quarantined = self.failures.is_quarantined();
             tracing::warn!(network = %self.name, quarantined, "{text}");
         }
     }
 
-    /// What is wrong with it now: it fails, or what comes out of it cannot be
+    /// Its fault now: it fails, or what comes out of it cannot be
     /// published.
     pub(super) fn trouble(&self) -> Option<Trouble> {
         let quarantined = self.failures.is_quarantined();
-        let (reason, fails) = match self.failures.failing() {
+        let (reason, fails) = match self.failures.current_failure() {
             Some(reason) => (reason, true),
-            None => (self.failures.withholding()?, quarantined),
+            None => (self.failures.current_withholding()?, quarantined),
         };
         Some(Trouble {
             reason: reason.to_owned(),
@@ -174,7 +199,7 @@ impl Runner {
     }
 
     pub(super) fn note_success(&mut self) {
-        if self.failures.succeeded() {
+        if self.failures.note_success() {
             tracing::info!(network = %self.name, "works again");
         }
     }

@@ -1,11 +1,19 @@
 //! Another pipeline's lane goes on where this one's stopped.
 
-use concert_models::{DType, Engine, EngineError, Slot};
+use concert_models::{Engine, EngineError, Slot};
 
-use super::{Lane, Progress};
-use crate::pipeline::{Before, TakenOver};
+use super::Lane;
+use super::state::Progress;
 use crate::plan::{EncoderStage, Plan, ReadoutStage};
 use crate::ring::Ring;
+use crate::step::TakenOver;
+
+/// The lane that a lane takes over from.
+pub(crate) struct Before<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) engine: &'a mut dyn Engine,
+    pub(crate) lane: &'a mut Lane,
+}
 
 impl Lane {
     pub(crate) fn count_from(&mut self, target: usize, sequence: u64) {
@@ -23,10 +31,10 @@ impl Lane {
         let of_source = |stage: &EncoderStage| stage.source == source;
         let stage = plan.encoders.iter().position(of_source)?;
         let levels = &plan.encoders[stage].levels;
-        let level = levels.iter().position(|(name, ..)| name == level)?;
+        let level = levels.iter().position(|known| known.name == level)?;
         let lane = &self.encoders[stage];
-        let made = lane.made == Progress::Made && levels[level].2.dtype == DType::F32;
-        made.then(|| (lane.levels[lane.ring.current()][level], stage, level))
+        (lane.made == Progress::Made)
+            .then(|| (lane.levels[lane.ring.current()][level], stage, level))
     }
 
     /// Goes on where the lane of the same camera in another pipeline stopped.
@@ -110,7 +118,7 @@ impl Lane {
         let looked_back = plan.levels_looked_back_at(index);
         let places = looked_back.iter().map(|&level| {
             let mut olds = old_stage.levels.iter();
-            let place = olds.position(|(old, ..)| *old == stage.levels[level].0);
+            let place = olds.position(|old| old.name == stage.levels[level].name);
             place.map(|place| (level, place))
         });
         let places: Option<Vec<(usize, usize)>> = places.collect();

@@ -5,12 +5,12 @@ mod common;
 
 use std::time::Duration;
 
-use common::World;
 use common::stage::{start, start_on};
+use common::{World, giving};
 use concert_models::fake::FakeNetwork;
 use concert_runtime::agreement::Measure;
 use concert_runtime::io::thread;
-use concert_runtime::shadow::{AgreementSnapshot, ShadowSnapshot};
+use concert_runtime::shadow_stats::{AgreementSnapshot, ShadowSnapshot};
 use concert_runtime::{Outcome, Snapshot};
 
 const SERVED: &str = r#"
@@ -40,13 +40,9 @@ target = "class_object"
 sources = ["p"]
 "#;
 
-fn giving(more: [f32; 3]) -> FakeNetwork {
-    FakeNetwork::new(&[("in0", &[1, 1])], &[("out", &[1, 3])], move |i, o| {
-        for (out, more) in o[0].1.iter_mut().zip(more) {
-            *out = i[0].1[0] / 1000.0 + more;
-        }
-        Ok(())
-    })
+/// A readout that gives a thousandth of what it reads, and `more`.
+fn adding(more: [f32; 3]) -> FakeNetwork {
+    giving(move |read| more.map(|more| read / 1000.0 + more))
 }
 
 fn world() -> World {
@@ -59,7 +55,7 @@ fn world() -> World {
         ("class_scene_from_p@other", [0.1, 0.2, 0.3]),
         ("class_object_from_p", [0.0, 0.0, 0.0]),
     ] {
-        world.readout_of(name, &["p.a"], giving(more));
+        world.readout_of(name, &["p.a"], adding(more));
     }
     world
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::stage::{of, start, start_on};
-use common::{World, file, frame};
+use common::{MS, World, file, frame, giving};
 use concert_models::TensorSpec;
 use concert_models::fake::{FakeEngine, FakeNetwork};
 use concert_runtime::io::clock::SystemClock;
@@ -18,7 +18,6 @@ use concert_runtime::{
     ScriptedCamera, Snapshot, SwapError,
 };
 
-const MS: Duration = Duration::from_millis(1);
 const LONG: Duration = Duration::from_secs(30);
 
 /// Two targets on the encoder `p`.
@@ -49,10 +48,7 @@ readout = "refitted"
 
 /// A readout that gives a thousandth of what it reads, and `more`.
 fn adding(more: f32) -> FakeNetwork {
-    FakeNetwork::new(&[("in0", &[1, 1])], &[("out", &[1, 3])], move |i, o| {
-        o[0].1.fill(i[0].1[0] / 1000.0 + more);
-        Ok(())
-    })
+    giving(move |read| [read / 1000.0 + more; 3])
 }
 
 fn world() -> World {
@@ -67,7 +63,7 @@ fn world() -> World {
     world
 }
 
-/// Whether the value of an output is what its networks, by their names, make
+/// Tells whether the value of an output is what its networks, by their names, make
 /// of its frame.
 fn is_what_it_says(output: &Output) -> bool {
     let grey = (output.frame_sequence % 200) as f32 / 1000.0;
@@ -221,7 +217,7 @@ fn a_policy_that_does_not_fit_into_memory_leaves_the_old_one_serving_and_takes_n
     let large = FakeNetwork::new(&[("in0", &[1, 1])], &[("out", &[1, 4096])], |_, _| Ok(()));
     world.readout_of("class_object_from_p", &["p.a"], large);
     let part = world.readouts.get_mut("class_object_from_p").unwrap();
-    part.output.1 = TensorSpec::f32(&[1, 4096]);
+    part.output.spec = TensorSpec::f32(&[1, 4096]);
     let stage = start(&world, BOTH);
     let used = world.engine.used_bytes();
     let large = OTHERS.replace("sources = [\"q\"]", "sources = [\"p\"]");
@@ -252,7 +248,10 @@ fn targets_come_and_go_and_keep_their_counts() {
     assert_eq!(between.policy, "others");
     assert!(of(&between, "class_scene").ended);
     assert!(!of(&between, "vanishing_point").ended);
-    assert_eq!(stage.bus.announced(), ["class_object", "vanishing_point"]);
+    assert_eq!(
+        stage.bus.announced_keys(),
+        ["class_object", "vanishing_point"]
+    );
     control.swap(world.plan(BOTH)).unwrap();
     let ended = of(&between, "class_scene").published;
     stage.wait_until(|snapshot| of(snapshot, "class_scene").published > ended + 3);
@@ -449,7 +448,7 @@ fn request() -> ObservationRequest {
         camera: None,
         levels: vec![("p".into(), "a".into())],
         needs_depth: false,
-        least_interval: Duration::ZERO,
+        min_interval: Duration::ZERO,
     }
 }
 
@@ -488,7 +487,7 @@ fn an_observer_gets_only_what_it_asked_for_and_no_more_often() {
     let stage = start(&world, BOTH);
     let control = stage.runtime.control();
     let mut seldom = request();
-    seldom.least_interval = MS * 20;
+    seldom.min_interval = MS * 20;
     let observer = control.observe(seldom);
     let first = observer.next(LONG).unwrap();
     let second = observer.next(LONG).unwrap();

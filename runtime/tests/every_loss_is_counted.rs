@@ -6,7 +6,7 @@ mod common;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{World, frame};
+use common::{MS, World, frame, policy_on_p};
 use concert_models::fake::FakeNetwork;
 use concert_models::{Image, PixelFormat};
 use concert_runtime::io::clock::SystemClock;
@@ -16,17 +16,7 @@ use concert_runtime::{
     ScriptedCamera, Snapshot, Timestamp,
 };
 
-const MS: Duration = Duration::from_millis(1);
-const POLICY: &str = r#"
-name = "test"
-supervision_budget = 1
-[[transfer]]
-target = "vanishing_point"
-sources = ["p"]
-[[transfer]]
-target = "class_scene"
-sources = ["p"]
-"#;
+const TARGETS: [&str; 2] = ["vanishing_point", "class_scene"];
 
 fn world(encoder_takes: Duration) -> World {
     let mut world = World::default();
@@ -48,7 +38,7 @@ fn run(world: World, cameras: Vec<Box<dyn Camera>>, settings: RunSettings) -> (R
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let names: Vec<String> = (0..cameras.len()).map(|i| format!("camera{i}")).collect();
     let refs: Vec<&str> = names.iter().map(String::as_str).collect();
-    let pipeline = world.pipeline(POLICY, Arc::clone(&clock), &refs, None);
+    let pipeline = world.pipeline(&policy_on_p(&TARGETS), Arc::clone(&clock), &refs, None);
     let bus = MemoryBus::new();
     let cameras = names.into_iter().zip(cameras).collect();
     let runtime =
@@ -211,8 +201,13 @@ fn a_camera_that_falls_silent_is_said_to_be_stale_and_nothing_old_is_sent_again(
         )
     });
     let camera =
-        ScriptedCamera::timed(Arc::clone(&clock), script.collect::<Vec<_>>()).then_silent();
-    let pipeline = world(Duration::ZERO).pipeline(POLICY, Arc::clone(&clock), &["front"], None);
+        ScriptedCamera::with_schedule(Arc::clone(&clock), script.collect::<Vec<_>>()).then_silent();
+    let pipeline = world(Duration::ZERO).pipeline(
+        &policy_on_p(&TARGETS),
+        Arc::clone(&clock),
+        &["front"],
+        None,
+    );
     let bus = MemoryBus::new();
     let cameras: Vec<(String, Box<dyn Camera>)> = vec![("front".into(), Box::new(camera))];
     // Only a change of health makes a status within this test.

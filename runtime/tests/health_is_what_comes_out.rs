@@ -1,4 +1,4 @@
-//! What cannot be published, repeats, has no time or no thread left is never
+//! Whatever cannot be published, repeats, has no time or no thread left is never
 //! "ok" (faults F8, F9, F15, F17, F24, F27 and the laws of counting).
 
 mod common;
@@ -8,7 +8,7 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{Keep, World, frame};
+use common::{Keep, MS, World, frame, giving, policy_on_p};
 use concert_models::Terminator;
 use concert_models::fake::FakeNetwork;
 use concert_runtime::io::clock::SystemClock;
@@ -20,35 +20,17 @@ use concert_runtime::{
     ScriptedCamera, Snapshot, Status, SwapError, Timestamp, Watch,
 };
 
-const MS: Duration = Duration::from_millis(1);
-
 /// Two targets on one encoder; the first one's readout is the test's.
-const POLICY: &str = r#"
-name = "test"
-supervision_budget = 1
-[[transfer]]
-target = "depth_zbuffer"
-sources = ["p"]
-[[transfer]]
-target = "class_scene"
-sources = ["p"]
-"#;
+const TARGETS: [&str; 2] = ["depth_zbuffer", "class_scene"];
 
 /// A readout whose outputs are what `value` says, run by run.
 fn world(value: impl Fn(u32) -> f32 + Send + Sync + 'static) -> World {
     let mut world = World::default();
     world.encoder("p");
     let runs = AtomicU32::new(0);
-    let network = FakeNetwork::new(&[("in0", &[1, 1])], &[("out", &[1, 3])], move |_, out| {
-        out[0].1.fill(value(runs.fetch_add(1, Ordering::SeqCst)));
-        Ok(())
-    });
+    let network = giving(move |_| [value(runs.fetch_add(1, Ordering::SeqCst)); 3]);
     world.readout_of("depth_zbuffer_from_p", &["p.a"], network);
-    let even = FakeNetwork::new(&[("in0", &[1, 1])], &[("out", &[1, 3])], |_, out| {
-        out[0].1.fill(0.5);
-        Ok(())
-    });
-    world.readout_of("class_scene_from_p", &["p.b"], even);
+    world.readout_of("class_scene_from_p", &["p.b"], giving(|_| [0.5; 3]));
     world
 }
 
@@ -82,7 +64,7 @@ fn f8_an_output_of_infinity_is_withheld_and_quarantined_and_the_rest_goes_on() {
     let world = world(value);
     let runs = world.counts["depth_zbuffer_from_p"].clone();
     let clock = Arc::new(ManualClock::default());
-    let mut pipeline = world.pipeline(POLICY, clock.clone(), &["front"], None);
+    let mut pipeline = world.pipeline(&policy_on_p(&TARGETS), clock.clone(), &["front"], None);
     let mut keep = Keep::default();
     let first = outcomes(&mut pipeline, &clock, 5, &mut keep);
     assert_eq!(first, [[Outcome::Withheld, Outcome::Delivered]; 5]);
@@ -114,7 +96,7 @@ fn f8_an_output_of_infinity_is_withheld_and_quarantined_and_the_rest_goes_on() {
 fn f8_an_output_of_nothing_but_nan_is_marked_and_said() {
     let clock = Arc::new(ManualClock::default());
     let world = world(|run| if run < 10 { f32::NAN } else { 1.0 });
-    let mut pipeline = world.pipeline(POLICY, clock.clone(), &["front"], None);
+    let mut pipeline = world.pipeline(&policy_on_p(&TARGETS), clock.clone(), &["front"], None);
     let mut keep = Keep::default();
     outcomes(&mut pipeline, &clock, 4, &mut keep);
     assert!(pipeline.troubles(0).is_empty(), "four may be chance");
@@ -166,7 +148,12 @@ fn f27_a_readout_of_fifteen_milliseconds_is_not_begun_at_one_of_eight() {
     let takes = Arc::new(AtomicU32::new(15));
     let world = slow_world(&clock, Arc::clone(&takes));
     let runs = world.counts["depth_zbuffer_from_p"].clone();
-    let mut pipeline = world.pipeline(POLICY, clock.clone(), &["front"], Some(MS * 8));
+    let mut pipeline = world.pipeline(
+        &policy_on_p(&TARGETS),
+        clock.clone(),
+        &["front"],
+        Some(MS * 8),
+    );
     let mut keep = Keep::default();
     outcomes(&mut pipeline, &clock, 1, &mut keep);
     let known = runs.runs();
@@ -205,7 +192,7 @@ fn start(
         camera: "front".to_owned(),
         in_keys: false,
     };
-    let plan = world.plan(POLICY);
+    let plan = world.plan(&policy_on_p(&TARGETS));
     let engine = Box::new(world.engine);
     let pipeline = Pipeline::prepare(plan, engine, &[lane], Arc::clone(&clock), watch, None);
     let settings = RunSettings {
@@ -379,7 +366,7 @@ fn f15_a_device_that_is_lost_is_an_error_of_everything_and_its_return_is_seen() 
     world.readout("depth_zbuffer_from_p", &["p.a"]);
     world.readout("class_scene_from_p", &["p.b"]);
     let clock = Arc::new(ManualClock::default());
-    let mut pipeline = world.pipeline(POLICY, clock.clone(), &["front"], None);
+    let mut pipeline = world.pipeline(&policy_on_p(&TARGETS), clock.clone(), &["front"], None);
     let mut keep = Keep::default();
     lost.store(true, Ordering::SeqCst);
     let while_lost = outcomes(&mut pipeline, &clock, 30, &mut keep);
@@ -556,8 +543,8 @@ fn f17_a_kernel_that_hangs_in_a_swap_leaves_the_old_policy_serving() {
     let mut world = world(|_| 1.0);
     let (network, go_on) = hanging(&clock);
     world.readout_of("depth_zbuffer_from_p@hangs", &["p.a"], network);
-    let hanging = POLICY.replacen("[\"p\"]", "[\"p\"]\nreadout = \"hangs\"", 1);
-    let (plan, good) = (world.plan(&hanging), world.plan(POLICY));
+    let hanging = policy_on_p(&TARGETS).replacen("[\"p\"]", "[\"p\"]\nreadout = \"hangs\"", 1);
+    let (plan, good) = (world.plan(&hanging), world.plan(&policy_on_p(&TARGETS)));
     let camera = Box::new(Endless(0));
     let bus = Box::new(MemoryBus::new());
     let runtime = start(world, clock, camera, bus, Arc::new(Impatient));

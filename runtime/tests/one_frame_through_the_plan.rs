@@ -1,16 +1,15 @@
-//! What the pipeline promises for one frame after the other.
+//! The pipeline's promises for one frame after the other.
 
 mod common;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Keep, World, frame};
+use common::{Keep, MS, World, frame};
+use concert_models::contract::{Channels, Fit, InputContract, Layout};
 use concert_models::fake::FakeNetwork;
-use concert_policies::{OutputKind, Task};
+use concert_policies::Task;
 use concert_runtime::{Clock, ManualClock, Outcome, Timestamp};
-
-const MS: Duration = Duration::from_millis(1);
 
 fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::at(Timestamp::from_nanos(
@@ -470,15 +469,36 @@ fn equal_contracts_are_preprocessed_once() {
     let mut world = World::default();
     world.encoder("p");
     world.encoder("q");
-    world.readout(&format!("{}_from_p+q", targets[0].name), &["p.a", "q.a"]);
-    let text = transfers(&[(targets[0].name, "sources = [\"p\", \"q\"]")]);
+    world.encoder("r");
+    let other = InputContract::new(
+        "image",
+        2,
+        2,
+        Layout::Nchw,
+        Channels::Grey,
+        Fit::Stretch,
+        &[1.0],
+        &[1.0],
+    );
+    world.encoders.get_mut("r").unwrap().contract = other.unwrap();
+    world.readout(
+        &format!("{}_from_p+q+r", targets[0].name),
+        &["p.a", "q.a", "r.a"],
+    );
+    let text = transfers(&[(targets[0].name, "sources = [\"p\", \"q\", \"r\"]")]);
     let mut pipeline = world.pipeline(&text, clock(), &["front"], None);
     let mut keep = Keep::default();
-    let report = pipeline.step(0, &frame(0, 1, MS), MS, &mut keep);
-    assert_eq!((report.preprocess.len(), report.encode.len()), (1, 2));
+    for sequence in 0..3 {
+        let report = pipeline.step(0, &frame(sequence, 9, MS), MS, &mut keep);
+        let runs = |times: &[Option<Duration>]| times.iter().flatten().count();
+        assert_eq!(
+            runs(&report.preprocess),
+            2,
+            "two contracts, of three encoders"
+        );
+        assert_eq!(runs(&report.encode), 3);
+    }
+    // Their pixels are those of the one image: 9, 9 and, of the other contract, 8.
+    assert_eq!(keep.first_value(targets[0].name), Some(26.0));
     assert_eq!(keep.outputs[0].image_size, (4, 4));
-    assert!(
-        !matches!(keep.outputs[0].origin.task.output, OutputKind::Dense { .. })
-            || keep.outputs[0].origin.shape.len() == 2
-    );
 }

@@ -1,4 +1,4 @@
-//! What the engine promises, against the real ONNX Runtime: found or fetched as
+//! The engine's promises, against the real ONNX Runtime: found or fetched as
 //! a user's would be. Says "skipped" where there is neither library nor network.
 #![cfg(feature = "onnxruntime")]
 
@@ -358,7 +358,7 @@ fn a_tensor_without_memory_is_refused() {
     assert!(matches!(error, EngineError::OutOfMemory { .. }), "{error}");
 }
 
-/// Whether this machine could run CUDA: then the refusals below do not happen.
+/// Tells whether this machine could run CUDA: then the refusals below do not happen.
 fn has_cuda(library: &Library) -> bool {
     library
         .path
@@ -485,7 +485,7 @@ fn telemetry_is_on() {
     let by_hand = Library {
         path: PathBuf::from("/nonexistent/libonnxruntime.so"),
         version: library::PINNED_VERSION.to_owned(),
-        origin: library::Origin::Explicit,
+        origin: library::LibraryOrigin::Explicit,
     };
     let text = Environment::start(&by_hand, None).unwrap_err().to_string();
     assert!(text.contains("ORT_DISABLE_TELEMETRY=1 must be"), "{text}");

@@ -4,14 +4,11 @@
 mod common;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use common::{Keep, World, frame};
+use common::{Keep, MS, World, frame};
 use concert_models::Intrinsics;
 use concert_models::image_file::DepthImage;
 use concert_runtime::{Clock, Frame, Health, ManualClock, Outcome, Timestamp};
-
-const MS: Duration = Duration::from_millis(1);
 
 fn with_depth(frame: Frame, metres: Vec<f32>) -> Frame {
     let depth = DepthImage {

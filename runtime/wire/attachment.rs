@@ -1,10 +1,11 @@
-//! What travels beside a message: who made it, from which frame, how fast.
+//! The attachment of a message: who made it, from which frame, how fast.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::camera_image::{CameraImage, IMAGE_KEY};
+use super::keys;
+use crate::camera_image::CameraImage;
 use crate::output::{Output, StageTimes};
 use crate::picture::PictureFault;
 
@@ -35,7 +36,7 @@ pub struct Attachment {
     pub encoders: Vec<(String, String)>,
     /// Name and hash of the readout.
     pub readout: (String, String),
-    /// How long each stage took.
+    /// Times of the stages.
     pub times_us: TimesMicros,
     /// Pixel of the camera image from pixel of the output: `[[a, b, c], [d, e, f]]`.
     pub image_from_output: [[f64; 3]; 2],
@@ -47,7 +48,7 @@ pub struct Attachment {
     /// The lens bends straight lines, and the image was not rectified.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub distorted: bool,
-    /// What is wrong with the camera's picture: `frozen` (it repeats) or `black`.
+    /// Fault of the camera's picture: `frozen` (it repeats) or `black`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub picture: Option<PictureFault>,
     /// Nothing is known: every value is NaN.
@@ -59,13 +60,13 @@ pub struct Attachment {
     /// Tracking had been lost since the output before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub after_gap: bool,
-    /// How sure each side of a room is, in percent: ahead, behind, left, right,
+    /// Certainty of each side of a room, in percent: ahead, behind, left, right,
     /// ceiling, floor.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub face_percent: Option<[u8; 6]>,
 }
 
-/// How long each stage took, whole microseconds.
+/// Times of the stages, whole microseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct TimesMicros {
     /// From the frame's arrival to the start of its plan.
@@ -106,7 +107,7 @@ pub enum AttachmentError {
     /// Not the JSON that it should be.
     #[error("attachment: {0}")]
     Json(#[from] serde_json::Error),
-    /// Of a version that is not known here.
+    /// A version that is not known here.
     #[error(
         "attachment has version {got}, but only {} is known",
         Attachment::VERSION
@@ -148,9 +149,9 @@ impl Attachment {
             distorted: output.distorted,
             picture: output.picture,
             unknown: output.unknown,
-            scale_unknown: output.remarks.scale_unknown,
-            after_gap: output.remarks.after_gap,
-            face_percent: output.remarks.face_percent,
+            scale_unknown: output.flags.scale_unknown,
+            after_gap: output.flags.after_gap,
+            face_percent: output.flags.face_percent,
         }
     }
 
@@ -166,7 +167,7 @@ impl Attachment {
             previous_stamp_ns: None,
             camera: image.camera.to_string(),
             frame_id: image.frame.frame_id.to_string(),
-            task: IMAGE_KEY.to_owned(),
+            task: keys::IMAGE.to_owned(),
             policy: String::new(),
             encoders: Vec::new(),
             readout: (String::new(), String::new()),

@@ -22,7 +22,7 @@ pub enum CdrError {
     /// The message ends within a value.
     #[error("{what} at byte {at} needs {needed} bytes, but {left} are left")]
     Short {
-        /// What was being read.
+        /// The field that was being read.
         what: &'static str,
         /// Bytes from the start of the message.
         at: usize,
@@ -36,7 +36,7 @@ pub enum CdrError {
         "{what} says to have {count} elements of at least {element_bytes} bytes, but {left} bytes are left"
     )]
     Length {
-        /// What was being read.
+        /// The field that was being read.
         what: &'static str,
         /// Elements.
         count: usize,
@@ -48,9 +48,9 @@ pub enum CdrError {
     /// A string is not UTF-8 or does not close with NUL.
     #[error("{what} is {fault}")]
     Text {
-        /// What was being read.
+        /// The field that was being read.
         what: &'static str,
-        /// What is wrong.
+        /// The fault.
         fault: &'static str,
     },
     /// The message's type is none that is known here.

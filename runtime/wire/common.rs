@@ -14,7 +14,7 @@ pub struct Header {
 
 impl Header {
     /// Fewest bytes that a header takes.
-    pub const LEAST_BYTES: usize = 12;
+    pub const MIN_BYTES: usize = 12;
 
     /// Writes the fields in their order.
     pub fn write(&self, writer: &mut CdrWriter<'_>) {

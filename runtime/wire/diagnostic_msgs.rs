@@ -10,7 +10,7 @@ use crate::status::Status;
 pub struct DiagnosticStatus {
     /// 0 ok, 1 warn, 2 error, 3 stale.
     pub level: u8,
-    /// What it is about.
+    /// Its subject.
     pub name: String,
     /// One line for people.
     pub message: String,

@@ -1,30 +1,30 @@
 //! From an output's tensor to the message of its task.
 
+mod rows;
+
 use concert_models::Intrinsics;
 use concert_models::geometric::odometry::ODOMETRY_LENGTH;
 use concert_policies::OutputKind;
 
 use super::cdr::CdrWriter;
-use super::common::{Header, Pose, write_header};
+use super::common::{Header, Pose};
 use super::diagnostic_msgs::DiagnosticArray;
 use super::message::Message;
 use super::odometry::odometry;
-use super::sensor_msgs::{CameraInfo, ImagePrefix, PointField, RegionOfInterest};
+use super::sensor_msgs::{CameraInfo, ImagePrefix, RegionOfInterest};
 use super::std_msgs::{Float32MultiArray, MultiArrayDimension};
-use super::vision_msgs::{
-    BoundingBox3D, BoundingBox3DArray, Classification, Detection2D, Detection2DArray,
-    ObjectHypothesis,
-};
+use super::vision_msgs::{BoundingBox3D, BoundingBox3DArray, Classification, ObjectHypothesis};
 use crate::output::Output;
 use crate::status::Status;
+use rows::{detections, points};
 
-/// How many classes a `Classification` names: the best ones.
-pub const MOST_CLASSES: usize = 5;
+/// Number of classes that a `Classification` names: the best ones.
+pub const MAX_CLASSES: usize = 5;
 /// A `Classification` names no class where the best has a lower score than
 /// this. Among many classes a score below a third says that what is in the
 /// picture is none of them, or that they are guessed; a robot that acts on a
 /// guess is worse off than one that is told nothing.
-pub const LEAST_SURE: f32 = 0.3;
+pub const MIN_SCORE: f32 = 0.3;
 
 /// Why an output cannot be written as its task's message.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -59,7 +59,7 @@ pub enum EncodeError {
         task: &'static str,
         /// In row-major order.
         pixel: usize,
-        /// What stands there.
+        /// The value there.
         label: f32,
     },
 }
@@ -265,8 +265,8 @@ fn classification(output: &Output) -> Result<Classification, EncodeError> {
     // `max` passes NaN over, so that one never comes first.
     let score = |class: &usize| output.values[*class].max(f32::NEG_INFINITY);
     order.sort_by(|a, b| score(b).total_cmp(&score(a)));
-    let is_sure = order.first().is_some_and(|best| score(best) >= LEAST_SURE);
-    order.truncate(if is_sure { MOST_CLASSES } else { 0 });
+    let is_sure = order.first().is_some_and(|best| score(best) >= MIN_SCORE);
+    order.truncate(if is_sure { MAX_CLASSES } else { 0 });
     let results = order.into_iter().map(|class| ObjectHypothesis {
         class_id: class_id(output, class),
         score: f64::from(output.values[class]),
@@ -275,96 +275,6 @@ fn classification(output: &Output) -> Result<Classification, EncodeError> {
         header: header(output),
         results: results.collect(),
     })
-}
-
-/// Rows whose score is above 0; all where there is no score.
-fn scored_rows<'a>(
-    output: &'a Output,
-    columns: &'static [&'static str],
-) -> Result<impl Iterator<Item = &'a [f32]> + Clone + use<'a>, EncodeError> {
-    match *output.origin.shape.as_slice() {
-        [1, _, n] if n == columns.len() && n > 0 => {}
-        _ => return Err(wrong_shape(output, format!("[1, n, {}]", columns.len()))),
-    }
-    let score = columns.iter().position(|column| *column == "score");
-    let rows = output.values.chunks_exact(columns.len());
-    Ok(rows.filter(move |row| score.is_none_or(|score| row[score] > 0.0)))
-}
-
-fn points(
-    output: &Output,
-    columns: &'static [&'static str],
-    to: &mut Vec<u8>,
-) -> Result<(), EncodeError> {
-    let rows = scored_rows(output, columns)?;
-    let point_step = columns.len() * size_of::<f32>();
-    let width = rows.clone().count();
-    let is_dense = rows.clone().flatten().all(|value| value.is_finite());
-    let mut writer = CdrWriter::begin(to);
-    write_header(&mut writer, output.stamp, &output.frame_id);
-    writer.u32(1);
-    writer.u32(small(width));
-    writer.count(columns.len());
-    for (index, column) in columns.iter().enumerate() {
-        writer.string(column);
-        writer.u32(small(index * size_of::<f32>()));
-        writer.u8(PointField::FLOAT32);
-        writer.u32(1);
-    }
-    writer.bool(false);
-    writer.u32(small(point_step));
-    writer.u32(small(point_step * width));
-    writer.count(point_step * width);
-    let pixels = pixel_columns(columns);
-    let mut point = Vec::with_capacity(columns.len());
-    for row in rows {
-        point.clear();
-        point.extend_from_slice(row);
-        for [u, v] in pixels.iter().copied() {
-            let pixel = [f64::from(row[u]), f64::from(row[v])];
-            let [in_image_u, in_image_v] = output.image_from_output.apply(pixel);
-            point[u] = in_image_u as f32;
-            point[v] = in_image_v as f32;
-        }
-        writer.raw_f32s(point.iter().copied());
-    }
-    writer.bool(is_dense);
-    Ok(())
-}
-
-/// Which pairs of columns are pixels of the network's input.
-fn pixel_columns(columns: &[&str]) -> Vec<[usize; 2]> {
-    let find = |name: &str| columns.iter().position(|column| *column == name);
-    [("u", "v"), ("u_previous", "v_previous")]
-        .into_iter()
-        .filter_map(|(u, v)| Some([find(u)?, find(v)?]))
-        .collect()
-}
-
-fn detections(output: &Output) -> Result<Detection2DArray, EncodeError> {
-    let columns = output.origin.task.output.columns().unwrap_or_default();
-    let header = header(output);
-    let detection = |row: &[f32]| {
-        let corner = |u: f32, v: f32| {
-            let pixel = [f64::from(u), f64::from(v)];
-            output.image_from_output.apply(pixel)
-        };
-        let (first, last) = (corner(row[0], row[1]), corner(row[2], row[3]));
-        Detection2D {
-            header: header.clone(),
-            results: vec![ObjectHypothesis {
-                // Saturates; a class is never negative.
-                class_id: class_id(output, row[4] as usize),
-                score: f64::from(row[5]),
-            }],
-            center: [0, 1].map(|axis| 0.5 * (first[axis] + last[axis])),
-            theta: 0.0,
-            size: [0, 1].map(|axis| (last[axis] - first[axis]).abs()),
-            id: String::new(),
-        }
-    };
-    let detections = scored_rows(output, columns)?.map(detection).collect();
-    Ok(Detection2DArray { header, detections })
 }
 
 fn room_layout(output: &Output) -> Result<BoundingBox3DArray, EncodeError> {

@@ -1,11 +1,13 @@
 //! Outputs and status as ROS 2 messages: plain computation, no bus.
 
+pub mod any;
 pub mod attachment;
 pub mod cdr;
 pub mod common;
 pub mod diagnostic_msgs;
 pub mod encode;
 pub mod geometry_msgs;
+pub mod keys;
 pub mod message;
 pub mod nav_msgs;
 mod odometry;
@@ -14,10 +16,11 @@ pub mod std_msgs;
 pub mod tf2_msgs;
 pub mod vision_msgs;
 
+pub use any::AnyMessage;
 pub use attachment::{Attachment, AttachmentError};
 pub use cdr::CdrError;
 pub use encode::{EncodeError, encode, encode_camera_info, encode_status};
-pub use message::{AnyMessage, Message};
+pub use message::Message;
 pub use odometry::encode_transforms;
 
 #[cfg(test)]

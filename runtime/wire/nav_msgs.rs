@@ -13,13 +13,13 @@ pub struct Odometry {
     pub child_frame_id: String,
     /// `header.frame_id` from `child_frame_id`.
     pub pose: Pose,
-    /// Of the pose.
+    /// Covariance of the pose.
     pub pose_covariance: Covariance,
     /// m/s.
     pub linear: Xyz,
     /// rad/s.
     pub angular: Xyz,
-    /// Of the velocity.
+    /// Covariance of the velocity.
     pub twist_covariance: Covariance,
 }
 

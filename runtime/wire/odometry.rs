@@ -10,7 +10,7 @@ use super::nav_msgs::Odometry;
 use super::tf2_msgs::{TfMessage, TransformStamped};
 use crate::output::Output;
 
-/// What the coordinate frame ends in that images are given in (REP-103).
+/// End of the name of a coordinate frame that images are given in (REP-103).
 const OPTICAL: &str = "_optical";
 
 /// The frame that a camera's odometry starts from: where its body was at

@@ -18,7 +18,7 @@ pub struct Image<'a> {
     pub width: u32,
     /// `rgb8`, `mono8`, `32FC1`, …
     pub encoding: Cow<'a, str>,
-    /// Whether numbers of several bytes are big-endian.
+    /// True where numbers of several bytes are big-endian.
     pub is_bigendian: bool,
     /// Bytes from one row's first to the next row's first.
     pub step: u32,
@@ -26,7 +26,7 @@ pub struct Image<'a> {
     pub data: Cow<'a, [u8]>,
 }
 
-/// What of an image comes before its pixels, borrowed.
+/// The part of an image before its pixels, borrowed.
 pub(super) struct ImagePrefix<'a> {
     pub(super) stamp: Timestamp,
     pub(super) frame_id: &'a str,
@@ -123,7 +123,7 @@ pub struct RegionOfInterest {
     pub height: u32,
     /// px of the sensor.
     pub width: u32,
-    /// Whether whoever rectifies is to cut to this region.
+    /// True where whoever rectifies is to cut to this region.
     pub do_rectify: bool,
 }
 
@@ -132,9 +132,9 @@ pub struct RegionOfInterest {
 pub struct CameraInfo {
     /// Stamp and optical frame.
     pub header: Header,
-    /// Of the sensor that the numbers belong to, px.
+    /// Size of the sensor that the numbers belong to, px.
     pub height: u32,
-    /// Of the sensor that the numbers belong to, px.
+    /// Size of the sensor that the numbers belong to, px.
     pub width: u32,
     /// `plumb_bob`, `equidistant`, …
     pub distortion_model: String,
@@ -206,7 +206,7 @@ impl<'a> Message<'a> for CameraInfo {
 /// `sensor_msgs/msg/PointField`: one column of a cloud.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PointField<'a> {
-    /// What stands there.
+    /// The value there.
     pub name: Cow<'a, str>,
     /// Bytes from the start of a point.
     pub offset: u32,
@@ -230,9 +230,9 @@ pub struct PointCloud2<'a> {
     pub height: u32,
     /// Points in a row.
     pub width: u32,
-    /// What stands in a point.
+    /// The fields of a point.
     pub fields: Vec<PointField<'a>>,
-    /// Whether numbers are big-endian.
+    /// True where numbers are big-endian.
     pub is_bigendian: bool,
     /// Bytes of one point.
     pub point_step: u32,
@@ -240,7 +240,7 @@ pub struct PointCloud2<'a> {
     pub row_step: u32,
     /// The points.
     pub data: Cow<'a, [u8]>,
-    /// Whether every number is finite.
+    /// True where every number is finite.
     pub is_dense: bool,
 }
 

@@ -6,7 +6,7 @@ use super::message::Message;
 /// `std_msgs/msg/MultiArrayDimension`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MultiArrayDimension {
-    /// What runs along it.
+    /// The meaning of this axis.
     pub label: String,
     /// Elements along it.
     pub size: u32,

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use concert_models::geometric::Remarks;
+use concert_models::geometric::OutputFlags;
 use concert_models::{Affine2, Intrinsics};
 use concert_policies::Task;
 use proptest::prelude::*;
@@ -15,8 +15,9 @@ use super::sensor_msgs::{CameraInfo, CompressedImage, Image, PointCloud2, PointF
 use super::tf2_msgs::{TfMessage, TransformStamped};
 use super::vision_msgs::{BoundingBox3DArray, Classification, Detection2DArray};
 use super::*;
-use crate::output::{Hashes, Origin, Output, StageTimes};
-use crate::status::{Health, Status, StatusEntry};
+use crate::health::Health;
+use crate::output::{Hashes, Output, OutputOrigin, StageTimes};
+use crate::status::{Status, StatusEntry};
 use crate::time::Timestamp;
 
 /// An output of `task` with the tensor given, from a 640 × 480 camera whose
@@ -24,7 +25,7 @@ use crate::time::Timestamp;
 pub(crate) fn output(task: &str, shape: &[usize], values: Vec<f32>) -> Output {
     let hash = |digit: &str| digit.repeat(64);
     Output {
-        origin: Arc::new(Origin {
+        origin: Arc::new(OutputOrigin {
             task: Task::find(task).expect("task"),
             camera: "front".into(),
             key: task.into(),
@@ -55,7 +56,7 @@ pub(crate) fn output(task: &str, shape: &[usize], values: Vec<f32>) -> Output {
         distorted: false,
         picture: None,
         unknown: false,
-        remarks: Remarks::default(),
+        flags: OutputFlags::default(),
         arrived: Duration::ZERO,
         times: StageTimes {
             encode: Duration::from_micros(1500),
@@ -239,7 +240,7 @@ fn odometry_output(key: &str, frame_id: &str) -> Output {
     values[3..7].copy_from_slice(&[0.0, 0.0, 0.5_f32.sqrt(), 0.5_f32.sqrt()]);
     let mut output = output("odometry", &[1, 85], values);
     output.frame_id = frame_id.into();
-    output.origin = Arc::new(Origin {
+    output.origin = Arc::new(OutputOrigin {
         key: key.into(),
         ..(*output.origin).clone()
     });

@@ -35,7 +35,7 @@ impl<'a> Message<'a> for TfMessage {
     }
 
     fn read(reader: &mut CdrReader<'a>) -> Result<Self, CdrError> {
-        let least = Header::LEAST_BYTES + 4 + 56;
+        let least = Header::MIN_BYTES + 4 + 56;
         Ok(Self {
             transforms: reader.sequence("transforms", least, |reader| {
                 Ok(TransformStamped {

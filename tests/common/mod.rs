@@ -92,8 +92,10 @@ pub mod first_light {
     use concert_runtime::io::clock::SystemClock;
     use concert_runtime::io::library::{LibraryRequest, find_or_fetch};
     use concert_runtime::io::onnxruntime::{Environment, OrtEngine, Provider};
-    use concert_runtime::parts::plan_from_store;
-    use concert_runtime::{Audience, Clock, Frame, LaneName, NoWatch, Output, Pipeline, Timestamp};
+    use concert_runtime::plan_from_store;
+    use concert_runtime::{
+        Clock, Frame, LaneName, NoWatch, Output, OutputSink, Pipeline, Timestamp,
+    };
 
     /// The store of this repository.
     pub fn store() -> Store {
@@ -145,7 +147,7 @@ pub mod first_light {
     #[derive(Default)]
     pub struct Keep(pub Vec<Output>);
 
-    impl Audience for Keep {
+    impl OutputSink for Keep {
         fn wants(&self, _target: usize) -> bool {
             true
         }

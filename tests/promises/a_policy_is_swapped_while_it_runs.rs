@@ -16,7 +16,7 @@ use concert_policies::Policy;
 use concert_runtime::io::clock::SystemClock;
 use concert_runtime::io::thread;
 use concert_runtime::io::zenoh::{SessionOptions, Watcher, open_session};
-use concert_runtime::parts::plan_from_store;
+use concert_runtime::plan_from_store;
 use concert_runtime::{
     Camera, Capture, Clock, Frame, LaneName, MemoryBus, NoWatch, Pipeline, RunSettings, Runtime,
     Timestamp,

@@ -110,7 +110,7 @@ fn half_a_second_of_a_desk_is_followed_to_a_degree_and_the_direction_to_six() {
         }
         assert_eq!(outcomes, [Outcome::Delivered], "frame {index}");
         let output = keep.newest("odometry");
-        assert!(output.remarks.scale_unknown);
+        assert!(output.flags.scale_unknown);
         poses.push(pose(&output.values));
     }
     let steps = (5..frames.len()).map(|now| {
@@ -158,7 +158,7 @@ fn a_walk_along_a_corridor_is_followed_in_metres() {
     assert_eq!((delivered, without), (38, 1));
     // People walk at one to two metres a second.
     let output = keep.newest("odometry");
-    assert!(!output.remarks.scale_unknown);
+    assert!(!output.flags.scale_unknown);
     let estimate = OdometryEstimate::read(&output.values).unwrap();
     let moved = estimate.odom_from_body.translation.vector;
     println!("after 4 s: {moved}");

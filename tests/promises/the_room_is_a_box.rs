@@ -56,7 +56,7 @@ fn the_corridor_keeps_its_width_and_height_and_its_end_comes_nearer() {
         let &[.., length, width, height] = output.values.as_slice() else {
             panic!("{:?}", output.values);
         };
-        let sure = output.remarks.face_percent.expect("how sure");
+        let sure = output.flags.face_percent.expect("how sure");
         println!("frame {sequence}: {length:.2} x {width:.2} x {height:.2} m, sure {sure:?}");
         assert!((1.95..2.25).contains(&width), "{width} m wide");
         assert!((2.35..2.65).contains(&height), "{height} m high");

@@ -9,7 +9,7 @@ use concert_runtime::io::clock::SystemClock;
 use concert_runtime::io::zenoh::{
     CommandListener, MessageOptions, MessagePublisher, SessionOptions, Sessions,
 };
-use concert_runtime::wire::Message;
+use concert_runtime::wire::{Message, keys};
 use concert_runtime::wire::encode::camera_info;
 use concert_runtime::{BusError, Clock, Timestamp};
 use indicatif::ProgressBar;
@@ -30,7 +30,7 @@ use super::args::Apartment;
 const IMAGE: &str = "front/image";
 const CAMERA_INFO: &str = "front/camera_info";
 const DEPTH: &str = "front/depth";
-const TF: &str = "tf";
+const TF: &str = keys::TRANSFORMS;
 const ODOM: &str = "odom";
 const COMMAND: &str = "cmd_vel";
 const KEYS: [&str; 5] = [IMAGE, CAMERA_INFO, DEPTH, TF, ODOM];
@@ -74,7 +74,7 @@ pub(in super::super) fn run(args: &Apartment, global: &Global) -> Result<Report,
     };
     let publisher = MessagePublisher::open(sessions.clone(), &options).or_refuse()?;
     let robot = robot(args)?;
-    let key = format!("{}/{COMMAND}", args.bus.prefix);
+    let key = keys::below(&args.bus.prefix, COMMAND);
     let commands = CommandListener::open(sessions, &key).or_refuse()?;
     tracing::info!(
         "robot in the home of seed {}: publishes below {}, takes commands at {key}, \

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use concert_fitting::dataset::{DataSet, Example};
-use concert_runtime::{Audience, Clock, Frame, ManualClock, Outcome, Output, Pipeline, Timestamp};
+use concert_runtime::{
+    Clock, Frame, ManualClock, Outcome, Output, OutputSink, Pipeline, Timestamp,
+};
 
 use super::name_written_file;
 use crate::progress::progress;
@@ -164,7 +166,7 @@ struct Keep {
     delivered: Vec<Option<Output>>,
 }
 
-impl Audience for Keep {
+impl OutputSink for Keep {
     fn wants(&self, _target: usize) -> bool {
         true
     }

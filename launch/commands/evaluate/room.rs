@@ -33,7 +33,7 @@ pub(super) fn pictures(image: &Image, truth: &[f32], output: &Output) -> Option<
         room_edges(numbers, &camera, sure, &mut canvas, 1.0);
         canvas
     };
-    let sure = output.remarks.face_percent;
+    let sure = output.flags.face_percent;
     Some([drawn(&wanted, in_view(truth)), drawn(&said, sure), off])
 }
 

@@ -338,7 +338,7 @@ fn pose_of(output: &Output) -> Option<Isometry3<f64>> {
 /// velocity and its covariance say; `None` where tracking had been lost.
 fn step_of(output: &Output, before: Timestamp) -> Option<StepEstimate> {
     let estimate = OdometryEstimate::read(&output.values)?;
-    if output.remarks.after_gap {
+    if output.flags.after_gap {
         return None;
     }
     let seconds = (output.stamp.nanos() - before.nanos()) as f64 * 1e-9;
@@ -355,6 +355,6 @@ fn step_of(output: &Output, before: Timestamp) -> Option<StepEstimate> {
     Some(StepEstimate {
         motion,
         covariance: both * covariance * both.transpose(),
-        is_metric: !output.remarks.scale_unknown,
+        is_metric: !output.flags.scale_unknown,
     })
 }

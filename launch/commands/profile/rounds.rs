@@ -7,7 +7,7 @@ use concert_models::preprocess::Preprocessor;
 use concert_models::store::Encoder;
 use concert_models::{Engine, Network, Slot, TensorSpec, Wiring};
 use concert_runtime::io::board::PowerMeter;
-use concert_runtime::{Audience, Clock, Frame, Output, Pipeline};
+use concert_runtime::{Clock, Frame, Output, OutputSink, Pipeline};
 
 /// Usual time between frames, as the pipeline is told.
 const INTERVAL: Duration = Duration::from_millis(33);
@@ -119,7 +119,7 @@ impl GroupBench {
 /// Wants every output, and keeps none.
 struct Everything(Vec<Output>);
 
-impl Audience for Everything {
+impl OutputSink for Everything {
     fn wants(&self, _target: usize) -> bool {
         true
     }

@@ -7,7 +7,7 @@ use anyhow::anyhow;
 use concert_models::card::Card;
 use concert_models::store::{Encoder, NetworkKind, Store};
 use concert_runtime::Plan;
-use concert_runtime::parts::plan_from_store;
+use concert_runtime::plan_from_store;
 
 use super::candidates::{Candidate, groups, policy};
 use super::args::Profile as Args;

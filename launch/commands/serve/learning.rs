@@ -8,7 +8,7 @@ use concert_models::store::Store;
 use concert_runtime::{Clock, Control};
 use serde_json::Value;
 
-use crate::assemble::{ControlServer, Meeting, SharedSwapper};
+use crate::assemble::{ControlServer, Transport, SharedSwapper};
 use crate::commands::learn::LearnFlags;
 use crate::launch_file::LaunchFile;
 use crate::learn::{Beginner, Beginning, Learning, Prepared, check_place};
@@ -91,14 +91,14 @@ impl Plans {
         control: &dyn Fn() -> Control,
         swapper: &SharedSwapper,
         clock: &Arc<dyn Clock>,
-        (meeting, launch): (&Meeting, &LaunchFile),
+        (transport, launch): (&Transport, &LaunchFile),
     ) -> Result<Running, Failure> {
         let learning = self.prepared.map(|prepared| {
             prepared.start(control(), Arc::clone(swapper), Arc::clone(clock))
         });
         let learning = learning.transpose()?;
         let asked = learning.as_ref();
-        let asked = asked.map(|learning| meeting.learn(launch, learning.answerer()));
+        let asked = asked.map(|learning| transport.learn(launch, learning.answerer()));
         let beginning = self.beginner;
         let beginning = beginning.map(|one| one.start(control(), Arc::clone(clock)));
         Ok(Running {

@@ -75,7 +75,7 @@ fn cameras_text(snapshot: &Snapshot) -> String {
         let counts = &camera.counts;
         format!(
             "camera {}: {} frames in {:.1} s, {} processed, {} dropped ({} for a newer one, {} refused, {} too old, {} twice){}",
-            camera.camera, counts.arrived, snapshot.seconds, counts.processed, counts.dropped(),
+            camera.camera, counts.arrived, snapshot.seconds, counts.processed, counts.drops(),
             counts.superseded, counts.refused, counts.too_old, counts.duplicate,
             refusal(camera),
         )

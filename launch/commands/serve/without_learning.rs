@@ -7,7 +7,7 @@ use clap::Args;
 use concert_runtime::{Clock, Control};
 use serde_json::Value;
 
-use crate::assemble::{Meeting, SharedSwapper};
+use crate::assemble::{Transport, SharedSwapper};
 use crate::launch_file::LaunchFile;
 use crate::live::Aside;
 use crate::overrides::Overrides;
@@ -52,7 +52,7 @@ impl Plans {
         _control: &dyn Fn() -> Control,
         _swapper: &SharedSwapper,
         _clock: &Arc<dyn Clock>,
-        _bus: (&Meeting, &LaunchFile),
+        _bus: (&Transport, &LaunchFile),
     ) -> Result<Running, Failure> {
         Ok(Running)
     }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, anyhow};
 use concert_policies::solve::{Answer, Problem};
-use concert_runtime::io::zenoh::{Errand, MAX_ASKED_PROBLEM_BYTES, Session, request};
+use concert_runtime::io::zenoh::{ControlRequest, MAX_ASKED_PROBLEM_BYTES, Session, request};
 use serde_json::{Value, json};
 
 use super::{exit_of, text, write_policy};
@@ -27,7 +27,7 @@ pub(super) fn live(args: &Solve) -> Result<Report, Failure> {
 }
 
 fn ask(session: &Session, args: &Solve, problem: &Problem, text: &str) -> Result<Report, Failure> {
-    let mut json = request(session, &args.prefix, Errand::Solve, text)?;
+    let mut json = request(session, &args.prefix, ControlRequest::Solve, text)?;
     if matches!(json["status"].as_str(), Some("refused" | "busy")) {
         return Ok(Report {
             text: reason(&json),
@@ -62,6 +62,6 @@ fn swap(session: &Session, args: &Solve, json: &Value) -> Result<Report, Failure
     let policy = json["policy"]["toml"].as_str();
     let policy =
         policy.ok_or_else(|| anyhow!("the answer makes no policy: nothing was swapped"))?;
-    let answer = request(session, &args.prefix, Errand::Swap, policy)?;
+    let answer = request(session, &args.prefix, ControlRequest::Swap, policy)?;
     Ok(swap_report(&args.prefix, answer))
 }

@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use concert_policies::{OutputKind, Task};
-use concert_runtime::camera_image::IMAGE_KEY;
 use concert_runtime::io::zenoh::{KeyCounts, Received};
-use concert_runtime::wire::AnyMessage;
 use concert_runtime::wire::diagnostic_msgs::DiagnosticArray;
+use concert_runtime::wire::{AnyMessage, keys};
 use concert_runtime::{Clock, Health, Timestamp};
 use serde_json::Value;
 
@@ -26,7 +25,7 @@ pub(super) struct Seen {
     /// The cameras' images, by key, where they can be drawn.
     images: BTreeMap<String, Option<(Canvas, Legend)>>,
     /// How well the runtime says that each of its outputs is.
-    standing: BTreeMap<String, (Health, String)>,
+    healths: BTreeMap<String, (Health, String)>,
     /// When something came last (monotonic).
     heard: Option<Duration>,
     /// True where it ever said how it is.
@@ -47,34 +46,25 @@ struct Key {
     heard: Duration,
 }
 
-/// Status, camera information and the camera's image go beside the outputs.
-pub(super) fn is_output(key: &str) -> bool {
-    !["status", "camera_info", "tf", IMAGE_KEY].contains(&last(key))
-}
-
-fn last(key: &str) -> &str {
-    key.rsplit('/').next().unwrap_or(key)
-}
-
 impl Seen {
     /// Takes note of a message; makes a picture of it where they are shown.
     pub(super) fn observe(&mut self, received: &Received, clock: &dyn Clock, pictures: bool) {
         let at = clock.monotonic();
         self.heard = Some(at);
         let message = received.message();
-        if received.key == "status" {
+        if received.key == keys::STATUS {
             if let Ok(AnyMessage::DiagnosticArray(status)) = &message {
                 self.note_status(status);
             }
             return;
         }
-        if last(&received.key) == IMAGE_KEY && pictures {
+        if keys::is_image(&received.key) && pictures {
             let picture = message.ok();
             let picture = picture.and_then(|image| picture_of_message(&image, &About::default()));
             self.images.insert(received.key.clone(), picture);
             return;
         }
-        if !is_output(&received.key) {
+        if !keys::is_output(&received.key) {
             return;
         }
         let note = match &message {
@@ -137,10 +127,10 @@ impl Seen {
             };
             (!ended).then(|| (key.to_owned(), (health, entry.message.clone())))
         });
-        self.standing = targets.collect();
-        let standing = &self.standing;
+        self.healths = targets.collect();
+        let healths = &self.healths;
         self.keys
-            .retain(|key, seen| seen.task.is_none() || standing.contains_key(key));
+            .retain(|key, seen| seen.task.is_none() || healths.contains_key(key));
     }
 
     /// How long nothing came, where that is longer than a runtime is silent.
@@ -169,11 +159,11 @@ impl Seen {
             if let Some((_, counts)) = counts.iter().find(|(name, _)| name == key) {
                 (row.count, row.drops) = (counts.received, counts.lost + counts.refused);
             }
-            let standing = self.standing.get(key);
+            let healths = self.healths.get(key);
             if let Some(silent) = silence {
                 row.health = Health::Stale;
                 row.note = format!("silent for {:.0} s", silent.as_secs_f64());
-            } else if let Some((health, message)) = standing.filter(|(h, _)| *h != Health::Ok) {
+            } else if let Some((health, message)) = healths.filter(|(h, _)| *h != Health::Ok) {
                 row.health = *health;
                 row.note.clone_from(message);
             }

@@ -19,7 +19,7 @@ fn message(target: &str, sequence: u64) -> Received {
         encoders: Vec::new(),
         readout: ("r".to_owned(), "1".repeat(64)),
     };
-    let origin = concert_runtime::Origin {
+    let origin = concert_runtime::OutputOrigin {
         task: Task::find(target).expect("a task"),
         camera: "front".into(),
         key: target.into(),

@@ -24,7 +24,7 @@ use self::pose::{Covariance, composed, in_body, inverted, published, turned};
 use self::relative::{Relative, Tracker};
 use self::snapshot::Snapshot;
 use super::keypoints::Detector;
-use super::scene::{Geometric, Remarks, Scene, Unable};
+use super::scene::{Geometric, OutputFlags, Scene, Unable};
 
 pub use self::parameters::OdometryParameters;
 pub use self::pose::{ODOMETRY_LENGTH, OdometryEstimate, body_from_optical};
@@ -293,7 +293,7 @@ fn add_scaled(covariance: &mut Covariance, scaled: &Vector3<f64>) {
 }
 
 impl Geometric for Odometry {
-    fn estimate(&mut self, scene: &Scene<'_>, out: &mut [f32]) -> Result<Remarks, Unable> {
+    fn estimate(&mut self, scene: &Scene<'_>, out: &mut [f32]) -> Result<OutputFlags, Unable> {
         self.now.take(scene, &mut self.detector, &self.parameters)?;
         if self.state == State::Empty {
             return Err(self.begin());
@@ -304,7 +304,7 @@ impl Geometric for Odometry {
                 let metric = self.keyframe.is_metric;
                 let after_gap = matches!(self.state, State::Lost(_) | State::Restarted);
                 self.settle(&relative, metric).write(out);
-                Ok(Remarks {
+                Ok(OutputFlags {
                     scale_unknown: !metric,
                     after_gap,
                     face_percent: None,

@@ -167,7 +167,7 @@ impl Seen {
         &self,
         odometry: &mut Odometry,
         with_depth: bool,
-    ) -> Result<(OdometryEstimate, Remarks), Unable> {
+    ) -> Result<(OdometryEstimate, OutputFlags), Unable> {
         let cells = |channels| [1, channels, CELLS.1, CELLS.0];
         let image_from_cell = Affine2::stretch(CELLS, SIZE);
         let view = |role, shape, values| View {
@@ -207,8 +207,8 @@ impl Seen {
             views: &views,
         };
         let mut out = vec![0.0; ODOMETRY_LENGTH];
-        let remarks = odometry.estimate(&scene, &mut out)?;
-        Ok((OdometryEstimate::read(&out).expect("an estimate"), remarks))
+        let flags = odometry.estimate(&scene, &mut out)?;
+        Ok((OdometryEstimate::read(&out).expect("an estimate"), flags))
     }
 }
 
@@ -227,13 +227,13 @@ fn degrees(estimate: &OdometryEstimate) -> Vector3<f64> {
 
 const TENTH: i64 = 100_000_000;
 
-/// The estimate after ten steps along a way, and its remarks.
+/// The estimate after ten steps along a way, and its flags.
 fn after(
     world: &mut World,
     (step, turn): ([f64; 3], [f64; 3]),
     strays: f64,
     with_depth: bool,
-) -> (OdometryEstimate, Remarks) {
+) -> (OdometryEstimate, OutputFlags) {
     let mut odometry = Odometry::new(OdometryParameters::default());
     let mut last = None;
     for frame in 0..=10 {
@@ -253,8 +253,8 @@ fn ahead_is_x_left_is_y_and_turning_left_is_positive_about_z() {
     // The camera looks along its z. It moves half a metre ahead, a fifth to the
     // right (x), and turns left: about its y, which points down, by -8 degrees.
     let motion = ([0.2, 0.0, 0.5], [0.0, -8.0, 0.0]);
-    let (told, remarks) = after(&mut World::walls(1), motion, 0.0, true);
-    assert_eq!(remarks, Remarks::default());
+    let (told, flags) = after(&mut World::walls(1), motion, 0.0, true);
+    assert_eq!(flags, OutputFlags::default());
     let position = told.odom_from_body.translation.vector;
     assert!(
         (position - Vector3::new(0.5, -0.2, 0.0)).norm() < 0.01,
@@ -278,8 +278,8 @@ fn forty_percent_of_strays_do_not_harm() {
     let motion = ([0.3, 0.05, 0.4], [3.0, 6.0, -4.0]);
     // 50 strays are always in view, of the other 130 no more than 80.
     for with_depth in [true, false] {
-        let (told, remarks) = after(&mut World::room(2), motion, 0.28, with_depth);
-        assert_eq!(remarks.scale_unknown, !with_depth);
+        let (told, flags) = after(&mut World::room(2), motion, 0.28, with_depth);
+        assert_eq!(flags.scale_unknown, !with_depth);
         let truth = in_body(&way(1.0, motion.0, motion.1));
         let off = told
             .odom_from_body
@@ -305,8 +305,8 @@ fn forty_percent_of_strays_do_not_harm() {
 #[test]
 fn without_depth_the_covariance_says_that_metres_are_unknown() {
     let motion = ([0.4, 0.0, 0.1], [0.0, 4.0, 0.0]);
-    let (told, remarks) = after(&mut World::room(3), motion, 0.0, false);
-    assert!(remarks.scale_unknown);
+    let (told, flags) = after(&mut World::room(3), motion, 0.0, false);
+    assert!(flags.scale_unknown);
     for axis in [0, 7, 14] {
         assert!(told.pose_covariance[axis] >= 1e6);
         assert!(told.twist_covariance[axis] >= 1e6);
@@ -417,8 +417,8 @@ fn unknown_depth_everywhere_is_as_good_as_none() {
         let mut seen = world.seen(&pose, 0.0, i64::from(frame) * TENTH);
         seen.depth.fill(f32::NAN);
         match seen.step(&mut odometry, true) {
-            Ok((told, remarks)) => {
-                assert!(remarks.scale_unknown, "no depth was ever measured");
+            Ok((told, flags)) => {
+                assert!(flags.scale_unknown, "no depth was ever measured");
                 let truth = in_body(&pose);
                 let off = told
                     .odom_from_body
@@ -465,13 +465,13 @@ fn a_jump_is_a_loss_that_is_said_and_odometry_goes_on_from_where_it_was() {
     // One lost frame, which the next is told from.
     assert!(matches!(told[5], Err(Unable::Lost(_))), "{:?}", told[5]);
     let (before, _) = told[4].as_ref().expect("tracked");
-    let (first, remarks) = told[6].as_ref().expect("found again");
-    assert!(remarks.after_gap);
+    let (first, flags) = told[6].as_ref().expect("found again");
+    assert!(flags.after_gap);
     let jumped = first.odom_from_body.translation.vector - before.odom_from_body.translation.vector;
     assert!(jumped.norm() < 0.05, "{jumped}");
     assert!(first.pose_covariance[0] > 100.0 * before.pose_covariance[0]);
-    let (second, remarks) = told[7].as_ref().expect("tracked");
-    assert!(!remarks.after_gap);
+    let (second, flags) = told[7].as_ref().expect("tracked");
+    assert!(!flags.after_gap);
     assert!(
         second.pose_covariance[0] >= 0.9 * first.pose_covariance[0],
         "it stays unsure"
@@ -496,11 +496,11 @@ fn a_frame_that_comes_back_after_a_short_loss_is_found_again_without_a_restart()
         covered.step(&mut odometry, true),
         Err(Unable::Lost(_))
     ));
-    let (told, remarks) = world
+    let (told, flags) = world
         .seen(&pose, 0.0, 4 * TENTH)
         .step(&mut odometry, true)
         .expect("found");
-    assert!(remarks.after_gap);
+    assert!(flags.after_gap);
     assert!((told.odom_from_body.translation.y + 0.08).abs() < 0.005);
     assert!(
         told.pose_covariance[0] < 0.01,

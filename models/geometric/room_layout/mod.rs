@@ -15,7 +15,7 @@
 //! the optical frame (x right, y down, z forward), published as the one box of a
 //! `vision_msgs/msg/BoundingBox3DArray`, whose pose is `optical_from_room`. Their
 //! room's x is ahead (the horizontal axis nearest to straight ahead), y left, z
-//! up. How sure each side is stands in [`Remarks::face_percent`], which travels in
+//! up. How sure each side is stands in [`OutputFlags::face_percent`], which travels in
 //! the output's attachment; what of a side was seen, in [`Face::extent`], only
 //! within this process. `vanishing_point` is the columns of `optical_from_room`.
 
@@ -32,7 +32,7 @@ use self::layers::Blur;
 use self::manhattan::axes;
 use self::sides::faces;
 use self::surface::{patches, placed};
-use super::scene::{Geometric, Remarks, Scene, Unable};
+use super::scene::{Geometric, OutputFlags, Scene, Unable};
 
 /// What can be set about room layouts, in the card's `[parameters]`.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
@@ -226,12 +226,12 @@ impl RoomLayoutReadout {
 }
 
 impl Geometric for RoomLayoutReadout {
-    fn estimate(&mut self, scene: &Scene<'_>, out: &mut [f32]) -> Result<Remarks, Unable> {
+    fn estimate(&mut self, scene: &Scene<'_>, out: &mut [f32]) -> Result<OutputFlags, Unable> {
         let layout = RoomLayout::estimate(scene, &self.0)?;
         out.copy_from_slice(&layout.cuboid());
-        Ok(Remarks {
+        Ok(OutputFlags {
             face_percent: Some(layout.faces.map(|face| (100.0 * face.confidence) as u8)),
-            ..Remarks::default()
+            ..OutputFlags::default()
         })
     }
 
@@ -243,7 +243,7 @@ impl Geometric for RoomLayoutReadout {
 pub struct VanishingPointReadout;
 
 impl Geometric for VanishingPointReadout {
-    fn estimate(&mut self, scene: &Scene<'_>, out: &mut [f32]) -> Result<Remarks, Unable> {
+    fn estimate(&mut self, scene: &Scene<'_>, out: &mut [f32]) -> Result<OutputFlags, Unable> {
         let view = scene.view("room_layout", 2);
         let cuboid = view.and_then(|view| <[f32; ROOM_LAYOUT_LENGTH]>::try_from(view.values).ok());
         let Some([_, _, _, a, b, c, ..]) = cuboid else {
@@ -258,7 +258,7 @@ impl Geometric for VanishingPointReadout {
                 *out = *part as f32;
             }
         }
-        Ok(Remarks::default())
+        Ok(OutputFlags::default())
     }
 
     fn forget(&mut self) {}

@@ -1,4 +1,4 @@
-//! How a kernel driver lays frames out, and what becomes of them. Plain
+//! The layout of a kernel driver's frames, and their decoding. Plain
 //! computation, so that it is tested without a camera.
 
 use std::time::Duration;
@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 /// further off is not ours.
 const MAX_AGE: Duration = Duration::from_secs(60);
 
-/// How a device encodes frames.
+/// Encoding of a device's frames.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Encoding {
     /// A JPEG per frame.
@@ -42,7 +42,7 @@ impl Encoding {
     }
 }
 
-/// What a driver said its frames are, checked.
+/// The format of a driver's frames, checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct CaptureFormat {
     encoding: Encoding,

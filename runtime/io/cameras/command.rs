@@ -15,10 +15,10 @@ use crate::camera::{Camera, CameraLosses, Capture};
 use crate::clock::Clock;
 use crate::io::thread;
 
-/// How a program that did not fail says that it ended.
+/// Exit status of a program that did not fail.
 const SUCCESS: &str = "exit status: 0";
 
-/// How a program is used as a camera.
+/// Settings of a program that is used as a camera.
 #[derive(Debug, Clone)]
 pub struct CommandOptions {
     /// The program and its arguments. No shell is involved; where one is
@@ -34,7 +34,7 @@ pub struct CommandOptions {
     pub limits: DecodeLimits,
     /// A program that writes no frame for this long is restarted.
     pub silence: Duration,
-    /// Whether the camera ends when the program does, as of a film, of which
+    /// True where the camera ends when the program does, as of a film, of which
     /// every frame is seen, however long that takes; else the program is started
     /// again, and only the newest frame waits.
     pub ends: bool,
@@ -117,7 +117,7 @@ impl CommandCamera {
     }
 
     /// Gives the run up: says why, and when it is tried again.
-    fn interrupted(&mut self, reason: &str) -> Capture {
+    fn interrupt(&mut self, reason: &str) -> Capture {
         let wait = self.backoff.wait();
         let until = self.clock.monotonic() + wait;
         let status = match std::mem::replace(&mut self.state, State::Waiting(until)) {
@@ -153,7 +153,7 @@ impl CommandCamera {
                 self.state = state;
                 Capture::Nothing
             }
-            Err(error) => self.interrupted(&error.to_string()),
+            Err(error) => self.interrupt(&error.to_string()),
         }
     }
 
@@ -221,10 +221,10 @@ impl Camera for CommandCamera {
                 Capture::Refused(fault(self.name(), reason))
             }
             Some(Letter::Over(reason)) if self.options.ends => self.end(&reason),
-            Some(Letter::Over(reason)) => self.interrupted(&reason),
+            Some(Letter::Over(reason)) => self.interrupt(&reason),
             None if now.saturating_sub(heard) >= self.options.silence => {
                 let seconds = self.options.silence.as_secs_f64();
-                self.interrupted(&format!("no frame for {seconds} s"))
+                self.interrupt(&format!("no frame for {seconds} s"))
             }
             None => Capture::Nothing,
         }

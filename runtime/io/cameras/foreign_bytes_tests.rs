@@ -7,7 +7,8 @@ mod mutations;
 use concert_models::image_file::DecodeLimits;
 
 use self::mutations::Mutations;
-use super::video::{Piece, Splitter};
+use super::piece::Piece;
+use super::video::Splitter;
 
 /// Splits what comes in pieces of any size, and decodes what comes out.
 fn play(bytes: &[u8]) -> usize {

@@ -12,7 +12,7 @@ use super::CameraError;
 /// Most entries that are listed.
 const MAX_ENTRIES: usize = 1_000_000;
 
-/// Where a camera's images are found.
+/// The images of a camera: a folder, a pattern or a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageSource {
     /// Every image in the folder itself, in natural order (`2.png` before
@@ -24,9 +24,9 @@ pub enum ImageSource {
     Pattern {
         /// The folder.
         folder: PathBuf,
-        /// How a file's name begins.
+        /// Beginning of a file's name.
         prefix: String,
-        /// How a file's name ends.
+        /// End of a file's name.
         suffix: String,
     },
     /// These files, in this order, whatever their names.
@@ -214,7 +214,7 @@ fn split_digits(text: &str) -> (&str, &str) {
     (text[..end].trim_start_matches('0'), &text[end..])
 }
 
-/// What a file's name says about when its exposure happened.
+/// Time of exposure, as a file's name says it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NameTime {
     /// Nanoseconds since the Unix epoch: `1311868169.163498.png`, or 16 to 19

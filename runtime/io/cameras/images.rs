@@ -5,33 +5,30 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use concert_models::image_file::{self, DecodeLimits, DepthImage, decode_depth_png};
-use concert_models::{Image, Intrinsics};
-use concert_policies::document::Kind;
+use concert_models::Intrinsics;
+use concert_models::image_file::{DecodeLimits, DepthImage};
 
-use super::image_set::NameTime;
+use super::file_stamps::FileStamps;
+use super::intrinsics_file::IntrinsicsFile;
 use super::pace::Pace;
-use super::{CameraError, Framer, ImageSource, decode, fault};
+use super::picture_file::{Depth, Picture};
+use super::{CameraError, Framer, ImageSource, fault};
 use crate::camera::{Camera, Capture};
 use crate::clock::Clock;
 use crate::frame::Frame;
 use crate::time::Timestamp;
 
-/// Where the intrinsics of a folder of images stand: three rows of three
-/// numbers, in pixels.
-const INTRINSICS_FILE: &str = "camera-intrinsics.txt";
-const MAX_INTRINSICS_BYTES: u64 = 4096;
-/// How often folders are listed anew where their images are played for ever.
+/// Time between listings of folders whose images are played for ever.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
-/// How a camera plays image files.
+/// Settings of a camera that plays image files.
 #[derive(Debug, Clone)]
 pub struct ImagesOptions {
     /// Frames per second; above 0, at most 1000.
     pub rate_hz: f64,
-    /// What happens after the last image.
+    /// Behaviour after the last image.
     pub rounds: Rounds,
-    /// What the frames are stamped with.
+    /// Stamps of the frames.
     pub stamps: Stamps,
     /// Coordinate frame of the camera; ends in `_optical`.
     pub frame_id: Arc<str>,
@@ -45,7 +42,7 @@ pub struct ImagesOptions {
     /// Up to this many bytes of pixels are decoded at opening and kept, so
     /// that playing costs no decoding; 0 keeps nothing.
     pub cache_bytes: usize,
-    /// Whether `NAME.depth.png` (16-bit grey, millimetres) is read with
+    /// True where `NAME.depth.png` (16-bit grey, millimetres) is read with
     /// `NAME.color.*`. A frame whose depth is missing or unusable comes without.
     pub depth: bool,
 }
@@ -67,7 +64,7 @@ impl Default for ImagesOptions {
     }
 }
 
-/// What happens after the last image, and after those that came into their
+/// Behaviour after the last image, and after those that came into their
 /// folder since.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rounds {
@@ -77,12 +74,12 @@ pub enum Rounds {
     Endless,
 }
 
-/// What frames made of files are stamped with.
+/// Stamps of frames made of files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stamps {
     /// The robot's clock at delivery.
     Now,
-    /// What the file names say, where all of them do: seconds
+    /// Times in the file names, where all of them have one: seconds
     /// (`1311868169.163498.png`) or nanoseconds since the Unix epoch; else the
     /// number at the end of the name (`frame-000012.color.jpg`) counted at the
     /// rate from the time of opening; else as `Now`. Later rounds are moved
@@ -96,13 +93,13 @@ pub struct ImagesCamera {
     files: Vec<PathBuf>,
     /// As long as `files`; decoded images that are kept.
     cache: Vec<Option<Picture>>,
-    /// Whether an image was turned, which is said once.
+    /// True where an image was turned, which is said once.
     has_turned: bool,
-    /// Whether the last depth image that was looked for could not be used.
+    /// True where the last depth image that was looked for could not be used.
     depth_fails: bool,
     /// As long as `files`, where the names tell time.
     stamps: Option<FileStamps>,
-    /// Of the folder that is played.
+    /// Intrinsics of the folder that is played.
     intrinsics_file: Option<IntrinsicsFile>,
     played_folder: PathBuf,
     opened: Timestamp,
@@ -165,7 +162,7 @@ impl ImagesCamera {
         Ok(camera)
     }
 
-    /// How many images one round has, as far as is known.
+    /// Number of images in one round, as far as is known.
     #[must_use]
     pub fn len(&self) -> usize {
         self.files.len()
@@ -184,7 +181,7 @@ impl ImagesCamera {
             if left == 0 {
                 return;
             }
-            if let Ok(picture) = Picture::read(file, &self.options) {
+            if let Ok(picture) = Picture::read(file, self.options.depth, &self.options.limits) {
                 if picture.size_bytes() > left {
                     return;
                 }
@@ -206,7 +203,7 @@ impl ImagesCamera {
             is_turned,
         } = match &self.cache[index] {
             Some(picture) => picture.clone(),
-            None => Picture::read(&self.files[index], &self.options)?,
+            None => Picture::read(&self.files[index], self.options.depth, &self.options.limits)?,
         };
         if is_turned && !std::mem::replace(&mut self.has_turned, true) {
             let file = self.files[index].display();
@@ -319,210 +316,10 @@ impl Camera for ImagesCamera {
     }
 }
 
-/// What lies beside an image file of the layout that `NAME.color.*`,
-/// `NAME.depth.png` and `camera-intrinsics.txt` make: the depth of that image,
-/// and its camera's intrinsics; `None` for each that is missing or cannot be
-/// the image's.
-#[must_use]
-pub fn companions(
-    file: &Path,
-    image: &Image,
-    limits: &DecodeLimits,
-) -> (Option<Arc<DepthImage>>, Option<Intrinsics>) {
-    let depth = depth_path(file).and_then(|path| read_depth(&path, image, limits).ok());
-    let folder = file.parent().unwrap_or(Path::new(""));
-    let matrix = IntrinsicsFile::beside(folder).ok().flatten();
-    let intrinsics = matrix.and_then(|file| file.of(image).ok());
-    (depth.map(Arc::new), intrinsics)
-}
-
-/// One file, decoded, with the depth image beside it.
-#[derive(Debug, Clone)]
-struct Picture {
-    image: Image,
-    depth: Depth,
-    /// Whether its EXIF orientation was followed.
-    is_turned: bool,
-}
-
-#[derive(Debug, Clone)]
-enum Depth {
-    /// No file beside the image, or none asked for.
-    None,
-    /// Of the image's size.
-    Image(Arc<DepthImage>),
-    /// A file that is no depth of this image, and why.
-    Unusable(Arc<str>),
-}
-
-impl Picture {
-    fn read(file: &Path, options: &ImagesOptions) -> Result<Self, String> {
-        let bytes = read_bounded(file, options.limits.max_bytes as u64)?;
-        let image = decode(&bytes, &options.limits)?;
-        let is_turned = image_file::is_turned(&bytes, &options.limits);
-        let depth = match depth_path(file).filter(|path| options.depth && path.exists()) {
-            None => Depth::None,
-            Some(path) => match read_depth(&path, &image, &options.limits) {
-                Ok(depth) => Depth::Image(Arc::new(depth)),
-                Err(reason) => Depth::Unusable(format!("{}: {reason}", path.display()).into()),
-            },
-        };
-        Ok(Self {
-            image,
-            depth,
-            is_turned,
-        })
-    }
-
-    fn size_bytes(&self) -> usize {
-        let depth = match &self.depth {
-            Depth::Image(depth) => size_of_val(depth.metres.as_slice()),
-            Depth::None | Depth::Unusable(_) => 0,
-        };
-        self.image.bytes().len() + depth
-    }
-}
-
 fn folder_of(file: &Path) -> &Path {
     file.parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."))
-}
-
-/// `NAME.depth.png` beside `NAME.color.png` or `NAME.color.jpg`.
-fn depth_path(file: &Path) -> Option<PathBuf> {
-    let stem = file.file_stem()?.to_str()?.strip_suffix(".color")?;
-    Some(file.with_file_name(format!("{stem}.depth.png")))
-}
-
-fn read_depth(path: &Path, image: &Image, limits: &DecodeLimits) -> Result<DepthImage, String> {
-    let bytes = read_bounded(path, limits.max_bytes as u64)?;
-    let depth = decode_depth_png(&bytes, limits).map_err(|error| error.to_string())?;
-    let (got, needed) = ((depth.width, depth.height), (image.width(), image.height()));
-    if got != needed {
-        return Err(format!(
-            "depth is {}x{}, but its image is {}x{}: depth must be registered to the image",
-            got.0, got.1, needed.0, needed.1
-        ));
-    }
-    Ok(depth)
-}
-
-/// The bytes of a file of at most `most` bytes. Only of a plain file: a pipe
-/// would block.
-fn read_bounded(file: &Path, most: u64) -> Result<Vec<u8>, String> {
-    let kind = Kind {
-        name: "file",
-        max_bytes: most,
-    };
-    kind.read_bytes(file).map_err(|fault| fault.to_string())
-}
-
-/// When each file of one round was exposed, and how long a round is.
-#[derive(Debug)]
-struct FileStamps {
-    nanos: Vec<i64>,
-    round_nanos: i64,
-}
-
-impl FileStamps {
-    /// `None` where the names do not all tell time the same way.
-    fn of(files: &[PathBuf], opened: Timestamp, pace: &Pace) -> Option<Self> {
-        let times: Vec<NameTime> = files.iter().map(|file| NameTime::of(file)).collect();
-        let nanos: Option<Vec<i64>> = match times.first()? {
-            NameTime::Nanos(_) => {
-                let nanos = |time: &NameTime| match *time {
-                    NameTime::Nanos(nanos) => Some(nanos),
-                    _ => None,
-                };
-                times.iter().map(nanos).collect()
-            }
-            NameTime::Index(first) => {
-                let nanos = |time: &NameTime| match *time {
-                    NameTime::Index(index) => {
-                        let passed = pace.since_start(index.saturating_sub(*first));
-                        Some(opened.after(passed).nanos())
-                    }
-                    _ => None,
-                };
-                times.iter().map(nanos).collect()
-            }
-            NameTime::Nothing => None,
-        };
-        let nanos = nanos?;
-        let (first, last) = (*nanos.iter().min()?, *nanos.iter().max()?);
-        let period = i64::try_from(pace.period().as_nanos()).unwrap_or(i64::MAX);
-        Some(Self {
-            round_nanos: last.saturating_sub(first).saturating_add(period),
-            nanos,
-        })
-    }
-
-    fn at(&self, index: usize, round: u64) -> Timestamp {
-        let rounds = i64::try_from(round).unwrap_or(i64::MAX);
-        let moved = self.round_nanos.saturating_mul(rounds);
-        Timestamp::from_nanos(self.nanos[index].saturating_add(moved))
-    }
-}
-
-/// A 3×3 camera matrix from a file, whose image size is not known yet.
-#[derive(Debug)]
-struct IntrinsicsFile {
-    path: PathBuf,
-    /// Row by row.
-    matrix: [f64; 9],
-}
-
-impl IntrinsicsFile {
-    /// `None` where there is no such file.
-    fn beside(folder: &Path) -> Result<Option<Self>, CameraError> {
-        let path = folder.join(INTRINSICS_FILE);
-        if !path.exists() {
-            return Ok(None);
-        }
-        let unusable = |rule| CameraError::Unusable {
-            subject: path.display().to_string(),
-            rule,
-        };
-        let bytes = read_bounded(&path, MAX_INTRINSICS_BYTES).map_err(unusable)?;
-        let matrix = camera_matrix(&String::from_utf8_lossy(&bytes)).map_err(unusable)?;
-        Ok(Some(Self { path, matrix }))
-    }
-
-    fn of(&self, image: &Image) -> Result<Intrinsics, String> {
-        let [fx, _, cx, _, fy, cy, ..] = self.matrix;
-        let intrinsics = Intrinsics {
-            fx,
-            fy,
-            cx,
-            cy,
-            width: image.width(),
-            height: image.height(),
-        };
-        match intrinsics.fault() {
-            None => Ok(intrinsics),
-            Some(rule) => Err(format!("{}: {rule}", self.path.display())),
-        }
-    }
-}
-
-fn camera_matrix(text: &str) -> Result<[f64; 9], String> {
-    let mut numbers = Vec::new();
-    for word in text.split_whitespace() {
-        let number = word.parse::<f64>().ok().filter(|number| number.is_finite());
-        numbers.push(number.ok_or_else(|| format!("{word:?} is not a finite number"))?);
-    }
-    let count = numbers.len();
-    let matrix: [f64; 9] = numbers
-        .try_into()
-        .map_err(|_| format!("has {count} numbers, but a camera matrix has 9"))?;
-    let [fx, _, _, below, fy, _, last @ ..] = matrix;
-    if fx <= 0.0 || fy <= 0.0 || below != 0.0 || last != [0.0, 0.0, 1.0] {
-        return Err(format!(
-            "rows {matrix:?} are not a camera matrix: [fx s cx] [0 fy cy] [0 0 1], fx and fy above 0"
-        ));
-    }
-    Ok(matrix)
 }
 
 #[cfg(test)]

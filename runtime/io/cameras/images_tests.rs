@@ -1,3 +1,4 @@
+use super::super::intrinsics_file::INTRINSICS_FILE;
 use super::*;
 use crate::clock::ManualClock;
 use std::fs;
@@ -32,7 +33,7 @@ impl Scene {
         ImagesCamera::open(source, options, self.clock.clone())
     }
 
-    /// What comes in each of the next `count` periods of 100 ms.
+    /// Takes what comes in each of the next `count` periods of 100 ms.
     fn play(&self, camera: &mut ImagesCamera, count: usize) -> Vec<Capture> {
         let next = |_| {
             let capture = camera.next_frame(Duration::ZERO);

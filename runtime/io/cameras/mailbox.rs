@@ -1,10 +1,17 @@
 //! One place for the newest frame, between a program's reader and its camera.
+//!
+//! Unlike its neighbours, it also carries refusals and an end, and its frames are
+//! not decoded yet: a [`FrameMailbox`](crate::mailbox::FrameMailbox) stands behind
+//! it, with one place for every camera, an [`Outbox`](crate::outbox::Outbox) swaps
+//! buffers, `Rendezvous` loses nothing and answers, and an
+//! [`ObservationSlot`](crate::observation::ObservationSlot) is filled only for who
+//! already waits.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::video::RawFrame;
+use super::piece::RawFrame;
 use crate::camera::CameraLosses;
 use crate::clock::lock;
 use crate::time::Timestamp;
@@ -17,7 +24,7 @@ pub(super) struct Arrival {
     pub(super) arrived: Duration,
 }
 
-/// What was taken out.
+/// Content of a mailbox.
 #[derive(Debug)]
 pub(super) enum Letter {
     /// The newest frame.

@@ -1,6 +1,6 @@
 //! MJPEG: JPEG files one after the other, with anything between them.
 
-use super::video::{Piece, RawFrame};
+use super::piece::{Piece, RawFrame};
 
 /// The marker that begins a JPEG.
 pub(super) const START: [u8; 2] = [0xff, 0xd8];
@@ -14,22 +14,22 @@ const SCAN: u8 = 0xda;
 pub(super) struct Mjpeg {
     max_bytes: usize,
     bytes: Vec<u8>,
-    /// Where in `bytes` the JPEG that is being read begins, or the bytes that
+    /// Start in `bytes` of the JPEG that is being read, or of the bytes that
     /// belong to none yet. What lies before is let go after each piece.
     start: usize,
-    /// How far `bytes` has been looked at.
+    /// Number of `bytes` that have been looked at.
     seen: usize,
     place: Place,
     /// Bytes since the last JPEG that belong to none.
     skipped: usize,
 }
 
-/// Where in a JPEG the next byte lies.
+/// Place in a JPEG of the next byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// Before its start.
     Outside,
-    /// Where a marker must stand.
+    /// At a place where a marker must stand.
     Marker,
     /// In compressed pixels.
     Scan,

@@ -7,10 +7,14 @@ pub mod v4l2;
 
 #[cfg(all(feature = "v4l2", target_os = "linux"))]
 mod capture_format;
+mod file_stamps;
 mod image_set;
+mod intrinsics_file;
 mod mailbox;
 mod mjpeg;
 mod pace;
+mod picture_file;
+mod piece;
 mod program;
 mod video;
 mod y4m;
@@ -19,12 +23,13 @@ mod yuv;
 #[cfg(test)]
 mod foreign_bytes_tests;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use concert_models::image_file::{self, DecodeLimits};
 use concert_models::{Image, Intrinsics};
+use concert_policies::document::Kind;
 
 use crate::camera::FrameFault;
 use crate::frame::Frame;
@@ -34,8 +39,9 @@ use crate::time::Timestamp;
 pub use capture_format::Encoding;
 pub use command::{CommandCamera, CommandOptions};
 pub use image_set::ImageSource;
-pub use images::{ImagesCamera, ImagesOptions, Rounds, Stamps, companions};
+pub use images::{ImagesCamera, ImagesOptions, Rounds, Stamps};
 pub use pace::Pace;
+pub use picture_file::companions;
 #[cfg(all(feature = "v4l2", target_os = "linux"))]
 pub use v4l2::{V4l2Camera, V4l2Device, V4l2Options};
 
@@ -57,15 +63,15 @@ pub enum CameraError {
     Start {
         /// The program.
         program: String,
-        /// What the system said.
+        /// The system's own words.
         source: std::io::Error,
     },
     /// A folder, file or device that cannot be read.
     #[error("{path}: cannot be read: {source}")]
     Read {
-        /// What was to be read.
+        /// File, folder or device.
         path: PathBuf,
-        /// What the system said.
+        /// The system's own words.
         source: std::io::Error,
     },
     /// No image where there must be one.
@@ -75,7 +81,7 @@ pub enum CameraError {
     NoImages {
         /// The folder, pattern or list.
         subject: String,
-        /// How many names were looked at.
+        /// Number of names that were looked at.
         entries: usize,
     },
     /// More entries than are listed.
@@ -159,4 +165,14 @@ fn fault(subject: impl Into<String>, reason: impl Into<String>) -> FrameFault {
         subject: subject.into(),
         reason: reason.into(),
     }
+}
+
+/// The bytes of a file of at most `most` bytes. Only of a plain file: a pipe
+/// would block.
+fn read_bounded(file: &Path, most: u64) -> Result<Vec<u8>, String> {
+    let kind = Kind {
+        name: "file",
+        max_bytes: most,
+    };
+    kind.read_bytes(file).map_err(|fault| fault.to_string())
 }

@@ -65,7 +65,7 @@ impl Pace {
     }
 }
 
-/// How long to wait before trying again: twice as long each time, from half a
+/// Waiting times between attempts: twice as long each time, from half a
 /// second to ten.
 #[derive(Debug)]
 pub(super) struct Backoff {
@@ -73,23 +73,25 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    const FIRST: Duration = Duration::from_millis(500);
-    const LONGEST: Duration = Duration::from_secs(10);
+    const FIRST_PAUSE: Duration = Duration::from_millis(500);
+    const MAX_PAUSE: Duration = Duration::from_secs(10);
 
     pub(super) fn new() -> Self {
-        Self { next: Self::FIRST }
+        Self {
+            next: Self::FIRST_PAUSE,
+        }
     }
 
     /// The next wait.
     pub(super) fn wait(&mut self) -> Duration {
         let wait = self.next;
-        self.next = (wait * 2).min(Self::LONGEST);
+        self.next = (wait * 2).min(Self::MAX_PAUSE);
         wait
     }
 
     /// It worked: the next wait is short again.
     pub(super) fn reset(&mut self) {
-        self.next = Self::FIRST;
+        self.next = Self::FIRST_PAUSE;
     }
 }
 

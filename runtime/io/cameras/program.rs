@@ -16,27 +16,28 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 use super::CameraError;
 use super::mailbox::{Arrival, Mailbox};
 use super::pace::Pace;
-use super::video::{Piece, Splitter};
+use super::piece::Piece;
+use super::video::Splitter;
 use crate::clock::Clock;
 use crate::io::thread;
 use crate::time::Timestamp;
 
-/// How long a program may take to put its device away.
+/// Longest time for a program to put its device away.
 const GRACE: Duration = Duration::from_millis(300);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
-/// How often the reader looks whether it shall stop, ns.
+/// Time between looks of the reader whether it shall stop, ns.
 const STOP_EVERY_NANOS: i64 = 50_000_000;
 const READ_BYTES: usize = 1 << 18;
-/// How long a pace is waited for before the reader looks whether it shall stop.
-const LONGEST_WAIT: Duration = Duration::from_millis(50);
+/// Longest wait for a pace before the reader looks whether it shall stop.
+const MAX_WAIT: Duration = Duration::from_millis(50);
 /// A stamp that lies less than this behind the one before is of the same moment, ns.
 const AT_ONCE_NANOS: i64 = 1_000_000;
 
-/// How what a program writes is taken.
+/// Settings of the reader of a program's output.
 #[derive(Debug)]
 pub(super) struct Film {
     pub(super) splitter: Splitter,
-    /// Whether every frame waits until the one before was taken.
+    /// True where every frame waits until the one before was taken.
     pub(super) is_whole: bool,
     /// When the next frame may come, where it may not at once.
     pub(super) pace: Option<Pace>,
@@ -109,12 +110,12 @@ impl Program {
     fn kill(&mut self) -> String {
         let group = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         if let Some(group) = group {
-            let by_itself = exited(group);
+            let by_itself = has_exited(group);
             if !by_itself {
                 // Fails only where the group is gone, which is what we want.
                 let _ = kill_process_group(group, Signal::TERM);
                 let mut waited = Duration::ZERO;
-                while waited < GRACE && !exited(group) {
+                while waited < GRACE && !has_exited(group) {
                     thread::sleep(LOOK_AGAIN);
                     waited += LOOK_AGAIN;
                 }
@@ -143,8 +144,8 @@ impl Drop for Program {
     }
 }
 
-/// Whether the program has ended, without reaping it.
-fn exited(pid: Pid) -> bool {
+/// Tells whether the program has ended, without reaping it.
+fn has_exited(pid: Pid) -> bool {
     let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     !matches!(waitid(WaitId::Pid(pid), look), Ok(None))
 }
@@ -221,11 +222,11 @@ impl Reader {
                 let goes_on = || !stop.load(Ordering::Relaxed);
                 let mut times = (now, arrived);
                 if is_whole {
-                    while !mailbox.is_free(LONGEST_WAIT) && goes_on() {}
+                    while !mailbox.is_free(MAX_WAIT) && goes_on() {}
                     times = (clock.now(), clock.monotonic());
                 }
                 if let Some(pace) = pace {
-                    while pace.wait(clock, LONGEST_WAIT).is_none() && goes_on() {}
+                    while pace.wait(clock, MAX_WAIT).is_none() && goes_on() {}
                     times = (clock.now(), clock.monotonic());
                 }
                 let (now, arrived) = times;

@@ -27,9 +27,9 @@ const BUFFERS: u32 = 4;
 /// Most buffers a driver may make of them.
 const MAX_BUFFERS: usize = 32;
 /// A larger gap between two numbers of a driver is none, but a new beginning.
-const MOST_MISSED: u32 = 100_000;
+const MAX_MISSED: u32 = 100_000;
 
-/// How a camera of the kernel is used.
+/// Settings of a camera of the kernel.
 #[derive(Debug, Clone)]
 pub struct V4l2Options {
     /// The device: `/dev/video0`, or better a name that stays the same,
@@ -42,7 +42,7 @@ pub struct V4l2Options {
     /// Frames per second; above 0, at most 1000. The driver takes the nearest
     /// that it has.
     pub rate_hz: f64,
-    /// How the device is to encode frames; where `None`, MJPEG, else YUYV.
+    /// Encoding that is asked of the device; where `None`, MJPEG, else YUYV.
     pub encoding: Option<Encoding>,
     /// Coordinate frame of the camera; ends in `_optical`.
     pub frame_id: Arc<str>,
@@ -74,9 +74,9 @@ impl Default for V4l2Options {
 /// A device of the kernel that may be a camera.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct V4l2Device {
-    /// Where it stands, `/dev/video0`.
+    /// Path: `/dev/video0`.
     pub path: PathBuf,
-    /// What it calls itself, where it says so.
+    /// Its own name, where it says one.
     pub name: Option<String>,
 }
 
@@ -179,7 +179,7 @@ impl V4l2Camera {
     }
 
     /// Closes the device: says why, and when it is tried again.
-    fn interrupted(&mut self, reason: &str) -> Capture {
+    fn interrupt(&mut self, reason: &str) -> Capture {
         let wait = self.backoff.wait();
         self.state = State::Waiting(self.clock.monotonic() + wait);
         let seconds = wait.as_secs_f64();
@@ -197,7 +197,7 @@ impl V4l2Camera {
                 self.state = state;
                 Capture::Nothing
             }
-            Err(error) => self.interrupted(&error.to_string()),
+            Err(error) => self.interrupt(&error.to_string()),
         }
     }
 
@@ -216,7 +216,7 @@ impl V4l2Camera {
         let (bytes, about) = stream.next()?;
         let arrived = self.clock.monotonic();
         *heard = arrived;
-        self.missed += u64::from(missed_between(
+        self.missed += u64::from(count_missed(
             open.number.replace(about.sequence),
             about.sequence,
         ));
@@ -263,12 +263,12 @@ impl Camera for V4l2Camera {
                 }
                 let seconds = self.options.silence.as_secs_f64();
                 let reason = format!("{}: no frame for {seconds} s", self.name());
-                self.interrupted(&reason)
+                self.interrupt(&reason)
             }
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => Capture::Nothing,
             Err(error) => {
                 let reason = format!("{}: lost: {error}", self.name());
-                self.interrupted(&reason)
+                self.interrupt(&reason)
             }
         }
     }
@@ -283,9 +283,9 @@ impl Camera for V4l2Camera {
 
 /// Numbers left out between two frames; 0 where the driver began anew, or does
 /// not count.
-fn missed_between(last: Option<u32>, number: u32) -> u32 {
+fn count_missed(last: Option<u32>, number: u32) -> u32 {
     let gap = last.map_or(0, |last| number.wrapping_sub(last).saturating_sub(1));
-    if gap < MOST_MISSED { gap } else { 0 }
+    if gap < MAX_MISSED { gap } else { 0 }
 }
 
 /// `POLLIN`, the same on every Linux.
@@ -293,7 +293,7 @@ fn libc_pollin() -> i16 {
     rustix::event::PollFlags::IN.bits().cast_signed()
 }
 
-/// How long ago the exposure ended, where the driver says so on a clock that
+/// Time since the exposure ended, where the driver says so on a clock that
 /// we can read.
 fn age(about: &Metadata) -> Option<Duration> {
     if !about.flags.contains(Flags::TIMESTAMP_MONOTONIC) {
@@ -425,7 +425,7 @@ mod tests {
         let missed = numbers
             .iter()
             .zip(next)
-            .map(|(last, n)| missed_between(*last, n));
+            .map(|(last, n)| count_missed(*last, n));
         assert_eq!(missed.collect::<Vec<_>>(), [0, 0, 3, 0, 1, 0]);
     }
 

@@ -1,51 +1,11 @@
 //! A stream of video of whatever format, split into frames.
 
-use concert_models::image_file::DecodeLimits;
-use concert_models::{Image, PixelFormat};
-
-use super::decode;
 use super::mjpeg::{self, Mjpeg};
+use super::piece::Piece;
 use super::y4m::{self, Y4m};
-use super::yuv::{Chroma, Planes};
 
 /// Bytes that may lie before the first JPEG (a web server's greeting).
 const MAX_GREETING: usize = 4096;
-
-/// What was found in a stream.
-#[derive(Debug)]
-pub(super) enum Piece {
-    /// A whole frame.
-    Frame(RawFrame),
-    /// A frame that cannot be used, and why; the stream goes on.
-    Refused(String),
-}
-
-/// A frame as it came, before decoding.
-#[derive(Debug)]
-pub(super) enum RawFrame {
-    /// A JPEG file.
-    Jpeg(Vec<u8>),
-    /// Luma and chroma, as many bytes as the planes have.
-    Planes(Planes, Vec<u8>),
-}
-
-impl RawFrame {
-    /// The pixels, or why there are none.
-    pub(super) fn decode(&self, limits: &DecodeLimits) -> Result<Image, String> {
-        match self {
-            RawFrame::Jpeg(bytes) => decode(bytes, limits),
-            RawFrame::Planes(planes, bytes) => {
-                let format = match planes.chroma {
-                    Chroma::None => PixelFormat::Grey8,
-                    _ => PixelFormat::Rgb8,
-                };
-                let pixels = planes.pixels(bytes);
-                Image::packed(planes.width, planes.height, format, pixels)
-                    .map_err(|error| error.to_string())
-            }
-        }
-    }
-}
 
 /// Splits a stream into frames; its first bytes tell its format.
 #[derive(Debug)]
@@ -113,6 +73,7 @@ impl Splitter {
 
 #[cfg(test)]
 mod tests {
+    use super::super::piece::RawFrame;
     use super::*;
 
     fn first_fault(stream: &[u8], size: usize) -> Option<String> {

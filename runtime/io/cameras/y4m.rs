@@ -2,10 +2,10 @@
 
 use concert_models::Image;
 
-use super::video::{Piece, RawFrame};
+use super::piece::{Piece, RawFrame};
 use super::yuv::{Chroma, Planes};
 
-/// What the stream begins with.
+/// First bytes of the stream.
 pub(super) const MAGIC: &[u8] = b"YUV4MPEG2";
 const FRAME: &[u8] = b"FRAME";
 /// Longest line; real ones have about 100 bytes.

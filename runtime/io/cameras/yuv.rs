@@ -1,6 +1,6 @@
 //! From luma and chroma to red, green and blue: ITU-R BT.601, in 65536ths.
 
-/// How chroma is stored beside luma.
+/// Layout of chroma beside luma.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Chroma {
     /// One sample per two by two pixels.

@@ -1,12 +1,12 @@
-//! What the search for the library says: its progress, and why it failed.
+//! Reports of the search for the library: its progress, and why it failed.
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use super::{MINIMUM_MINOR, Origin};
+use super::{LibraryOrigin, MINIMUM_MINOR};
 
-/// What a person waiting for the library should see.
+/// Progress for a person who waits for the library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Progress {
     /// Another process is fetching the same library; this one waits for it.
@@ -56,10 +56,10 @@ pub enum LibraryError {
     /// A named library does not exist.
     #[error("no onnxruntime library at {} ({origin})", path.display())]
     Missing {
-        /// Where it should be.
+        /// Path at which it should be.
         path: PathBuf,
-        /// Who named it.
-        origin: Origin,
+        /// The place that names it.
+        origin: LibraryOrigin,
     },
     /// The file is no ONNX Runtime, or cannot be loaded here.
     #[error("{} is not an onnxruntime library that can be loaded here: {reason}", path.display())]
@@ -106,7 +106,7 @@ pub enum LibraryError {
     NoPip {
         /// The interpreter that was tried.
         python: PathBuf,
-        /// What went wrong.
+        /// The cause.
         reason: String,
     },
     /// The download failed.

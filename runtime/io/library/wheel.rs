@@ -17,10 +17,10 @@ pub(super) const CUDA_PROVIDER: &str = "libonnxruntime_providers_cuda.so";
 /// The library itself, inside a wheel and inside the cache.
 const MAIN: &str = "libonnxruntime.so.1.31.1";
 const SHARED_PROVIDER: &str = "libonnxruntime_providers_shared.so";
-/// How often the lock of another process is looked at, and how long.
+/// Time between looks at the lock of another process, and the longest wait.
 const LOCK_TICK: Duration = Duration::from_millis(200);
 const LOCK_TICKS: u32 = 10_000;
-/// What a folder's name begins with that a download goes to.
+/// Beginning of the name of a folder that a download goes to.
 const INCOMING: &str = "incoming";
 
 /// One published wheel, with the files that are taken out of it.
@@ -146,7 +146,7 @@ impl Wheel {
     /// # Errors
     /// [`LibraryError::WrongHash`] where a file is not the pinned one,
     /// [`LibraryError::Cache`] where one cannot be read.
-    pub(super) fn cached(&self, cache: &Path) -> Result<Option<PathBuf>, LibraryError> {
+    pub(super) fn find_cached(&self, cache: &Path) -> Result<Option<PathBuf>, LibraryError> {
         let folder = self.folder(cache);
         match own::check_folder(&folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -171,7 +171,7 @@ impl Wheel {
     ) -> Result<PathBuf, LibraryError> {
         own::make_folder(cache, true).map_err(at(cache))?;
         let _lock = lock(&cache.join("lock"), progress)?;
-        if let Ok(Some(path)) = self.cached(cache) {
+        if let Ok(Some(path)) = self.find_cached(cache) {
             return Ok(path);
         }
         // The lock is ours, so whatever lies here was left by a process that
@@ -235,11 +235,11 @@ impl Wheel {
                     python: python.to_owned(),
                     reason,
                 },
-                error => self.refused(error),
+                error => self.refusal(error),
             })
     }
 
-    fn refused(&self, error: PipError) -> LibraryError {
+    fn refusal(&self, error: PipError) -> LibraryError {
         match error {
             PipError::File { path, source } => LibraryError::Cache { path, source },
             PipError::WrongHash {
@@ -279,7 +279,7 @@ impl Wheel {
     }
 
     fn check_hash(&self, path: &Path, expected: &str) -> Result<(), LibraryError> {
-        pip::hold_hash(path, expected).map_err(|error| self.refused(error))
+        pip::hold_hash(path, expected).map_err(|error| self.refusal(error))
     }
 
     fn folder(&self, cache: &Path) -> PathBuf {
@@ -359,11 +359,11 @@ mod tests {
     fn a_cached_library_that_was_changed_is_refused_with_both_hashes() {
         let cache = tempfile::tempdir().unwrap();
         let wheel = Wheel::for_this_machine(false).unwrap();
-        assert!(wheel.cached(cache.path()).unwrap().is_none());
+        assert!(wheel.find_cached(cache.path()).unwrap().is_none());
         let folder = wheel.folder(cache.path());
         fs::create_dir_all(&folder).unwrap();
         fs::write(folder.join(MAIN), b"changed").unwrap();
-        let text = wheel.cached(cache.path()).unwrap_err().to_string();
+        let text = wheel.find_cached(cache.path()).unwrap_err().to_string();
         assert!(text.contains(wheel.files[0].1), "{text}");
         let found = concert_models::digest::sha256_hex(b"changed");
         assert!(text.contains(&found), "{text}");
@@ -378,7 +378,7 @@ mod tests {
         for link in [wheel.folder(cache.path()), cache.path().join("incoming")] {
             std::os::unix::fs::symlink(elsewhere.path(), link).unwrap();
         }
-        let text = wheel.cached(cache.path()).unwrap_err().to_string();
+        let text = wheel.find_cached(cache.path()).unwrap_err().to_string();
         assert!(text.contains("it is a link"), "{text}");
         remove_incoming(cache.path()).unwrap();
         assert!(!cache.path().join("incoming").exists());

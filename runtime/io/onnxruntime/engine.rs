@@ -147,6 +147,6 @@ impl Engine for OrtEngine {
         let (session, shared) = self.sessions.load(file, &self.chain)?;
         let gate = Arc::clone(&self.gate);
         let network = OrtNetwork::wire(&file.name, session, gate, &self.slots, wirings)?;
-        Ok(Box::new(network.shared(shared)))
+        Ok(Box::new(network.with_shared(shared)))
     }
 }

@@ -62,7 +62,7 @@ impl OrtNetwork {
     }
 
     /// Notes whether the session was in use already.
-    pub(super) fn shared(mut self, shared: bool) -> Self {
+    pub(super) fn with_shared(mut self, shared: bool) -> Self {
         self.shared = shared;
         self
     }
@@ -314,7 +314,7 @@ fn available(outlets: &[Outlet]) -> String {
     names.join(", ")
 }
 
-/// Whether a slot has the declared element type and every declared axis.
+/// Tells whether a slot has the declared element type and every declared axis.
 fn fits(declared: &ValueType, slot: &SlotMemory) -> bool {
     let ValueType::Tensor { ty, shape, .. } = declared else {
         return false;

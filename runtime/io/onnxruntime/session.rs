@@ -219,7 +219,7 @@ fn took_any(provider: Provider, nodes: &[(String, usize)]) -> bool {
     })
 }
 
-/// How many nodes each provider really got, by our short names.
+/// Number of nodes that each provider really got, by our short names.
 fn nodes_by_provider(session: &Session) -> ort::Result<Vec<(String, usize)>> {
     let api = ort::api();
     let mut subgraphs = std::ptr::null();

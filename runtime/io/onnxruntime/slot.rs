@@ -22,7 +22,7 @@ use super::{lock, words};
 /// Wide enough for every vector unit, and one cache line.
 const ALIGNMENT: usize = 64;
 
-/// Where a network reads and writes its tensors.
+/// Memory in which a network reads or writes a tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
     /// The processor's memory.

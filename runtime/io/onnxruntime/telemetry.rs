@@ -10,7 +10,7 @@ use std::env;
 /// Environment variable that switches the telemetry off where it is `1`.
 pub const TELEMETRY_VARIABLE: &str = "ORT_DISABLE_TELEMETRY";
 
-/// Whether a library that is loaded now would send nothing.
+/// Tells whether a library that is loaded now would send nothing.
 #[must_use]
 pub fn is_switched_off() -> bool {
     env::var_os(TELEMETRY_VARIABLE).is_some_and(|value| value == "1")

@@ -8,10 +8,10 @@ use zenoh::query::Query;
 use zenoh::{Session, Wait};
 
 use super::connections::Connections;
+use super::error::ZenohError;
 use super::name::{Name, checked_prefix};
 use super::outward::Declared;
 use super::publishers::{Listeners, Publishers};
-use super::session::ZenohError;
 use super::sessions::{EverywhereKept, Sessions};
 use crate::bus::{Bus, BusError};
 use crate::camera_image::CameraImage;
@@ -20,21 +20,21 @@ use crate::output::Output;
 use crate::status::{Status, StatusEntry};
 use crate::wire::sensor_msgs::CameraInfo;
 use crate::wire::tf2_msgs::TfMessage;
-use crate::wire::{self, Attachment, Message};
+use crate::wire::{self, Attachment, Message, keys};
 
-/// How a bus publishes.
+/// Settings of a bus.
 #[derive(Debug, Clone)]
 pub struct BusOptions {
-    /// What every key begins with: `robot/perception`. Belongs to one runtime.
+    /// Beginning of every key: `robot/perception`. Belongs to one runtime.
     pub prefix: String,
     /// Keys below the prefix that will be published, so that it is known from
     /// the start who listens. Others are declared when they are first used.
     pub keys: Vec<String>,
     /// Shared memory for large payloads; 0 for none.
     pub shared_memory_bytes: usize,
-    /// What `<prefix>/policy` answers.
+    /// Answer at `<prefix>/policy`.
     pub policy: PolicyText,
-    /// How long to look for another runtime of the same prefix.
+    /// Time to look for another runtime of the same prefix.
     pub name_query: Duration,
 }
 
@@ -72,7 +72,7 @@ impl PolicyText {
 pub struct PolicyHandle(Arc<Mutex<PolicyText>>);
 
 impl PolicyHandle {
-    /// What `<prefix>/policy` answers from now on.
+    /// Sets the answer at `<prefix>/policy` from now on.
     pub fn set(&self, policy: PolicyText) {
         *lock(&self.0) = policy;
     }
@@ -85,7 +85,7 @@ pub struct ZenohBus {
     attachment: Vec<u8>,
     policy: Arc<Mutex<PolicyText>>,
     /// Name and answer, until it closes.
-    standing: Option<(Name, EverywhereKept)>,
+    claim: Option<(Name, EverywhereKept)>,
     connections: Connections,
 }
 
@@ -107,10 +107,15 @@ impl ZenohBus {
             message: Vec::new(),
             attachment: Vec::new(),
             policy,
-            standing: Some((name, answer)),
+            claim: Some((name, answer)),
             connections: Connections::begin(),
         };
-        for key in options.keys.iter().map(String::as_str).chain([STATUS_KEY]) {
+        for key in options
+            .keys
+            .iter()
+            .map(String::as_str)
+            .chain([keys::STATUS])
+        {
             bus.publishers.declare(key)?;
         }
         Ok(bus)
@@ -158,10 +163,10 @@ impl ZenohBus {
             .map_err(|error| error.to_string())?;
         self.put(key, message_type).map_err(|error| error.reason)?;
         if wire::encode_transforms(output, &mut self.message) {
-            self.put_beside(key, TRANSFORMS_KEY, TfMessage::TYPE)?;
+            self.put_beside(key, keys::TRANSFORMS, TfMessage::TYPE)?;
         }
         if wire::encode_camera_info(output, &mut self.message) {
-            self.put_beside(key, CAMERA_INFO_KEY, CameraInfo::TYPE)?;
+            self.put_beside(key, keys::CAMERA_INFO, CameraInfo::TYPE)?;
         }
         Ok(())
     }
@@ -171,7 +176,7 @@ impl ZenohBus {
         self.attachment.clear();
         if let Some(intrinsics) = &image.frame.intrinsics {
             wire::encode::camera_info(image.header(), intrinsics).encode(&mut self.message);
-            self.put_beside(&image.key, CAMERA_INFO_KEY, CameraInfo::TYPE)?;
+            self.put_beside(&image.key, keys::CAMERA_INFO, CameraInfo::TYPE)?;
         }
         self.publishers
             .declare(&image.key)
@@ -186,8 +191,8 @@ impl ZenohBus {
     }
 
     /// Puts what stands in `self.message` below the key of an output.
-    fn put_beside(&mut self, key: &str, below: &str, kind: &'static str) -> Result<(), String> {
-        let key = format!("{key}/{below}");
+    fn put_beside(&mut self, key: &str, companion: &str, kind: &'static str) -> Result<(), String> {
+        let key = keys::beside(key, companion);
         self.publishers
             .declare(&key)
             .map_err(|error| error.to_string())?;
@@ -197,25 +202,25 @@ impl ZenohBus {
 
 impl Bus for ZenohBus {
     fn describe(&self) -> String {
-        format!("zenoh {}/**", self.publishers.prefix)
+        format!("zenoh {}", keys::everything(&self.publishers.prefix))
     }
 
     fn publish(&mut self, output: &Output) -> Result<(), BusError> {
         self.publish_message(output).map_err(|reason| BusError {
-            key: format!("{}/{}", self.publishers.prefix, output.origin.key),
+            key: keys::below(&self.publishers.prefix, &output.origin.key),
             reason,
         })
     }
 
     fn publish_image(&mut self, image: &CameraImage) -> Result<(), BusError> {
         self.publish_camera_image(image).map_err(|reason| BusError {
-            key: format!("{}/{}", self.publishers.prefix, image.key),
+            key: keys::below(&self.publishers.prefix, &image.key),
             reason,
         })
     }
 
     fn entries(&mut self) -> Vec<StatusEntry> {
-        let rival = self.standing.as_ref().and_then(|(name, _)| name.rival());
+        let rival = self.claim.as_ref().and_then(|(name, _)| name.rival());
         let states = self.publishers.sessions.outward().states();
         let pool = &self.publishers.pool;
         vec![self.connections.entry(&states, rival.as_deref(), pool)]
@@ -225,7 +230,7 @@ impl Bus for ZenohBus {
         self.publishers.keep_up();
         let message_type = wire::encode_status(status, &mut self.message);
         self.attachment.clear();
-        self.put(STATUS_KEY, message_type)
+        self.put(keys::STATUS, message_type)
     }
 
     fn has_subscriber(&self, key: &str) -> Option<bool> {
@@ -246,16 +251,14 @@ impl Bus for ZenohBus {
 
     fn withdraw(&mut self, keys: &[Arc<str>]) {
         for key in keys {
-            for key in [key.to_string(), format!("{key}/{CAMERA_INFO_KEY}")] {
-                self.publishers.withdraw(&key);
-            }
+            keys::with_companions(key).for_each(|key| self.publishers.withdraw(&key));
         }
     }
 
     /// Withdraws the token first, so that everybody sees us go, then closes
     /// the sessions that the bus was opened with (cameras on them end too).
     fn close(&mut self, limit: Duration) {
-        drop(self.standing.take());
+        drop(self.claim.take());
         self.publishers.clear();
         if !self.publishers.sessions.close(limit) {
             tracing::warn!("the zenoh session did not close within {limit:?}");
@@ -263,20 +266,13 @@ impl Bus for ZenohBus {
     }
 }
 
-/// Key below the prefix of the status.
-const STATUS_KEY: &str = "status";
-/// Key below the prefix of what answers with the policy.
-const POLICY_KEY: &str = "policy";
-/// Key below a dense output's of its camera info.
-const CAMERA_INFO_KEY: &str = "camera_info";
-/// Key below an odometry output's of the same as transforms.
-const TRANSFORMS_KEY: &str = "tf";
+/// Answers `<prefix>/policy` in one session.
 fn answer_policy(
     session: &Session,
     prefix: &str,
     policy: &Arc<Mutex<PolicyText>>,
 ) -> Result<Declared, ZenohError> {
-    let key = format!("{prefix}/{POLICY_KEY}");
+    let key = keys::below(prefix, keys::POLICY);
     let (own, policy) = (key.clone(), Arc::clone(policy));
     let answer = move |query: Query| {
         let text = lock(&policy).answer();

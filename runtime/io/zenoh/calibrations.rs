@@ -30,7 +30,7 @@ pub(super) struct Calibrations {
 }
 
 impl Calibrations {
-    /// Of messages of `key`, for images of `image_key`.
+    /// Calibrations of messages of `key`, for images of `image_key`.
     pub(super) fn new(key: &str, image_key: &str, rectified: Option<bool>) -> Self {
         let mut words = image_key.split(['/', '_']);
         let named = words.any(|word| RECTIFIED.contains(&word));

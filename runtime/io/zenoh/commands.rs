@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 use zenoh::Wait;
 use zenoh::sample::{Sample, SampleKind};
 
+use super::error::ZenohError;
 use super::message_type;
-use super::session::ZenohError;
 use super::sessions::{EverywhereKept, Sessions};
 use crate::clock::lock;
 use crate::commands::{CommandCounts, CommandFault, Commands, read_command};
@@ -59,7 +59,7 @@ impl CommandListener {
         lock(&self.commands).take()
     }
 
-    /// What became of all.
+    /// Counts of all.
     #[must_use]
     pub fn counts(&self) -> CommandCounts {
         lock(&self.commands).counts()

@@ -1,14 +1,15 @@
-//! What a bus says of its connections, in the status.
+//! Connections of a bus in the status.
 
 use std::time::Duration;
 
 use super::outward::{Link, WayState};
 use super::pool::PayloadPool;
 use crate::clock::Clock;
+use crate::health::Health;
 use crate::io::clock::SystemClock;
-use crate::status::{Health, StatusEntry};
+use crate::status::StatusEntry;
 
-/// How long after the start somebody who was named may still be silent.
+/// Longest silence after the start of somebody who was named.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// Tells of connections as time goes by.

@@ -14,17 +14,17 @@ use crate::io::thread;
 /// The first answer: a queryable takes a moment to be known.
 fn ask(session: &Session, policy: &str) -> Value {
     until("an answer", || {
-        request(session, PREFIX, Errand::Swap, policy).ok()
+        request(session, PREFIX, ControlRequest::Swap, policy).ok()
     })
 }
 
-fn opened(handler: Result<Handler, String>) -> (Session, ErrandServer, Session) {
+fn opened(handler: Result<Handler, String>) -> (Session, ControlService, Session) {
     let endpoint = free_endpoint();
     let session = server(&endpoint);
-    let open = ErrandServer::open(
+    let open = ControlService::open(
         session.clone(),
         PREFIX,
-        Errand::Swap,
+        ControlRequest::Swap,
         Admission::OwnListener,
         handler,
     )
@@ -97,7 +97,8 @@ fn a_flood_is_answered_busy_at_once_while_one_request_is_under_way() {
             (under_way.load(Ordering::SeqCst) == 1).then_some(())
         });
         for _ in 0..200 {
-            let answer = request(&client, PREFIX, Errand::Swap, "another").expect("an answer");
+            let answer =
+                request(&client, PREFIX, ControlRequest::Swap, "another").expect("an answer");
             assert_eq!(answer["status"], "busy");
         }
         go_on.store(true, Ordering::SeqCst);
@@ -124,10 +125,10 @@ fn a_problem_has_a_key_and_a_limit_of_its_own() {
     let session = server(&endpoint);
     let echo: Handler =
         Box::new(|text: &str, _| json!({ "status": "optimal", "length": text.len() }));
-    let _server = ErrandServer::open(
+    let _server = ControlService::open(
         session.clone(),
         PREFIX,
-        Errand::Solve,
+        ControlRequest::Solve,
         Admission::OwnListener,
         Ok(echo),
     )
@@ -136,7 +137,7 @@ fn a_problem_has_a_key_and_a_limit_of_its_own() {
     let limit = MAX_ASKED_PROBLEM_BYTES as usize;
     let ask = |text: &str| {
         until("an answer", || {
-            request(&client, PREFIX, Errand::Solve, text).ok()
+            request(&client, PREFIX, ControlRequest::Solve, text).ok()
         })
     };
     assert_eq!(ask(&"#".repeat(limit))["length"], limit);
@@ -145,7 +146,7 @@ fn a_problem_has_a_key_and_a_limit_of_its_own() {
     let error = answer["error"].as_str().expect("a reason");
     assert!(error.contains("the problem has 65537 bytes"), "{error}");
     assert!(
-        request(&client, PREFIX, Errand::Swap, "x").is_err(),
+        request(&client, PREFIX, ControlRequest::Swap, "x").is_err(),
         "another key"
     );
 }

@@ -12,14 +12,14 @@ use crate::wire::Message;
 use crate::wire::sensor_msgs::{CompressedImage, Image as ImageMessage};
 
 /// Depth images that are kept until their colour image is looked at.
-pub(super) const MOST_KEPT: usize = 4;
+pub(super) const MAX_KEPT: usize = 4;
 /// Stamps further apart are not of one exposure.
-pub(super) const MOST_APART: Duration = Duration::from_millis(20);
-/// How long a colour image waits for its depth image.
+pub(super) const MAX_APART: Duration = Duration::from_millis(20);
+/// Longest wait of a colour image for its depth image.
 pub(super) const PATIENCE: Duration = Duration::from_millis(40);
 /// Colour images that wait in vain before a depth camera counts as silent. Many,
 /// because depth may come less often than colour.
-const MOST_IN_VAIN: u32 = 30;
+const MAX_IN_VAIN: u32 = 30;
 
 /// A message with a depth image, decoded no further than its stamp.
 pub(super) struct DepthMessage {
@@ -75,9 +75,9 @@ pub(super) struct DepthQueue {
     awaited: Option<Timestamp>,
 }
 
-/// What the queue has for one colour image.
+/// Content of the queue for one colour image.
 pub(super) enum Found {
-    /// Of the same exposure.
+    /// Depth of the same exposure.
     Depth(DepthMessage),
     /// None yet, but it may still come.
     NotYet,
@@ -89,13 +89,13 @@ impl DepthQueue {
     /// Keeps a message; the oldest makes room.
     pub(super) fn put(&mut self, message: DepthMessage) {
         let stamp = message.stamp;
-        if self.kept.len() == MOST_KEPT {
+        if self.kept.len() == MAX_KEPT {
             self.kept.pop_front();
         }
         self.kept.push_back(message);
         // A camera whose depth is always older than what waits is of no more use
         // than a silent one.
-        let is_old = |awaited: Timestamp| stamp < awaited && apart(stamp, awaited) > MOST_APART;
+        let is_old = |awaited: Timestamp| stamp < awaited && apart(stamp, awaited) > MAX_APART;
         if !self.awaited.is_some_and(is_old) {
             self.in_vain = 0;
         }
@@ -109,11 +109,11 @@ impl DepthQueue {
         }
     }
 
-    /// How long a colour image waits: not at all for a depth camera that is
+    /// Longest wait of a colour image: none for a depth camera that is
     /// silent.
     pub(super) fn patience(&self) -> Duration {
         match self.in_vain {
-            MOST_IN_VAIN.. => Duration::ZERO,
+            MAX_IN_VAIN.. => Duration::ZERO,
             _ => PATIENCE,
         }
     }
@@ -130,7 +130,7 @@ impl DepthQueue {
         let apart_from = |index: &usize| apart(self.kept[*index].stamp, stamp);
         let nearest = (0..self.kept.len()).min_by_key(apart_from);
         match nearest {
-            Some(index) if apart_from(&index) <= MOST_APART => {
+            Some(index) if apart_from(&index) <= MAX_APART => {
                 self.kept.drain(..index);
                 self.kept.pop_front().map_or(Found::NotYet, Found::Depth)
             }
@@ -158,7 +158,7 @@ pub(super) fn depth_image(
     }
 }
 
-/// What `compressed_depth_image_transport` puts before a picture: its format
+/// Header that `compressed_depth_image_transport` puts before a picture: its format
 /// (4 bytes) and the two numbers of its steps in inverse depth.
 const PREFIX_BYTES: usize = 12;
 const PNG: &[u8] = b"\x89PNG";
@@ -369,7 +369,7 @@ mod tests {
     #[test]
     fn a_silent_depth_camera_costs_no_time_until_it_is_heard_again() {
         let mut queue = DepthQueue::default();
-        for _ in 0..MOST_IN_VAIN {
+        for _ in 0..MAX_IN_VAIN {
             assert_eq!(queue.patience(), PATIENCE);
             queue.note_silence();
         }
@@ -381,7 +381,7 @@ mod tests {
     #[test]
     fn depth_that_is_always_too_old_costs_no_time_in_the_end() {
         let mut queue = DepthQueue::default();
-        for frame in 0..i64::from(MOST_IN_VAIN) {
+        for frame in 0..i64::from(MAX_IN_VAIN) {
             let stamp = Timestamp::from_nanos((1000 + 33 * frame) * 1_000_000);
             assert!(matches!(queue.take(stamp), Found::NotYet));
             assert_eq!(queue.patience(), PATIENCE);

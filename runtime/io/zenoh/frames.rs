@@ -1,8 +1,10 @@
 //! Camera images that arrive over zenoh as ROS 2 messages.
 
+mod slot;
+
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use concert_models::image_file::DepthImage;
@@ -12,20 +14,18 @@ use zenoh::bytes::ZBytes;
 use zenoh::sample::{Sample, SampleKind};
 
 use super::calibrations::Calibrations;
-use super::depth::{DepthMessage, DepthQueue, Found, MOST_APART, depth_image};
+use super::depth::depth_image;
+use super::error::ZenohError;
 use super::message_type;
 use super::received_image::read_image;
-use super::said::Said;
-use super::session::ZenohError;
+use super::session::DEFAULT_PAYLOAD_LIMIT;
 use super::sessions::{EverywhereKept, Sessions};
 use crate::calibration::View;
 use crate::camera::{Camera, CameraLosses, Capture, Companions, FrameFault};
 use crate::clock::{Clock, lock};
 use crate::frame::Frame;
 use crate::time::Timestamp;
-
-/// Longest payload that is accepted where nothing else is said: a 64 MiB image.
-pub(super) const DEFAULT_PAYLOAD_LIMIT: usize = 64 * 1024 * 1024;
+use slot::{Arrival, Slot};
 
 /// Which images a camera receives.
 #[derive(Debug, Clone)]
@@ -42,7 +42,7 @@ pub struct ZenohCameraOptions {
     /// Key of the `sensor_msgs/msg/CameraInfo` that goes with the images; it
     /// comes before `intrinsics`.
     pub camera_info_key: Option<String>,
-    /// Whether the images are rectified, so that P of their camera info holds;
+    /// True where the images are rectified, so that P of their camera info holds;
     /// where `None`, whether their key says so (`image_rect`).
     pub rectified: Option<bool>,
     /// Key of depth images registered to the images: `sensor_msgs/msg/Image`
@@ -79,7 +79,7 @@ pub struct ZenohCamera {
     clock: Arc<dyn Clock>,
     slot: Arc<Slot>,
     frame_ids: HashMap<String, Arc<str>>,
-    /// What the last frame's depth image lacked.
+    /// The lack of the last frame's depth image.
     depth_fault: Option<DepthLack>,
     _subscribers: Vec<EverywhereKept>,
     /// A session closes when nobody holds it.
@@ -91,31 +91,8 @@ pub struct ZenohCamera {
 enum DepthLack {
     /// None came.
     Absent,
-    /// What came cannot be used.
+    /// A message that cannot be used.
     Unusable,
-}
-
-/// Where zenoh's thread leaves the newest image.
-#[derive(Default)]
-struct Slot {
-    newest: Mutex<Newest>,
-    changed: Condvar,
-    superseded: AtomicU64,
-}
-
-#[derive(Default)]
-struct Newest {
-    arrival: Option<Arrival>,
-    calibrations: Option<Calibrations>,
-    depths: DepthQueue,
-    depths_said: Said,
-    count: u64,
-}
-
-struct Arrival {
-    sequence: u64,
-    arrived: Duration,
-    content: Result<(Option<String>, ZBytes), FrameFault>,
 }
 
 impl ZenohCamera {
@@ -251,7 +228,7 @@ impl ZenohCamera {
         id
     }
 
-    /// What is known of the image's camera: what came beside it, else what the
+    /// Intrinsics of the image's camera: as they came beside it, else as the
     /// launch file says.
     fn view(&self, image: &Image) -> View {
         let size = (image.width(), image.height());
@@ -295,90 +272,6 @@ impl Camera for ZenohCamera {
             depths_refused: newest.depths.refused,
             fault: fault.or_else(|| newest.depths.fault.clone()),
         }
-    }
-}
-
-impl Slot {
-    fn put(&self, arrived: Duration, content: Result<(Option<String>, ZBytes), FrameFault>) {
-        let mut newest = lock(&self.newest);
-        let sequence = newest.count;
-        newest.count += 1;
-        let arrival = Arrival {
-            sequence,
-            arrived,
-            content,
-        };
-        if newest.arrival.replace(arrival).is_some() {
-            self.superseded.fetch_add(1, Ordering::Relaxed);
-        }
-        self.changed.notify_one();
-    }
-
-    fn take(&self, timeout: Duration) -> Option<Arrival> {
-        let waited = self
-            .changed
-            .wait_timeout_while(lock(&self.newest), timeout, |newest| {
-                newest.arrival.is_none()
-            });
-        let (mut newest, _) = waited.unwrap_or_else(std::sync::PoisonError::into_inner);
-        newest.arrival.take()
-    }
-}
-
-impl Slot {
-    /// Keeps a depth message; one that cannot be used is counted and said.
-    fn put_depth(&self, key: &str, sample: &Sample, limit: usize, now: Duration) {
-        let payload = sample.payload();
-        let kept = match payload.len() {
-            0 => Err("payload is empty, but an image needs a header and pixels".to_owned()),
-            got if got > limit => Err(format!(
-                "payload is {got} bytes, but at most {limit} are allowed"
-            )),
-            _ => DepthMessage::of(message_type(sample).as_deref(), payload.clone()),
-        };
-        let mut newest = lock(&self.newest);
-        match kept {
-            Ok(message) => newest.depths.put(message),
-            Err(reason) => {
-                let fault = format!("{key}: depth left out: {reason}");
-                newest.depths.refuse(fault.as_str());
-                newest.depths_said.warn(fault, now);
-            }
-        }
-        drop(newest);
-        self.changed.notify_one();
-    }
-
-    /// Why a frame goes without depth.
-    fn why_no_depth(&self) -> String {
-        let newest = lock(&self.newest);
-        let absent = format!("no depth came within {MOST_APART:?} of the image's stamp");
-        match (newest.depths.refused, &newest.depths.fault) {
-            (refused, Some(fault)) => {
-                format!("{absent}; {refused} were left out, the last: {fault}")
-            }
-            _ => absent,
-        }
-    }
-
-    /// The depth image of this stamp; waits a little for one that may come.
-    fn depth(&self, stamp: Timestamp) -> Option<DepthMessage> {
-        let mut payload = None;
-        let newest = lock(&self.newest);
-        let patience = newest.depths.patience();
-        let waited = self.changed.wait_timeout_while(newest, patience, |newest| {
-            match newest.depths.take(stamp) {
-                Found::Depth(found) => payload = Some(found),
-                Found::NotYet => return true,
-                Found::Never => {}
-            }
-            false
-        });
-        let (mut newest, timeout) = waited.unwrap_or_else(std::sync::PoisonError::into_inner);
-        if timeout.timed_out() {
-            newest.depths.note_silence();
-        }
-        payload
     }
 }
 

@@ -9,6 +9,8 @@ mod commands;
 mod connections;
 mod control;
 mod depth;
+mod endpoint;
+mod error;
 mod frames;
 mod name;
 mod outward;
@@ -25,11 +27,13 @@ mod too_long;
 pub use bus::{BusOptions, PolicyHandle, PolicyText, ZenohBus};
 pub use commands::CommandListener;
 pub use control::{
-    Admission, Errand, ErrandServer, Handler, MAX_ASKED_PROBLEM_BYTES, RequestError, request,
+    Admission, ControlRequest, ControlService, Handler, MAX_ASKED_PROBLEM_BYTES, RequestError,
+    request,
 };
+pub use error::ZenohError;
 pub use frames::{ZenohCamera, ZenohCameraOptions};
 pub use publishers::{Listeners, MessageOptions, MessagePublisher};
-pub use session::{SessionOptions, ZenohError, check_session, close_session, open_session};
+pub use session::{SessionOptions, check_session, close_session, open_session};
 pub use sessions::Sessions;
 pub use subscriber::{KeyCounts, Received, Watcher};
 pub use tls::TlsOptions;

@@ -10,14 +10,11 @@ use zenoh::key_expr::KeyExpr;
 use zenoh::sample::SampleKind;
 use zenoh::{Session, Wait};
 
+use super::error::ZenohError;
 use super::outward::Declared;
-use super::session::ZenohError;
 use super::sessions::{EverywhereKept, Sessions};
 use crate::clock::lock;
-
-/// Between the prefix and the session's id in a liveliness token. Begins with
-/// `@` so that no `**` matches it.
-const TOKEN_KEY: &str = "@concert";
+use crate::wire::keys;
 
 /// The prefix, if it is a key without wildcards.
 pub(super) fn checked_prefix(prefix: &str) -> Result<String, ZenohError> {
@@ -57,7 +54,7 @@ impl Name {
             prefix: prefix.to_owned(),
             token,
         };
-        let own = format!("{prefix}/{TOKEN_KEY}/{}", sessions.own().zid());
+        let own = keys::token(prefix, &sessions.own().zid().to_string());
         if let Some(token) = others(sessions, prefix, &own, limit)?.into_iter().next() {
             return Err(name_taken(token));
         }
@@ -68,7 +65,7 @@ impl Name {
             return Err(name_taken(other));
         }
         let known = Others::default();
-        let (heard, tokens) = (known.clone(), format!("{prefix}/{TOKEN_KEY}/*"));
+        let (heard, tokens) = (known.clone(), keys::tokens(prefix));
         let watch = sessions.declare(move |session| watch(session, &tokens, &own, &heard))?;
         Ok(Self {
             _token: token,
@@ -137,7 +134,7 @@ fn others(
     own: &str,
     limit: Duration,
 ) -> Result<BTreeSet<String>, ZenohError> {
-    let tokens = format!("{prefix}/{TOKEN_KEY}/*");
+    let tokens = keys::tokens(prefix);
     let mut alive = BTreeSet::new();
     for session in sessions.all() {
         let replies = session

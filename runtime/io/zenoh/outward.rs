@@ -6,33 +6,25 @@
 //! listens is a peer. And what comes in through a router may come from anywhere,
 //! what comes in at our own listener does not: so it must be told apart.
 
+mod keep_up;
+
 use std::any::Any;
-use std::net::{TcpStream, ToSocketAddrs};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
-use zenoh::{Session, Wait};
+use zenoh::Session;
 
-use super::session::{
-    NOT_LET_IN, SessionOptions, ZenohError, address_of, close_session, open_session,
-};
-use crate::clock::{Clock, lock};
-use crate::io::clock::SystemClock;
+use super::error::ZenohError;
+use super::session::{SessionOptions, close_session};
+use crate::clock::lock;
 use crate::io::thread;
+use keep_up::{OPEN_LIMIT, keep_up};
 
-/// How long one look whether somebody listens may take.
-const PROBE_LIMIT: Duration = Duration::from_secs(1);
-/// How long somebody who listens may take to answer as zenoh does.
-const OPEN_LIMIT: Duration = Duration::from_secs(3);
-/// Between two attempts, and between two looks whether a connection still is.
-const RETRY: Duration = Duration::from_millis(500);
-/// How long an endpoint that somebody named may be silent before that is said.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// How long the farewell of one session may take.
+/// Longest farewell of one session.
 const FAREWELL: Duration = Duration::from_millis(500);
 
-/// What is declared in a session, undeclared when dropped.
+/// A declaration in a session, undeclared when dropped.
 pub(super) type Declared = Box<dyn Any + Send>;
 type Declare = Box<dyn Fn(&Session) -> Result<Declared, ZenohError> + Send>;
 
@@ -59,7 +51,7 @@ struct Way {
     /// Somebody named it; else it is looked for where it might be, and its
     /// absence is no fault.
     is_named: bool,
-    /// Who answers there is met on another way, too.
+    /// Set where whoever answers there is met on another way, too.
     is_redundant: AtomicBool,
 }
 
@@ -76,7 +68,7 @@ struct State {
     link: Link,
 }
 
-/// How one connection is.
+/// State of one connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) enum Link {
     /// Nobody knows yet.
@@ -94,7 +86,7 @@ struct Declaration {
     made: Vec<Declared>,
 }
 
-/// How one connection is, for who tells of it.
+/// State of one connection, for who tells of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct WayState {
     pub(super) endpoint: String,
@@ -210,7 +202,7 @@ impl Outward {
 
     /// Counts the sessions that were opened: who declares in each by itself
     /// looks again when it grew.
-    pub(super) fn opened(&self) -> u64 {
+    pub(super) fn opened_count(&self) -> u64 {
         self.inner().opened.load(Ordering::Acquire)
     }
 
@@ -223,14 +215,14 @@ impl Outward {
             .collect()
     }
 
-    /// Whether who answers at an endpoint is met on another way, too, so that
+    /// Tells whether who answers at an endpoint is met on another way, too, so that
     /// it would hear everything twice.
     pub(super) fn is_redundant(&self, way: usize) -> bool {
         let way = self.inner().ways.get(way);
         way.is_some_and(|way| way.is_redundant.load(Ordering::Relaxed))
     }
 
-    /// How every connection is.
+    /// The state of every connection.
     pub(super) fn states(&self) -> Vec<WayState> {
         let inner = self.inner();
         let shared = inner.shared();
@@ -331,148 +323,5 @@ impl Inner {
             .wait_timeout_while(self.shared(), limit, going_on);
         drop(waited.unwrap_or_else(std::sync::PoisonError::into_inner));
         !self.is_over()
-    }
-}
-
-/// The life of one way.
-fn keep_up(inner: &Inner, index: usize, own: &Session, options: &SessionOptions) {
-    let mut voice = Voice::new(&inner.ways[index]);
-    let Some(session) = connect(inner, index, options, &mut voice) else {
-        return;
-    };
-    inner.take(index, &session);
-    // Who ended it meanwhile did not see this session.
-    if inner.is_over() {
-        inner.end();
-        return;
-    }
-    voice.is_up();
-    while inner.pause(RETRY) {
-        // zenoh connects again by itself.
-        let met = neighbours(&session);
-        let link = match met.is_empty() {
-            false => Link::Up,
-            true => Link::Down("the connection was lost, it is tried again".to_owned()),
-        };
-        match &link {
-            Link::Down(reason) => voice.is_down(reason),
-            _ => voice.is_up(),
-        }
-        inner.note(index, link);
-        let others = neighbours(own);
-        let earlier = inner.shared().states[..index]
-            .iter()
-            .filter_map(|s| s.session.clone())
-            .collect::<Vec<_>>();
-        let others = earlier.iter().flat_map(neighbours).chain(others);
-        let is_redundant = others.into_iter().any(|other| met.contains(&other));
-        inner.ways[index]
-            .is_redundant
-            .store(is_redundant, Ordering::Relaxed);
-    }
-}
-
-/// Tries until somebody answers; `None` where it is over before.
-fn connect(
-    inner: &Inner,
-    index: usize,
-    options: &SessionOptions,
-    voice: &mut Voice<'_>,
-) -> Option<Session> {
-    loop {
-        if inner.is_over() {
-            return None;
-        }
-        let opened = probe(&inner.ways[index].endpoint).and_then(|()| {
-            open_session(options).map_err(|error| match error {
-                ZenohError::NoAnswer { .. } => NOT_LET_IN.to_owned(),
-                other => other.to_string(),
-            })
-        });
-        match opened {
-            Ok(session) => return Some(session),
-            Err(reason) => {
-                voice.is_down(&reason);
-                inner.note(index, Link::Down(reason));
-            }
-        }
-        if !inner.pause(RETRY) {
-            return None;
-        }
-    }
-}
-
-/// Ids of who is directly connected to a session.
-fn neighbours(session: &Session) -> Vec<String> {
-    let transports = session.info().transports().wait();
-    transports
-        .map(|transport| transport.zid().to_string())
-        .collect()
-}
-
-/// Whether somebody listens at an endpoint, else why not.
-pub(super) fn probe(endpoint: &str) -> Result<(), String> {
-    let Some(address) = address_of(endpoint) else {
-        return Ok(());
-    };
-    let addresses = address
-        .to_socket_addrs()
-        .map_err(|error| error.to_string())?;
-    let mut reason = "the name has no address".to_owned();
-    for address in addresses {
-        match TcpStream::connect_timeout(&address, PROBE_LIMIT) {
-            Ok(_) => return Ok(()),
-            Err(error) => reason = error.to_string().to_lowercase(),
-        }
-    }
-    Err(reason)
-}
-
-/// Says of one way what changed: one line each.
-struct Voice<'a> {
-    way: &'a Way,
-    clock: SystemClock,
-    down_since: Option<Duration>,
-    said: Said,
-}
-
-#[derive(PartialEq)]
-enum Said {
-    Nothing,
-    Up,
-    Down,
-}
-
-impl<'a> Voice<'a> {
-    fn new(way: &'a Way) -> Self {
-        Self {
-            way,
-            clock: SystemClock::start(),
-            down_since: None,
-            said: Said::Nothing,
-        }
-    }
-
-    fn is_up(&mut self) {
-        self.down_since = None;
-        if self.said != Said::Up {
-            tracing::info!("connected to {}: outputs go there, too", self.way.endpoint);
-            self.said = Said::Up;
-        }
-    }
-
-    fn is_down(&mut self, reason: &str) {
-        let now = self.clock.monotonic();
-        let since = *self.down_since.get_or_insert(now);
-        let is_due = self.said == Said::Up
-            || (self.way.is_named && self.said == Said::Nothing && now - since >= PATIENCE);
-        if is_due {
-            let endpoint = &self.way.endpoint;
-            tracing::warn!(
-                "not connected to {endpoint} ({reason}): nobody there hears the outputs; it is \
-                 tried again and again"
-            );
-            self.said = Said::Down;
-        }
     }
 }

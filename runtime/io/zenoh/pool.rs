@@ -17,7 +17,7 @@ type Provider = ShmProvider<PosixShmProviderBackend>;
 /// never gives it back: zenoh counts references in the shared memory itself. So
 /// when allocations fail one after another, a fresh pool is made, beside, on a
 /// thread of its own, and the one before is kept: what is given back in it is
-/// used again. There are never more than [`MOST_POOLS`](Self::MOST_POOLS); when
+/// used again. There are never more than [`MAX_POOLS`](Self::MAX_POOLS); when
 /// all are held, payloads are copied, and it is only looked now and then whether
 /// one has room.
 pub(super) struct PayloadPool {
@@ -43,7 +43,7 @@ impl PayloadPool {
     /// Failures before another pool is looked for: about a second at 30 Hz.
     pub(super) const PATIENCE: u32 = 32;
     /// Most pools, those included that subscribers hold.
-    pub(super) const MOST_POOLS: usize = 3;
+    pub(super) const MAX_POOLS: usize = 3;
 
     /// A pool of `bytes`; 0 for none, so that all goes as plain bytes.
     pub(super) fn new(bytes: usize) -> Self {
@@ -71,7 +71,7 @@ impl PayloadPool {
         self.take_made();
         if self.pause > 0 {
             self.pause -= 1;
-        } else if let Some(shared) = shared(&self.pools[self.current], bytes) {
+        } else if let Some(shared) = share(&self.pools[self.current], bytes) {
             self.failures = 0;
             return shared;
         } else if bytes.len() <= self.bytes / 2
@@ -92,18 +92,18 @@ impl PayloadPool {
         }
         self.failures = 0;
         for other in (0..self.pools.len()).filter(|&other| other != self.current) {
-            if let Some(shared) = shared(&self.pools[other], bytes) {
+            if let Some(shared) = share(&self.pools[other], bytes) {
                 self.current = other;
                 return Some(shared);
             }
         }
-        if self.pools.len() < Self::MOST_POOLS {
+        if self.pools.len() < Self::MAX_POOLS {
             self.begin_another();
             return None;
         }
         self.pause = Self::PATIENCE;
         if !std::mem::replace(&mut self.said, true) {
-            let most = Self::MOST_POOLS;
+            let most = Self::MAX_POOLS;
             tracing::warn!(
                 "subscribers hold {most} pools of shared memory and do not give them back: \
                  payloads are copied from now on"
@@ -156,7 +156,7 @@ fn make(bytes: usize) -> Option<Provider> {
     }
 }
 
-fn shared(provider: &Provider, bytes: &[u8]) -> Option<ZBytes> {
+fn share(provider: &Provider, bytes: &[u8]) -> Option<ZBytes> {
     let allocation = provider.alloc(bytes.len());
     let mut room = allocation.with_policy::<GarbageCollect>().wait().ok()?;
     room.copy_from_slice(bytes);

@@ -11,24 +11,24 @@ use zenoh::qos::CongestionControl;
 use zenoh::{Session, Wait};
 
 use super::CDR_ENCODING;
+use super::error::ZenohError;
 use super::name::{Name, checked_prefix};
 use super::pool::PayloadPool;
-use super::session::ZenohError;
 use super::sessions::Sessions;
 use crate::bus::BusError;
-use crate::wire::Message;
+use crate::wire::{Message, keys};
 
-/// Who listens to what: a cheap handle, never blocking on the network.
+/// Listeners by key: a cheap handle, never blocking on the network.
 #[derive(Debug, Clone, Default)]
 pub struct Listeners {
     by_key: Arc<RwLock<HashMap<String, Heard>>>,
 }
 
-/// Whether anyone listens, per session.
+/// True where anyone listens, per session.
 type Heard = Arc<[AtomicBool]>;
 
 impl Listeners {
-    /// Whether anyone listens to this key (below the prefix); `None` for a key
+    /// Tells whether anyone listens to this key (below the prefix); `None` for a key
     /// that is not declared yet.
     #[must_use]
     pub fn has_subscriber(&self, key: &str) -> Option<bool> {
@@ -82,7 +82,7 @@ impl Publishers {
     /// None yet.
     pub(super) fn new(sessions: Sessions, prefix: String, shared_memory_bytes: usize) -> Self {
         Self {
-            opened: sessions.outward().opened(),
+            opened: sessions.outward().opened_count(),
             sessions,
             prefix,
             listeners: Listeners::default(),
@@ -97,7 +97,7 @@ impl Publishers {
         if self.by_key.contains_key(key) {
             return Ok(());
         }
-        let whole = format!("{}/{key}", self.prefix);
+        let whole = keys::below(&self.prefix, key);
         let sessions = 1 + self.sessions.outward().len();
         let heard = self.listeners.add(key, sessions);
         let own = publisher(self.sessions.own(), &whole, (&heard, 0))?;
@@ -118,7 +118,7 @@ impl Publishers {
 
     /// Declares what there is in sessions that were opened since.
     pub(super) fn keep_up(&mut self) {
-        let opened = self.sessions.outward().opened();
+        let opened = self.sessions.outward().opened_count();
         if std::mem::replace(&mut self.opened, opened) == opened {
             return;
         }
@@ -127,7 +127,7 @@ impl Publishers {
                 if publishers.outward.iter().any(|(known, _)| *known == way) {
                     continue;
                 }
-                let whole = format!("{}/{key}", self.prefix);
+                let whole = keys::below(&self.prefix, key);
                 match publisher(&session, &whole, (&publishers.heard, 1 + way)) {
                     Ok(publisher) => publishers.outward.push((way, publisher)),
                     Err(error) => tracing::warn!("{error}"),
@@ -145,7 +145,7 @@ impl Publishers {
         attachment: &[u8],
     ) -> Result<(), BusError> {
         let fault = |reason: String| BusError {
-            key: format!("{}/{key}", self.prefix),
+            key: keys::below(&self.prefix, key),
             reason,
         };
         let Some(publishers) = self.by_key.get(key) else {
@@ -178,7 +178,8 @@ impl Publishers {
         let ways = ways.map(|(_, publisher)| publisher);
         for publisher in std::iter::once(publishers.own).chain(ways) {
             if let Err(error) = publisher.undeclare().wait() {
-                tracing::debug!("withdrawing {}/{key}: {error}", self.prefix);
+                let whole = keys::below(&self.prefix, key);
+                tracing::debug!("withdrawing {whole}: {error}");
             }
         }
     }
@@ -219,16 +220,16 @@ fn publisher(
     Ok(publisher)
 }
 
-/// How messages are published.
+/// Settings of a publisher of messages.
 #[derive(Debug, Clone)]
 pub struct MessageOptions {
-    /// What every key begins with.
+    /// Beginning of every key.
     pub prefix: String,
     /// Keys below the prefix that will be published.
     pub keys: Vec<String>,
     /// Shared memory for large payloads; 0 for none.
     pub shared_memory_bytes: usize,
-    /// How long to look for another that publishes under this prefix, which is
+    /// Time to look for another that publishes under this prefix, which is
     /// then refused; `None` where it may belong to somebody else.
     pub claim: Option<Duration>,
 }
@@ -290,7 +291,7 @@ impl MessagePublisher {
         self.publishers.put(key, message_type, bytes, &[])
     }
 
-    /// Whether anyone listens to a key.
+    /// Tells whether anyone listens to a key.
     #[must_use]
     pub fn has_subscriber(&self, key: &str) -> bool {
         self.publishers.listeners.has_subscriber(key) == Some(true)

@@ -23,7 +23,7 @@ pub(super) fn read_image(
     };
     let (header, image) = match kind {
         Some(ImageMessage::TYPE) => raw(bytes)?,
-        Some(CompressedImage::TYPE) => compressed(bytes, &limits)?,
+        Some(CompressedImage::TYPE) => decode_compressed(bytes, &limits)?,
         Some(other) => {
             let other: String = other.chars().take(256).collect();
             return Err(format!(
@@ -33,7 +33,7 @@ pub(super) fn read_image(
             ));
         }
         None => raw(bytes).or_else(|as_raw| {
-            compressed(bytes, &limits).map_err(|as_compressed| {
+            decode_compressed(bytes, &limits).map_err(|as_compressed| {
                 format!(
                     "neither encoding, key nor `message_type` of the launch file names the message \
                      type; as {}: {as_raw}; as {}: {as_compressed}",
@@ -70,7 +70,7 @@ fn raw(bytes: &[u8]) -> Result<(Header, Image), String> {
     Ok((message.header, image))
 }
 
-fn compressed(bytes: &[u8], limits: &DecodeLimits) -> Result<(Header, Image), String> {
+fn decode_compressed(bytes: &[u8], limits: &DecodeLimits) -> Result<(Header, Image), String> {
     let message = CompressedImage::decode(bytes).map_err(|error| error.to_string())?;
     let image = image_file::decode(&message.data, limits).map_err(|error| error.to_string())?;
     Ok((message.header, image))

@@ -1,4 +1,4 @@
-//! What goes through a router, and what does not. Named after the faults of the
+//! Messages through a router, and those that do not pass. Named after the faults of the
 //! table where they have a row there.
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use zenoh::{Config, Session, Wait};
 use super::tests::{LIMIT, PREFIX, client, free_endpoint, heard, until};
 use super::*;
 use crate::bus::Bus;
-use crate::status::Health;
+use crate::health::Health;
 use crate::wire::tests::output;
 
 fn open(entries: &[(&str, String)]) -> Session {
@@ -180,7 +180,7 @@ fn f30_two_runtimes_of_one_name_that_meet_later_both_say_so() {
 }
 
 /// A server that takes policies from its own listener; how many it took.
-fn controlled(sessions: &Sessions, admission: Admission) -> (ErrandServer, Arc<AtomicU64>) {
+fn controlled(sessions: &Sessions, admission: Admission) -> (ControlService, Arc<AtomicU64>) {
     let taken = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&taken);
     let handler: Handler = Box::new(move |_, _| {
@@ -188,13 +188,19 @@ fn controlled(sessions: &Sessions, admission: Admission) -> (ErrandServer, Arc<A
         json!({ "status": "swapped" })
     });
     let sessions = sessions.clone();
-    let server = ErrandServer::open(sessions, PREFIX, Errand::Swap, admission, Ok(handler));
+    let server = ControlService::open(
+        sessions,
+        PREFIX,
+        ControlRequest::Swap,
+        admission,
+        Ok(handler),
+    );
     (server.expect("declares"), taken)
 }
 
 fn ask(session: &Session) -> serde_json::Value {
     until("an answer", || {
-        request(session, PREFIX, Errand::Swap, "name = \"a\"").ok()
+        request(session, PREFIX, ControlRequest::Swap, "name = \"a\"").ok()
     })
 }
 

@@ -7,7 +7,7 @@ const AGAIN: Duration = Duration::from_secs(60);
 /// Something else after this time.
 const OTHER: Duration = Duration::from_secs(1);
 
-/// What was said last, and when.
+/// The last words, and their time.
 #[derive(Debug, Default)]
 pub(super) struct Said {
     last: Option<(String, Duration)>,

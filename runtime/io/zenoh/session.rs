@@ -4,17 +4,18 @@
 //! Who listens opens as a peer, who only connects as a client: a router passes
 //! nothing between two peers, but everything between a client and anybody.
 
-use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
 use zenoh::{Config, Session, Wait};
 
+use super::endpoint::{is_taken, probe};
+use super::error::ZenohError;
 use super::tls::TlsOptions;
 use crate::io::thread;
 
-/// Where a session listens and connects.
+/// Endpoints at which a session listens and connects, and its settings.
 #[derive(Debug, Clone)]
 pub struct SessionOptions {
     /// Endpoints to listen on: `tcp/127.0.0.1:7448`. Each must be free.
@@ -22,10 +23,10 @@ pub struct SessionOptions {
     /// Endpoints to connect to if anyone answers, now or later; the session
     /// tries again by itself.
     pub connect: Vec<String>,
-    /// How long to wait at most until every endpoint of `connect` answers;
+    /// Longest wait until every endpoint of `connect` answers;
     /// `None` where none needs to.
     pub must_connect: Option<Duration>,
-    /// Whether large payloads may travel in shared memory.
+    /// True where large payloads may travel in shared memory.
     pub shared_memory: bool,
     /// A configuration file of zenoh's own, for everything else (access
     /// control, …). With one, scouting and limits are as it says; `listen` and
@@ -36,9 +37,9 @@ pub struct SessionOptions {
 }
 
 impl SessionOptions {
-    /// Where `serve` and `demo` listen.
+    /// Endpoint at which `serve` and `demo` listen.
     pub const LISTEN: &str = "tcp/127.0.0.1:7448";
-    /// Where a router would answer.
+    /// Endpoint at which a router would answer.
     pub const ROUTER: &str = "tcp/127.0.0.1:7447";
 
     /// Listens where clients look for us, and connects to a router if there
@@ -67,112 +68,18 @@ impl SessionOptions {
         }
     }
 
-    /// Whether this is somebody who only connects: a client.
+    /// Tells whether this is somebody who only connects: a client.
     fn is_client(&self) -> bool {
         self.listen.is_empty() && !self.connect.is_empty()
     }
 }
 
-/// Why zenoh could not be set up.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ZenohError {
-    /// The configuration file or an entry of it cannot be used.
-    #[error("zenoh configuration {subject}: {reason}")]
-    Config {
-        /// File or entry.
-        subject: String,
-        /// zenoh's own words.
-        reason: String,
-    },
-    /// Somebody else listens there.
-    #[error(
-        "cannot listen on {endpoint}: the address is in use, but only one program can listen on it"
-    )]
-    Taken {
-        /// As in the launch file.
-        endpoint: String,
-    },
-    /// The session cannot open.
-    #[error("cannot open a zenoh session (listen {listen:?}, connect {connect:?}): {reason}")]
-    Open {
-        /// Endpoints.
-        listen: Vec<String>,
-        /// Endpoints.
-        connect: Vec<String>,
-        /// zenoh's own words.
-        reason: String,
-    },
-    /// Nobody answers where somebody must.
-    #[error("nobody answers at {} within {limit:?}: {reason}", connect.join(", "))]
-    NoAnswer {
-        /// Endpoints.
-        connect: Vec<String>,
-        /// How long was waited.
-        limit: Duration,
-        /// Of the last endpoint, what stands there.
-        reason: String,
-    },
-    /// A certificate or key that cannot be used.
-    #[error("{subject} {}: {reason}", file.display())]
-    Tls {
-        /// `certificate`, `authority`, …
-        subject: &'static str,
-        /// As it was named.
-        file: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// An endpoint that needs a file which is not named.
-    #[error("endpoint {endpoint} needs {needs}, but none is named")]
-    TlsMissing {
-        /// `tls/…`
-        endpoint: String,
-        /// `a certificate and a private key`, `an authority`
-        needs: &'static str,
-    },
-    /// The process may open too few files to meet anybody.
-    #[error(
-        "this process may open {limit} files and has {open} open, but zenoh needs {needed} more: \
-         raise the limit (`ulimit -n 1024`, `LimitNOFILE=1024`)"
-    )]
-    TooFewFiles {
-        /// Soft limit.
-        limit: u64,
-        /// Files open now.
-        open: u64,
-        /// Files that a session needs.
-        needed: u64,
-    },
-    /// A key cannot be declared.
-    #[error("zenoh key {key:?}: {reason}")]
-    Key {
-        /// Whole key expression.
-        key: String,
-        /// zenoh's own words.
-        reason: String,
-    },
-    /// Another runtime publishes under the same prefix.
-    #[error(
-        "a runtime already publishes under {prefix:?} (its token is {token}), but a prefix belongs to one runtime"
-    )]
-    NameTaken {
-        /// Publish prefix.
-        prefix: String,
-        /// Liveliness token of the other one.
-        token: String,
-    },
-    /// The session is gone.
-    #[error("zenoh session: {reason}")]
-    Session {
-        /// zenoh's own words.
-        reason: String,
-    },
-}
+/// Longest payload that is accepted where nothing else is said: a 64 MiB image.
+pub(super) const DEFAULT_PAYLOAD_LIMIT: usize = 64 * 1024 * 1024;
 
 /// Longest message that is put together from fragments: the largest camera
 /// image that is accepted, and its header.
-pub(super) const MAX_MESSAGE_BYTES: usize = super::frames::DEFAULT_PAYLOAD_LIMIT + 64 * 1024;
+pub(super) const MAX_MESSAGE_BYTES: usize = DEFAULT_PAYLOAD_LIMIT + 64 * 1024;
 
 /// Files that a session and its threads need beyond those that are open.
 const NEEDED_FILES: u64 = 64;
@@ -193,7 +100,7 @@ pub(super) fn open_own(options: &SessionOptions) -> Result<Session, ZenohError> 
     open(options, Whole::ButForConnecting)
 }
 
-/// How much of the options a session is to have.
+/// The part of the options that a session is to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Whole {
     Yes,
@@ -241,10 +148,10 @@ fn open_once(options: &SessionOptions, whole: Whole) -> Result<Session, ZenohErr
     })
 }
 
-/// What stands where nobody answered.
+/// Looks at the last endpoint of those where nobody answered.
 fn why_no_answer(connect: &[String]) -> String {
     let last = connect.last().map_or("", String::as_str);
-    match super::outward::probe(last) {
+    match probe(last) {
         Err(reason) => reason,
         Ok(()) => NOT_LET_IN.to_owned(),
     }
@@ -254,7 +161,7 @@ fn why_no_answer(connect: &[String]) -> String {
 pub(super) const NOT_LET_IN: &str =
     "somebody listens there, but does not let us in: it is not zenoh, or certificates do not fit";
 
-/// What zenoh says of an error, without where in its own source it arose.
+/// zenoh's words of an error, without the place in its own source.
 pub(super) fn in_zenohs_words(error: &zenoh::Error) -> String {
     let text = error.to_string();
     text.split(" at /").next().unwrap_or(&text).to_owned()
@@ -347,7 +254,8 @@ fn configuration(options: &SessionOptions, whole: Whole) -> Result<Config, Zenoh
         shared_memory,
         &options.shared_memory.to_string(),
     )?;
-    options.tls.check(options)?;
+    let is_closed = options.config.is_none();
+    (options.tls).check(&options.listen, &options.connect, is_closed)?;
     for (entry, value) in options.tls.entries(is_client) {
         set(&mut config, entry, &value)?;
     }
@@ -386,17 +294,4 @@ fn set(config: &mut Config, entry: &str, value: &str) -> Result<(), ZenohError> 
 
 fn json(endpoints: &[String]) -> String {
     serde_json::Value::from(endpoints.to_vec()).to_string()
-}
-
-/// `HOST:PORT` of a TCP or TLS endpoint.
-pub(super) fn address_of(endpoint: &str) -> Option<&str> {
-    let (protocol, rest) = endpoint.split_once('/')?;
-    let address = rest.split(['?', '#']).next().unwrap_or(rest);
-    matches!(protocol, "tcp" | "tls").then_some(address)
-}
-
-/// Whether somebody listens at a TCP or TLS endpoint, so that nobody else can.
-fn is_taken(endpoint: &str) -> bool {
-    let bound = address_of(endpoint).map(TcpListener::bind);
-    matches!(bound, Some(Err(error)) if error.kind() == std::io::ErrorKind::AddrInUse)
 }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use zenoh::{Session, Wait};
 
+use super::error::ZenohError;
 use super::outward::{Declared, Kept, Outward};
-use super::session::{SessionOptions, ZenohError, close_session, open_own};
+use super::session::{SessionOptions, close_session, open_own};
 
-/// How long the start waits until it is known who answers where we connect.
+/// Longest wait of the start until it is known who answers where we connect.
 const SETTLE: Duration = Duration::from_secs(1);
 
 /// Every session of one runtime; cheap to clone. Its own listens, and what
@@ -19,7 +20,7 @@ pub struct Sessions {
     outward: Outward,
 }
 
-/// What is declared in every session, until this is dropped.
+/// A declaration in every session, until this is dropped.
 pub(super) struct EverywhereKept {
     _own: Declared,
     _outward: Kept,
@@ -68,7 +69,7 @@ impl Sessions {
         std::iter::once(self.own.clone()).chain(outward).collect()
     }
 
-    /// Whether a router came in at the own session: then anybody may.
+    /// Tells whether a router came in at the own session: then anybody may.
     pub(super) fn has_router(&self) -> bool {
         self.own.info().routers_zid().wait().next().is_some()
     }

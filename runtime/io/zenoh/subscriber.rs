@@ -7,11 +7,11 @@ use std::time::Duration;
 use zenoh::sample::{Sample, SampleKind};
 use zenoh::{Session, Wait};
 
+use super::error::ZenohError;
 use super::message_type;
-use super::session::ZenohError;
 use super::sessions::{EverywhereKept, Sessions};
 use crate::clock::lock;
-use crate::wire::{AnyMessage, Attachment, CdrError};
+use crate::wire::{AnyMessage, Attachment, CdrError, keys};
 
 /// One message as it came.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,7 +22,7 @@ pub struct Received {
     pub message_type: String,
     /// CDR.
     pub payload: Vec<u8>,
-    /// Who made it; `None` where there is none or it cannot be read.
+    /// Its maker; `None` where there is none or it cannot be read.
     pub attachment: Option<Attachment>,
 }
 
@@ -36,7 +36,7 @@ impl Received {
     }
 }
 
-/// What became of the messages of one key.
+/// Counts of the messages of one key.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KeyCounts {
     /// Came.
@@ -79,7 +79,7 @@ struct KeyState {
 
 impl Watcher {
     /// Most keys that are kept apart; messages of further ones are ignored.
-    pub const MOST_KEYS: usize = 256;
+    pub const MAX_KEYS: usize = 256;
     /// Longest payload that is kept, bytes.
     pub const PAYLOAD_LIMIT: usize = 64 * 1024 * 1024;
 
@@ -100,11 +100,11 @@ impl Watcher {
         let subscribe = |sessions: &Sessions| {
             let (shared, prefix) = (Arc::clone(&shared), prefix.to_owned());
             sessions.declare(move |session| {
-                let (heard, below) = (Arc::clone(&shared), format!("{prefix}/"));
-                let key = format!("{below}**");
+                let (heard, prefix) = (Arc::clone(&shared), prefix.clone());
+                let key = keys::everything(&prefix);
                 let subscriber = session
                     .declare_subscriber(key.clone())
-                    .callback(move |sample| heard.put(&below, &sample));
+                    .callback(move |sample| heard.put(&prefix, &sample));
                 let subscriber = subscriber.wait().map_err(|error| ZenohError::Key {
                     key,
                     reason: error.to_string(),
@@ -134,7 +134,7 @@ impl Watcher {
         states.filter_map(|state| state.newest.take()).collect()
     }
 
-    /// What became of the messages of each key, by key.
+    /// Counts of the messages of each key, by key.
     #[must_use]
     pub fn counts(&self) -> Vec<(String, KeyCounts)> {
         let keys = lock(&self.shared.keys);
@@ -143,9 +143,9 @@ impl Watcher {
             .collect()
     }
 
-    /// Messages of keys beyond [`MOST_KEYS`](Self::MOST_KEYS).
+    /// Messages of keys beyond [`MAX_KEYS`](Self::MAX_KEYS).
     #[must_use]
-    pub fn ignored(&self) -> u64 {
+    pub fn ignored_messages(&self) -> u64 {
         lock(&self.shared.keys).ignored
     }
 
@@ -159,7 +159,7 @@ impl Watcher {
         prefix: &str,
         limit: Duration,
     ) -> Result<Option<String>, ZenohError> {
-        let key = format!("{prefix}/policy");
+        let key = keys::below(prefix, keys::POLICY);
         let replies = session.get(key.clone()).timeout(limit).wait();
         let replies = replies.map_err(|error| ZenohError::Key {
             key,
@@ -174,9 +174,9 @@ impl Watcher {
 }
 
 impl Shared {
-    fn put(&self, below: &str, sample: &Sample) {
+    fn put(&self, prefix: &str, sample: &Sample) {
         let key = sample.key_expr().as_str();
-        let Some(key) = key.strip_prefix(below) else {
+        let Some(key) = keys::strip_prefix(prefix, key) else {
             return;
         };
         if sample.kind() != SampleKind::Put {
@@ -195,7 +195,7 @@ impl Shared {
             attachment,
         });
         let mut keys = lock(&self.keys);
-        if !keys.by_name.contains_key(key) && keys.by_name.len() == Watcher::MOST_KEYS {
+        if !keys.by_name.contains_key(key) && keys.by_name.len() == Watcher::MAX_KEYS {
             keys.ignored += 1;
             return;
         }
@@ -208,7 +208,7 @@ impl Shared {
 }
 
 impl KeyState {
-    /// Whether something waits that did not before.
+    /// Tells whether something waits that did not before.
     fn put(&mut self, received: Option<Received>) -> bool {
         self.counts.received += 1;
         let Some(received) = received else {

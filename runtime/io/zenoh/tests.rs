@@ -14,7 +14,7 @@ use crate::camera::{Camera, Capture};
 use crate::clock::Clock;
 use crate::io::clock::SystemClock;
 use crate::io::thread;
-use crate::output::{Origin, Output};
+use crate::output::{Output, OutputOrigin};
 use crate::status::Status;
 use crate::time::Timestamp;
 use crate::wire::common::Header;
@@ -134,6 +134,27 @@ fn dense_outputs_bring_their_camera_info_and_status_its_diagnostics() {
         }
         missing.is_empty().then_some(())
     });
+}
+
+#[test]
+fn what_is_withdrawn_leaves_nothing_declared_below_its_key() {
+    let endpoint = free_endpoint();
+    let mut bus = bus(server(&endpoint), &[]);
+    let session = client(&endpoint);
+    let _watcher = Watcher::open(&session, PREFIX).expect("subscribes");
+    let dense = output("normal", &[1, 3, 4, 6], vec![0.5; 72]);
+    let odometry = output("odometry", &[1, 85], vec![0.5; 85]);
+    let keys = ["normal", "normal/camera_info", "odometry", "odometry/tf"];
+    for output in [&dense, &odometry] {
+        bus.publish(output).expect("publishes");
+    }
+    for key in keys {
+        assert!(bus.has_subscriber(key).is_some(), "{key} is declared");
+    }
+    bus.withdraw(&["normal".into(), "odometry".into()]);
+    for key in keys {
+        assert_eq!(bus.has_subscriber(key), None, "{key} is still declared");
+    }
 }
 
 #[test]
@@ -329,7 +350,7 @@ fn a_pool_whose_holders_died_recovers() {
 fn a_subscriber_that_keeps_every_message_costs_bounded_shared_memory() {
     let mut pool = PayloadPool::new(1 << 20);
     let payload = vec![7; 200_000];
-    let most = PayloadPool::MOST_POOLS as u64 - 1;
+    let most = PayloadPool::MAX_POOLS as u64 - 1;
     let mut held = Vec::new();
     until("as many pools as there may be", || {
         held.push(pool.payload(&payload));
@@ -403,7 +424,7 @@ fn outputs_with_shapes_of_other_tasks_are_refused_and_the_next_goes_on() {
     let mut bus = bus(server(&free_endpoint()), &[]);
     let good = output("normal", &[1, 3, 1, 1], vec![0.0; 3]);
     let mut bad = good.clone();
-    bad.origin = Arc::new(Origin {
+    bad.origin = Arc::new(OutputOrigin {
         shape: vec![1, 2, 1, 1],
         ..(*good.origin).clone()
     });

@@ -8,7 +8,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{RootCertStore, ServerConfig};
 
-use super::session::{SessionOptions, ZenohError};
+use super::error::ZenohError;
 
 /// Longest certificate or key file that is read, bytes.
 const MAX_FILE_BYTES: u64 = 1 << 20;
@@ -27,10 +27,10 @@ pub struct TlsOptions {
     pub client_certificate: Option<PathBuf>,
     /// Private key of `client_certificate`.
     pub client_private_key: Option<PathBuf>,
-    /// Whether who connects to us must show a certificate that an authority of
+    /// True where who connects to us must show a certificate that an authority of
     /// `authority` signed.
     pub require_client_certificate: bool,
-    /// Whether a certificate must bear the name that we connect to.
+    /// True where a certificate must bear the name that we connect to.
     pub verify_name: bool,
 }
 
@@ -49,7 +49,7 @@ impl Default for TlsOptions {
 }
 
 impl TlsOptions {
-    /// What zenoh's configuration is told; nothing of what is not named.
+    /// Entries of zenoh's configuration; none of what is not named.
     pub(super) fn entries(&self, is_client: bool) -> Vec<(&'static str, String)> {
         let files = [
             ("transport/link/tls/root_ca_certificate", &self.authority),
@@ -89,7 +89,12 @@ impl TlsOptions {
     ///
     /// # Errors
     /// The first file or endpoint, with the reason.
-    pub(super) fn check(&self, options: &SessionOptions) -> Result<(), ZenohError> {
+    pub(super) fn check(
+        &self,
+        listen: &[String],
+        connect: &[String],
+        is_closed: bool,
+    ) -> Result<(), ZenohError> {
         let authorities = self.authorities()?;
         self.pair(
             ("certificate", &self.certificate),
@@ -99,7 +104,7 @@ impl TlsOptions {
             ("client_certificate", &self.client_certificate),
             ("client_private_key", &self.client_private_key),
         )?;
-        if options.config.is_some() {
+        if !is_closed {
             return Ok(());
         }
         let is_tls = |endpoint: &&String| endpoint.starts_with("tls/");
@@ -109,7 +114,7 @@ impl TlsOptions {
                 needs,
             })
         };
-        if let Some(endpoint) = options.listen.iter().find(is_tls) {
+        if let Some(endpoint) = listen.iter().find(is_tls) {
             if self.certificate.is_none() {
                 return missing(endpoint, "a certificate and a private key");
             }
@@ -117,7 +122,7 @@ impl TlsOptions {
                 return missing(endpoint, "an authority, as clients must show a certificate");
             }
         }
-        match options.connect.iter().find(is_tls) {
+        match connect.iter().find(is_tls) {
             Some(endpoint) if authorities.is_none() => missing(endpoint, "an authority"),
             _ => Ok(()),
         }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::session::MAX_MESSAGE_BYTES;
 
-/// Where zenoh traces it, and how.
+/// Target of zenoh's trace of it.
 pub const TRACE_TARGET: &str = "zenoh_transport::unicast::universal::rx";
 const TRACE_WORDS: &str = "Defragmentation buffer full";
 

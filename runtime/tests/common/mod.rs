@@ -11,14 +11,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use concert_models::card::Level;
 use concert_models::contract::{Channels, Fit, InputContract, Layout};
 use concert_models::fake::{FakeCounts, FakeEngine, FakeNetwork};
 use concert_models::{Image, NetworkFile, PixelFormat, TensorSpec};
 use concert_policies::{Policy, Task};
-use concert_runtime::plan::{EncoderPart, Maker, ReadFrom, ReadPart, ReadoutPart};
+use concert_runtime::parts::{EncoderPart, Maker, NamedTensor, ReadFrom, ReadPart, ReadoutPart};
 use concert_runtime::{
-    Audience, Clock, Frame, LaneName, NoWatch, Output, Pipeline, Plan, Timestamp,
+    Clock, Frame, LaneName, NoWatch, Output, OutputSink, Pipeline, Plan, Timestamp,
 };
+
+pub const MS: Duration = Duration::from_millis(1);
 
 /// Encoders give `[pixel, 2 * pixel]` of the top left pixel as levels `a` and
 /// `b`; readouts give the sum of what they read, into `[1, 3]` or as asked.
@@ -37,6 +40,26 @@ pub fn file(name: &str) -> NetworkFile {
         sha256: format!("{name:0>64}"),
         bytes: Arc::from(Vec::new()),
     }
+}
+
+/// The text of a policy of order 1 on the encoder `p`, most important target
+/// first.
+pub fn policy_on_p(targets: &[&str]) -> String {
+    let head = "name = \"test\"\nsupervision_budget = 1\n".to_owned();
+    let one = |target: &&str| format!("[[transfer]]\ntarget = \"{target}\"\nsources = [\"p\"]\n");
+    head + &targets.iter().map(one).collect::<String>()
+}
+
+/// A readout of one level that gives three values, as `value` says.
+pub fn giving(value: impl Fn(f32) -> [f32; 3] + Send + Sync + 'static) -> FakeNetwork {
+    FakeNetwork::new(
+        &[("in0", &[1, 1])],
+        &[("out", &[1, 3])],
+        move |inputs, outputs| {
+            outputs[0].1.copy_from_slice(&value(inputs[0].1[0]));
+            Ok(())
+        },
+    )
 }
 
 pub fn contract() -> InputContract {
@@ -71,7 +94,12 @@ impl World {
     pub fn encoder_of(&mut self, source: &str, network: FakeNetwork) {
         self.counts
             .insert(source.into(), self.engine.register(source, network));
-        let level = |name: &str| (name.to_owned(), (name.to_owned(), TensorSpec::f32(&[1, 1])));
+        let level = |name: &str| Level {
+            name: name.to_owned(),
+            tensor: name.to_owned(),
+            shape: vec![1, 1],
+            stride: None,
+        };
         let part = EncoderPart {
             source: source.into(),
             file: file(source),
@@ -135,7 +163,10 @@ impl World {
             maker: Maker::Network,
             file: file(name),
             reads: reads.collect(),
-            output: ("out".into(), TensorSpec::f32(&[1, 3])),
+            output: NamedTensor {
+                tensor: "out".into(),
+                spec: TensorSpec::f32(&[1, 3]),
+            },
             labels: Arc::from(Vec::new()),
         };
         self.readouts.insert(name.into(), part);
@@ -207,7 +238,7 @@ impl Keep {
     }
 }
 
-impl Audience for Keep {
+impl OutputSink for Keep {
     fn wants(&self, target: usize) -> bool {
         !self.deaf.contains(&target)
     }

@@ -12,9 +12,7 @@ use concert_runtime::{
     Snapshot,
 };
 
-use super::{World, frame};
-
-const MS: Duration = Duration::from_millis(1);
+use super::{MS, World, frame};
 
 /// A frame about every `period`, whose grey value is its sequence number
 /// modulo 200, until told to end.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::thread::{self, Urgency};
-use crate::pauses::Patience;
+use crate::duty_cycle::DutyCycle;
 use crate::shared::Shared;
 
 /// Least time of a piece of work that is looked at: telling the time takes some.
@@ -13,21 +13,21 @@ const PIECE: Duration = Duration::from_micros(200);
 /// Lets one thread work beside the frames without disturbing them: it calls
 /// [`between`](Self::between) between pieces of its work, which waits while the
 /// perceive thread is at a step; but never so long that less than a twentieth
-/// of the time is left to it. Made by `Control::give_way`; the perceive thread
+/// of the time is left to it. Made by `Control::yield_point`; the perceive thread
 /// never waits for it.
-pub struct GiveWay {
+pub struct YieldPoint {
     shared: Arc<Shared>,
-    patience: Patience,
-    /// Whether the system did not let it be more urgent.
+    cycle: DutyCycle,
+    /// True where the system did not let it be more urgent.
     refused: bool,
 }
 
-impl GiveWay {
+impl YieldPoint {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
-        shared.pauses.worker_is(std::thread::current());
+        shared.gaps.worker_is(std::thread::current());
         let mut way = Self {
             shared,
-            patience: Patience::default(),
+            cycle: DutyCycle::default(),
             refused: false,
         };
         way.be(Urgency::Idle);
@@ -38,7 +38,7 @@ impl GiveWay {
     /// Work begins, after the thread waited for something else.
     pub fn begin(&mut self) {
         let now = self.shared.clock.monotonic();
-        self.patience.start(now, processor_time(now));
+        self.cycle.start(now, processor_time(now));
     }
 
     /// Gives way no longer as the last of all, where the system allows that: what
@@ -63,31 +63,32 @@ impl GiveWay {
     /// Between two pieces of work; may sleep, up to a quarter of a second.
     pub fn between(&mut self) {
         let now = self.shared.clock.monotonic();
-        if self.patience.lasts(now) < PIECE && !self.shared.pauses.is_stepping() {
+        if self.cycle.lasts(now) < PIECE && !self.shared.gaps.is_stepping() {
             return;
         }
         let shared = Arc::clone(&self.shared);
-        shared.pauses.note_work();
+        shared.gaps.note_work();
         let ran = processor_time(now);
-        self.patience.end(now, ran);
-        if let Some(urgency) = self.patience.change(now, ran) {
+        self.cycle.end(now, ran);
+        if let Some(urgency) = self.cycle.change(now, ran) {
             self.be(urgency);
         }
-        shared.pauses.wait(true);
+        shared.gaps.wait(true);
         while let Some(wait) =
-            (self.patience).wait(shared.clock.monotonic(), shared.pauses.is_stepping())
+            (self.cycle).wait(shared.clock.monotonic(), shared.gaps.is_stepping())
         {
             // Awake all the time, it would stand in the way of the step.
             thread::park(wait);
         }
-        shared.pauses.wait(false);
-        shared.pauses.note_work();
+        shared.gaps.wait(false);
+        shared.gaps.note_work();
         let now = shared.clock.monotonic();
-        self.patience.begin(now, processor_time(now));
+        self.cycle.begin(now, processor_time(now));
     }
 }
 
-/// Where the system does not tell it, as if nobody else wanted a processor.
+/// Time that the thread had a processor; where the system does not tell it, as
+/// if nobody else wanted one.
 fn processor_time(now: Duration) -> Duration {
     thread::processor_time().unwrap_or(now)
 }

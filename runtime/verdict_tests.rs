@@ -3,7 +3,7 @@ use std::sync::Arc;
 use concert_policies::Task;
 
 use super::*;
-use crate::output::{Hashes, Origin};
+use crate::output::{Hashes, OutputOrigin};
 use crate::picture::PictureFault;
 use crate::stats::Stats;
 
@@ -13,7 +13,7 @@ const FRAME: Duration = Duration::from_millis(33);
 /// One camera with frames every 33 ms, and one target that somebody listens to.
 fn stats() -> Stats {
     let name = |name: &str| (name.to_owned(), String::new());
-    let origin = Arc::new(Origin {
+    let origin = Arc::new(OutputOrigin {
         task: Task::find("depth_zbuffer").unwrap(),
         camera: "front".into(),
         key: "depth_zbuffer".into(),

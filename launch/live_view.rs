@@ -1,16 +1,15 @@
-//! Looks over the shoulder of a bus: keeps the newest output of every key, for
-//! the live table.
+//! A bus that also keeps the newest output of every key, for the live table.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use concert_runtime::camera_image::IMAGE_KEY;
+use concert_runtime::wire::keys;
 use concert_runtime::{Bus, BusError, CameraImage, Output, Status, StatusEntry};
 
 /// The newest output of every key.
 #[derive(Debug, Clone, Default)]
-pub struct Newest(Arc<Mutex<BTreeMap<String, Output>>>);
+pub(crate) struct Newest(Arc<Mutex<BTreeMap<String, Output>>>);
 
 impl Newest {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Output>> {
@@ -20,59 +19,58 @@ impl Newest {
 
     /// The newest output of a key below the prefix.
     #[must_use]
-    pub fn get(&self, key: &str) -> Option<Output> {
+    pub(crate) fn get(&self, key: &str) -> Option<Output> {
         self.lock().get(key).cloned()
     }
 }
 
-/// Which outputs a [`Tap`] counts as subscribed to, whoever else listens.
+/// Outputs that a [`LiveView`] counts as subscribed to, whoever else listens.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Ears {
+pub(crate) enum ForcedSubscriptions {
     /// None.
     #[default]
-    Closed,
+    None,
     /// All.
-    Open,
+    All,
     /// Those of these targets, of every camera.
-    For(Vec<&'static str>),
+    Of(Vec<&'static str>),
 }
 
-impl Ears {
+impl ForcedSubscriptions {
     /// Tells whether the output of this key below the prefix is listened to.
-    fn hear(&self, key: &str) -> bool {
-        let target = key.rsplit('/').next().unwrap_or(key);
+    fn includes(&self, key: &str) -> bool {
         match self {
-            Ears::Closed => false,
+            ForcedSubscriptions::None => false,
             // The table has the camera's image without the bus.
-            Ears::Open => target != IMAGE_KEY,
-            Ears::For(targets) => targets.contains(&target),
+            ForcedSubscriptions::All => !keys::is_image(key),
+            ForcedSubscriptions::Of(targets) => targets.contains(&keys::target(key)),
         }
     }
 }
 
 /// A bus whose outputs are also kept for the live table.
-pub struct Tap {
+pub(crate) struct LiveView {
     bus: Option<Box<dyn Bus>>,
     newest: Newest,
-    ears: Ears,
+    forced: ForcedSubscriptions,
 }
 
-impl Tap {
-    /// A tap on `bus`; without one, outputs go to the table alone. What its
-    /// `ears` hear counts as subscribed to, and is computed.
+impl LiveView {
+    /// A view of `bus`; without one, outputs go to the table alone. What is
+    /// `forced` counts as subscribed to, and is computed.
     #[must_use]
-    pub fn new(bus: Option<Box<dyn Bus>>, ears: Ears) -> (Self, Newest) {
+    pub(crate) fn new(bus: Option<Box<dyn Bus>>, forced: ForcedSubscriptions) -> (Self, Newest) {
         let newest = Newest::default();
-        let tap = Self {
+        let view = Self {
             bus,
             newest: newest.clone(),
-            ears,
+            forced,
         };
-        (tap, newest)
+        (view, newest)
     }
 }
 
-impl Bus for Tap {
+impl Bus for LiveView {
     fn describe(&self) -> String {
         let bus = self.bus.as_ref().map(|bus| bus.describe());
         bus.unwrap_or_else(|| "nobody but this terminal".to_owned())
@@ -112,7 +110,7 @@ impl Bus for Tap {
     }
 
     fn has_subscriber(&self, key: &str) -> Option<bool> {
-        if self.ears.hear(key) {
+        if self.forced.includes(key) {
             return Some(true);
         }
         self.bus

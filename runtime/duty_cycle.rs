@@ -1,39 +1,35 @@
-//! The pauses between the steps of the perceive thread, for work that must not
+//! The duty cycle of work beside the perceive thread's steps, which must not
 //! disturb them.
 //!
-//! The perceive thread says that a step begins and ends: two writes of an
-//! atomic. Who works beside it looks there between two pieces of its work, and
-//! sleeps while a step runs. A low priority alone does not do that: where a
-//! processor is shared with other programs, Linux gives each session or service
-//! its share, whoever of its threads uses it; and one that never sleeps is not
-//! served at once when a frame wakes it.
+//! A low priority alone does not do that: where a processor is shared with other
+//! programs, Linux gives each session or service its share, whoever of its threads
+//! uses it; and one that never sleeps is not served at once when a frame wakes it.
+//! So who works beside the steps looks at [`StepGaps`](crate::step_gaps::StepGaps)
+//! between two pieces of its work, and sleeps while a step runs.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::thread::Thread;
 use std::time::Duration;
 
 /// Share of a processor that such work gets however busy the steps are.
-const LEAST_SHARE: f64 = 0.05;
+const MIN_SHARE: f64 = 0.05;
 /// Share that it takes where other programs want the processor too.
 const CROWDED_SHARE: f64 = 0.25;
 /// Share of its time that it waited for a processor, from which on others want
 /// it too.
 const CROWDED: f64 = 0.25;
-/// How long it waits at most.
-const LONGEST: Duration = Duration::from_millis(250);
-/// How far back it looks for others, s.
+/// Longest wait.
+const MAX_WAIT: Duration = Duration::from_millis(250);
+/// Time for which it remembers others, s.
 const MEMORY: f64 = 0.05;
 /// Share below which it starves, and how long that is watched.
 const STARVED: f64 = 0.02;
 const WATCHED: Duration = Duration::from_secs(2);
-/// How long it is more urgent after that.
+/// Time for which it is more urgent after that.
 const RAISED: Duration = Duration::from_secs(10);
-/// How far it may be ahead of the smaller share: it works in few long pauses
+/// Lead that it may have over the smaller share: it works in few long pauses
 /// rather than in many short ones.
 const AHEAD: Duration = Duration::from_millis(12);
 
-/// How much a thread wants a processor that others want too.
+/// Urgency of a thread that wants a processor that others want too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Urgency {
     /// Only what nobody else wants (`SCHED_IDLE` on Linux): where any other
@@ -43,71 +39,13 @@ pub enum Urgency {
     Low,
 }
 
-/// Between the perceive thread and who works beside it.
-#[derive(Debug, Default)]
-pub(crate) struct Pauses {
-    stepping: AtomicBool,
-    /// Whether any piece of work was done since the last step was counted.
-    worked: AtomicBool,
-    /// Whether the worker sleeps until a step ends.
-    waits: AtomicBool,
-    worker: Mutex<Option<Thread>>,
-}
-
-/// A step, until it is dropped.
-pub(crate) struct StepUnderWay<'a>(&'a Pauses);
-
-impl Pauses {
-    pub(crate) fn step(&self) -> StepUnderWay<'_> {
-        self.stepping.store(true, Ordering::SeqCst);
-        StepUnderWay(self)
-    }
-
-    pub(crate) fn is_stepping(&self) -> bool {
-        self.stepping.load(Ordering::SeqCst)
-    }
-
-    /// The thread that is woken when a step ends while it waits for that.
-    pub(crate) fn worker_is(&self, thread: Thread) {
-        *self.worker.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
-    }
-
-    /// Said by the worker, before it looks at
-    /// [`is_stepping`](Self::is_stepping) the last time.
-    pub(crate) fn wait(&self, waits: bool) {
-        self.waits.store(waits, Ordering::SeqCst);
-    }
-
-    pub(crate) fn note_work(&self) {
-        self.worked.store(true, Ordering::Release);
-    }
-
-    /// Whether work was done since this was asked last.
-    pub(crate) fn take_worked(&self) -> bool {
-        // Most often false: then nothing is written.
-        self.worked.load(Ordering::Acquire) && self.worked.swap(false, Ordering::AcqRel)
-    }
-}
-
-impl Drop for StepUnderWay<'_> {
-    fn drop(&mut self) {
-        self.0.stepping.store(false, Ordering::SeqCst);
-        if self.0.waits.load(Ordering::SeqCst)
-            && let Ok(worker) = self.0.worker.try_lock()
-            && let Some(worker) = &*worker
-        {
-            worker.unpark();
-        }
-    }
-}
-
-/// When work beside the steps goes on: in pauses, with less of them where other
+/// Says when work beside the steps goes on: in pauses, with less of them where other
 /// programs want the processor, and never less than a twentieth of the time.
 ///
 /// Time is an argument: `now` is monotonic, `ran` the time that the thread had
 /// a processor until now.
 #[derive(Debug, Default)]
-pub(crate) struct Patience {
+pub(crate) struct DutyCycle {
     /// When the piece under way began.
     began: (Duration, Duration),
     /// When it has its least share, if it goes on then.
@@ -124,14 +62,14 @@ pub(crate) struct Patience {
     waited: f64,
 }
 
-impl Patience {
+impl DutyCycle {
     /// Work begins, after something else was waited for.
     pub(crate) fn start(&mut self, now: Duration, ran: Duration) {
         self.watched = (now, ran);
         self.begin(now, ran);
     }
 
-    /// How urgent the thread is from now on, where that changes: it is served
+    /// Changes the thread's urgency, where that is due: it is served
     /// last of all, unless that starves it.
     pub(crate) fn change(&mut self, now: Duration, ran: Duration) -> Option<Urgency> {
         if let Some(until) = self.raised {
@@ -161,7 +99,7 @@ impl Patience {
         self.began = (now, ran);
     }
 
-    /// How long the piece under way has taken.
+    /// Time that the piece under way has taken.
     pub(crate) fn lasts(&self, now: Duration) -> Duration {
         now.saturating_sub(self.began.0)
     }
@@ -176,9 +114,9 @@ impl Patience {
         self.waited = self.waited * kept + lasted - ran;
         let after = |from: Duration, share: f64| {
             let then = from.max(began) + Duration::from_secs_f64(ran / share);
-            then.min(now + LONGEST)
+            then.min(now + MAX_WAIT)
         };
-        self.owed = after(self.owed, LEAST_SHARE);
+        self.owed = after(self.owed, MIN_SHARE);
         self.rests = match self.is_crowded() {
             true => after(self.rests, CROWDED_SHARE),
             false => now,
@@ -186,12 +124,12 @@ impl Patience {
         self.resting = self.rests > now + AHEAD;
     }
 
-    /// Whether other programs want the processor too.
+    /// Tells whether other programs want the processor too.
     fn is_crowded(&self) -> bool {
         self.waited > CROWDED * (self.ran + self.waited)
     }
 
-    /// How long to wait, at most, before this is asked again; `None` where the
+    /// Longest wait before this is asked again; `None` where the
     /// next piece may begin.
     pub(crate) fn wait(&self, now: Duration, stepping: bool) -> Option<Duration> {
         let rests = self.resting && now < self.rests;
@@ -223,20 +161,20 @@ mod tests {
     /// and while steps but the first ran. A step lasts `busy` of every 100 ms.
     fn second(busy: u64, crowd: u32) -> (Duration, Duration) {
         let stepping = |now: Duration| now.as_millis() as u64 % 100 < busy;
-        let mut patience = Patience::default();
+        let mut cycle = DutyCycle::default();
         let (mut now, mut ran, mut beside) = (Duration::ZERO, Duration::ZERO, Duration::ZERO);
         while now < Duration::from_secs(1) {
-            if let Some(wait) = patience.wait(now, stepping(now)) {
+            if let Some(wait) = cycle.wait(now, stepping(now)) {
                 now += wait.min(Duration::from_micros(500));
                 continue;
             }
-            patience.begin(now, ran);
+            cycle.begin(now, ran);
             if stepping(now) && now >= FIRST {
                 beside += PIECE;
             }
             ran += PIECE;
             now += PIECE * crowd;
-            patience.end(now, ran);
+            cycle.end(now, ran);
         }
         (ran, beside)
     }
@@ -265,29 +203,17 @@ mod tests {
 
     #[test]
     fn what_starves_becomes_more_urgent_for_a_while() {
-        let mut patience = Patience::default();
+        let mut cycle = DutyCycle::default();
         let second = Duration::from_secs;
         let ran = Duration::from_millis;
-        patience.start(second(100), ran(5));
-        assert_eq!(patience.change(second(101), ran(6)), None);
-        assert_eq!(patience.change(second(102), ran(6)), Some(Urgency::Low));
-        assert_eq!(patience.change(second(105), ran(90)), None);
-        assert_eq!(patience.change(second(112), ran(400)), Some(Urgency::Idle));
+        cycle.start(second(100), ran(5));
+        assert_eq!(cycle.change(second(101), ran(6)), None);
+        assert_eq!(cycle.change(second(102), ran(6)), Some(Urgency::Low));
+        assert_eq!(cycle.change(second(105), ran(90)), None);
+        assert_eq!(cycle.change(second(112), ran(400)), Some(Urgency::Idle));
         // Served well, it stays as it is; what was not wanted is not missed.
-        assert_eq!(patience.change(second(114), ran(500)), None);
-        patience.start(second(200), ran(500));
-        assert_eq!(patience.change(second(201), ran(500)), None);
-    }
-
-    #[test]
-    fn work_is_seen_once() {
-        let pauses = Pauses::default();
-        assert!(!pauses.take_worked());
-        pauses.note_work();
-        assert!(pauses.take_worked() && !pauses.take_worked());
-        let step = pauses.step();
-        assert!(pauses.is_stepping());
-        drop(step);
-        assert!(!pauses.is_stepping());
+        assert_eq!(cycle.change(second(114), ran(500)), None);
+        cycle.start(second(200), ran(500));
+        assert_eq!(cycle.change(second(201), ran(500)), None);
     }
 }

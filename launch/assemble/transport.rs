@@ -8,19 +8,19 @@ use crate::launch_file::LaunchFile;
 use crate::report::Failure;
 
 /// What answers requests to change or choose the policy, as long as it is held.
-pub(crate) type ControlServer = Vec<concert_runtime::io::zenoh::ErrandServer>;
+pub(crate) type ControlServer = Vec<concert_runtime::io::zenoh::ControlService>;
 
 /// Why no problem is solved.
 const NO_TABLE: &str =
     "this runtime has no table of transfers to solve with: start it with `serve --transfers TABLE`";
 
 /// A bus, and what changes what it tells.
-pub(crate) type OpenBus = (Box<dyn Bus>, Standing);
+pub(crate) type OpenBus = (Box<dyn Bus>, PolicyAnnouncement);
 
 /// Changes what a bus tells about the policy that runs.
-pub(crate) struct Standing(concert_runtime::io::zenoh::PolicyHandle);
+pub(crate) struct PolicyAnnouncement(concert_runtime::io::zenoh::PolicyHandle);
 
-impl Standing {
+impl PolicyAnnouncement {
     /// Tells this from now on.
     pub(crate) fn tell(&self, toml: &str, provenance: Value) {
         let toml = toml.to_owned();
@@ -30,7 +30,7 @@ impl Standing {
 }
 
 /// What a bus tells about the policy that runs.
-pub(crate) struct About {
+pub(crate) struct PublishInfo {
     /// Keys below the prefix.
     pub(crate) keys: Vec<String>,
     /// The policy's file.
@@ -40,13 +40,13 @@ pub(crate) struct About {
 }
 
 /// Open sessions.
-pub(crate) struct Meeting {
+pub(crate) struct Transport {
     sessions: concert_runtime::io::zenoh::Sessions,
 }
 
 /// Refuses what a launch file's sessions cannot be opened with: a configuration
 /// file or certificates that cannot be used. Opens none.
-pub(crate) fn check_meeting(launch: &LaunchFile) -> Result<(), Failure> {
+pub(crate) fn check_transport(launch: &LaunchFile) -> Result<(), Failure> {
     use crate::report::Refuse;
 
     concert_runtime::io::zenoh::check_session(&session_options(launch)).or_refuse()
@@ -76,7 +76,7 @@ fn session_options(launch: &LaunchFile) -> concert_runtime::io::zenoh::SessionOp
     }
 }
 
-impl Meeting {
+impl Transport {
     /// Opens the sessions of a launch file; refuses an endpoint that is taken.
     pub(crate) fn open(launch: &LaunchFile) -> Result<Self, Failure> {
         use concert_runtime::io::zenoh::Sessions;
@@ -92,7 +92,7 @@ impl Meeting {
     pub(crate) fn bus(
         &self,
         launch: &LaunchFile,
-        about: About,
+        about: PublishInfo,
     ) -> Result<Option<OpenBus>, Failure> {
         use concert_runtime::io::zenoh::{BusOptions, PolicyText, ZenohBus};
 
@@ -108,7 +108,7 @@ impl Meeting {
             options.shared_memory_bytes = 0;
         }
         let bus = ZenohBus::open(self.sessions.clone(), options).or_refuse()?;
-        let standing = Standing(bus.policy());
+        let standing = PolicyAnnouncement(bus.policy());
         Ok(Some((Box::new(bus), standing)))
     }
 
@@ -123,7 +123,7 @@ impl Meeting {
     ) -> Result<ControlServer, Failure> {
         use std::sync::PoisonError;
 
-        use concert_runtime::io::zenoh::{Errand, ErrandServer, Handler};
+        use concert_runtime::io::zenoh::{ControlRequest, ControlService, Handler};
 
         let prefix = &launch.publish().prefix;
         let swap: Handler = Box::new(move |policy, _| {
@@ -136,11 +136,11 @@ impl Meeting {
         });
         let admission = admission(launch);
         let open = |errand, handler| {
-            ErrandServer::open(self.sessions.clone(), prefix, errand, admission, handler)
+            ControlService::open(self.sessions.clone(), prefix, errand, admission, handler)
         };
         Ok(vec![
-            open(Errand::Swap, Ok(swap))?,
-            open(Errand::Solve, solve)?,
+            open(ControlRequest::Swap, Ok(swap))?,
+            open(ControlRequest::Solve, solve)?,
         ])
     }
 
@@ -151,12 +151,18 @@ impl Meeting {
         launch: &LaunchFile,
         answer: impl Fn(&str, bool) -> Value + Send + 'static,
     ) -> Result<ControlServer, Failure> {
-        use concert_runtime::io::zenoh::{Errand, ErrandServer, Handler};
+        use concert_runtime::io::zenoh::{ControlRequest, ControlService, Handler};
 
         let prefix = &launch.publish().prefix;
         let handler: Handler = Box::new(move |ask, denied| answer(ask, denied.is_none()));
         let (sessions, admission) = (self.sessions.clone(), admission(launch));
-        let server = ErrandServer::open(sessions, prefix, Errand::Learn, admission, Ok(handler))?;
+        let server = ControlService::open(
+            sessions,
+            prefix,
+            ControlRequest::Learn,
+            admission,
+            Ok(handler),
+        )?;
         Ok(vec![server])
     }
 
