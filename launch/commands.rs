@@ -11,20 +11,20 @@ use crate::cli::{Cli, Global};
 use crate::report::{Failure, Report};
 
 macro_rules! commands {
-    ($($([$cfg:meta])? $(#[$attribute:meta])* $module:ident::$Args:ident,)*) => {
+    ($($([$cfg:meta])? $(#[$attribute:meta])* $module:ident::$Name:ident($Args:ident),)*) => {
         $($(#[cfg($cfg)])? pub(crate) mod $module;)*
 
         /// What to do.
         #[derive(Debug, Subcommand)]
         #[expect(clippy::large_enum_variant, reason = "there is one, and it is not moved")]
         pub enum Command {
-            $($(#[cfg($cfg)])? $(#[$attribute])* $Args($module::$Args),)*
+            $($(#[cfg($cfg)])? $(#[$attribute])* $Name($module::$Args),)*
         }
 
         impl Command {
             fn run(self, global: &Global) -> Result<Report, Failure> {
                 match self {
-                    $($(#[cfg($cfg)])? Command::$Args(args) => $module::run(&args, global),)*
+                    $($(#[cfg($cfg)])? Command::$Name(args) => $module::run(&args, global),)*
                 }
             }
         }
@@ -33,51 +33,51 @@ macro_rules! commands {
 
 commands! {
     /// Run the shipped policy in a simulated home, with a live table
-    demo::Demo,
+    demo::Demo(DemoArgs),
     /// Run a launch file, or a policy with the default launch
-    serve::Serve,
+    serve::Serve(ServeArgs),
     /// Show what another process publishes
-    watch::Watch,
+    watch::Watch(WatchArgs),
     /// Change the policy of a running server, between two frames
-    swap::Swap,
+    swap::Swap(SwapArgs),
     [feature = "fitting"]
     /// Ask a running server that learns: status, restore, resume
-    learn::Learn,
+    learn::Learn(LearnArgs),
     /// Explain files: policies, launch files, model cards, ONNX networks
-    check::Check,
+    check::Check(CheckArgs),
     /// Look whether everything is there, and say what to do where it is not
-    doctor::Doctor,
+    doctor::Doctor(DoctorArgs),
     /// List, fetch, check, cut, merge and describe networks
     #[command(subcommand)]
-    models::Models,
+    models::Models(ModelsArgs),
     /// Print the JSON Schema of a kind of file, for editors
-    schema::Schema,
+    schema::Schema(SchemaArgs),
     /// List the tasks: what can be a target or a source, in which unit, and from
     /// which sources there are readouts
-    tasks::Tasks,
+    tasks::Tasks(TasksArgs),
     /// List the policies that ship, by name
-    policies::Policies,
+    policies::Policies(PoliciesArgs),
     /// Run a policy on images and draw what comes out
-    draw::Draw,
+    draw::Draw(DrawArgs),
     [feature = "fitting"]
     /// Measure a readout or a policy on a data set with labels
-    evaluate::Evaluate,
+    evaluate::Evaluate(EvaluateArgs),
     [feature = "fitting"]
     /// Fit a new readout on a few labelled frames
-    fit::Fit,
+    fit::Fit(FitArgs),
     /// Say what a policy computes, what that costs, and why; draw it
-    explain::Explain,
+    explain::Explain(ExplainArgs),
     [feature = "apartment"]
     /// Measure what encoders and readouts cost on this device
-    profile::Profile,
+    profile::Profile(ProfileArgs),
     [feature = "fitting"]
     /// Measure which sources serve which targets, and choose policies from it
-    measure::Measure,
+    measure::Measure(MeasureArgs),
     /// Choose which sources to transfer from, exactly, under a budget
-    solve::Solve,
+    solve::Solve(SolveArgs),
     [feature = "apartment"]
     /// A simulated home: write labelled pictures, drive a robot in it, look at it
-    apartment::Apartment,
+    apartment::Apartment(ApartmentArgs),
 }
 
 /// Runs the command that the command line asks for.

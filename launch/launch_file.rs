@@ -23,6 +23,8 @@ use std::time::Duration;
 
 pub(crate) use camera::CameraEntry;
 
+pub use concert_runtime::io::onnxruntime::Provider;
+
 pub(crate) use crate::cameras::CameraKind;
 pub use fault::{LaunchError, LaunchFault};
 #[cfg(feature = "fitting")]
@@ -70,33 +72,6 @@ pub struct LaunchFile {
     control: Option<bool>,
     #[cfg(feature = "fitting")]
     learn: Option<LearnEntry>,
-}
-
-/// What runs the networks' nodes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Provider {
-    /// NVIDIA TensorRT.
-    Tensorrt,
-    /// NVIDIA CUDA.
-    Cuda,
-    /// The processor.
-    Cpu,
-}
-
-impl Provider {
-    /// Every provider, fastest first.
-    pub const ALL: [Provider; 3] = [Provider::Tensorrt, Provider::Cuda, Provider::Cpu];
-
-    /// How it is written in launch files.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Provider::Tensorrt => "tensorrt",
-            Provider::Cuda => "cuda",
-            Provider::Cpu => "cpu",
-        }
-    }
 }
 
 /// How outputs are published.

@@ -25,15 +25,7 @@ impl EngineChoice {
 
         let library = library(providers, global)?;
         let environment = ort::Environment::start(&library, threads.and_then(NonZeroUsize::new))?;
-        let chain: Vec<_> = providers
-            .iter()
-            .map(|provider| match provider {
-                Provider::Tensorrt => ort::Provider::TensorRt,
-                Provider::Cuda => ort::Provider::Cuda,
-                Provider::Cpu => ort::Provider::Cpu,
-            })
-            .collect();
-        let engine = ort::OrtEngine::new(&environment, &chain)?;
+        let engine = ort::OrtEngine::new(&environment, providers)?;
         let sibling = engine.sibling();
         let refusals = move || sibling.refusals().iter().map(ToString::to_string).collect();
         Ok(Self {

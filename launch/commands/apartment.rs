@@ -16,10 +16,10 @@ use concert_apartment::ApartmentError;
 use crate::cli::Global;
 use crate::report::{Failure, Report};
 
-pub(crate) use args::Apartment;
+pub(crate) use args::ApartmentArgs;
 
 /// Does one of the three.
-pub(crate) fn run(args: &Apartment, global: &Global) -> Result<Report, Failure> {
+pub(crate) fn run(args: &ApartmentArgs, global: &Global) -> Result<Report, Failure> {
     if let Some(folder) = &args.write {
         return write::run(folder, args, global);
     }

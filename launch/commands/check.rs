@@ -35,7 +35,7 @@ What a file is follows from its content. For policies and launch files this
 says what would run, in which order, and which model files stand ready.
 
 Exit code 2 where a file is refused, 1 where a policy's models are missing.")]
-pub struct Check {
+pub struct CheckArgs {
     /// Policies, launch files, model cards, ONNX networks; also names of
     /// shipped policies
     #[arg(required = true, value_name = "FILE")]
@@ -49,7 +49,7 @@ struct Finding {
     exit: Exit,
 }
 
-pub(crate) fn run(args: &Check, global: &Global) -> Result<Report, Failure> {
+pub(crate) fn run(args: &CheckArgs, global: &Global) -> Result<Report, Failure> {
     let mut texts = Vec::new();
     let mut files = Vec::new();
     let mut exit = Exit::Done;

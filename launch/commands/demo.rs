@@ -24,7 +24,7 @@ Examples:
   concert demo --seed 12              another home
   concert demo --image launch/photographs   what the policy makes of your images
   concert demo --camera /dev/video0   what it makes of your webcam")]
-pub struct Demo {
+pub struct DemoArgs {
     /// A policy to run instead of `demo`, or of `home` on images: a shipped name
     /// or a file
     #[arg(long, value_name = "POLICY")]
@@ -47,7 +47,7 @@ pub struct Demo {
 /// Runs the shipped policy (or another) in a simulated home (or on other images,
 /// or another camera); the table counts as a subscriber, so that everything is
 /// computed.
-pub(crate) fn run(args: &Demo, global: &Global) -> Result<Report, Failure> {
+pub(crate) fn run(args: &DemoArgs, global: &Global) -> Result<Report, Failure> {
     let in_home = args.images.is_empty();
     let usual = if in_home { "demo" } else { "home" };
     let launch = LaunchFile::of_policy(args.policy.as_deref().unwrap_or(usual));

@@ -79,9 +79,9 @@ impl fmt::Display for Row {
 
 /// Arguments of `doctor`: none.
 #[derive(Debug, Args)]
-pub struct Doctor {}
+pub struct DoctorArgs {}
 
-pub(crate) fn run(_args: &Doctor, global: &Global) -> Result<Report, Failure> {
+pub(crate) fn run(_args: &DoctorArgs, global: &Global) -> Result<Report, Failure> {
     let mut rows = machine::rows();
     rows.extend(models::rows(global));
     rows.extend(engine::rows(global));

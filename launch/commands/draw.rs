@@ -39,7 +39,7 @@ nothing was drawn at all.
 Example:
   concert draw --policy first_light --image launch/photographs --out pictures
   concert draw --camera /dev/video0 --out pictures")]
-pub struct Draw {
+pub struct DrawArgs {
     /// The policy: a shipped name or a file
     #[arg(long, default_value = "first_light", value_name = "POLICY")]
     pub policy: String,
@@ -73,7 +73,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// How long a camera may take for its first image.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-pub(crate) fn run(args: &Draw, global: &Global) -> Result<Report, Failure> {
+pub(crate) fn run(args: &DrawArgs, global: &Global) -> Result<Report, Failure> {
     let overrides = Overrides {
         threads: global.threads.map(usize::from),
         gpu: global.gpu,

@@ -35,7 +35,7 @@ use tally::{Tally, Truth};
 /// are spread evenly.
 const MAX_SURVEYED: usize = 300;
 
-pub(crate) fn run(args: &Evaluate, global: &Global) -> Result<Report, Failure> {
+pub(crate) fn run(args: &EvaluateArgs, global: &Global) -> Result<Report, Failure> {
     for path in [&args.sheet, &args.table].into_iter().flatten() {
         check_place(path).or_refuse()?;
     }

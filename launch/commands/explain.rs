@@ -28,7 +28,7 @@ const SOLVE_LIMIT: Duration = Duration::from_secs(60);
 #[cfg(feature = "apartment")]
 const MEASURED_RUNS: u32 = 40;
 
-pub(crate) fn run(args: &Explain, global: &Global) -> Result<Report, Failure> {
+pub(crate) fn run(args: &ExplainArgs, global: &Global) -> Result<Report, Failure> {
     let choice = PolicyChoice::of(&args.policy, Path::new(&args.policy)).or_refuse()?;
     if let Some(picture) = &args.picture {
         refuse_other_pictures(picture).or_refuse()?;
@@ -80,7 +80,7 @@ fn refuse_other_pictures(path: &Path) -> anyhow::Result<()> {
     }
 }
 
-fn profile(args: &Explain, global: &Global) -> Result<Option<Profile>, Failure> {
+fn profile(args: &ExplainArgs, global: &Global) -> Result<Option<Profile>, Failure> {
     if let Some(path) = &args.profile {
         return Ok(Some(Profile::read(path).or_refuse()?));
     }
@@ -91,7 +91,7 @@ fn profile(args: &Explain, global: &Global) -> Result<Option<Profile>, Failure> 
 }
 
 #[cfg(not(feature = "apartment"))]
-fn measured(_args: &Explain, _global: &Global) -> Result<Profile, Failure> {
+fn measured(_args: &ExplainArgs, _global: &Global) -> Result<Profile, Failure> {
     Err(Failure::refused(anyhow!(
         "--measure runs networks on frames of the simulated home, which this build is without: \
          give a --profile"
@@ -99,11 +99,11 @@ fn measured(_args: &Explain, _global: &Global) -> Result<Profile, Failure> {
 }
 
 #[cfg(feature = "apartment")]
-fn measured(args: &Explain, global: &Global) -> Result<Profile, Failure> {
-    use super::profile::{Profile as Arguments, measure};
+fn measured(args: &ExplainArgs, global: &Global) -> Result<Profile, Failure> {
+    use super::profile::{ProfileArgs, measure};
     use crate::stop::Stop;
 
-    let measuring = Arguments {
+    let measuring = ProfileArgs {
         policies: vec![args.policy.clone()],
         encoders: Vec::new(),
         readouts: Vec::new(),

@@ -30,7 +30,7 @@ use crate::model_folders::model_folders;
 use crate::report::{Failure, Refuse, Report};
 use crate::stop::Stop;
 
-pub(crate) fn run(args: &Fit, global: &Global) -> Result<Report, Failure> {
+pub(crate) fn run(args: &FitArgs, global: &Global) -> Result<Report, Failure> {
     let clock = SystemClock::start();
     let begin = clock.monotonic();
     let out = args.out.clone().or_else(Store::user_folder);
@@ -111,7 +111,7 @@ pub(crate) fn run(args: &Fit, global: &Global) -> Result<Report, Failure> {
 
 /// The encoders, and what they are held against to see what they are worth;
 /// nothing where that is not asked.
-fn baselines(args: &Fit, encoders: &[Encoder]) -> Result<Vec<Vec<Encoder>>, Failure> {
+fn baselines(args: &FitArgs, encoders: &[Encoder]) -> Result<Vec<Vec<Encoder>>, Failure> {
     if !args.gain {
         return Ok(Vec::new());
     }

@@ -14,7 +14,7 @@ use crate::report::Exit;
 use crate::report::{Failure, Report};
 
 
-pub(crate) fn run(args: &Learn, _global: &Global) -> Result<Report, Failure> {
+pub(crate) fn run(args: &LearnArgs, _global: &Global) -> Result<Report, Failure> {
     let (word, to) = args.ask.parts();
     let ask = json!({ "ask": word, "target": to.target.map(|task| task.name) });
     let answer = visit(&to_ask(&to.connect, &to.access), |session| {

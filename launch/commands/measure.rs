@@ -28,7 +28,7 @@ use crate::model_folders::model_folders;
 use crate::report::{Failure, Refuse, Report};
 use crate::stop::Stop;
 
-pub(crate) fn run(args: &Measure, global: &Global) -> Result<Report, Failure> {
+pub(crate) fn run(args: &MeasureArgs, global: &Global) -> Result<Report, Failure> {
     let clock = SystemClock::start();
     let begin = clock.monotonic();
     let damaged = if args.merge.is_empty() {
@@ -53,7 +53,7 @@ pub(crate) fn run(args: &Measure, global: &Global) -> Result<Report, Failure> {
 /// Measures what is not measured yet.
 ///
 /// Gives the number of damaged frames that were left out.
-fn fit_all(args: &Measure, global: &Global, clock: &SystemClock) -> Result<usize, Failure> {
+fn fit_all(args: &MeasureArgs, global: &Global, clock: &SystemClock) -> Result<usize, Failure> {
     let (data, damaged) = open(&args.data, args)?;
     let (held_out, held_out_damaged) = match args.test_data.is_empty() {
         true => (None, 0),
@@ -99,7 +99,7 @@ fn fit_all(args: &Measure, global: &Global, clock: &SystemClock) -> Result<usize
 }
 
 /// A data set without its damaged frames, and how many these are.
-fn open(paths: &[PathBuf], args: &Measure) -> Result<(DataSet, usize), Failure> {
+fn open(paths: &[PathBuf], args: &MeasureArgs) -> Result<(DataSet, usize), Failure> {
     let data = data::open(paths, args.intrinsics, args.depth_units)?;
     let sound = data::sound(&data, &spaced_frames(&data, None), &args.targets)?;
     let damaged = sound.left_out.len();
@@ -107,7 +107,7 @@ fn open(paths: &[PathBuf], args: &Measure) -> Result<(DataSet, usize), Failure> 
 }
 
 /// The encoders that are named; `random` and `pixels` are made of them.
-fn encoders(args: &Measure, global: &Global) -> Result<Vec<Encoder>, Failure> {
+fn encoders(args: &MeasureArgs, global: &Global) -> Result<Vec<Encoder>, Failure> {
     let store = Store::new(model_folders(&global.models, &[], None));
     let named = args.sources.iter();
     let real = named.filter(|source| ![RANDOM, PIXELS].contains(&source.as_str()));

@@ -1,9 +1,9 @@
 //! `concert models`: list, fetch, check, cut, merge and describe networks.
 
+mod args;
 mod merge;
 
-use clap::Subcommand;
-use concert_models::contract::MAX_INPUT_SIDE;
+pub(crate) use args::ModelsArgs;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -20,97 +20,19 @@ use crate::cli::Global;
 use crate::model_folders::model_folders;
 use crate::report::{Exit, Failure, Refuse, Report};
 
-/// What to do with networks.
-#[derive(Debug, Subcommand)]
-pub enum Models {
-    /// List the encoders and readouts that are found, and where
-    List,
-    /// Fetch networks that are not shipped, and cut them on the spot
-    Pull {
-        /// Names of encoders or readouts
-        #[arg(required = true, value_name = "NAME")]
-        names: Vec<String>,
-        /// Folder to put them into [default: the user's data folder]
-        #[arg(long, value_name = "DIR")]
-        into: Option<PathBuf>,
-    },
-    /// Check ONNX files as before loading: size, structure, no external data
-    Check {
-        /// ONNX networks, or their cards
-        #[arg(required = true, value_name = "FILE")]
-        files: Vec<PathBuf>,
-    },
-    /// Cut a network at tensors inside it, and make an encoder of it
-    #[command(after_help = "\
-Beside the encoder goes the beginning of its card, FILE.toml, where there is none
-yet: input, levels with their shapes, hash. What the network cannot tell is to be
-filled in.
-
-Example, a tensor that `concert models describe` names as a tap:
-  concert models cut models/encoders/xfeat.onnx --tap descriptors=descriptors --out mine.onnx")]
-    Cut {
-        /// The network
-        file: PathBuf,
-        /// A tensor inside, and what the level shall be called; may be repeated
-        #[arg(long = "tap", required = true, value_name = "TENSOR=LEVEL")]
-        taps: Vec<String>,
-        /// Size of the image that it shall take, where the network leaves it open
-        #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = input_size)]
-        size: Option<(usize, usize)>,
-        /// Where to write the encoder
-        #[arg(long, value_name = "FILE")]
-        out: PathBuf,
-    },
-    /// Merge encoders and readouts into one network
-    #[command(after_help = "\
-Example:
-  concert models merge --policy first_light --out first_light.onnx")]
-    Merge {
-        /// The policy whose networks are merged: a shipped name or a file
-        #[arg(long, value_name = "POLICY")]
-        policy: String,
-        /// Where to write the network
-        #[arg(long, value_name = "FILE")]
-        out: PathBuf,
-    },
-    /// Describe a network: inputs, outputs, nodes, where it may be cut
-    Describe {
-        /// The network
-        file: PathBuf,
-        /// Tell the shapes that an image of this size leads to
-        #[arg(long, value_name = "WIDTHxHEIGHT", value_parser = input_size)]
-        size: Option<(usize, usize)>,
-    },
-}
-
-/// Size of a network's input in pixels.
-fn input_size(text: &str) -> Result<(usize, usize), String> {
-    let sides = text.split_once('x').and_then(|(width, height)| {
-        let side = |text: &str| {
-            text.parse()
-                .ok()
-                .filter(|side| (1..=MAX_INPUT_SIDE).contains(side))
-        };
-        Some((side(width)?, side(height)?))
-    });
-    sides.ok_or_else(|| {
-        format!("a size is WIDTHxHEIGHT, each from 1 to {MAX_INPUT_SIDE}, as in 224x224")
-    })
-}
-
-pub(crate) fn run(command: &Models, global: &Global) -> Result<Report, Failure> {
+pub(crate) fn run(command: &ModelsArgs, global: &Global) -> Result<Report, Failure> {
     match command {
-        Models::List => Ok(list(global)),
-        Models::Pull { names, into } => pull(names, into.as_deref(), global),
-        Models::Check { files } => Ok(check(files, global)),
-        Models::Cut {
+        ModelsArgs::List => Ok(list(global)),
+        ModelsArgs::Pull { names, into } => pull(names, into.as_deref(), global),
+        ModelsArgs::Check { files } => Ok(check(files, global)),
+        ModelsArgs::Cut {
             file,
             taps,
             size,
             out,
         } => cut(file, taps, *size, out),
-        Models::Merge { policy, out } => merge::run(policy, out, global),
-        Models::Describe { file, size } => describe(file, *size),
+        ModelsArgs::Merge { policy, out } => merge::run(policy, out, global),
+        ModelsArgs::Describe { file, size } => describe(file, *size),
     }
 }
 
@@ -434,7 +356,7 @@ mod tests {
         }
     }
 
-    fn done(command: &Models, global: &Global) -> Report {
+    fn done(command: &ModelsArgs, global: &Global) -> Report {
         let report = run(command, global);
         let report = report.unwrap_or_else(|failure| panic!("{}", failure.message()));
         assert_eq!(report.exit, Exit::Done, "{}", report.text);
@@ -462,7 +384,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let encoders = folder.path().join("encoders");
         std::fs::create_dir(&encoders).expect("a folder");
-        let cut = |size| Models::Cut {
+        let cut = |size| ModelsArgs::Cut {
             file: whole(folder.path()),
             taps: vec!["inside=stride4".to_owned()],
             size,
@@ -496,7 +418,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         for policy in ["first_light", "home", "apartment"] {
             let out = folder.path().join("merged.onnx");
-            let merge = Models::Merge {
+            let merge = ModelsArgs::Merge {
                 policy: policy.to_owned(),
                 out: out.clone(),
             };
@@ -512,7 +434,7 @@ mod tests {
 
     #[test]
     fn a_list_holds_networks_to_their_cards_and_knows_geometry() {
-        let report = done(&Models::List, &shipped());
+        let report = done(&ModelsArgs::List, &shipped());
         let line = |name: &str| report.text.lines().find(|line| line.contains(name));
         let odometry = line("odometry_from_xfeat").expect("a line");
         assert!(odometry.contains("no network is needed"), "{odometry}");
@@ -540,7 +462,7 @@ mod tests {
 
     #[test]
     fn what_is_shipped_need_not_be_fetched() {
-        let pull = |name: &str| Models::Pull {
+        let pull = |name: &str| ModelsArgs::Pull {
             names: vec![name.to_owned()],
             into: None,
         };

@@ -10,9 +10,9 @@ use crate::report::{Failure, Report};
 
 /// Arguments of `policies`: none.
 #[derive(Debug, Args)]
-pub struct Policies {}
+pub struct PoliciesArgs {}
 
-pub(crate) fn run(_args: &Policies, _global: &Global) -> Result<Report, Failure> {
+pub(crate) fn run(_args: &PoliciesArgs, _global: &Global) -> Result<Report, Failure> {
     let shipped: Vec<_> = Policy::shipped_names()
         .filter_map(Policy::shipped)
         .collect();

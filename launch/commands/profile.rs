@@ -7,8 +7,7 @@ mod metered;
 mod rounds;
 mod selection;
 
-pub(crate) use args::Profile;
-use self::args::Profile as Args;
+pub(crate) use args::ProfileArgs;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use anyhow::anyhow;
 use concert_apartment::{Home, LightQuality, Randomisation};
 use concert_models::Engine;
 use concert_policies::document::{check_place, write_whole};
-use concert_policies::profile::Profile as DeviceProfile;
+use concert_policies::profile::Profile;
 use concert_runtime::io::board::{PowerMeter, processor};
 use concert_runtime::io::clock::SystemClock;
 use concert_runtime::{Camera, Capture, Clock, Frame, LaneName, NoWatch, Pipeline};
@@ -44,14 +43,14 @@ const WARM_UP: usize = 4;
 /// What measuring came to.
 pub(crate) struct Measured {
     /// The figures.
-    pub(crate) profile: DeviceProfile,
+    pub(crate) profile: Profile,
     /// Networks that were not measured, and why.
     pub(crate) skipped: Vec<(String, String)>,
     /// What ran the networks.
     pub(crate) engine: String,
 }
 
-pub(crate) fn run(args: &Args, global: &Global) -> Result<Report, Failure> {
+pub(crate) fn run(args: &ProfileArgs, global: &Global) -> Result<Report, Failure> {
     if let Some(path) = &args.out {
         check_place(path).or_refuse()?;
     }
@@ -67,7 +66,7 @@ pub(crate) fn run(args: &Args, global: &Global) -> Result<Report, Failure> {
 ///
 /// # Errors
 /// Networks that are named and cannot be had are refused; stopping fails.
-pub(crate) fn measure(args: &Args, global: &Global, stop: &Stop) -> Result<Measured, Failure> {
+pub(crate) fn measure(args: &ProfileArgs, global: &Global, stop: &Stop) -> Result<Measured, Failure> {
     let selection = Selection::of(args, global)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let overrides = Overrides {
@@ -107,7 +106,7 @@ pub(crate) fn measure(args: &Args, global: &Global, stop: &Stop) -> Result<Measu
     let method = method(args, global, rounds.meter.as_ref());
     let (encoders, readouts, silent) = measured::loads(&rounds, &selection, &loadings);
     let device = format!("{}; {}", processor(), without_brackets(&description));
-    let profile = DeviceProfile::new(&device, Some(&method), encoders, readouts)?;
+    let profile = Profile::new(&device, Some(&method), encoders, readouts)?;
     let mut skipped = selection.skipped;
     skipped.extend(silent);
     Ok(Measured {
@@ -133,7 +132,7 @@ fn without_brackets(description: &str) -> String {
     kept.replace(" ,", ",")
 }
 
-fn method(args: &Args, global: &Global, meter: Option<&PowerMeter>) -> String {
+fn method(args: &ProfileArgs, global: &Global, meter: Option<&PowerMeter>) -> String {
     let threads = global
         .threads
         .map_or("one thread per core".to_owned(), |threads| {
@@ -210,7 +209,7 @@ fn rounds(
     })
 }
 
-fn report(measured: &Measured, args: &Args) -> Report {
+fn report(measured: &Measured, args: &ProfileArgs) -> Report {
     let profile = &measured.profile;
     let mut lines = vec![format!("device: {}", profile.device())];
     lines.extend(measured::table(profile));

@@ -24,13 +24,13 @@ pub enum SchemaOf {
 
 /// Arguments of `schema`.
 #[derive(Debug, Args)]
-pub struct Schema {
+pub struct SchemaArgs {
     /// Kind of file
     #[arg(value_enum)]
     pub of: SchemaOf,
 }
 
-pub(crate) fn run(args: &Schema, _global: &Global) -> Result<Report, Failure> {
+pub(crate) fn run(args: &SchemaArgs, _global: &Global) -> Result<Report, Failure> {
     let schema = match args.of {
         SchemaOf::Policy => Policy::json_schema(),
         SchemaOf::Launch => LaunchFile::json_schema(),

@@ -46,7 +46,7 @@ Examples:
   concert serve first_light --frames 30 --json
   concert serve first_light --camera /dev/video0
   concert serve launch/robots/apartment_learns.toml --learn-curve curve.svg")]
-pub struct Serve {
+pub struct ServeArgs {
     /// A launch file, a policy file, or the name of a shipped policy
     #[arg(value_name = "LAUNCH|POLICY")]
     pub file: String,
@@ -79,7 +79,7 @@ pub struct Serve {
 }
 
 /// Runs a launch file, or a policy with the default launch.
-pub(crate) fn run(args: &Serve, global: &Global) -> Result<Report, Failure> {
+pub(crate) fn run(args: &ServeArgs, global: &Global) -> Result<Report, Failure> {
     let options = ServeOptions {
         // What is to be counted is computed.
         everything: args.session.frames.is_some(),
@@ -127,7 +127,7 @@ pub(super) struct ServeOptions {
 }
 
 /// Who answers problems, where there is a table of transfers.
-fn solver(args: &Serve) -> Result<Option<AskedSolver>, Failure> {
+fn solver(args: &ServeArgs) -> Result<Option<AskedSolver>, Failure> {
     let Some(file) = &args.transfers else {
         return Ok(None);
     };
@@ -165,12 +165,7 @@ pub(super) fn serve(
     stop.ends_with(Exit::Done);
     let overrides = learning::overrides(&options.learning, session.overrides(global));
     let launch = launch.clone().with(&overrides);
-    if launch.cameras().is_empty() {
-        return Err(Failure::refused(anyhow!(
-            "{}: this build has no simulated home, so name a camera (--camera), or give a launch file",
-            launch.origin()
-        )));
-    }
+    check_cameras(&launch)?;
     let choice = PolicyChoice::of_launch(&launch).or_refuse()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     // First what is refused at once; networks take time to load.
@@ -180,9 +175,7 @@ pub(super) fn serve(
     let (plans, folders) =
         learning::Plans::make(&options.learning, &launch, &choice, folders, options.begins)?;
     let planned = assemble::plan(&choice.policy, folders.clone())?;
-    let shadow = options.shadow.as_deref();
-    let shadow = shadow.map(|name| shadow_of(name, &launch, global));
-    let shadow = shadow.transpose()?;
+    let shadow = shadow_of(&options, &launch, global)?;
     let info = PublishInfo {
         keys: assemble::keys(&launch, &planned.plan),
         toml: choice.text.clone(),
@@ -241,6 +234,18 @@ pub(super) fn serve(
         learnt,
     };
     Ok(served.report())
+}
+
+/// Refuses a launch without a camera.
+fn check_cameras(launch: &LaunchFile) -> Result<(), Failure> {
+    if launch.cameras().is_empty() {
+        return Err(Failure::refused(anyhow!(
+            "{}: this build has no simulated home, so name a camera (--camera), or give a launch \
+             file",
+            launch.origin()
+        )));
+    }
+    Ok(())
 }
 
 /// Loads the networks of a plan, watched by who ends what hangs; gives what runs
@@ -309,11 +314,18 @@ fn forced_subscriptions(
     }
 }
 
-/// The plan of a policy that runs in the shadow.
-fn shadow_of(name: &str, launch: &LaunchFile, global: &Global) -> Result<Plan, Failure> {
+/// The plan of the policy that runs in the shadow, if one is to.
+fn shadow_of(
+    options: &ServeOptions,
+    launch: &LaunchFile,
+    global: &Global,
+) -> Result<Option<Plan>, Failure> {
+    let Some(name) = &options.shadow else {
+        return Ok(None);
+    };
     let choice = PolicyChoice::of(name, Path::new(name)).or_refuse()?;
     let folders = model_folders(&global.models, &launch.models(), choice.path.as_deref());
-    Ok(assemble::plan(&choice.policy, folders)?.plan)
+    Ok(Some(assemble::plan(&choice.policy, folders)?.plan))
 }
 
 /// Where the live table goes: standard error where standard output is for JSON.

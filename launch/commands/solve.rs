@@ -23,7 +23,7 @@ use crate::draw::front_picture;
 use crate::report::{Exit, Failure, Refuse, Report};
 use crate::transfers::read_transfers;
 
-pub(crate) fn run(args: &Solve, _global: &Global) -> Result<Report, Failure> {
+pub(crate) fn run(args: &SolveArgs, _global: &Global) -> Result<Report, Failure> {
     if args.live {
         return live(args);
     }
@@ -64,7 +64,7 @@ use live::live;
 
 
 /// The robot that the policy is to run on, if one is given.
-fn device(args: &Solve) -> Result<Option<Device>, Failure> {
+fn device(args: &SolveArgs) -> Result<Option<Device>, Failure> {
     let Some(path) = &args.profile else {
         return Ok(None);
     };
@@ -86,7 +86,7 @@ fn exit_of(status: Status) -> Exit {
 }
 
 /// The whole front, as a table and a picture.
-fn pareto(front: &Front, args: &Solve) -> Result<Report, Failure> {
+fn pareto(front: &Front, args: &SolveArgs) -> Result<Report, Failure> {
     let mut json = json!(front);
     let mut lines = text::front(front);
     if let Some(path) = &args.picture {

@@ -31,7 +31,7 @@ Examples:
   concert serve first_light           in another terminal
   concert swap home
   concert swap policies/shipped/first_light.toml --connect tcp/127.0.0.1:7448")]
-pub struct Swap {
+pub struct SwapArgs {
     /// The policy: a shipped name or a file
     #[arg(value_name = "POLICY")]
     pub policy: String,
@@ -47,7 +47,7 @@ pub struct Swap {
 }
 
 
-pub(crate) fn run(args: &Swap, _global: &Global) -> Result<Report, Failure> {
+pub(crate) fn run(args: &SwapArgs, _global: &Global) -> Result<Report, Failure> {
     // What is refused here need not be sent.
     let choice = PolicyChoice::of(&args.policy, Path::new(&args.policy)).or_refuse()?;
     let answer = ask(

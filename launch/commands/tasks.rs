@@ -14,9 +14,9 @@ use crate::report::{Failure, Report};
 
 /// Arguments of `tasks`: none.
 #[derive(Debug, Args)]
-pub struct Tasks {}
+pub struct TasksArgs {}
 
-pub(crate) fn run(_args: &Tasks, global: &Global) -> Result<Report, Failure> {
+pub(crate) fn run(_args: &TasksArgs, global: &Global) -> Result<Report, Failure> {
     let readouts = readouts(&Store::new(model_folders(&global.models, &[], None)));
     let none = Vec::new();
     let each = Task::all()

@@ -26,7 +26,7 @@ use crate::report::{Failure, Report};
 #[command(after_help = "\
 The latency is from the frame's stamp to its arrival here, so both computers'
 clocks must agree; drops are gaps in the sequence numbers.")]
-pub struct Watch {
+pub struct WatchArgs {
     /// Key below which the outputs are published
     #[arg(default_value = DEFAULT_PREFIX, value_parser = key)]
     pub prefix: String,
@@ -51,7 +51,7 @@ pub struct Watch {
 /// How long the server may take to say what its classes are called.
 const NAMES: Duration = Duration::from_millis(300);
 
-pub(crate) fn run(args: &Watch, global: &Global) -> Result<Report, Failure> {
+pub(crate) fn run(args: &WatchArgs, global: &Global) -> Result<Report, Failure> {
     let stop = Stop::on_signals()?;
     let clock = SystemClock::start();
     let sessions = sessions(args)?;
@@ -59,7 +59,7 @@ pub(crate) fn run(args: &Watch, global: &Global) -> Result<Report, Failure> {
 }
 
 /// Sessions with everywhere that is connected to, so that all of it is heard.
-fn sessions(args: &Watch) -> Result<Vec<Sessions>, Failure> {
+fn sessions(args: &WatchArgs) -> Result<Vec<Sessions>, Failure> {
     let options = |connect: &[String], must_connect| SessionOptions {
         listen: args.listen.clone(),
         connect: connect.to_vec(),
@@ -79,7 +79,7 @@ fn sessions(args: &Watch) -> Result<Vec<Sessions>, Failure> {
 
 /// Shows what comes until it is enough.
 fn listen(
-    (args, global): (&Watch, &Global),
+    (args, global): (&WatchArgs, &Global),
     sessions: &[Sessions],
     stop: &Stop,
     clock: &SystemClock,
@@ -138,7 +138,7 @@ fn policy(sessions: &[Sessions], prefix: &str) -> Result<Value, Failure> {
 }
 
 fn is_enough(
-    args: &Watch,
+    args: &WatchArgs,
     watcher: &Watcher,
     end: Option<Duration>,
     clock: &SystemClock,
@@ -154,7 +154,7 @@ fn is_enough(
     args.frames.is_some_and(|frames| received() >= frames)
 }
 
-fn report(args: &Watch, rows: &[Row]) -> Report {
+fn report(args: &WatchArgs, rows: &[Row]) -> Report {
     let json = json!({ "prefix": args.prefix, "outputs": rows });
     if rows.is_empty() {
         let text = format!(

@@ -8,7 +8,8 @@ use concert_runtime::wire::sensor_msgs::{Image, PointCloud2, PointField};
 use super::canvas::Canvas;
 use super::colour::{label_colour, turbo};
 use super::legend::Legend;
-use super::output::{NORMALS, UNSURE, bulk};
+use super::map::{NORMALS, bulk};
+use super::output::UNSURE;
 
 /// Largest picture that is made of a message, pixels.
 const MAX_PIXELS: usize = 1 << 22;

@@ -35,7 +35,10 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// Name in policies, status and messages.
+    /// Every provider, fastest first.
+    pub const ALL: [Provider; 3] = [Provider::TensorRt, Provider::Cuda, Provider::Cpu];
+
+    /// Name in launch files, status and messages.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -47,7 +47,7 @@ counted. Pictures that nobody subscribes to are not rendered.";
 /// Arguments of `apartment`.
 #[derive(Debug, Args)]
 #[command(after_help = AFTER, group(ArgGroup::new("what").required(true)))]
-pub struct Apartment {
+pub struct ApartmentArgs {
     /// Write pictures with exact labels into this folder
     #[arg(long, value_name = "DIR", group = "what", help_heading = "What to do")]
     pub write: Option<PathBuf>,

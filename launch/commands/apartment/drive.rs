@@ -24,7 +24,7 @@ use crate::stop::Stop;
 use crate::cli::Global;
 use crate::report::{Failure, Report};
 
-use super::args::Apartment;
+use super::args::ApartmentArgs;
 
 
 const IMAGE: &str = "front/image";
@@ -47,7 +47,7 @@ const SHOW_EVERY: (Duration, Duration) = (Duration::from_millis(250), Duration::
 /// How long the farewell may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-pub(in super::super) fn run(args: &Apartment, global: &Global) -> Result<Report, Failure> {
+pub(in super::super) fn run(args: &ApartmentArgs, global: &Global) -> Result<Report, Failure> {
     let stop = Stop::on_signals()?;
     // Until the robot drives there is nothing to lose.
     stop.ends_with(Exit::Done);
@@ -103,7 +103,7 @@ pub(in super::super) fn run(args: &Apartment, global: &Global) -> Result<Report,
 }
 
 /// Everything that may be refused before the home is made.
-fn robot(args: &Apartment) -> Result<SimulatedRobot, Failure> {
+fn robot(args: &ApartmentArgs) -> Result<SimulatedRobot, Failure> {
     let seed = args.seeds.start;
     let (width, height) = args.size(&Defaults::ROBOT);
     let randomisation = args.randomisation(&Defaults::ROBOT);
@@ -227,7 +227,7 @@ impl Drive {
         self.publisher.publish(key, message)
     }
 
-    fn report(&self, args: &Apartment, seconds: f64) -> Report {
+    fn report(&self, args: &ApartmentArgs, seconds: f64) -> Report {
         let counts = &self.counts;
         let commands = self.commands.counts();
         let (position, yaw) = self.robot.robot().place();

@@ -2,7 +2,7 @@
 
 use concert_apartment::{Development, Randomisation, Range};
 
-use super::args::Apartment;
+use super::args::ApartmentArgs;
 use super::values::Spread;
 
 /// What stands in for options that were not given.
@@ -40,7 +40,7 @@ impl Defaults {
     };
 }
 
-impl Apartment {
+impl ApartmentArgs {
     pub(super) fn size(&self, defaults: &Defaults) -> (u32, u32) {
         self.camera.size.unwrap_or(defaults.size)
     }

@@ -9,7 +9,7 @@ use image::RgbImage;
 use indicatif::ProgressBar;
 use serde_json::json;
 
-use super::args::Apartment;
+use super::args::ApartmentArgs;
 use super::settings::Defaults;
 use super::failure;
 use crate::simulated_home::say_redraws;
@@ -23,7 +23,7 @@ const MAX_HOMES: u64 = 64;
 /// Most pixels of one PNG.
 const MOST_PIXELS: u64 = 1 << 27;
 
-pub(super) fn run(file: &Path, args: &Apartment, global: &Global) -> Result<Report, Failure> {
+pub(super) fn run(file: &Path, args: &ApartmentArgs, global: &Global) -> Result<Report, Failure> {
     let stop = Stop::on_signals()?;
     let homes = args.seeds.end - args.seeds.start;
     let (width, height) = args.size(&Defaults::VIEW);
@@ -84,7 +84,7 @@ fn check(file: &Path, homes: u64, (width, height): (u32, u32)) -> anyhow::Result
 /// The home of a seed, its camera, and where it stands.
 fn home_of(
     seed: u64,
-    args: &Apartment,
+    args: &ApartmentArgs,
 ) -> Result<(Home, Intrinsics, concert_apartment::Pose), Failure> {
     let randomisation = args.randomisation(&Defaults::VIEW);
     let (width, height) = args.size(&Defaults::VIEW);
@@ -97,7 +97,7 @@ fn home_of(
 }
 
 /// One picture and its labels.
-fn labels_of(seed: u64, args: &Apartment) -> Result<RgbImage, Failure> {
+fn labels_of(seed: u64, args: &ApartmentArgs) -> Result<RgbImage, Failure> {
     let (home, camera, pose) = home_of(seed, args)?;
     let capture = Renderer::new()
         .capture(&home, &camera, pose, &args.development(true), seed)
@@ -109,7 +109,7 @@ fn labels_of(seed: u64, args: &Apartment) -> Result<RgbImage, Failure> {
 /// One picture per home, about four across for each three down; `None` where
 /// a stop was asked for.
 fn pictures_of(
-    args: &Apartment,
+    args: &ApartmentArgs,
     bar: &ProgressBar,
     stop: &Stop,
 ) -> Result<Option<RgbImage>, Failure> {

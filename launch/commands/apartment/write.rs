@@ -13,7 +13,7 @@ use concert_runtime::io::clock::SystemClock;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::args::{Apartment, ArrangementArg, ViewsArg};
+use super::args::{ApartmentArgs, ArrangementArg, ViewsArg};
 use super::settings::Defaults;
 use super::failure;
 use crate::simulated_home::say_redraws;
@@ -26,7 +26,7 @@ const TELL_EVERY: Duration = Duration::from_secs(10);
 /// Frames where nothing else is said.
 const DEFAULT_FRAMES: u64 = 100;
 
-pub(super) fn run(folder: &Path, args: &Apartment, global: &Global) -> Result<Report, Failure> {
+pub(super) fn run(folder: &Path, args: &ApartmentArgs, global: &Global) -> Result<Report, Failure> {
     let stop = Stop::on_signals()?;
     let clock = SystemClock::start();
     let options = options(folder, args);
@@ -59,7 +59,7 @@ pub(super) fn run(folder: &Path, args: &Apartment, global: &Global) -> Result<Re
     ))
 }
 
-fn options(folder: &Path, args: &Apartment) -> DataSetOptions {
+fn options(folder: &Path, args: &ApartmentArgs) -> DataSetOptions {
     let frames = args.frames.unwrap_or(DEFAULT_FRAMES);
     let (width, height) = args.size(&Defaults::WIDE);
     let data_set = &args.data_set;

@@ -38,7 +38,7 @@ Examples:
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 #[command(group(ArgGroup::new("subject").required(true).args(["policy", "readout"])))]
-pub struct Evaluate {
+pub struct EvaluateArgs {
     /// A data set with labels; may be repeated
     #[arg(long, required = true, value_name = "DIR")]
     pub data: Vec<PathBuf>,

@@ -35,7 +35,7 @@ pub(super) struct Replay {
 }
 
 impl Replay {
-    pub(super) fn new(args: &Evaluate, tallies: &[Tally], total: usize) -> anyhow::Result<Self> {
+    pub(super) fn new(args: &EvaluateArgs, tallies: &[Tally], total: usize) -> anyhow::Result<Self> {
         let measured = tallies
             .iter()
             .filter(|tally| matches!(tally.truth, Truth::Labels(_)));
@@ -127,7 +127,7 @@ impl Replay {
     }
 
     /// Ends table and sheet, and tells the verdict.
-    pub(super) fn finish(mut self, verdict: &mut Verdict, args: &Evaluate) -> Result<(), Failure> {
+    pub(super) fn finish(mut self, verdict: &mut Verdict, args: &EvaluateArgs) -> Result<(), Failure> {
         self.step_ms.sort_by(f64::total_cmp);
         verdict.step_ms_median = self.step_ms[self.step_ms.len() / 2];
         verdict.add_damaged_poses(self.damaged_poses);

@@ -26,7 +26,7 @@ pub(super) struct Subject {
 
 /// `has_depth`: whether the data has depth beside its images.
 pub(super) fn subject(
-    args: &Evaluate,
+    args: &EvaluateArgs,
     global: &Global,
     has_depth: bool,
 ) -> Result<Subject, Failure> {

@@ -35,7 +35,7 @@ impl Verdict {
     pub(super) fn of(
         tallies: &[Tally],
         data: &DataSet,
-        args: &Evaluate,
+        args: &EvaluateArgs,
         frames: usize,
         seconds: f64,
     ) -> Self {

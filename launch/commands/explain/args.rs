@@ -31,7 +31,7 @@ Examples:
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
-pub struct Explain {
+pub struct ExplainArgs {
     /// The policy: a shipped name or a file
     #[arg(value_name = "POLICY")]
     pub policy: String,

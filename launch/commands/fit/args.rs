@@ -40,7 +40,7 @@ Examples:
 /// Arguments of `fit`.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
-pub struct Fit {
+pub struct FitArgs {
     /// A data set with labels; may be repeated
     #[arg(long, required = true, value_name = "DIR")]
     pub data: Vec<PathBuf>,

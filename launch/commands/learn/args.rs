@@ -39,7 +39,7 @@ Examples:
   concert learn status
   concert learn restore depth_zbuffer
   concert learn resume --connect tcp/127.0.0.1:7448 --json")]
-pub struct Learn {
+pub struct LearnArgs {
     /// What is asked
     #[command(subcommand)]
     pub ask: LearnAsk,

@@ -55,7 +55,7 @@ Examples:
 /// Arguments of `measure`.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
-pub struct Measure {
+pub struct MeasureArgs {
     /// A data set with labels to fit on; may be repeated
     #[arg(long, required_unless_present = "merge", value_name = "DIR")]
     pub data: Vec<PathBuf>,

@@ -35,7 +35,7 @@ Examples:
 /// Arguments of `profile`.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
-pub struct Profile {
+pub struct ProfileArgs {
     /// Measure what this policy runs: a shipped name or a file; may be repeated
     #[arg(long = "policy", value_name = "POLICY")]
     pub policies: Vec<String>,

@@ -10,7 +10,7 @@ use concert_runtime::Plan;
 use concert_runtime::plan_from_store;
 
 use super::candidates::{Candidate, groups, policy};
-use super::args::Profile as Args;
+use super::args::ProfileArgs;
 use crate::cli::Global;
 use crate::model_folders::model_folders;
 use crate::policy_choice::PolicyChoice;
@@ -37,7 +37,7 @@ struct Wish {
 }
 
 impl Selection {
-    pub(super) fn of(args: &Args, global: &Global) -> Result<Self, Failure> {
+    pub(super) fn of(args: &ProfileArgs, global: &Global) -> Result<Self, Failure> {
         let (store, wish) = match args.policies.is_empty() {
             false => of_policies(args, global)?,
             true => of_store(args, global)?,
@@ -94,7 +94,7 @@ impl Selection {
     }
 }
 
-fn of_policies(args: &Args, global: &Global) -> Result<(Store, Wish), Failure> {
+fn of_policies(args: &ProfileArgs, global: &Global) -> Result<(Store, Wish), Failure> {
     let mut wanted: Vec<Candidate> = Vec::new();
     let mut folders = Vec::new();
     for name in &args.policies {
@@ -116,7 +116,7 @@ fn of_policies(args: &Args, global: &Global) -> Result<(Store, Wish), Failure> {
     Ok((Store::new(folders), wish))
 }
 
-fn of_store(args: &Args, global: &Global) -> Result<(Store, Wish), Failure> {
+fn of_store(args: &ProfileArgs, global: &Global) -> Result<(Store, Wish), Failure> {
     let store = Store::new(model_folders(&global.models, &[], None));
     let listed = store.list();
     let cards = || listed.iter().filter_map(|one| one.card.as_ref().ok());

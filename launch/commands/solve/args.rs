@@ -60,7 +60,7 @@ Examples, with what `concert measure` writes:
 /// Arguments of `solve`.
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
-pub struct Solve {
+pub struct SolveArgs {
     /// The table of measured transfers: CSV or JSON
     #[arg(long, required_unless_present = "live", value_name = "FILE")]
     pub transfers: Option<PathBuf>,

@@ -11,7 +11,7 @@ use crate::commands::swap::report as swap_report;
 use crate::commands::visit::{reason, to_ask, visit};
 use crate::report::{Exit, Failure, Refuse, Report};
 
-pub(super) fn live(args: &Solve) -> Result<Report, Failure> {
+pub(super) fn live(args: &SolveArgs) -> Result<Report, Failure> {
     // What is refused here need not be sent.
     let (problem, text) = Problem::read_with_text(&args.problem).or_refuse()?;
     let (bytes, limit) = (text.len() as u64, MAX_ASKED_PROBLEM_BYTES);
@@ -26,7 +26,7 @@ pub(super) fn live(args: &Solve) -> Result<Report, Failure> {
     })
 }
 
-fn ask(session: &Session, args: &Solve, problem: &Problem, text: &str) -> Result<Report, Failure> {
+fn ask(session: &Session, args: &SolveArgs, problem: &Problem, text: &str) -> Result<Report, Failure> {
     let mut json = request(session, &args.prefix, ControlRequest::Solve, text)?;
     if matches!(json["status"].as_str(), Some("refused" | "busy")) {
         return Ok(Report {
@@ -58,7 +58,7 @@ fn ask(session: &Session, args: &Solve, problem: &Problem, text: &str) -> Result
 }
 
 /// Has the server run what it answered.
-fn swap(session: &Session, args: &Solve, json: &Value) -> Result<Report, Failure> {
+fn swap(session: &Session, args: &SolveArgs, json: &Value) -> Result<Report, Failure> {
     let policy = json["policy"]["toml"].as_str();
     let policy =
         policy.ok_or_else(|| anyhow!("the answer makes no policy: nothing was swapped"))?;
