@@ -106,7 +106,6 @@ pub fn pixel_encoder(encoder: &Encoder) -> Result<Encoder, FitError> {
             name,
             shape,
             stride: Some(stride),
-            ..encoder.card.levels[0].clone()
         });
     }
     let mut card = encoder.card.clone();

@@ -7,7 +7,7 @@
 //! frames, one file per transfer, so that what is done is never done again.
 //! [`tables`] reads those files and counts which transfer beats which: win
 //! rates, affinities by the Analytic Hierarchy Process, Gain against `pixels`.
-//! [`merge`] puts the files of several computers together first.
+//! [`merge()`] puts the files of several computers together first.
 //!
 //! [`Dissimilarities`] estimate all that without fitting anything.
 //!

@@ -15,7 +15,7 @@ use crate::dataset::{Label, LabelKind};
 const MAX_LAYOUTS: usize = 128;
 
 /// Finds the best constant answer to a task from true labels: the one that is
-/// best by the first of the measures that [`TaskQuality`](super::TaskQuality) gives.
+/// best by the first of the measures that [`TaskQuality`] gives.
 ///
 /// | target | measure | best constant |
 /// |---|---|---|
