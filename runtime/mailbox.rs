@@ -8,8 +8,7 @@
 //! takes the one that has waited longest: an [`Outbox`](crate::outbox::Outbox) is
 //! one writer's and swaps buffers, `cameras::mailbox` stands before it, between a
 //! program's reader and its camera, `Rendezvous` loses nothing and answers, and an
-//! [`ObservationSlot`](crate::observation::ObservationSlot) is filled only for who
-//! already waits.
+//! `ObservationSlot` is filled only for who already waits.
 
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;

@@ -4,7 +4,7 @@
 //! has not asked for: where nobody is waiting for an observation, offering one
 //! is an atomic read.
 //!
-//! Unlike its neighbours, an [`ObservationSlot`] is filled only while its reader
+//! Unlike its neighbours, an `ObservationSlot` is filled only while its reader
 //! waits, and its writer gives up rather than wait for a lock: a
 //! [`FrameMailbox`](crate::mailbox::FrameMailbox), `cameras::mailbox` and an
 //! [`Outbox`](crate::outbox::Outbox) hold the newest value whoever looks, and

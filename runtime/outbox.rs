@@ -8,8 +8,7 @@
 //! leaves it to who puts to count what was superseded: a
 //! [`FrameMailbox`](crate::mailbox::FrameMailbox) and `cameras::mailbox` take what
 //! they are given and count themselves, `Rendezvous` loses nothing and answers, and
-//! an [`ObservationSlot`](crate::observation::ObservationSlot) is filled only for
-//! who already waits.
+//! an `ObservationSlot` is filled only for who already waits.
 
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;

@@ -4,8 +4,7 @@
 //! not decoded yet: a [`FrameMailbox`](crate::mailbox::FrameMailbox) stands behind
 //! it, with one place for every camera, an [`Outbox`](crate::outbox::Outbox) swaps
 //! buffers, `Rendezvous` loses nothing and answers, and an
-//! [`ObservationSlot`](crate::observation::ObservationSlot) is filled only for who
-//! already waits.
+//! `ObservationSlot` is filled only for who already waits.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
