@@ -23,7 +23,7 @@ use std::time::Duration;
 
 pub(crate) use camera::CameraEntry;
 
-pub use concert_runtime::io::onnxruntime::Provider;
+pub(crate) use concert_runtime::io::onnxruntime::Provider;
 
 pub(crate) use crate::cameras::CameraKind;
 pub use fault::{LaunchError, LaunchFault};

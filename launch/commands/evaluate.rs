@@ -11,7 +11,7 @@ mod table;
 mod tally;
 mod verdict;
 
-pub(crate) use args::Evaluate;
+pub(crate) use args::EvaluateArgs;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};

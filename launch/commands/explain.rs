@@ -3,7 +3,7 @@
 pub(crate) mod args;
 mod text;
 
-pub(crate) use args::Explain;
+pub(crate) use args::ExplainArgs;
 use std::path::Path;
 use std::time::Duration;
 

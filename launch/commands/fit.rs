@@ -4,7 +4,7 @@ pub(crate) mod args;
 mod progress;
 mod sources;
 
-pub(crate) use args::Fit;
+pub(crate) use args::FitArgs;
 use std::path::PathBuf;
 
 use anyhow::anyhow;

@@ -5,7 +5,7 @@ pub(crate) mod args;
 
 use crate::cli::Global;
 pub(crate) use args::LearnFlags;
-pub(crate) use args::Learn;
+pub(crate) use args::LearnArgs;
 use anyhow::Context as _;
 use concert_runtime::io::zenoh::{ControlRequest, request};
 use serde_json::{Value, json};

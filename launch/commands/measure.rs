@@ -6,7 +6,7 @@ mod progress;
 mod selection;
 mod text;
 
-pub(crate) use args::Measure;
+pub(crate) use args::MeasureArgs;
 use std::path::{Path, PathBuf};
 
 use concert_fitting::dataset::DataSet;

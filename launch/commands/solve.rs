@@ -6,7 +6,7 @@ mod live;
 mod text;
 
 use crate::cli::Global;
-pub(crate) use args::Solve;
+pub(crate) use args::SolveArgs;
 use std::path::Path;
 
 use anyhow::Context;

@@ -1,7 +1,7 @@
 //! What each kind of output looks like.
 
 use concert_models::{Affine2, Image};
-use concert_policies::{OutputKind, Task};
+use concert_policies::OutputKind;
 use concert_runtime::Output;
 use concert_runtime::wire::encode::MIN_SCORE;
 

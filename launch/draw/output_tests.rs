@@ -6,6 +6,7 @@ use concert_models::geometric::OutputFlags;
 use concert_policies::Task;
 use concert_runtime::{Hashes, OutputOrigin, StageTimes, Timestamp};
 
+use super::super::map::NORMALS;
 use super::*;
 
 /// An output on a photograph of 64 × 48, from a network input of 32 × 24.

@@ -209,7 +209,7 @@ pub(super) struct RawLearn {
     #[schemars(with = "Option<u32>", range(min = 0, max = 90))]
     pub(super) margin_percent: Option<Spanned<i64>>,
     /// Steps of gradient descent from the first readout at every refit, beside
-    /// the closed form; default: 60.
+    /// ridge regression; default: 60.
     #[schemars(with = "Option<u32>", range(min = 0, max = 10_000))]
     pub(super) descent_steps: Option<Spanned<i64>>,
 }

@@ -14,7 +14,7 @@ use super::sheet::Sheet;
 use super::table::Table;
 use super::tally::{Tally, Truth};
 use super::verdict::Verdict;
-use super::args::Evaluate;
+use super::args::EvaluateArgs;
 use crate::cli::Global;
 use crate::report::{Failure, Refuse};
 

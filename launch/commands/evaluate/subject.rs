@@ -8,7 +8,7 @@ use concert_models::store::Store;
 use concert_policies::{Input, Policy};
 use serde_json::{Value, json};
 
-use super::args::Evaluate;
+use super::args::EvaluateArgs;
 use crate::cli::Global;
 use crate::launch_file::LaunchFile;
 use crate::model_folders::model_folders;

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use super::subject::Subject;
 use super::table::number;
 use super::tally::{Missing, Tally, Truth};
-use super::args::Evaluate;
+use super::args::EvaluateArgs;
 use crate::commands::data::left_out_line;
 use crate::report::{Exit, Failure, Report};
 

@@ -19,7 +19,7 @@ Targets: depth_zbuffer, normal, edge_occlusion, reshading, curvature,
 segment_semantic, class_scene. Labels are read from the data set, or derived from
 its depth; pixels of unknown depth teach nothing.
 
---kind auto fits the closed form (ridge), a small convolutional readout, and,
+--kind auto fits a ridge regression (ridge), a small convolutional readout, and,
 where a readout of the same target and sources is at hand, the same beginning
 with its weights; it compares them on blocks of time that are held out, takes
 the best, and fits it again on all frames.
@@ -28,7 +28,7 @@ Depth depends on the focal length: it is learnt for a reference, and the readout
 asks the camera for its own. Give the camera's intrinsics where you serve it.
 
 --gain fits the same small network twice more, from the pixels themselves and to
-the first encoder with weights drawn by lot, on the same frames: the share of
+the first encoder with random weights, on the same frames: the share of
 held-out frames on which the readout is better is its Gain (Taskonomy, section
 3.3). `random` and `pixels` are no sources of a policy.
 
@@ -68,7 +68,7 @@ pub struct FitArgs {
     /// What to fit
     #[arg(long, value_enum, default_value_t = KindChoice::Auto, value_name = "KIND")]
     pub kind: KindChoice,
-    /// Begin with first weights, also where a readout is at hand
+    /// Begin with initial weights, also where a readout is at hand
     #[arg(long)]
     pub from_scratch: bool,
     /// Steps of the convolutional readout [default: 800, from a readout at hand 160]
@@ -81,7 +81,7 @@ pub struct FitArgs {
     /// and to an untrained encoder, and count the held-out frames it loses on
     #[arg(long)]
     pub gain: bool,
-    /// The seed of whatever is drawn by lot
+    /// The seed of whatever is random
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u32,
 }
@@ -91,7 +91,7 @@ pub struct FitArgs {
 pub enum KindChoice {
     /// Whatever is best on held-out blocks of time
     Auto,
-    /// One linear layer in closed form
+    /// One linear layer, by ridge regression
     Ridge,
     /// A few small convolutions, by gradient descent
     Convolutional,

@@ -26,7 +26,7 @@ encoders, and their readouts stand beside them:
   OUT/models/readouts   found by `serve OUT/policy_k2.toml` without more
 
 Two rows are always there and never chosen: `random`, the first source with
-weights drawn by lot, and `pixels`, the same small readout from the pixels
+random weights, and `pixels`, the same small readout from the pixels
 themselves. Gain (win_vs_pixels) is the share of frames on which a transfer beats
 `pixels`. There is no network of a target's own, so Quality is empty.
 
@@ -99,7 +99,7 @@ pub struct MeasureArgs {
     /// Steps of a convolutional readout [default: as `fit`]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub steps: Option<u32>,
-    /// The seed of whatever is drawn by lot
+    /// The seed of whatever is random
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub seed: u32,
     /// Measure every n-th target only, from the i-th on

@@ -6,7 +6,7 @@ use concert_runtime::io::zenoh::{ControlRequest, MAX_ASKED_PROBLEM_BYTES, Sessio
 use serde_json::{Value, json};
 
 use super::{exit_of, text, write_policy};
-use super::args::Solve;
+use super::args::SolveArgs;
 use crate::commands::swap::report as swap_report;
 use crate::commands::visit::{reason, to_ask, visit};
 use crate::report::{Exit, Failure, Refuse, Report};
