@@ -47,15 +47,15 @@ pub const MAX_FRAMES_BACK: usize = 8;
 /// A checked card.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Card {
-    /// Of an encoder.
+    /// Card of an encoder.
     Encoder(EncoderCard),
-    /// Of a readout.
+    /// Card of a readout.
     Readout(ReadoutCard),
-    /// Of a readout that is computed, without a network.
+    /// Card of a readout that is computed, without a network.
     Geometric(GeometricCard),
 }
 
-/// What pins a network's bytes and says where they come from.
+/// Hash that pins a network's bytes, and where they come from.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Origin {
     /// SHA-256 of the ONNX file (of the card itself where there is none), 64
@@ -63,13 +63,13 @@ pub struct Origin {
     pub sha256: String,
     /// Size of the ONNX file, bytes.
     pub size_bytes: usize,
-    /// Where the weights come from.
+    /// Origin of the weights.
     pub provenance: Provenance,
     /// Measured figures.
     pub quality: Vec<Quality>,
 }
 
-/// Where weights come from.
+/// Origin of weights.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provenance {
     /// Package or archive, version and file.
@@ -80,14 +80,14 @@ pub struct Provenance {
     pub licence_file: Option<String>,
     /// The data that the network was trained on.
     pub trained_on: String,
-    /// What made the ONNX file of the weights.
+    /// Program that made the ONNX file of the weights.
     pub export: Option<String>,
 }
 
 /// One measured figure.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Quality {
-    /// What was measured, `top1` or `abs_rel`, say.
+    /// Measure, `top1` or `abs_rel`, say.
     pub measure: String,
     /// The figure, in the measure's own unit; finite.
     pub value: f64,
@@ -102,12 +102,12 @@ pub struct EncoderCard {
     pub name: String,
     /// Hash, size, weights and figures.
     pub origin: Origin,
-    /// What the network wants to see.
+    /// Input that the network wants to see.
     pub input: InputContract,
     /// The representation, in the card's order; at least one level, their names
     /// and tensors distinct.
     pub levels: Vec<Level>,
-    /// How to get the network, where it is not shipped.
+    /// Way to get the network, where it is not shipped.
     pub pull: Option<Pull>,
 }
 
@@ -141,11 +141,11 @@ pub struct Pull {
     pub file_sha256: String,
     /// Size of that file, bytes.
     pub file_size_bytes: usize,
-    /// Where it is cut; one tap per level.
+    /// Tensors at which it is cut; one tap per level.
     pub taps: Vec<PullTap>,
 }
 
-/// Where packages come from.
+/// Place that packages come from.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema,
 )]
@@ -181,7 +181,7 @@ pub struct ReadoutCard {
     pub reads: Vec<Read>,
     /// The one ONNX output.
     pub output: ReadoutOutput,
-    /// How it was fitted, where `concert fit` made it.
+    /// Record of its fitting, where `concert fit` made it.
     pub fit: Option<FitRecord>,
 }
 
@@ -192,7 +192,7 @@ pub struct EncoderPin {
     pub source: String,
     /// SHA-256 of its ONNX file.
     pub sha256: String,
-    /// What it saw.
+    /// Input that it saw.
     pub input: InputContract,
 }
 
@@ -201,11 +201,11 @@ pub struct EncoderPin {
 pub struct Read {
     /// Name of the ONNX input.
     pub tensor: String,
-    /// What it reads.
+    /// Source of what it reads.
     pub from: ReadFrom,
 }
 
-/// What a readout's input reads.
+/// Source of what a readout's input reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReadFrom {
     /// A level of one of the readout's encoders.
@@ -233,7 +233,7 @@ pub enum CameraNumber {
     FocalPx,
 }
 
-/// What a readout gives; f32.
+/// Output of a readout; f32.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadoutOutput {
     /// Name of the ONNX output.
@@ -262,7 +262,7 @@ impl Card {
         }
     }
 
-    /// As cards write it: `encoder`, `readout` or `geometric`.
+    /// Name as cards write it: `encoder`, `readout` or `geometric`.
     pub fn kind(&self) -> &'static str {
         match self {
             Card::Encoder(_) => "encoder",
@@ -301,7 +301,7 @@ impl EncoderCard {
         self.levels.iter().find(|level| level.name == name)
     }
 
-    /// As [`Card::to_toml`].
+    /// Writes the card as [`Card::to_toml`] does.
     pub fn to_toml(&self) -> String {
         write::encoder(self)
     }
@@ -328,14 +328,14 @@ impl ReadoutCard {
         self.fit.as_ref()?.reference_focal_px.filter(|_| reads)
     }
 
-    /// As [`Card::to_toml`].
+    /// Writes the card as [`Card::to_toml`] does.
     pub fn to_toml(&self) -> String {
         write::readout(self)
     }
 }
 
 impl CameraNumber {
-    /// As cards write it.
+    /// Name as cards write it.
     pub fn name(self) -> &'static str {
         match self {
             CameraNumber::FocalPx => "focal_px",
@@ -351,7 +351,7 @@ impl ReadoutOutput {
 }
 
 impl Registry {
-    /// As cards write it.
+    /// Name as cards write it.
     pub fn name(self) -> &'static str {
         match self {
             Registry::Pypi => "pypi",

@@ -1,4 +1,4 @@
-//! What a network wants to see: size, layout, channels and normalisation.
+//! Input that a network wants to see: size, layout, channels and normalisation.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -22,7 +22,7 @@ pub enum Layout {
     Nhwc,
 }
 
-/// Which channels an image tensor has, in order.
+/// Channels of an image tensor, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Channels {
@@ -52,7 +52,7 @@ impl Channels {
     }
 }
 
-/// How an image of another aspect ratio is brought to the input's size.
+/// Fit of an image of another aspect ratio to the input's size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Fit {
@@ -65,7 +65,7 @@ pub enum Fit {
     Letterbox,
 }
 
-/// What a network wants to see. Equal contracts are preprocessed once.
+/// Input that a network wants to see. Equal contracts are preprocessed once.
 ///
 /// Every value of the tensor is `(x - mean) / std`, with x from 0 to 255.
 #[derive(Debug, Clone)]
@@ -80,7 +80,7 @@ pub struct InputContract {
     pub(crate) std: Vec<f64>,
 }
 
-/// What decides the values of an input tensor: a contract without the name of
+/// Key of the values of an input tensor: a contract without the name of
 /// the tensor. Networks with equal keys share one tensor.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ContractKey {
@@ -161,7 +161,7 @@ impl InputContract {
         self.channels
     }
 
-    /// How another aspect ratio is dealt with.
+    /// Treatment of another aspect ratio.
     pub fn fit(&self) -> Fit {
         self.fit
     }
@@ -185,7 +185,7 @@ impl InputContract {
         }
     }
 
-    /// What decides the tensor's values; equal keys share preprocessing.
+    /// Key of the tensor's values; equal keys share preprocessing.
     pub fn key(&self) -> ContractKey {
         ContractKey {
             width: self.width,
@@ -199,7 +199,7 @@ impl InputContract {
         }
     }
 
-    /// Where a pixel of the network's input lies in a camera image of this
+    /// Map from a pixel of the network's input to a camera image of this
     /// size. Both have pixel centres at whole numbers.
     pub fn image_from_input(&self, camera_width: usize, camera_height: usize) -> Affine2 {
         self.placement(camera_width, camera_height)
@@ -355,7 +355,7 @@ impl Placed {
     }
 }
 
-/// Why numbers are not an input contract.
+/// Reason why numbers are not an input contract.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ContractError {

@@ -45,7 +45,7 @@ fn hex(digest: Sha256) -> String {
     text
 }
 
-/// Whether `text` could have come from [`sha256_hex`].
+/// Tells whether `text` could have come from [`sha256_hex`].
 pub fn is_sha256_hex(text: &str) -> bool {
     text.len() == 64 && (text.bytes()).all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }

@@ -19,7 +19,7 @@ use crate::tensor::TensorSpec;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Slot(pub usize);
 
-/// Which slots a network reads and writes, by the names of its ONNX inputs and
+/// Slots that a network reads and writes, by the names of its ONNX inputs and
 /// outputs. A slot that one network writes and another reads is how a
 /// representation reaches its readouts without a copy.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,7 +36,7 @@ pub struct Wiring {
 pub struct NetworkFile {
     /// Name, as in the card.
     pub name: String,
-    /// Where the bytes came from, for messages.
+    /// File that the bytes came from, for messages.
     pub path: PathBuf,
     /// SHA-256 of `bytes`, 64 hexadecimal digits.
     pub sha256: String,
@@ -44,7 +44,7 @@ pub struct NetworkFile {
     pub bytes: Arc<[u8]>,
 }
 
-/// Where the nodes of a loaded network really run.
+/// Providers on which the nodes of a loaded network really run.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Placement {
     /// The provider that the network was loaded with (`cpu`, `cuda`, `tensorrt`).
@@ -56,7 +56,7 @@ pub struct Placement {
 
 /// Runs networks on tensors that it owns.
 pub trait Engine: Send {
-    /// What runs, with its version and provider chain, for people.
+    /// Describes what runs, with its version and provider chain, for people.
     fn describe(&self) -> String;
 
     /// Another engine on the same device, with slots of its own, that shares
@@ -121,14 +121,14 @@ thread_local! {
 }
 
 impl<'a> View<'a> {
-    /// Of memory that no network writes.
+    /// View of memory that no network writes.
     #[must_use]
     pub fn of(bytes: &'a [u8]) -> Self {
         Self { bytes, _gate: None }
     }
 
-    /// Of memory that networks write, and only while they hold `gate`, of which
-    /// this is the `guard`.
+    /// View of memory that networks write, and only while they hold `gate`, of
+    /// which this is the `guard`.
     #[must_use]
     pub fn guarded(bytes: &'a [u8], gate: &'a Mutex<()>, guard: MutexGuard<'a, ()>) -> Self {
         let gate = address(gate);
@@ -143,8 +143,8 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Whether this thread holds a view behind `gate`, so that waiting for it would
-    /// never end.
+    /// Tells whether this thread holds a view behind `gate`, so that waiting for it
+    /// would never end.
     #[must_use]
     pub fn holds(gate: &Mutex<()>) -> bool {
         HELD.get() == address(gate)
@@ -184,11 +184,11 @@ pub trait Network: Send {
     /// [`Terminator`] was used.
     fn run(&mut self, turn: usize) -> Result<(), EngineError>;
 
-    /// Where the nodes run.
+    /// Providers on which the nodes run.
     fn placement(&self) -> &Placement;
 
-    /// Whether its weights were in memory already when it was loaded, in use by
-    /// another network of the same hash; then it needs no first run to warm.
+    /// Tells whether its weights were in memory already when it was loaded, in use
+    /// by another network of the same hash; then it needs no first run to warm.
     fn is_shared(&self) -> bool;
 
     /// A handle with which another thread ends a run under way.
@@ -203,7 +203,7 @@ pub trait Terminator: Send + Sync {
     fn rearm(&self);
 }
 
-/// What an engine refuses or fails at.
+/// Refusal or failure of an engine.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
@@ -230,9 +230,9 @@ pub enum EngineError {
         direction: &'static str,
         /// The tensor.
         tensor: String,
-        /// As the network declares it.
+        /// Tensor as the network declares it.
         network_spec: String,
-        /// As the slot was made.
+        /// Tensor as the slot was made.
         slot_spec: String,
     },
     /// An input without a slot, or slots that a run would read and write at once.
@@ -240,7 +240,7 @@ pub enum EngineError {
     WrongWiring {
         /// The network.
         network: String,
-        /// What is wrong.
+        /// Words for what is wrong.
         reason: String,
     },
     /// Every provider of the chain refused the network.
@@ -250,7 +250,7 @@ pub enum EngineError {
         network: String,
         /// The chain that was tried.
         providers: String,
-        /// What each said.
+        /// Words of each.
         reason: String,
     },
     /// A node failed.
@@ -270,7 +270,7 @@ pub enum EngineError {
     /// No memory for a slot.
     #[error("no memory for a tensor {spec}")]
     OutOfMemory {
-        /// What was asked for.
+        /// Tensor that was asked for.
         spec: String,
     },
     /// The device failed outside a network.
@@ -282,7 +282,7 @@ pub enum EngineError {
     /// The engine itself could not be started.
     #[error("{reason}")]
     Unavailable {
-        /// Why, and what to do.
+        /// Reason, and what to do.
         reason: String,
     },
 }

@@ -6,110 +6,22 @@
 //! its own memory: [`Engine::view`] is a copy to the host. After a network is
 //! loaded, running it does not allocate.
 
-use std::collections::HashMap;
-use std::fmt;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+mod loaded;
+mod network;
 
-use crate::engine::{
-    Engine, EngineError, Network, NetworkFile, Placement, Slot, Terminator, View, Wiring,
-};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::engine::{Engine, EngineError, Network, NetworkFile, Placement, Slot, View, Wiring};
 use crate::tensor::{DType, TensorSpec};
+
+use loaded::{LoadedFake, Turn, scratch};
+use network::Behaviour;
+pub use network::{FakeCompute, FakeCounts, FakeNetwork};
 
 /// Most inputs, and most outputs, of one fake network.
 pub const MAX_FAKE_TENSORS: usize = 16;
-
-/// What a fake network computes: inputs and outputs by name, in the order in
-/// which they were declared, all row-major f32. Outputs keep what they held
-/// before until the closure writes them. `Err` is a failing node, a panic
-/// passes through [`Network::run`].
-pub type FakeCompute =
-    dyn Fn(&[(&str, &[f32])], &mut [(&str, &mut [f32])]) -> Result<(), String> + Send + Sync;
-
-/// A network made of a closure and the tensors that it declares.
-#[derive(Clone)]
-pub struct FakeNetwork {
-    inputs: Vec<(String, TensorSpec)>,
-    outputs: Vec<(String, TensorSpec)>,
-    behaviour: Behaviour,
-}
-
-#[derive(Clone)]
-enum Behaviour {
-    Compute(Arc<FakeCompute>),
-    RefuseToLoad(String),
-    HangUntilTerminated,
-}
-
-impl FakeNetwork {
-    /// A network of f32 `inputs` and `outputs`, each a name and a shape.
-    pub fn new(
-        inputs: &[(&str, &[usize])],
-        outputs: &[(&str, &[usize])],
-        compute: impl Fn(&[(&str, &[f32])], &mut [(&str, &mut [f32])]) -> Result<(), String>
-        + Send
-        + Sync
-        + 'static,
-    ) -> Self {
-        Self::with(inputs, outputs, Behaviour::Compute(Arc::new(compute)))
-    }
-
-    /// A network whose loading fails with `reason` as the engine's own words.
-    pub fn refusing_to_load(reason: &str) -> Self {
-        Self::with(&[], &[], Behaviour::RefuseToLoad(reason.to_owned()))
-    }
-
-    /// A network whose every run lasts until its [`Terminator`] is used.
-    pub fn hanging(inputs: &[(&str, &[usize])], outputs: &[(&str, &[usize])]) -> Self {
-        Self::with(inputs, outputs, Behaviour::HangUntilTerminated)
-    }
-
-    fn with(
-        inputs: &[(&str, &[usize])],
-        outputs: &[(&str, &[usize])],
-        behaviour: Behaviour,
-    ) -> Self {
-        let specs = |tensors: &[(&str, &[usize])]| {
-            let spec =
-                |(name, shape): &(&str, &[usize])| ((*name).to_owned(), TensorSpec::f32(shape));
-            tensors.iter().map(spec).collect()
-        };
-        FakeNetwork {
-            inputs: specs(inputs),
-            outputs: specs(outputs),
-            behaviour,
-        }
-    }
-}
-
-impl fmt::Debug for FakeNetwork {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FakeNetwork")
-            .field("inputs", &self.inputs)
-            .field("outputs", &self.outputs)
-            .finish_non_exhaustive()
-    }
-}
-
-/// How often a registered network was loaded and run, over all its wirings;
-/// clones count together, so a test keeps one while the engine moves away.
-#[derive(Debug, Clone, Default)]
-pub struct FakeCounts {
-    loads: Arc<AtomicU64>,
-    runs: Arc<AtomicU64>,
-}
-
-impl FakeCounts {
-    /// Number of successful [`Engine::load`] calls.
-    pub fn loads(&self) -> u64 {
-        self.loads.load(Ordering::SeqCst)
-    }
-
-    /// Number of runs begun, whether they succeeded or not.
-    pub fn runs(&self) -> u64 {
-        self.runs.load(Ordering::SeqCst)
-    }
-}
 
 /// An [`Engine`] that runs [`FakeNetwork`]s, found by [`NetworkFile::name`].
 ///
@@ -184,8 +96,8 @@ impl FakeEngine {
         engine
     }
 
-    /// As [`Engine::sibling`]; networks registered in either can be loaded by
-    /// both.
+    /// Makes a sibling as [`Engine::sibling`] does; networks registered in either
+    /// can be loaded by both.
     #[must_use]
     pub fn sibling(&self) -> Self {
         FakeEngine {
@@ -368,124 +280,6 @@ impl Engine for FakeEngine {
             },
             stop: Arc::default(),
         }))
-    }
-}
-
-fn scratch(declared: &[(String, TensorSpec)]) -> Vec<(String, Vec<f32>)> {
-    let tensor = |(name, spec): &(String, TensorSpec)| {
-        (name.clone(), vec![0.0; spec.elements().unwrap_or(0)])
-    };
-    declared.iter().map(tensor).collect()
-}
-
-/// One wiring: place among the declared tensors, and memory.
-struct Turn {
-    inputs: Vec<(usize, Memory)>,
-    outputs: Vec<(usize, Memory)>,
-}
-
-struct LoadedFake {
-    name: String,
-    inputs: Vec<(String, Vec<f32>)>,
-    outputs: Vec<(String, Vec<f32>)>,
-    behaviour: Behaviour,
-    counts: FakeCounts,
-    turns: Vec<Turn>,
-    shared: bool,
-    _in_use: Arc<()>,
-    placement: Placement,
-    stop: Arc<StopFlag>,
-}
-
-#[derive(Default)]
-struct StopFlag {
-    stopped: Mutex<bool>,
-    changed: Condvar,
-}
-
-impl Terminator for StopFlag {
-    fn terminate(&self) {
-        *lock(&self.stopped) = true;
-        self.changed.notify_all();
-    }
-
-    fn rearm(&self) {
-        *lock(&self.stopped) = false;
-    }
-}
-
-impl LoadedFake {
-    fn compute(&mut self) -> Result<(), EngineError> {
-        let compute = match &self.behaviour {
-            Behaviour::Compute(compute) => compute,
-            Behaviour::HangUntilTerminated => {
-                let stopped = lock(&self.stop.stopped);
-                let ended = self.stop.changed.wait_while(stopped, |stopped| !*stopped);
-                drop(ended.unwrap_or_else(PoisonError::into_inner));
-                return Ok(());
-            }
-            Behaviour::RefuseToLoad(reason) => return Err(load_error(&self.name, reason.clone())),
-        };
-        let mut inputs: [(&str, &[f32]); MAX_FAKE_TENSORS] = [("", &[]); MAX_FAKE_TENSORS];
-        for (view, (name, values)) in inputs.iter_mut().zip(&self.inputs) {
-            *view = (name, values);
-        }
-        let mut outputs: [(&str, &mut [f32]); MAX_FAKE_TENSORS] =
-            std::array::from_fn(|_| ("", &mut [] as &mut [f32]));
-        let wanted = self.outputs.len();
-        for (view, (name, values)) in outputs.iter_mut().zip(&mut self.outputs) {
-            *view = (name, values);
-        }
-        compute(&inputs[..self.inputs.len()], &mut outputs[..wanted]).map_err(|reason| {
-            EngineError::Run {
-                network: self.name.clone(),
-                reason,
-            }
-        })
-    }
-
-    fn check_not_stopped(&self) -> Result<(), EngineError> {
-        if *lock(&self.stop.stopped) {
-            let network = self.name.clone();
-            return Err(EngineError::Terminated { network });
-        }
-        Ok(())
-    }
-}
-
-impl Network for LoadedFake {
-    fn run(&mut self, turn: usize) -> Result<(), EngineError> {
-        self.counts.runs.fetch_add(1, Ordering::SeqCst);
-        self.check_not_stopped()?;
-        let turns = self.turns.len();
-        let wired = self.turns.get(turn).ok_or_else(|| EngineError::Run {
-            network: self.name.clone(),
-            reason: format!("turn {turn} was asked for, but {turns} were wired"),
-        })?;
-        for (place, memory) in &wired.inputs {
-            self.inputs[*place].1.copy_from_slice(&lock(memory));
-        }
-        for (place, memory) in &wired.outputs {
-            self.outputs[*place].1.copy_from_slice(&lock(memory));
-        }
-        self.compute()?;
-        self.check_not_stopped()?;
-        for (place, memory) in &self.turns[turn].outputs {
-            lock(memory).copy_from_slice(&self.outputs[*place].1);
-        }
-        Ok(())
-    }
-
-    fn placement(&self) -> &Placement {
-        &self.placement
-    }
-
-    fn is_shared(&self) -> bool {
-        self.shared
-    }
-
-    fn terminator(&self) -> Arc<dyn Terminator> {
-        Arc::clone(&self.stop) as Arc<dyn Terminator>
     }
 }
 

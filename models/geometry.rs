@@ -1,4 +1,4 @@
-//! Where a pixel of one image lies in another, and what that does to a
+//! Maps from the pixels of one image to those of another, and what they do to a
 //! camera's intrinsics.
 //!
 //! Pixel centres lie at whole numbers: the top left pixel's centre is (0, 0)
@@ -34,7 +34,7 @@ impl Affine2 {
         ])
     }
 
-    /// Where the pixel (u, v) lies in the other image.
+    /// Maps the pixel (u, v) to its place in the other image.
     #[must_use]
     pub fn apply(&self, [u, v]: [f64; 2]) -> [f64; 2] {
         let [x, y] = &self.0;

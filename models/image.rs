@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// How the bytes of an image are to be read. Eight bits per channel.
+/// Format in which the bytes of an image are to be read. Eight bits per channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PixelFormat {
@@ -44,7 +44,7 @@ pub struct Image {
     pixels: Arc<[u8]>,
 }
 
-/// Why bytes are not the image they are said to be.
+/// Reason why bytes are not the image they are said to be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImageError {
@@ -66,7 +66,7 @@ pub enum ImageError {
     Stride {
         /// Pixels.
         width: usize,
-        /// How they are stored.
+        /// Format in which they are stored.
         format: PixelFormat,
         /// Bytes.
         needed: usize,
@@ -184,7 +184,7 @@ impl Image {
         self.stride_bytes
     }
 
-    /// How the bytes are to be read.
+    /// Format in which the bytes are to be read.
     #[must_use]
     pub fn format(&self) -> PixelFormat {
         self.format

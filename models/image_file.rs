@@ -15,7 +15,7 @@ use image::{ColorType, DynamicImage, ImageDecoder};
 
 use crate::image::{Image, ImageError, PixelFormat};
 
-/// How large a picture may be.
+/// Greatest size that a picture may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DecodeLimits {
     /// Longest side, px.
@@ -37,7 +37,7 @@ impl Default for DecodeLimits {
     }
 }
 
-/// Why bytes are not a picture that can be used.
+/// Reason why bytes are not a picture that can be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DecodeError {
@@ -84,13 +84,13 @@ pub enum DecodeError {
     /// A depth picture that is not 16-bit grey.
     #[error("depth picture holds {found}, but must be PNG with 16-bit grey (millimetres)")]
     NotDepth {
-        /// What it holds.
+        /// Content that it holds.
         found: String,
     },
     /// A picture of numbers that is not 8-bit grey.
     #[error("picture holds {found}, but must be PNG with 8-bit grey (one number per pixel)")]
     NotNumbers {
-        /// What it holds.
+        /// Content that it holds.
         found: String,
     },
     /// The decoded pixels are no image.
@@ -136,8 +136,8 @@ pub fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<Image, DecodeError>
     }
 }
 
-/// Whether [`decode`] turns a picture, because its EXIF orientation says that it
-/// was taken lying on its side or mirrored. Reads its headers alone.
+/// Tells whether [`decode`] turns a picture, because its EXIF orientation says that
+/// it was taken lying on its side or mirrored. Reads its headers alone.
 #[must_use]
 pub fn is_turned(bytes: &[u8], limits: &DecodeLimits) -> bool {
     let orientation = match PictureFormat::of(bytes, limits) {

@@ -2,6 +2,26 @@
 //! graphs, the [`Engine`] boundary, input contracts and preprocessing.
 //!
 //! Nothing here names ONNX Runtime, zenoh, a camera or a clock.
+//!
+//! ```
+//! use concert_models::contract::{Channels, Fit, InputContract, Layout};
+//! use concert_models::preprocess::Preprocessor;
+//! use concert_models::{Image, PixelFormat};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // A network that wants 2 x 2 pixels, channel by channel, from -1 to 1.
+//! let (mean, std) = ([127.5; 3], [127.5; 3]);
+//! let contract =
+//!     InputContract::new("image", 2, 2, Layout::Nchw, Channels::Rgb, Fit::Stretch, &mean, &std)?;
+//! let white = vec![255; 4 * 4 * 3];
+//! let image = Image::packed(4, 4, PixelFormat::Rgb8, white)?;
+//!
+//! let mut tensor = [0.0f32; 3 * 2 * 2];
+//! Preprocessor::new(&contract).run(&image, bytemuck::cast_slice_mut(&mut tensor))?;
+//! assert!(tensor.iter().all(|value| (value - 1.0).abs() < 1e-6));
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod card;
 pub mod contract;

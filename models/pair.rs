@@ -1,8 +1,8 @@
-//! Whether a readout and the encoders at hand were made for each other.
+//! Check that a readout and the encoders at hand were made for each other.
 
 use crate::card::{EncoderCard, EncoderPin, GeometricCard, ReadFrom, ReadoutCard};
 
-/// Why a readout cannot run on these encoders.
+/// Reason why a readout cannot run on these encoders.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PairError {
@@ -73,7 +73,7 @@ pub fn fit_together(readout: &ReadoutCard, encoders: &[EncoderCard]) -> Result<(
     check_levels(&readout.name, reads, encoders)
 }
 
-/// As [`fit_together`], of a geometric readout.
+/// Checks as [`fit_together`] does, for a geometric readout.
 ///
 /// # Errors
 /// The first pin that does not hold.

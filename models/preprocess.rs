@@ -21,7 +21,7 @@ pub struct Preprocessor {
     ready: Option<Ready>,
 }
 
-/// What depends on the size and format of the images.
+/// Memory that depends on the size and format of the images.
 #[derive(Debug)]
 struct Ready {
     width: usize,
@@ -37,7 +37,7 @@ struct Ready {
     lines: Vec<Vec<f32>>,
 }
 
-/// Why an image could not be made into an input tensor.
+/// Reason why an image could not be made into an input tensor.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum PreprocessError {
@@ -78,7 +78,7 @@ impl Preprocessor {
         &self.contract
     }
 
-    /// Where a pixel of the tensor lies in the image, for an image of this size.
+    /// Map from a pixel of the tensor to the image, for an image of this size.
     pub fn image_from_input(&self, image: &Image) -> Affine2 {
         self.contract
             .image_from_input(image.width(), image.height())
@@ -113,7 +113,7 @@ impl Preprocessor {
     }
 }
 
-/// Where the values of a tensor lie.
+/// Values of a tensor, and how they are laid out.
 struct Tensor<'a> {
     values: &'a mut [f32],
     width: usize,

@@ -1,26 +1,25 @@
-//! Where networks and their cards lie, and the checks between a file and use.
+//! Folders of networks and their cards, and the checks between a file and use.
+
+mod error;
+mod kind;
+mod read;
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use concert_policies::document::{Kind, ReadFault, shown};
+use concert_policies::document::shown;
 
-use crate::card::{
-    Card, CardError, EncoderCard, GeometricCard, MAX_CARD_BYTES, MAX_NETWORK_BYTES, ReadFrom,
-    ReadoutCard, is_safe_name,
-};
+use crate::card::{Card, EncoderCard, GeometricCard, MAX_CARD_BYTES, ReadFrom, ReadoutCard};
 use crate::digest::sha256_hex;
 use crate::engine::NetworkFile;
-use crate::onnx::{CheckError, CheckLimits, check_for};
+use crate::onnx::{CheckLimits, check_for};
 
-/// Longest file of class names, in bytes.
-const MAX_LABELS_BYTES: usize = 4 << 20;
-/// First line of a pointer of Git LFS, up to its version.
-const LFS_POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
+pub use error::StoreError;
+pub use kind::NetworkKind;
+use kind::is_network_name;
+use read::{labels, read_card, read_network, read_text, wrong_card};
+
 /// Most names that [`Store::list`] looks at in one folder.
 const MAX_LISTED: usize = 10_000;
 
@@ -55,41 +54,13 @@ pub struct Readout {
     pub labels: Option<Arc<[String]>>,
 }
 
-/// What realises a transfer.
+/// Realisation of a transfer.
 #[derive(Debug, Clone)]
 pub enum Realisation {
     /// A small network.
     Network(Box<Readout>),
     /// Geometry, of which there is a card alone.
     Geometric(Box<GeometricCard>),
-}
-
-/// Which of the two folders of a root.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum NetworkKind {
-    /// Image to representation.
-    Encoder,
-    /// Representation to output.
-    Readout,
-}
-
-impl NetworkKind {
-    fn folder(self) -> &'static str {
-        match self {
-            NetworkKind::Encoder => "encoders",
-            NetworkKind::Readout => "readouts",
-        }
-    }
-}
-
-impl fmt::Display for NetworkKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            NetworkKind::Encoder => "encoder",
-            NetworkKind::Readout => "readout",
-        })
-    }
 }
 
 /// One card that a store has.
@@ -105,131 +76,6 @@ pub struct Listed {
     pub network_path: Option<PathBuf>,
     /// The card, or why it was refused.
     pub card: Result<Card, StoreError>,
-}
-
-/// Why a network could not be taken from the store.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StoreError {
-    /// A name that cannot be a file's.
-    #[error("{kind} `{name}` cannot be a file name: only a-z, 0-9, _, and + and @ in readouts")]
-    UnsafeName {
-        /// Encoder or readout.
-        kind: NetworkKind,
-        /// The name, shortened.
-        name: String,
-    },
-    /// No card in any folder.
-    #[error("{kind} {name} was not found in {searched}{suggestion}")]
-    NotFound {
-        /// Encoder or readout.
-        kind: NetworkKind,
-        /// The name.
-        name: String,
-        /// The folders, in order.
-        searched: String,
-        /// Names that come near, with the words around them.
-        suggestion: String,
-    },
-    /// A card whose network is missing.
-    #[error(
-        "{card} describes {name}, but {name}.onnx lies neither beside it nor in {searched}{hint}"
-    )]
-    NoNetwork {
-        /// The card's file.
-        card: String,
-        /// The name.
-        name: String,
-        /// The folders, in order.
-        searched: String,
-        /// What to do.
-        hint: String,
-    },
-    /// A file that cannot be read.
-    #[error("{path} cannot be read: {reason}")]
-    Read {
-        /// The file.
-        path: String,
-        /// Why.
-        reason: String,
-    },
-    /// A card that breaks a rule.
-    #[error(transparent)]
-    Card(#[from] CardError),
-    /// A card in the wrong place.
-    #[error("{path} is the card of {found}, but its file name says {expected}")]
-    WrongCard {
-        /// The card's file.
-        path: String,
-        /// What the card says.
-        found: String,
-        /// What its place says.
-        expected: String,
-    },
-    /// A file larger than such a file may be.
-    #[error("{path} takes {bytes} bytes, but at most {limit} are allowed")]
-    TooLong {
-        /// The file.
-        path: String,
-        /// Its size.
-        bytes: u64,
-        /// Most bytes allowed.
-        limit: usize,
-    },
-    /// A network of another size than its card says.
-    #[error("{path} takes {found} bytes, but its card says {expected}")]
-    WrongSize {
-        /// The network's file.
-        path: String,
-        /// Its size.
-        found: u64,
-        /// The card's.
-        expected: usize,
-    },
-    /// What a clone without Git LFS leaves in place of a network.
-    #[error(
-        "{path} is a pointer of Git LFS with {found} bytes, not the network of {expected} bytes that \
-         its card describes: run `git lfs pull` in its checkout"
-    )]
-    Pointer {
-        /// The network's file.
-        path: String,
-        /// Its size.
-        found: u64,
-        /// The card's.
-        expected: usize,
-    },
-    /// A network of another hash than its card says.
-    #[error("{path} has sha256 {found}, but its card says {expected}")]
-    WrongHash {
-        /// The network's file.
-        path: String,
-        /// Its hash.
-        found: String,
-        /// The card's.
-        expected: String,
-    },
-    /// A network that the graph check refuses.
-    #[error("{path}: {fault}")]
-    Graph {
-        /// The network's file.
-        path: String,
-        /// What is wrong with it.
-        #[source]
-        fault: Box<CheckError>,
-    },
-    /// Class names that do not fit the output.
-    #[error("{path} has {found} names, but output {tensor} has {expected} classes")]
-    Labels {
-        /// The file of names.
-        path: String,
-        /// Names in it.
-        found: usize,
-        /// The output.
-        tensor: String,
-        /// Its classes.
-        expected: usize,
-    },
 }
 
 impl Store {
@@ -263,7 +109,7 @@ impl Store {
         Ok((self, card))
     }
 
-    /// Where networks that are fetched go: `concert/models` in the user's data
+    /// Folder that networks are fetched into: `concert/models` in the user's data
     /// folder; `None` for a user without a home.
     pub fn user_folder() -> Option<PathBuf> {
         dirs::data_dir().map(|data| data.join("concert").join("models"))
@@ -310,7 +156,7 @@ impl Store {
         Ok(self.card(NetworkKind::Readout, name)?.1)
     }
 
-    /// What realises the transfer of this name, `TARGET_from_A+B[@VARIANT]`.
+    /// Realisation of the transfer of this name, `TARGET_from_A+B[@VARIANT]`.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -509,137 +355,6 @@ impl Store {
             bytes: bytes.into(),
         })
     }
-}
-
-/// Whether a name can only be a file of the folder: no separators, no dots.
-fn is_network_name(kind: NetworkKind, name: &str) -> bool {
-    match kind {
-        NetworkKind::Encoder => is_safe_name(name),
-        NetworkKind::Readout => {
-            (1..=concert_policies::MAX_READOUT_NAME_BYTES).contains(&name.len())
-                && name.split(['+', '@']).all(|part| {
-                    !part.is_empty()
-                        && (part.bytes())
-                            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_'))
-                })
-        }
-    }
-}
-
-fn wrong_card(path: &Path, card: &Card, kind: NetworkKind, name: &str) -> StoreError {
-    StoreError::WrongCard {
-        path: path.display().to_string(),
-        found: format!("{} {}", card.kind(), card.name()),
-        expected: format!("{kind} {name}"),
-    }
-}
-
-fn read_card(path: &Path, kind: NetworkKind, name: &str) -> Result<Card, StoreError> {
-    let text = read_text(path, MAX_CARD_BYTES)?;
-    let card = Card::parse(&text, &path.display().to_string())?;
-    let right_kind = matches!(
-        (&card, kind),
-        (Card::Encoder(_), NetworkKind::Encoder)
-            | (Card::Readout(_) | Card::Geometric(_), NetworkKind::Readout)
-    );
-    if !right_kind || card.name() != name {
-        return Err(wrong_card(path, &card, kind, name));
-    }
-    Ok(card)
-}
-
-fn labels(card_path: &Path, card: &ReadoutCard) -> Result<Option<Arc<[String]>>, StoreError> {
-    let Some(file) = &card.output.labels else {
-        return Ok(None);
-    };
-    let path = card_path.with_file_name(file);
-    let text = read_text(&path, MAX_LABELS_BYTES)?;
-    let names: Arc<[String]> = text.lines().map(|line| line.trim().to_owned()).collect();
-    let classes = match card.target.output {
-        concert_policies::OutputKind::Classes => card.output.shape[1],
-        // One label per pixel leaves open how many classes there are.
-        concert_policies::OutputKind::ClassMap if card.output.shape[1] > 1 => card.output.shape[1],
-        _ => names.len(),
-    };
-    if names.len() != classes {
-        return Err(StoreError::Labels {
-            path: path.display().to_string(),
-            found: names.len(),
-            tensor: card.output.tensor.clone(),
-            expected: classes,
-        });
-    }
-    Ok(Some(names))
-}
-
-fn read_error(path: &Path, reason: impl ToString) -> StoreError {
-    StoreError::Read {
-        path: path.display().to_string(),
-        reason: reason.to_string(),
-    }
-}
-
-fn read_text(path: &Path, limit: usize) -> Result<String, StoreError> {
-    let kind = Kind {
-        name: "file",
-        max_bytes: limit as u64,
-    };
-    kind.read(path).map_err(|fault| match fault {
-        ReadFault::TooLong { bytes, .. } => StoreError::TooLong {
-            path: path.display().to_string(),
-            bytes,
-            limit,
-        },
-        fault => read_error(path, fault),
-    })
-}
-
-fn read_network(path: &Path, expected: usize) -> Result<Vec<u8>, StoreError> {
-    let (file, size) = open(path)?;
-    let wrong_size = |found| StoreError::WrongSize {
-        path: path.display().to_string(),
-        found,
-        expected,
-    };
-    if size != expected as u64 || expected > MAX_NETWORK_BYTES {
-        return Err(match is_pointer(&file) {
-            true => StoreError::Pointer {
-                path: path.display().to_string(),
-                found: size,
-                expected,
-            },
-            false => wrong_size(size),
-        });
-    }
-    let mut bytes = Vec::with_capacity(expected + 1);
-    // One byte more, to see that the file did not grow meanwhile.
-    (file.take(expected as u64 + 1).read_to_end(&mut bytes))
-        .map_err(|error| read_error(path, error))?;
-    match bytes.len() == expected {
-        true => Ok(bytes),
-        false => Err(wrong_size(bytes.len() as u64)),
-    }
-}
-
-/// Whether a file begins as a pointer of Git LFS does.
-fn is_pointer(file: &File) -> bool {
-    let mut start = Vec::new();
-    let read = file.take(LFS_POINTER.len() as u64).read_to_end(&mut start);
-    read.is_ok() && start == LFS_POINTER
-}
-
-/// A regular file (or a link to one) and its size; opening anything else, a
-/// pipe say, might never return.
-fn open(path: &Path) -> Result<(File, u64), StoreError> {
-    let read_error = |error: std::io::Error| read_error(path, error);
-    let metadata = std::fs::metadata(path).map_err(read_error)?;
-    if !metadata.is_file() {
-        return Err(StoreError::Read {
-            path: path.display().to_string(),
-            reason: "not a regular file".to_owned(),
-        });
-    }
-    Ok((File::open(path).map_err(read_error)?, metadata.len()))
 }
 
 #[cfg(test)]

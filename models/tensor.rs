@@ -1,4 +1,4 @@
-//! What a tensor is before it has memory: an element type and a fixed shape.
+//! A tensor before it has memory: an element type and a fixed shape.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! How well sources serve targets: tables of measured transfers.
+//! Affinities, how well sources serve targets: tables of measured transfers.
 //!
 //! Terms and formulas are those of Zamir et al., "Taskonomy: Disentangling Task
 //! Transfer Learning" (CVPR 2018), §3.3, and of its published results.

@@ -57,12 +57,12 @@ impl<F> Refused<F> {
         &self.origin
     }
 
-    /// Where in the text, unless the fault is about the whole file.
+    /// Place in the text, unless the fault is about the whole file.
     pub fn position(&self) -> Option<Position> {
         self.position
     }
 
-    /// Which rule was broken.
+    /// Rule that was broken.
     pub fn fault(&self) -> &F {
         &self.fault
     }
@@ -126,7 +126,7 @@ impl fmt::Display for Position {
 /// A fault and the bytes of the text that it is about, where some are.
 pub type Located<F> = (Option<Range<usize>>, F);
 
-/// What is read from a text, or the fault and its place.
+/// Result of reading a text, or the fault and its place.
 pub type Placed<T, F> = Result<T, Located<F>>;
 
 /// A fault at a place.
@@ -140,13 +140,13 @@ pub fn at<T, F>(span: Range<usize>, fault: F) -> Placed<T, F> {
 /// A kind of document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kind {
-    /// What it is called in errors: `policy`.
+    /// Name in errors: `policy`.
     pub name: &'static str,
     /// Greatest length in bytes.
     pub max_bytes: u64,
 }
 
-/// Why the text of a document could not be had.
+/// Reason why the text of a document could not be had.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)] // each variant's text says what its fields are

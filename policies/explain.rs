@@ -1,4 +1,4 @@
-//! What each output of a policy is worth and costs, and why the policy is as
+//! Worth and cost of each output of a policy, and why the policy is as
 //! it is.
 //!
 //! * Worth, from a table of transfers: affinity, Gain, Quality.
@@ -22,14 +22,14 @@ pub use cost::Cost;
 use cost::Costs;
 pub use why::{OneMore, Why};
 
-/// What is known beside the policy.
+/// Evidence beside the policy.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Evidence<'a> {
     /// Measured transfers.
     pub table: Option<&'a TransferTable>,
-    /// What the policy was chosen for; counts only with a table.
+    /// Problem that the policy was chosen for; counts only with a table.
     pub problem: Option<&'a Problem>,
-    /// What networks cost.
+    /// Costs of networks.
     pub profile: Option<&'a Profile>,
     /// Frames per second of the camera; 30 where nothing is said.
     pub camera_hz: Option<f64>,
@@ -42,11 +42,11 @@ pub struct Explanation {
     pub outputs: Vec<ExplainedOutput>,
     /// The encoders, sorted.
     pub encoders: Vec<ExplainedEncoder>,
-    /// What everything takes together; `None` without a profile.
+    /// Cost of everything together; `None` without a profile.
     pub cost: Option<Cost>,
-    /// Why this policy; `None` without a table and a problem.
+    /// Reason for this policy; `None` without a table and a problem.
     pub why: Option<Why>,
-    /// What should be known about the numbers.
+    /// Notes on the numbers.
     pub notes: Vec<String>,
 }
 
@@ -57,7 +57,7 @@ pub struct ExplainedOutput {
     pub target: &'static str,
     /// Its sources, sorted.
     pub sources: Vec<String>,
-    /// What else it reads.
+    /// Inputs that it reads beside.
     pub inputs: Vec<&'static str>,
     /// Number of sources.
     pub order: usize,
@@ -74,14 +74,14 @@ pub struct ExplainedOutput {
     pub gain: Option<f64>,
     /// Quality: win rate against the fully supervised network.
     pub quality: Option<f64>,
-    /// What its readout takes alone.
+    /// Cost of its readout alone.
     pub readout_cost: Option<Cost>,
-    /// What dropping it would save, everything else staying.
+    /// Cost that dropping it would save, everything else staying.
     pub saved_by_dropping: Option<Cost>,
-    /// What dropping it and all that need it would save; `None` where nothing
+    /// Cost that dropping it and all that need it would save; `None` where nothing
     /// needs it.
     pub saved_with_dependents: Option<Cost>,
-    /// What one more output from the same sources would add: the median of the
+    /// Cost that one more output from the same sources would add: the median of the
     /// others that were measured there, else a typical readout.
     pub next_from_same_sources: Option<Cost>,
 }
@@ -93,11 +93,11 @@ pub struct ExplainedEncoder {
     pub source: String,
     /// Outputs whose readouts read it.
     pub read_by: Vec<&'static str>,
-    /// What it takes.
+    /// Cost that it takes.
     pub cost: Option<Cost>,
 }
 
-/// Why a policy cannot be explained with what was given.
+/// Reason why a policy cannot be explained with what was given.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExplainError {
@@ -115,7 +115,7 @@ pub enum ExplainError {
         name: String,
         /// The device.
         device: String,
-        /// What it knows instead.
+        /// Names that it knows instead.
         known: String,
     },
     /// The problem does not fit the table.

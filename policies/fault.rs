@@ -1,4 +1,4 @@
-//! Why a policy was refused.
+//! Refusals of a policy.
 
 use crate::document::{ReadFault, Refused};
 
@@ -19,7 +19,7 @@ pub enum PolicyFault {
     TooManyTransfers { transfers: usize, limit: usize },
     #[error("policy has no transfers, but needs at least 1")]
     NoTransfers,
-    /// What the TOML reader says: syntax, unknown keys, missing keys, types.
+    /// Words of the TOML reader: syntax, unknown keys, missing keys, types.
     #[error("{0}")]
     Toml(String),
     #[error("{subject} is {length} bytes long, but must have from 1 to {limit}")]

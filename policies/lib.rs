@@ -10,6 +10,30 @@
 //! * [`affinity`]: tables of measured transfers; [`mod@solve`]: the policy to choose.
 //! * [`profile`]: what networks cost on one device.
 //! * [`PolicyHash`]: the identity of a policy, carried by every output.
+//!
+//! ```
+//! use concert_policies::{Policy, Task};
+//!
+//! let text = r#"
+//! name = "desk"
+//! supervision_budget = 1
+//!
+//! [[transfer]]
+//! target = "keypoints2d"
+//! sources = ["xfeat"]
+//!
+//! [[transfer]]
+//! target = "point_matching"
+//! sources = ["xfeat"]
+//! "#;
+//! let policy = Policy::parse(text, "desk.toml")?;
+//! assert_eq!(policy.encoders(), ["xfeat"]);
+//! assert_eq!(Some(policy.transfers()[1].target), Task::find("point_matching"));
+//!
+//! let refused = Policy::parse(&text.replace("= 1", "= 0"), "desk.toml");
+//! assert!(refused.is_err());
+//! # Ok::<(), concert_policies::PolicyError>(())
+//! ```
 
 pub mod affinity;
 mod canonical;

@@ -59,7 +59,7 @@ fn check_bounds(text: &str) -> Placed<()> {
     check_transfer_count(headers)
 }
 
-/// Where the reader meets its limit of nesting outside brackets, which is the
+/// Line on which the reader meets its limit of nesting outside brackets, which is the
 /// one fault that it gives no place for: in a dotted key.
 fn most_dotted_line(text: &str) -> Range<usize> {
     let mut start = 0;

@@ -44,15 +44,16 @@ const SHIPPED: &[(&str, &str)] = &[
 /// A checked policy: the transfers of a robot, most important first, under a
 /// supervision budget and a max order.
 ///
-/// Only [`Policy::parse`] makes one, so whoever holds one need not check again.
-///
 /// # Invariants
-/// * Every transfer's target is a known task, and no two have the same.
-/// * A transfer has from 1 to `max_order` sources; all transfers together have at
-///   most `supervision_budget`.
-/// * If a transfer lists an input, that is the camera's depth or a target of this
-///   policy, and no target reads itself, however far around.
-/// * Names of sources and variants are safe as parts of file names.
+/// Only [`Policy::parse`] makes one, so whoever holds one need not check again:
+///
+/// * There are from 1 to [`MAX_TRANSFERS`] transfers, most important first; their
+///   targets are distinct and known.
+/// * Each transfer has at most `max_order` sources, sorted and distinct, and at
+///   least one source or input.
+/// * All transfers together have at most `supervision_budget` distinct sources.
+/// * Inputs name targets of the policy, without a cycle, or the camera.
+/// * Names are safe as parts of file names.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
     pub(crate) name: String,
@@ -115,7 +116,7 @@ impl Policy {
         &self.name
     }
 
-    /// What the policy is for, in the words of its author.
+    /// Purpose of the policy, in the words of its author.
     pub fn description(&self) -> Option<&str> {
         self.description.as_deref()
     }

@@ -1,4 +1,4 @@
-//! What networks cost on one device: the file that `concert profile` writes.
+//! Costs of networks on one device: the file that `concert profile` writes.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,7 +19,7 @@ pub(crate) const KIND: Kind = Kind {
 /// Most characters of a message of the TOML reader that are passed on.
 const MAX_MESSAGE_CHARS: usize = 400;
 
-/// What one network costs, measured alone with warm caches.
+/// Cost of one network, measured alone with warm caches.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Load {
     /// Median time of one run, ms.
@@ -38,21 +38,21 @@ pub struct Load {
     pub millijoules: Option<f64>,
 }
 
-/// What one encoder costs.
+/// Cost of one encoder.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct EncoderLoad {
     /// The source.
     pub source: String,
-    /// How much of `millis` is preprocessing, ms. It runs once per distinct
+    /// Part of `millis` that is preprocessing, ms. It runs once per distinct
     /// input contract, so encoders that share one take less together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preprocess_millis: Option<f64>,
-    /// What it costs, its preprocessing included.
+    /// Its cost, its preprocessing included.
     #[serde(flatten)]
     pub load: Load,
 }
 
-/// What one readout costs, its encoders not counted.
+/// Cost of one readout, its encoders not counted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ReadoutLoad {
     /// The target.
@@ -60,13 +60,14 @@ pub struct ReadoutLoad {
     /// The sources that it reads; none where it reads its inputs alone.
     #[serde(default)]
     pub sources: Vec<String>,
-    /// What it was measured to read beside representations, as in a policy.
+    /// Inputs that it read beside representations when it was measured, as in a
+    /// policy.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<String>,
     /// The variant, if it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
-    /// What it costs.
+    /// Its cost.
     #[serde(flatten)]
     pub load: Load,
 }
@@ -93,7 +94,7 @@ struct RawProfile {
     readout: Vec<ReadoutLoad>,
 }
 
-/// What networks cost on one device, checked: numbers are finite and not
+/// Costs of networks on one device, checked: numbers are finite and not
 /// negative, names are distinct.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Profile {
@@ -115,7 +116,7 @@ pub type ProfileError = Refused<ProfileFault>;
 pub enum ProfileFault {
     #[error(transparent)]
     File(#[from] ReadFault),
-    /// What the TOML reader says: syntax, unknown keys, missing keys, types.
+    /// Words of the TOML reader: syntax, unknown keys, missing keys, types.
     #[error("{0}")]
     Toml(String),
     #[error("{key} of {subject} is {value}, but must be a finite number of at least 0")]
@@ -206,7 +207,7 @@ impl Profile {
         &self.raw.device
     }
 
-    /// How it was measured.
+    /// Method by which it was measured.
     pub fn method(&self) -> Option<&str> {
         self.raw.method.as_deref()
     }
@@ -221,27 +222,27 @@ impl Profile {
         &self.raw.readout
     }
 
-    /// What a source's encoder costs, under any published spelling of its name.
+    /// Cost of a source's encoder, under any published spelling of its name.
     pub fn encoder(&self, source: &str) -> Option<Load> {
         let place = self.encoders.get(&canonical(source))?;
         Some(self.raw.encoder[*place].load)
     }
 
-    /// What the readout of a transfer costs: as measured, its variant aside, or
+    /// Cost of the readout of a transfer: as measured, its variant aside, or
     /// else as a typical one.
     pub fn readout<S: AsRef<str>>(&self, target: &str, sources: &[S]) -> Option<Load> {
         self.measured_readout(target, sources)
             .or(self.raw.typical_readout)
     }
 
-    /// What the readout of a transfer was measured to cost, its variant aside.
+    /// Cost of the readout of a transfer as measured, its variant aside.
     /// Inputs stand for the sources of one that has none.
     pub fn measured_readout<S: AsRef<str>>(&self, target: &str, sources: &[S]) -> Option<Load> {
         let place = self.readouts.get(&key(target, sources))?;
         Some(self.raw.readout[*place].load)
     }
 
-    /// What a readout costs that was not measured, if the profile says so.
+    /// Cost of a readout that was not measured, if the profile says so.
     pub fn typical_readout(&self) -> Option<Load> {
         self.raw.typical_readout
     }

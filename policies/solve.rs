@@ -1,4 +1,4 @@
-//! Which sources to transfer from: the choice of a transfer policy, exactly.
+//! Choice of the sources to transfer from: a transfer policy, exactly.
 //!
 //! The Boolean program of Zamir et al., "Taskonomy" (CVPR 2018), §3.4: choose
 //! roots (sources whose encoders run) and one transfer per wanted task, so that

@@ -6,12 +6,12 @@ use crate::hash::PolicyHash;
 use crate::policy::Policy;
 use crate::transfer::Transfer;
 
-/// What a policy computes, for JSON output; made by [`Policy::summary`].
+/// Summary of what a policy computes, for JSON output; made by [`Policy::summary`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PolicySummary {
     /// Name of the policy.
     pub name: String,
-    /// What it is for.
+    /// Purpose of the policy.
     pub description: Option<String>,
     /// Identity of the policy, 64 hexadecimal digits.
     pub hash: PolicyHash,
@@ -40,7 +40,7 @@ pub struct TransferSummary {
     pub rate_hz: Option<f64>,
     /// File name of the readout, without its ending.
     pub readout: String,
-    /// What the readout reads beside representations.
+    /// Inputs that the readout reads beside representations.
     pub inputs: Vec<&'static str>,
     /// ROS 2 message that carries the output.
     pub message: &'static str,
@@ -49,7 +49,7 @@ pub struct TransferSummary {
 }
 
 impl Policy {
-    /// What the policy computes, for JSON output.
+    /// Summary of what the policy computes, for JSON output.
     pub fn summary(&self) -> PolicySummary {
         PolicySummary {
             name: self.name.clone(),

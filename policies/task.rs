@@ -1,4 +1,4 @@
-//! What a task is: one entry of the dictionary in `dictionary.rs`.
+//! A task: one entry of the dictionary in `dictionary.rs`.
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -20,25 +20,25 @@ pub struct Task {
     /// Canonical name, as in the `visualpriors` package; also the last part of
     /// the topic and the first part of the readout's file name.
     pub name: &'static str,
-    /// What is estimated, and where ours differs from Taskonomy's.
+    /// Quantity that is estimated, and where ours differs from Taskonomy's.
     pub description: &'static str,
     /// Unit of one value, in UCUM style: `m`, `1/m`, `rad`, `px`, `1` where
     /// there is none, several separated by commas.
     pub unit: &'static str,
-    /// What one value of the output tensor may be.
+    /// Range that one value of the output tensor may lie in.
     pub range: ValueRange,
-    /// What the output tensor of a readout for this task is.
+    /// Kind of the output tensor of a readout for this task.
     pub output: OutputKind,
     /// Number of successive frames that a readout for this task looks at.
     pub frames: usize,
-    /// How the task is used in Taskonomy's dictionary.
+    /// Use of the task in Taskonomy's dictionary.
     pub role: Role,
     /// Other published spellings, accepted on input: Taskonomy's key (also used
     /// in its tables of transfers) and the name in the paper's figures.
     pub aliases: &'static [&'static str],
 }
 
-/// How a task is used where a problem for the solver does not say otherwise.
+/// Use of a task where a problem for the solver does not say otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -50,7 +50,7 @@ pub enum Role {
     TargetOnly,
 }
 
-/// What the tensor of a readout is, and so which ROS message carries it.
+/// Kind of a readout's tensor, and so which ROS message carries it.
 ///
 /// All tensors are `f32` with a leading batch dimension of 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub enum OutputKind {
     /// `[1, N, columns]`: one row per point; N varies up to the tensor's size,
     /// rows with a score of 0 are empty.
     Points {
-        /// What stands in each column.
+        /// Names of what stands in each column.
         columns: &'static [&'static str],
     },
     /// `[1, N, 6]`: x0, y0, x1, y1 in pixels, class index, score; rows with a
@@ -79,9 +79,9 @@ pub enum OutputKind {
     RoomLayout,
     /// `[1, length]`: a few named numbers.
     Vector {
-        /// How many numbers.
+        /// Number of numbers.
         length: usize,
-        /// What each is called; as many as `length`.
+        /// Name of each; as many as `length`.
         names: &'static [&'static str],
     },
     /// Pose and velocity of the camera; made by a geometric readout.
@@ -196,7 +196,7 @@ impl Task {
         self.output.message_type()
     }
 
-    /// Whether the task can be a target of a policy: all but `random`, which
+    /// Tells whether the task can be a target of a policy: all but `random`, which
     /// estimates nothing.
     pub fn can_be_target(&self) -> bool {
         self.name != "random"
@@ -260,14 +260,14 @@ impl fmt::Display for Task {
     }
 }
 
-/// What one value of an output may be: finite, from `min` to `max`.
+/// Range of one value of an output: finite, from `min` to `max`.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct ValueRange {
     /// Least value allowed.
     pub min: f32,
     /// Greatest value allowed.
     pub max: f32,
-    /// Whether NaN is allowed and means "unknown" (REP-117).
+    /// Set if NaN is allowed and means "unknown" (REP-117).
     pub nan_is_unknown: bool,
 }
 
@@ -275,9 +275,9 @@ pub struct ValueRange {
 #[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 #[error("value {index} is {value}, but must be finite and from {min} to {max}")]
 pub struct OutOfRange {
-    /// Where it stands in the tensor, in memory order.
+    /// Place in the tensor, in memory order.
     pub index: usize,
-    /// What it is.
+    /// Value that stands there.
     pub value: f32,
     /// Least value allowed.
     pub min: f32,

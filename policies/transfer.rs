@@ -2,7 +2,7 @@
 
 use crate::task::Task;
 
-/// How one target is estimated: the sources whose representations its readout
+/// Estimation of one target: the sources whose representations its readout
 /// reads, and when.
 ///
 /// Made only as part of a checked [`Policy`](crate::Policy).
@@ -25,7 +25,7 @@ pub enum Input {
 }
 
 impl Input {
-    /// How the input is written in a policy file.
+    /// Name of the input in a policy file.
     pub fn name(self) -> &'static str {
         match self {
             Input::Target(task) => task.name,
@@ -50,7 +50,7 @@ impl Transfer {
         self.sources.len()
     }
 
-    /// Whether the target is its own root: its one source is its own network.
+    /// Tells whether the target is its own root: its one source is its own network.
     pub fn is_root(&self) -> bool {
         self.sources == [self.target.name]
     }
@@ -65,7 +65,7 @@ impl Transfer {
         self.readout.as_deref()
     }
 
-    /// What the readout reads beside representations, sorted, each once.
+    /// Inputs that the readout reads beside representations, sorted, each once.
     pub fn inputs(&self) -> &[Input] {
         &self.inputs
     }
@@ -87,7 +87,7 @@ impl Transfer {
     }
 }
 
-/// How the inputs of a readout without sources stand in its name.
+/// Text for the inputs of a readout without sources in its name.
 pub fn readout_inputs(inputs: &[Input]) -> String {
     let names = inputs.iter().map(|input| input.name().replace('.', "_"));
     names.collect::<Vec<_>>().join("+")

@@ -146,7 +146,7 @@ impl Intrinsics {
         )
     }
 
-    /// Where a point of the optical frame (z > 0) falls, px.
+    /// Pixel on which a point of the optical frame (z > 0) falls, px.
     pub fn project(&self, point: glam::Vec3) -> Option<(f32, f32)> {
         (point.z > 1e-4).then(|| {
             (
@@ -157,7 +157,7 @@ impl Intrinsics {
     }
 }
 
-/// How exposure is set.
+/// Setting of the exposure.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Exposure {
     /// From the picture's own log-mean luminance, corrected by `stops`.
@@ -172,7 +172,7 @@ pub enum Exposure {
     },
 }
 
-/// How light becomes bytes.
+/// Development of light into bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Development {
     /// Exposure.

@@ -1,4 +1,4 @@
-//! What a surface belongs to: a fixed list of semantic classes.
+//! Classes that surfaces belong to: a fixed, semantic list.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! What can go wrong.
+//! Refusals and failures.
 
 use std::path::PathBuf;
 
@@ -11,9 +11,9 @@ pub enum ApartmentError {
     Camera {
         /// The parameter.
         name: &'static str,
-        /// What it was.
+        /// Value that was given.
         value: f64,
-        /// What it must be.
+        /// Rule that it breaks.
         rule: &'static str,
     },
     /// A range of the randomisation that is empty, not finite or out of bounds.
@@ -25,7 +25,7 @@ pub enum ApartmentError {
         low: f32,
         /// Its high end.
         high: f32,
-        /// What it must be.
+        /// Rule that it breaks.
         rule: &'static str,
     },
     /// No possible home came out of a seed.
@@ -39,7 +39,7 @@ pub enum ApartmentError {
         attempts: u32,
         /// Draws allowed.
         most: u32,
-        /// Why the last draw was refused.
+        /// Reason why the last draw was refused.
         reason: String,
     },
     /// A parameter of the robot outside its range.
@@ -47,9 +47,9 @@ pub enum ApartmentError {
     Robot {
         /// The parameter.
         name: &'static str,
-        /// What it was.
+        /// Value that was given.
         value: f64,
-        /// What it must be.
+        /// Rule that it breaks.
         rule: &'static str,
     },
     /// A data set with nothing in it, or too much.
@@ -57,9 +57,9 @@ pub enum ApartmentError {
     DataSet {
         /// The parameter.
         name: &'static str,
-        /// What it was.
+        /// Value that was given.
         value: u64,
-        /// What it must be.
+        /// Rule that it breaks.
         rule: &'static str,
     },
     /// An object that does not exist or cannot be moved.
@@ -77,7 +77,7 @@ pub enum ApartmentError {
         path: PathBuf,
         /// Frames complete before it.
         frames: u64,
-        /// What the system said.
+        /// Error of the system.
         source: std::io::Error,
     },
     /// A picture could not be encoded.
@@ -85,7 +85,7 @@ pub enum ApartmentError {
     Encode {
         /// The file.
         path: PathBuf,
-        /// What the encoder said.
+        /// Words of the encoder.
         reason: String,
     },
 }

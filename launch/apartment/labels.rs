@@ -39,12 +39,12 @@ pub struct Labels {
     /// Taskonomy's reshading: a single point light at the camera on a surface of
     /// constant albedo, without falloff: max(0, n · −r) with r the unit ray.
     pub reshading: Vec<f32>,
-    /// Which room of the plan it shows: the one in which the camera stands, or,
+    /// Room of the plan that it shows: the one in which the camera stands, or,
     /// where it stands in a door and looks out of it, the one it looks into.
     pub room: usize,
     /// That room's box.
     pub layout: RoomLayout,
-    /// Where the world's axes vanish.
+    /// Vanishing points of the world's axes.
     pub vanishing_points: VanishingPoints,
     /// The camera's pose.
     pub world_from_optical: Pose,

@@ -59,7 +59,7 @@ impl RoomLayout {
     }
 }
 
-/// Where lines along the world's three axes meet in the picture.
+/// Points at which lines along the world's three axes meet in the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct VanishingPoints {
     /// Unit directions of world x, y, z in the optical frame, each turned so

@@ -1,4 +1,4 @@
-//! What a surface is made of.
+//! Materials that surfaces are made of.
 
 use glam::Vec3;
 

@@ -26,7 +26,7 @@ impl Range {
     }
 }
 
-/// How far homes and cameras may differ. The default is wide.
+/// Ranges in which homes and cameras differ. The default is wide.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Randomisation {

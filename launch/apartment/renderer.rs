@@ -26,9 +26,9 @@ pub struct Picture {
 /// A picture with all its labels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Capture {
-    /// What the camera sees.
+    /// Picture that the camera takes.
     pub picture: Picture,
-    /// What is there.
+    /// Labels of what is there.
     pub labels: Labels,
 }
 

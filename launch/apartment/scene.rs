@@ -16,7 +16,7 @@ use crate::texture::Texture;
 pub struct Object {
     /// Number in the instance image, from 1; 0 is nothing.
     pub instance: u16,
-    /// What it is.
+    /// Its class.
     pub class: Class,
     /// `world_from_object`.
     pub pose: Pose,
@@ -26,7 +26,7 @@ pub struct Object {
     pub high: Vec3,
     /// Index of the room that it stands in.
     pub room: usize,
-    /// Whether a robot could carry it.
+    /// Set if a robot could carry it.
     pub movable: bool,
     pub(crate) vertices: Range<usize>,
     pub(crate) faces: Range<usize>,

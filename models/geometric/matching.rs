@@ -1,4 +1,4 @@
-//! Which descriptors of two frames belong together.
+//! Matching of descriptors of two frames.
 
 /// Rows of the second frame that are compared with one of the first at once.
 const LANES: usize = 16;

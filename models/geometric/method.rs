@@ -1,4 +1,4 @@
-//! Which geometric readouts there are, and what each reads and gives.
+//! The geometric readouts that there are, and what each reads and gives.
 
 use serde::de::DeserializeOwned;
 
@@ -22,20 +22,20 @@ pub enum Method {
 /// Something that a method reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Role {
-    /// As `read.tensor` of a card names it.
+    /// Name that `read.tensor` of a card gives it.
     pub name: &'static str,
-    /// Whether the method cannot do without.
+    /// Set if the method cannot do without.
     pub required: bool,
 }
 
-/// Why a card's method or parameters are none.
+/// Reason why a card's method or parameters are none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MethodError {
     /// No such method.
     #[error("method is `{name}`, but must be one of {known}")]
     Unknown {
-        /// As written.
+        /// Name as written.
         name: String,
         /// All there are.
         known: String,
@@ -45,7 +45,7 @@ pub enum MethodError {
     Parameter {
         /// The method.
         method: &'static str,
-        /// What is wrong.
+        /// Words for what is wrong.
         reason: String,
     },
 }
@@ -55,7 +55,7 @@ const fn role(name: &'static str, required: bool) -> Role {
 }
 
 impl Method {
-    /// As cards write them; each estimates the task of its name.
+    /// Names as cards write them; each estimates the task of its name.
     pub const NAMES: [&'static str; 3] = ["odometry", "room_layout", "vanishing_point"];
 
     /// The method of this name with these parameters; those that are missing
@@ -96,7 +96,7 @@ impl Method {
         }
     }
 
-    /// As cards write it; also the canonical name of the only task that it
+    /// Name as cards write it; also the canonical name of the only task that it
     /// estimates.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -108,7 +108,7 @@ impl Method {
         }
     }
 
-    /// What it reads.
+    /// Inputs that it reads.
     #[must_use]
     pub fn roles(&self) -> &'static [Role] {
         const ODOMETRY: &[Role] = &[

@@ -12,7 +12,7 @@ use super::polynomial::{MAX_DEGREE, real_roots};
 use super::ransac::{pool_size, samples_needed};
 use crate::rng::Rng;
 
-const MOST_SAMPLES: usize = 200;
+const MAX_SAMPLES: usize = 200;
 const REFINEMENTS: usize = 10;
 
 /// A point in the frame of view one, and where view two sees it on its plane
@@ -47,10 +47,10 @@ pub(super) fn pnp(
         }
         better.then_some(inliers)
     };
-    let mut needed = MOST_SAMPLES;
+    let mut needed = MAX_SAMPLES;
     for guess in guesses {
         if let Some(inliers) = offer(guess) {
-            needed = samples_needed(inliers, sightings.len(), 3, MOST_SAMPLES);
+            needed = samples_needed(inliers, sightings.len(), 3, MAX_SAMPLES);
         }
     }
     let mut tried = 0;
@@ -60,7 +60,7 @@ pub(super) fn pnp(
             .map(|index| sightings[index]);
         for pose in three_point_poses(&sample) {
             if let Some(inliers) = offer(&pose) {
-                needed = samples_needed(inliers, sightings.len(), 3, MOST_SAMPLES);
+                needed = samples_needed(inliers, sightings.len(), 3, MAX_SAMPLES);
             }
         }
         tried += 1;

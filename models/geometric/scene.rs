@@ -1,11 +1,11 @@
-//! What a geometric readout sees of a frame, and what it says.
+//! Views of a frame that a geometric readout sees, and what it says.
 
 use crate::geometry::{Affine2, Intrinsics};
 
 /// One tensor that a readout reads, borrowed for the time of one estimate.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
-    /// What it is to the method: `descriptors`, `depth`, …
+    /// Part that it has in the method: `descriptors`, `depth`, …
     pub role: &'a str,
     /// Outermost axis first.
     pub shape: &'a [usize],
@@ -14,7 +14,7 @@ pub struct View<'a> {
     /// Maps a cell of the tensor's last two axes (of the network's input, for
     /// points) to a pixel of the camera image.
     pub image_from_pixel: Affine2,
-    /// Of what a readout makes: the mean relative error that its card states,
+    /// Error of what a readout makes: the mean relative error that its card states,
     /// measured on data that it was not fitted on, or 0.3 where the card states
     /// none; it means something for depth alone. `None` of what a sensor measures.
     pub relative_error: Option<f64>,
@@ -29,11 +29,11 @@ pub struct Scene<'a> {
     pub image_size: (usize, usize),
     /// The camera's intrinsics for that image, where they are known.
     pub intrinsics: Option<Intrinsics>,
-    /// What is read, in any order.
+    /// Views that are read, in any order.
     pub views: &'a [View<'a>],
 }
 
-/// What goes with an estimate that is given.
+/// Remarks on an estimate that is given.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OutputFlags {
     /// Lengths have an unknown unit.
@@ -41,12 +41,12 @@ pub struct OutputFlags {
     /// Tracking had been lost since the last estimate: the motion meanwhile is
     /// unknown, and the covariance says so.
     pub after_gap: bool,
-    /// How sure each side of a room is, in percent: ahead, behind, left, right,
+    /// Certainty of each side of a room, in percent: ahead, behind, left, right,
     /// ceiling, floor; 0 where it is not in view.
     pub face_percent: Option<[u8; 6]>,
 }
 
-/// Why there is no estimate for a frame.
+/// Reason why there is no estimate for a frame.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unable {
     /// It needs more frames first.
@@ -55,7 +55,7 @@ pub enum Unable {
     /// It has lost track, and says when it has found it again.
     #[error("lost: {0}")]
     Lost(String),
-    /// What it was given is not what it reads.
+    /// Views were given that it cannot read.
     #[error("{0}")]
     Unusable(String),
 }

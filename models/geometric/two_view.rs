@@ -4,27 +4,32 @@
 //! comes from five of them (RANSAC), is split by cheirality, and is refined on
 //! all inliers. The length of the translation is not observable.
 
+mod rotation;
+
 use nalgebra::{
     Isometry3, Matrix3, Matrix3x2, Rotation3, SMatrix, SVector, Translation3, UnitQuaternion,
-    Vector2, Vector3,
+    Vector3,
 };
 
 use super::five_point::{Match, essential_matrices};
 use super::ransac::{pool_size, samples_needed};
 use crate::rng::Rng;
 
+pub(super) use rotation::nearest_rotation;
+use rotation::{pure_rotation, rotation_inliers, rotation_only};
+
 /// Most samples of five.
-const MOST_SAMPLES: usize = 300;
+const MAX_SAMPLES: usize = 300;
 const REFINEMENTS: usize = 10;
 
-/// What two views tell of their relative pose.
+/// Relative pose of two views, as they tell it.
 #[derive(Debug, Clone)]
 pub(super) struct TwoView {
     /// Unit translation, or none where there is too little parallax.
     pub(super) two_from_one: Isometry3<f64>,
-    /// Whether the direction of the translation is known.
+    /// Set if the direction of the translation is known.
     pub(super) has_direction: bool,
-    /// Which matches fit.
+    /// Set for each match that fits.
     pub(super) inliers: Vec<bool>,
 }
 
@@ -54,14 +59,14 @@ pub(super) fn two_view(
     if guess.translation.vector.norm() > 0.0 {
         best.offer(matches, &unit(essential_of(guess)), tolerance);
     }
-    let mut needed = MOST_SAMPLES;
+    let mut needed = MAX_SAMPLES;
     let mut tried = 0;
     while tried < needed {
         let among = pool_size(tried, matches.len());
         let sample = rng.sample::<5>(among).map(|index| matches[index]);
         for essential in essential_matrices(&sample) {
             if best.offer(matches, &essential, tolerance) {
-                needed = samples_needed(best.inliers, matches.len(), 5, MOST_SAMPLES);
+                needed = samples_needed(best.inliers, matches.len(), 5, MAX_SAMPLES);
             }
         }
         tried += 1;
@@ -93,7 +98,7 @@ pub(super) fn two_view(
     })
 }
 
-/// What the guess leads to, where it explains the matches nearly as well: of
+/// Pose that the guess leads to, where it explains the matches nearly as well: of
 /// the two poses that points of one plane allow, the expected one.
 fn nearer(
     matches: &[Match],
@@ -201,12 +206,12 @@ pub(super) fn triangulate(two_from_one: &Isometry3<f64>, (one, two): &Match) -> 
     Some((depth_one, (ray * depth_one + step).z))
 }
 
-/// Whether the match lies in front of both views, or too far away to tell.
+/// Tells whether the match lies in front of both views, or too far away to tell.
 fn in_front(two_from_one: &Isometry3<f64>, one: &Match) -> bool {
     triangulate(two_from_one, one).is_none_or(|(first, second)| first > 0.0 && second > 0.0)
 }
 
-/// Of the four poses of an essential matrix, the one with most points in front.
+/// The one of the four poses of an essential matrix with most points in front.
 fn best_split(
     matches: &[Match],
     inliers: &[bool],
@@ -325,92 +330,6 @@ fn stepped(
         Translation3::from(direction.normalize()),
         turn * pose.rotation,
     )
-}
-
-/// A rotation that brings the rays of view one onto those of view two.
-struct Turned(UnitQuaternion<f64>);
-
-/// The rotation that most matches agree with, from samples of two, refined.
-fn pure_rotation(
-    matches: &[Match],
-    guess: &Isometry3<f64>,
-    tolerance: f64,
-    rng: &mut Rng,
-) -> Turned {
-    let mut best = Turned(guess.rotation);
-    let mut most = rotation_inliers(matches, &best, tolerance);
-    let mut needed = 50;
-    let mut tried = 0;
-    while tried < needed {
-        let sample = rng.sample::<2>(matches.len()).map(|index| &matches[index]);
-        let turned = Turned(align(sample.into_iter()));
-        let count = rotation_inliers(matches, &turned, tolerance);
-        if count > most {
-            (best, most) = (turned, count);
-            needed = samples_needed(most, matches.len(), 2, 50);
-        }
-        tried += 1;
-    }
-    for _ in 0..3 {
-        let fitting = matches.iter().filter(|one| turns(&best, one, tolerance));
-        let again = Turned(align(fitting));
-        let count = rotation_inliers(matches, &again, tolerance);
-        if count < most {
-            break;
-        }
-        (best, most) = (again, count);
-    }
-    best
-}
-
-fn turns(turned: &Turned, (one, two): &Match, tolerance: f64) -> bool {
-    let ray = turned.0 * one.push(1.0);
-    let off: Vector2<f64> = ray.xy() / ray.z - two;
-    ray.z > 0.0 && off.norm_squared() < tolerance * tolerance
-}
-
-fn rotation_inliers(matches: &[Match], turned: &Turned, tolerance: f64) -> usize {
-    let fitting = matches.iter().filter(|one| turns(turned, one, tolerance));
-    fitting.count()
-}
-
-/// Least squares over unit rays (Kabsch).
-fn align<'a>(matches: impl Iterator<Item = &'a Match>) -> UnitQuaternion<f64> {
-    let mut sum = Matrix3::zeros();
-    for (one, two) in matches {
-        sum += two.push(1.0).normalize() * one.push(1.0).normalize().transpose();
-    }
-    UnitQuaternion::from_rotation_matrix(&nearest_rotation(&sum))
-}
-
-/// The rotation R that maximises trace(Rᵀ M).
-pub(super) fn nearest_rotation(matrix: &Matrix3<f64>) -> Rotation3<f64> {
-    let svd = matrix.svd(true, true);
-    let (Some(u), Some(v_t)) = (svd.u, svd.v_t) else {
-        return Rotation3::identity();
-    };
-    let sign = (u * v_t).determinant().signum();
-    let signs = Matrix3::from_diagonal(&Vector3::new(1.0, 1.0, sign));
-    Rotation3::from_matrix_unchecked(u * signs * v_t)
-}
-
-fn rotation_only(
-    matches: &[Match],
-    turned: Turned,
-    tolerance: f64,
-    least: usize,
-) -> Option<TwoView> {
-    let inliers: Vec<bool> = (matches.iter())
-        .map(|one| turns(&turned, one, tolerance))
-        .collect();
-    if inliers.iter().filter(|fits| **fits).count() < least {
-        return None;
-    }
-    Some(TwoView {
-        two_from_one: Isometry3::from_parts(Translation3::identity(), turned.0),
-        has_direction: false,
-        inliers,
-    })
 }
 
 #[cfg(test)]

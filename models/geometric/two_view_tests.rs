@@ -1,5 +1,5 @@
 use super::*;
-use nalgebra::Point3;
+use nalgebra::{Point3, Vector2};
 
 /// Points in a box before the camera, seen from two poses, with noise and
 /// outliers. On the plane z = 1; a pixel of a 300 px focal length is 1/300.

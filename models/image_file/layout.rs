@@ -1,4 +1,4 @@
-//! How a JPEG is laid out (ITU-T T.81, annex B): what its headers say, and
+//! Layout of a JPEG (ITU-T T.81, annex B): what its headers say, and
 //! where it ends.
 
 use image::metadata::Orientation;
@@ -12,7 +12,7 @@ const TABLES: u8 = 0xc4;
 const EXIF: &[u8] = b"Exif\0\0";
 /// Most scans: a progressive file has about ten, and each is a walk through all
 /// its pixels.
-const MOST_SCANS: usize = 256;
+const MAX_SCANS: usize = 256;
 
 /// What is known of a JPEG before any pixel of it is decoded.
 #[derive(Debug)]
@@ -196,8 +196,8 @@ impl Walk {
         self.scanned |= scanned;
         self.has_partial_scan |= count != frame.components.len();
         self.scans += 1;
-        match self.scans > MOST_SCANS {
-            true => Err(format!("it has more than {MOST_SCANS} scans")),
+        match self.scans > MAX_SCANS {
+            true => Err(format!("it has more than {MAX_SCANS} scans")),
             false => Ok(()),
         }
     }

@@ -1,14 +1,18 @@
-//! What an ONNX file holds, for people and for `--json`.
+//! Content of an ONNX file, for people and for `--json`.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+mod taps;
+
+use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 
 use serde::Serialize;
 
 use super::check::{CheckError, CheckLimits, Checked, check};
-use super::infer::{self, Fact, Facts, Length};
-use super::proto::{DimensionValue, GraphProto, NodeProto, TensorProto, ValueInfoProto};
-use super::{elem, names};
+use super::infer::{Fact, Length};
+use super::proto::{DimensionValue, GraphProto, TensorProto, ValueInfoProto};
+use super::{elem, infer, names};
+
+use taps::taps;
 
 /// Length of an axis, as the file states it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
@@ -59,7 +63,7 @@ impl fmt::Display for Value {
 /// A tensor at which a network may well be cut.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TapCandidate {
-    /// Whether all that is computed later depends on it alone.
+    /// Set if all that is computed later depends on it alone.
     pub narrow: bool,
     /// The tensor.
     #[serde(flatten)]
@@ -79,7 +83,7 @@ pub struct Opset {
     pub version: i64,
 }
 
-/// What an ONNX file holds.
+/// Content of an ONNX file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Description {
     /// Name of the graph.
@@ -103,7 +107,7 @@ pub struct Description {
     pub parameters: u64,
     /// Size of the file in bytes.
     pub file_bytes: usize,
-    /// Where the network may well be cut, in the order of its nodes.
+    /// Tensors at which the network may well be cut, in the order of its nodes.
     pub taps: Vec<TapCandidate>,
 }
 
@@ -122,8 +126,8 @@ impl Description {
         Self::at(model, &[])
     }
 
-    /// As [`of`](Self::of), with the shapes that these inputs shall have; shapes
-    /// that follow from them are told.
+    /// Describes as [`of`](Self::of) does, with the shapes that these inputs shall
+    /// have; shapes that follow from them are told.
     #[must_use]
     pub fn at(model: &Checked, inputs: &[(String, Vec<usize>)]) -> Self {
         let (envelope, graph) = (model.envelope(), model.graph());
@@ -242,7 +246,7 @@ fn stored_elements(graph: &GraphProto) -> u64 {
     counts.fold(0, u64::saturating_add)
 }
 
-/// What the file states, and what its nodes tell where it states nothing.
+/// Value that the file states, or that its nodes tell where it states nothing.
 fn told(stated: Value, fact: Option<&Fact>) -> Value {
     let Some(fact) = fact else { return stated };
     let fixed = |length: &Length| {
@@ -267,151 +271,4 @@ fn told(stated: Value, fact: Option<&Fact>) -> Value {
         shape,
         ..stated
     }
-}
-
-/// Operators that end what is laid out over the image.
-const POOLING: [&str; 4] = [
-    "GlobalAveragePool",
-    "GlobalMaxPool",
-    "ReduceMean",
-    "Flatten",
-];
-
-/// Places where a block ends. Where everything computed from the inputs passes
-/// through one tensor: it is read more than once (a skip begins), the next such
-/// tensor is larger or pools this one, or there is no next one. Elsewhere, as in
-/// networks whose branches run side by side: a tensor laid out over the image that
-/// is read more than once, or from which a smaller image is made.
-fn taps(graph: &GraphProto, facts: &Facts<'_>) -> Vec<TapCandidate> {
-    let values: HashMap<&str, &ValueInfoProto> = (graph.value_info.iter())
-        .chain(&graph.output)
-        .map(|info| (info.name(), info))
-        .collect();
-    let narrow = bottlenecks(graph);
-    let size = |node: &NodeProto| {
-        let name = node.output.first()?.as_str();
-        facts.get(name).map(|fact| fact.elements)
-    };
-    let mut ends: BTreeMap<usize, bool> = stages(graph, facts)
-        .into_iter()
-        .map(|i| (i, false))
-        .collect();
-    for (place, &(index, readers)) in narrow.iter().enumerate() {
-        let node = &graph.node[index];
-        let next = narrow.get(place + 1).map(|&(next, _)| &graph.node[next]);
-        let is_end = next.is_none_or(|next| {
-            let grows = size(node).zip(size(next)).is_some_and(|(a, b)| a < b);
-            grows || POOLING.contains(&next.op_type())
-        });
-        if is_end || readers > 1 || ends.contains_key(&index) {
-            ends.insert(index, true);
-        }
-    }
-    let taps = ends.into_iter();
-    taps.map(|(index, narrow)| candidate(&graph.node[index], index, narrow, &values, facts))
-        .collect()
-}
-
-/// Nodes whose output is laid out over the image, and is read more than once or
-/// made into a smaller image.
-fn stages(graph: &GraphProto, facts: &Facts<'_>) -> Vec<usize> {
-    // Cells of an image, and whether there is more than one.
-    let cells = |name: &str| {
-        let shape = facts
-            .get(name)
-            .filter(|fact| !fact.constant)?
-            .shape
-            .as_ref()?;
-        let cells = shape.get(2..).filter(|_| shape.len() == 4)?;
-        let cells: u64 = cells.iter().map(|length| length.value).product();
-        (cells > 1).then_some(cells)
-    };
-    let mut readers: HashMap<&str, (usize, bool)> = HashMap::new();
-    for node in &graph.node {
-        let made = node.output.first().and_then(|name| cells(name));
-        // What pools the whole image only weighs channels.
-        let Some(made) = made else { continue };
-        for name in names::reads(node) {
-            let reader = readers.entry(name).or_default();
-            reader.0 += 1;
-            reader.1 |= cells(name).is_some_and(|read| made < read);
-        }
-    }
-    let outputs: HashSet<&str> = graph.output.iter().map(ValueInfoProto::name).collect();
-    let ends = |node: &NodeProto| {
-        let name = node.output.first().map_or("", String::as_str);
-        let (count, shrinks) = readers.get(name).copied().unwrap_or_default();
-        cells(name).is_some() && (count > 1 || shrinks || outputs.contains(name))
-    };
-    let nodes = graph.node.iter().enumerate();
-    nodes
-        .filter(|(_, node)| ends(node))
-        .map(|(index, _)| index)
-        .collect()
-}
-
-fn candidate(
-    node: &NodeProto,
-    index: usize,
-    narrow: bool,
-    values: &HashMap<&str, &ValueInfoProto>,
-    facts: &Facts<'_>,
-) -> TapCandidate {
-    let name = node.output.first().map_or("", String::as_str);
-    let unstated = || Value {
-        name: name.to_owned(),
-        dtype: None,
-        shape: None,
-    };
-    let stated = values.get(name).map_or_else(unstated, |info| value(info));
-    TapCandidate {
-        narrow,
-        value: told(stated, facts.get(name)),
-        operator: node.op_type().to_owned(),
-        nodes_before: index + 1,
-    }
-}
-
-/// Nodes after which one computed tensor alone is still to be read, with the
-/// number of its readers. Constants do not count.
-fn bottlenecks(graph: &GraphProto) -> Vec<(usize, usize)> {
-    let reads: Vec<Vec<&str>> = graph.node.iter().map(names::reads).collect();
-    let mut last_read: HashMap<&str, usize> = HashMap::new();
-    let mut readers: HashMap<&str, usize> = HashMap::new();
-    for (index, reads) in reads.iter().enumerate() {
-        for &name in reads {
-            last_read.insert(name, index);
-            *readers.entry(name).or_default() += 1;
-        }
-    }
-    // The caller's reading of an output does not keep it alive: that would hide
-    // every place after it.
-    let outputs: HashSet<&str> = graph.output.iter().map(ValueInfoProto::name).collect();
-    let stored: HashSet<&str> = graph.initializer.iter().map(TensorProto::name).collect();
-    let inputs = graph.input.iter().map(ValueInfoProto::name);
-    let mut live: HashSet<&str> = inputs
-        .filter(|name| !stored.contains(name) && last_read.contains_key(name))
-        .collect();
-    let mut computed: HashSet<&str> = live.clone();
-    let mut narrow = Vec::new();
-    for (index, node) in graph.node.iter().enumerate() {
-        let depends = reads[index].iter().any(|name| computed.contains(name));
-        for name in &reads[index] {
-            if last_read.get(name) == Some(&index) {
-                live.remove(name);
-            }
-        }
-        if !depends {
-            continue;
-        }
-        let made = node.output.iter().map(String::as_str);
-        computed.extend(made.clone());
-        live.extend(made.filter(|name| last_read.contains_key(name)));
-        let first = node.output.first().map_or("", String::as_str);
-        let ends = live.is_empty() && outputs.contains(first);
-        if ends || live.len() == 1 && live.contains(first) {
-            narrow.push((index, readers.get(first).copied().unwrap_or(0)));
-        }
-    }
-    narrow
 }

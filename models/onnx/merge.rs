@@ -46,7 +46,7 @@ impl fmt::Display for Connection<'_> {
     }
 }
 
-/// Why networks cannot be merged so.
+/// Reason why networks cannot be merged so.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MergeError {
@@ -84,7 +84,7 @@ pub enum MergeError {
         connection: String,
         /// Prefix that is not there.
         prefix: String,
-        /// How many parts there are.
+        /// Number of parts.
         known: usize,
         /// Prefixes like it, as an ending of the message.
         near: String,
@@ -98,7 +98,7 @@ pub enum MergeError {
         what: &'static str,
         /// Name that is not there.
         name: String,
-        /// How many there are.
+        /// Number of those that there are.
         known: usize,
         /// Names like it, as an ending of the message.
         near: String,

@@ -226,7 +226,7 @@ pub struct TypeProto {
     pub denotation: Option<String>,
 }
 
-/// What an `onnx.TypeProto` is.
+/// Content of an `onnx.TypeProto`.
 #[derive(Clone, PartialEq, prost::Oneof)]
 pub enum TypeValue {
     #[prost(message, tag = "1")]

@@ -16,7 +16,7 @@ const MAX_STEPS: usize = 10_000;
 /// The eigenvector has converged when no entry changes by more than this share.
 const CONVERGED: f64 = 1e-13;
 
-/// Which transfer to one target beats which: `rate(i, j)` is the share of
+/// Win rates of the transfers to one target: `rate(i, j)` is the share of
 /// images on which transfer i does better than transfer j.
 ///
 /// Its rows must be *all* transfers to the target, its own network (`self`)
@@ -29,7 +29,7 @@ pub struct WinMatrix {
     rates: Vec<f64>,
 }
 
-/// Why there are no affinities.
+/// Reason why there are no affinities.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 #[allow(missing_docs)] // each variant's text says what its fields are

@@ -1,4 +1,4 @@
-//! Why a table of transfers was refused.
+//! Refusals of a table of transfers.
 
 use crate::affinity::table::SUM_TOLERANCE;
 use crate::document::{ReadFault, Refused};
@@ -38,7 +38,7 @@ pub enum TableFault {
     OpenQuotation,
     #[error("{column} is `{text}`, which is not a number")]
     NotANumber { column: &'static str, text: String },
-    /// What the JSON reader says: syntax, unknown keys, missing keys, types.
+    /// Words of the JSON reader: syntax, unknown keys, missing keys, types.
     #[error("{0}")]
     Json(String),
     #[error("{subject} is {length} bytes long, but must have from 1 to {limit}")]

@@ -7,7 +7,7 @@ use crate::affinity::fault::{TableError, TableFault};
 use crate::document::{Position, shown};
 use crate::policy::MAX_NAME_BYTES;
 
-/// How the target's own fully supervised network is written as a source.
+/// Name of the target's own fully supervised network as a source.
 pub const SELF: &str = "self";
 /// Most transfers in one table.
 pub const MAX_ROWS: usize = 500_000;
@@ -15,11 +15,11 @@ pub const MAX_ROWS: usize = 500_000;
 pub const MAX_TABLE_NAMES: usize = 4096;
 /// Most sources of one transfer in a table.
 pub const MAX_TABLE_ORDER: usize = 256;
-/// How far the affinities of one target may be from 1 in sum: room for tables
-/// that were rounded when they were written.
+/// Distance from 1 that the affinities of one target may have in sum: room for
+/// tables that were rounded when they were written.
 pub const SUM_TOLERANCE: f64 = 1e-3;
 
-/// Whether a table holds every transfer of each of its targets.
+/// Completeness of a table: whether it holds every transfer of each of its targets.
 ///
 /// Affinities of one target are the principal eigenvector over *all* of its
 /// transfers, scaled to sum 1 (Taskonomy §3.3). A table in which they do not is
@@ -93,7 +93,7 @@ impl TransferTable {
         self.rows.len()
     }
 
-    /// Whether there is no transfer; never true of a table that was read.
+    /// Tells whether there is no transfer; never true of a table that was read.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -109,7 +109,7 @@ impl TransferTable {
         self.names.iter().map(String::as_str)
     }
 
-    /// How the table spells a task: exactly so, or by another published
+    /// Spelling of a task in the table: exactly so, or by another published
     /// spelling of the same task.
     pub fn spelling(&self, name: &str) -> Option<&str> {
         self.place(name).map(|place| self.name(place))

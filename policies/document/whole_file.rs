@@ -15,7 +15,7 @@ use tempfile::NamedTempFile;
 pub struct WriteError {
     /// The file.
     pub path: PathBuf,
-    /// What the system says.
+    /// Error of the system.
     pub source: io::Error,
 }
 

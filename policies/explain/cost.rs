@@ -1,4 +1,4 @@
-//! What a policy takes, and what it would take with fewer outputs.
+//! Cost of a policy, and what it would be with fewer outputs.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::solve::DEFAULT_CAMERA_HZ;
 use crate::task::{OutputKind, Task};
 use crate::transfer::Input;
 
-/// What something takes of a device.
+/// Time, energy and memory that something takes of a device.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Cost {
     /// Mean time per camera frame, ms: what runs on every third frame counts a

@@ -1,4 +1,4 @@
-//! Why a policy was chosen: the optimum, and what stands beside it.
+//! Reasons for a policy: the optimum, and what stands beside it.
 
 use std::time::Duration;
 
@@ -15,34 +15,34 @@ use crate::solve::{
 /// Within this, two objectives are the same.
 const EQUAL: f64 = 1e-9;
 
-/// How a policy stands to the best one for a problem.
+/// Comparison of a policy with the best one for a problem.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Why {
-    /// How the search for the best ended.
+    /// End of the search for the best.
     pub status: Status,
-    /// What the best policy is worth.
+    /// Worth of the best policy.
     pub objective: Option<f64>,
-    /// What this policy is worth for the same problem; `None` where it leaves a
+    /// Worth of this policy for the same problem; `None` where it leaves a
     /// target unserved, the table lacks a number, or the convention is not the
     /// paper's.
     pub policy_objective: Option<f64>,
-    /// Whether nothing is worth more than this policy; `None` where that is not
+    /// Set if nothing is worth more than this policy; `None` where that is not
     /// known.
     pub is_optimal: Option<bool>,
     /// Sources of the best policy.
     pub sources_used: Vec<String>,
-    /// Where this policy differs from the best one.
+    /// Differences of this policy from the best one.
     pub differences: Vec<String>,
     /// The best with another set of sources.
     pub runner_up_objective: Option<f64>,
     /// Its sources.
     pub runner_up_sources: Option<Vec<String>>,
-    /// Whether no other set of sources is worth the same.
+    /// Set if no other set of sources is worth the same.
     pub unique: Option<bool>,
-    /// What the problem lets networks take of the device; empty where it says
+    /// Budgets that the problem gives networks on the device; empty where it says
     /// nothing.
     pub device_budgets: DeviceBudgets,
-    /// What a budget of one more would buy, the device's budgets staying; `None`
+    /// Gain from a budget of one more, the device's budgets staying; `None`
     /// where nothing is feasible.
     pub one_more: Option<OneMore>,
 }
@@ -52,9 +52,9 @@ pub struct Why {
 pub struct OneMore {
     /// The budget.
     pub budget: f64,
-    /// What the best is worth then.
+    /// Worth of the best then.
     pub objective: f64,
-    /// How much more that is than with the problem's budget.
+    /// Rise of that above the worth with the problem's budget.
     pub rise: f64,
     /// Sources that come.
     pub added: Vec<String>,

@@ -1,10 +1,10 @@
-//! What the solver answers.
+//! Answers of the solver.
 
 use serde::{Deserialize, Serialize};
 
 use crate::solve::device::Usage;
 
-/// How a search ended.
+/// End of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -19,7 +19,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// How the status is written in JSON.
+    /// Name of the status in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Status::Optimal => "optimal",
@@ -33,7 +33,7 @@ impl Status {
 /// The answer to a problem. Names are spelt as in the table of transfers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
-    /// How the search ended.
+    /// End of the search.
     pub status: Status,
     /// Sum of importance times value over the targets, and what the convention
     /// adds; `None` where there is no policy.
@@ -51,24 +51,24 @@ pub struct Answer {
     /// Mean win rate against the fully supervised networks over the targets;
     /// `None` where the table lacks one of them.
     pub quality: Option<f64>,
-    /// What the roots and transfers cost together, of at most `budget`.
+    /// Cost of the roots and transfers together, at most `budget`.
     pub cost: Option<f64>,
     /// Most that they may cost.
     pub budget: f64,
-    /// What the policy takes of the device, where one was given.
+    /// Usage of the device by the policy, where one was given.
     pub usage: Option<Usage>,
     /// The greatest objective with another set of used sources, every target
     /// taking its best; `None` where there is no other.
     pub runner_up_objective: Option<f64>,
     /// The used sources of that runner-up, sorted.
     pub runner_up_sources: Option<Vec<String>>,
-    /// Whether nothing beats the runner-up but the answer; a search that ran
+    /// Set if nothing beats the runner-up but the answer; a search that ran
     /// out of time may know a runner-up that is not the best.
     pub runner_up_proved: bool,
-    /// Whether no other set of used sources reaches the objective within 1e-9;
+    /// Set if no other set of used sources reaches the objective within 1e-9;
     /// `None` where time ran out before that was known.
     pub unique: Option<bool>,
-    /// Whether no target has another transfer from the same sources that is
+    /// Set if no target has another transfer from the same sources that is
     /// worth the same within 1e-9.
     pub transfers_unique: Option<bool>,
     /// No policy has a greater objective; equal to it where the status is optimal.
@@ -77,20 +77,20 @@ pub struct Answer {
     pub gap: Option<f64>,
     /// Nodes of the search tree, of the answer and of its runner-up.
     pub nodes: u64,
-    /// Where nothing is feasible: why.
+    /// Reason why nothing is feasible, where nothing is.
     pub reason: Option<String>,
-    /// Where nothing is feasible: the targets that cannot be served.
+    /// Targets that cannot be served, where nothing is feasible.
     pub unservable: Vec<Unservable>,
-    /// Where nothing is feasible: the smallest budget with which every target
+    /// Smallest budget, where nothing is feasible, with which every target
     /// could be served, if any could.
     pub smallest_budget: Option<f64>,
-    /// What should be known about how the problem was read.
+    /// Notes on how the problem was read.
     pub notes: Vec<String>,
     /// Time taken by the search, s.
     pub seconds: f64,
 }
 
-/// How one target is served.
+/// Service of one target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AnswerTransfer {
     /// The target.
@@ -99,9 +99,9 @@ pub struct AnswerTransfer {
     pub sources: Vec<String>,
     /// Number of sources.
     pub order: usize,
-    /// What it is worth, before importance.
+    /// Worth of it, before importance.
     pub value: f64,
-    /// How much the target counts.
+    /// Importance of the target.
     pub importance: f64,
     /// Affinity, as in the table.
     pub affinity: Option<f64>,
@@ -119,6 +119,6 @@ pub struct Unservable {
     /// The smallest budget that serves this target and the required sources, if
     /// any does.
     pub smallest_budget: Option<f64>,
-    /// Why not.
+    /// Reason why it cannot be served.
     pub reason: String,
 }

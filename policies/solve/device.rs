@@ -22,14 +22,14 @@ pub const DEFAULT_CAMERA_HZ: f64 = 30.0;
 /// A device, and what it can spare.
 #[derive(Debug, Clone)]
 pub struct Device {
-    /// What networks cost on it.
+    /// Costs of networks on it.
     pub profile: Profile,
-    /// What they may take; where nothing is said here, the problem's own
+    /// Budgets that they may take; where nothing is said here, the problem's own
     /// [`device_budgets`](crate::solve::Problem::device_budgets) hold.
     pub budgets: DeviceBudgets,
 }
 
-/// What all networks together may take of a device.
+/// Budgets of a device for all networks together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeviceBudgets {
@@ -58,7 +58,7 @@ impl DeviceBudgets {
         }
     }
 
-    /// Whether nothing is limited.
+    /// Tells whether nothing is limited.
     pub fn is_empty(&self) -> bool {
         *self == DeviceBudgets::default()
     }
@@ -77,7 +77,7 @@ impl DeviceBudgets {
     }
 }
 
-/// What a policy takes of a device.
+/// Usage of a device by a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
     /// Mean time of all networks per camera frame, ms: each encoder as often as

@@ -1,4 +1,4 @@
-//! Why a problem was refused.
+//! Refusals of a problem.
 
 use crate::document::{ReadFault, Refused};
 
@@ -15,7 +15,7 @@ pub type ProblemError = Refused<ProblemFault>;
 pub enum ProblemFault {
     #[error(transparent)]
     File(#[from] ReadFault),
-    /// What the TOML reader says: syntax, unknown keys, missing keys, types.
+    /// Words of the TOML reader: syntax, unknown keys, missing keys, types.
     #[error("{0}")]
     Toml(String),
     #[error("problem has no targets, but needs at least 1 in `targets` or `target_only`")]

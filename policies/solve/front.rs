@@ -1,11 +1,11 @@
-//! What more budget would buy: the whole front of cost against objective.
+//! Gains from more budget: the whole front of cost against objective.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::affinity::TransferTable;
-use crate::solve::answer::Status;
+use crate::solve::answer::{Answer, Status};
 use crate::solve::device::{Device, Usage};
 use crate::solve::fault::ProblemError;
 use crate::solve::instance::{Instance, State};
@@ -16,14 +16,14 @@ use crate::solve::solver::answer;
 
 /// Most points of a front.
 pub const MAX_FRONT_POINTS: usize = 1000;
-/// How much less the next point must cost, beyond rounding.
+/// Margin by which the next point must cost less, beyond rounding.
 const LESS: f64 = 1e-6;
 
-/// What the points of a front differ in.
+/// Quantity that the points of a front differ in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Axis {
-    /// What roots and transfers cost: with default costs, the number of sources.
+    /// Cost of roots and transfers: with default costs, the number of sources.
     Cost,
     /// Mean time of all networks per camera frame, ms.
     FrameMillis,
@@ -36,13 +36,13 @@ pub struct Front {
     /// Optimal where every point is proved and none is missing; infeasible where
     /// there is none.
     pub status: Status,
-    /// What the points differ in.
+    /// Quantity that the points differ in.
     pub axis: Axis,
     /// The points, in ascending order along the axis.
     pub points: Vec<FrontPoint>,
-    /// Where nothing is feasible: why.
+    /// Reason why nothing is feasible, where nothing is.
     pub reason: Option<String>,
-    /// What should be known about how the problem was read.
+    /// Notes on how the problem was read.
     pub notes: Vec<String>,
     /// Time taken, s.
     pub seconds: f64,
@@ -51,9 +51,9 @@ pub struct Front {
 /// The best policy of one cost.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct FrontPoint {
-    /// What roots and transfers cost together.
+    /// Cost of roots and transfers together.
     pub cost: f64,
-    /// What the policy takes of the device, where one was given.
+    /// Usage of the device by the policy, where one was given.
     pub usage: Option<Usage>,
     /// Sum of importance times value.
     pub objective: f64,
@@ -66,14 +66,14 @@ pub struct FrontPoint {
     pub quality: Option<f64>,
     /// The sources that are used, sorted.
     pub sources_used: Vec<String>,
-    /// What adding one source after another, each time the one that helps most
-    /// for its cost, would reach at this cost; `None` where that leaves a target
-    /// unserved.
+    /// Objective that adding one source after another, each time the one that helps
+    /// most for its cost, would reach at this cost; `None` where that leaves a
+    /// target unserved.
     pub greedy_objective: Option<f64>,
 }
 
 impl FrontPoint {
-    /// Where the point stands along an axis.
+    /// Place of the point along an axis.
     pub fn along(&self, axis: Axis) -> Option<f64> {
         match axis {
             Axis::Cost => Some(self.cost),
@@ -123,38 +123,12 @@ pub fn front(
         if answer.status != Status::Optimal {
             front.status = Status::Feasible;
         }
-        let mut within = model.instance.clone();
-        if device.is_none() {
-            within.budget = cost - model.transfer_costs;
-        }
         let usage = answer.usage;
-        front.points.push(FrontPoint {
-            cost,
-            usage,
-            objective,
-            bound: answer.bound.unwrap_or(objective),
-            gain: answer.gain,
-            quality: answer.quality,
-            sources_used: answer.sources_used,
-            // Encoders at several rates and readouts with prices of their own are
-            // no single choices that greed could rank.
-            greedy_objective: match device {
-                None => greedy(&within).map(|worth| worth + model.constant),
-                Some(_) => None,
-            },
-        });
-        match (&mut device, usage) {
-            (Some(device), Some(usage)) => {
-                let less = usage.frame_millis - LESS;
-                if less <= 0.0 {
-                    break;
-                }
-                device.budgets.frame_millis = Some(less);
-            }
-            _ => match problem.with_budget(cost - LESS) {
-                Ok(next) => problem = next,
-                Err(_) => break,
-            },
+        front
+            .points
+            .push(point(&model, answer, (cost, objective), device.is_some()));
+        if !lower(&mut problem, &mut device, cost, usage) {
+            break;
         }
         if clock.is_over() || front.points.len() == MAX_FRONT_POINTS {
             front.status = Status::Feasible;
@@ -170,6 +144,62 @@ pub fn front(
     Ok(front)
 }
 
+/// The point that an answer of this cost and objective is.
+fn point(
+    model: &Model<'_>,
+    answer: Answer,
+    (cost, objective): (f64, f64),
+    on_device: bool,
+) -> FrontPoint {
+    // Encoders at several rates and readouts with prices of their own are
+    // no single choices that greed could rank.
+    let greedy_objective = match on_device {
+        false => {
+            let mut within = model.instance.clone();
+            within.budget = cost - model.transfer_costs;
+            greedy(&within).map(|worth| worth + model.constant)
+        }
+        true => None,
+    };
+    FrontPoint {
+        cost,
+        usage: answer.usage,
+        objective,
+        bound: answer.bound.unwrap_or(objective),
+        gain: answer.gain,
+        quality: answer.quality,
+        sources_used: answer.sources_used,
+        greedy_objective,
+    }
+}
+
+/// Lowers the budget below what the last point takes; false where nothing is
+/// left of it.
+fn lower(
+    problem: &mut Problem,
+    device: &mut Option<Device>,
+    cost: f64,
+    usage: Option<Usage>,
+) -> bool {
+    match (device, usage) {
+        (Some(device), Some(usage)) => {
+            let less = usage.frame_millis - LESS;
+            if less <= 0.0 {
+                return false;
+            }
+            device.budgets.frame_millis = Some(less);
+            true
+        }
+        _ => match problem.with_budget(cost - LESS) {
+            Ok(next) => {
+                *problem = next;
+                true
+            }
+            Err(_) => false,
+        },
+    }
+}
+
 /// Drops the points that a cheaper one equals.
 fn keep_rising(points: &mut Vec<FrontPoint>) {
     let mut best = f64::NEG_INFINITY;
@@ -180,7 +210,7 @@ fn keep_rising(points: &mut Vec<FrontPoint>) {
     });
 }
 
-/// What greedy choice is worth, if it serves every client.
+/// Worth of greedy choice, if it serves every client.
 fn greedy(instance: &Instance) -> Option<f64> {
     let mut roots: Vec<_> = (instance.states.iter())
         .map(|state| *state == State::In)

@@ -1,4 +1,4 @@
-//! Why nothing serves every target, and what would.
+//! Reasons why nothing serves every target, and what would.
 
 use crate::solve::answer::Unservable;
 use crate::solve::device::Taken;

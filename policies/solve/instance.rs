@@ -4,7 +4,7 @@
 //! a root costs something and may earn something; a client is served by being
 //! its own root, or by one of its options, all of whose sources are roots.
 
-/// What is decided about a source.
+/// Decision about a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum State {
     /// Not yet decided.
@@ -19,7 +19,8 @@ pub(crate) enum State {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Options {
     values: Vec<f64>,
-    /// Where the sources of each option begin in `members`; one more at the end.
+    /// Places at which the sources of each option begin in `members`; one more at
+    /// the end.
     starts: Vec<u32>,
     members: Vec<u16>,
 }
@@ -72,24 +73,25 @@ pub(crate) struct Client {
 /// that are no roots sum to the most.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Instance {
-    /// What each source costs as a root; may be negative.
+    /// Cost of each source as a root; may be negative.
     pub(crate) costs: Vec<f64>,
-    /// What each source earns as a root.
+    /// Reward of each source as a root.
     pub(crate) rewards: Vec<f64>,
     /// Most that all roots may cost; infinite where there is no limit.
     pub(crate) budget: f64,
     /// The wanted tasks.
     pub(crate) clients: Vec<Client>,
-    /// What is decided beforehand.
+    /// Decisions made beforehand.
     pub(crate) states: Vec<State>,
-    /// What else is limited.
+    /// Further limits.
     pub(crate) limits: Vec<Limit>,
 }
 
 /// A further budget, as time or memory, that the roots may not exceed.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Limit {
-    /// What each source takes as a root, some one on average; may be negative.
+    /// Share of the limit that each source takes as a root, some one on average;
+    /// may be negative.
     pub(crate) costs: Vec<f64>,
     /// Most that all roots may take.
     pub(crate) budget: f64,
@@ -116,18 +118,18 @@ impl Instance {
         self.costs.len()
     }
 
-    /// Whether roots that cost so much may be chosen.
+    /// Tells whether roots that cost so much may be chosen.
     pub(crate) fn affords(&self, cost: f64) -> bool {
         cost <= self.budget + COST_TOLERANCE
     }
 
-    /// What these roots cost.
+    /// Cost of these roots.
     pub(crate) fn cost(&self, roots: &[bool]) -> f64 {
         let costs = self.costs.iter().zip(roots);
         costs.filter(|(_, root)| **root).map(|(cost, _)| cost).sum()
     }
 
-    /// Whether all budgets afford these roots.
+    /// Tells whether all budgets afford these roots.
     pub(crate) fn fits(&self, roots: &[bool]) -> bool {
         let mut limits = self.limits.iter();
         self.affords(self.cost(roots)) && limits.all(|limit| limit.affords(limit.cost(roots)))
@@ -140,7 +142,7 @@ impl Instance {
         std::iter::once((&self.costs[..], self.budget)).chain(limits)
     }
 
-    /// What these roots are worth, if they can be afforded and serve everyone.
+    /// Worth of these roots, if they can be afforded and serve everyone.
     /// Does not ask whether `states` allows them.
     pub(crate) fn worth(&self, roots: &[bool]) -> Option<f64> {
         if !self.fits(roots) {
@@ -157,7 +159,7 @@ impl Instance {
         Some(sum)
     }
 
-    /// What everything together would be worth if nothing cost anything: no
+    /// Worth of everything together if nothing cost anything: no
     /// roots are worth more.
     pub(crate) fn ceiling(&self) -> f64 {
         let rewards = self.rewards.iter().map(|reward| reward.max(0.0));

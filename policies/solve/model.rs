@@ -1,18 +1,19 @@
 //! A problem and a table of transfers, as numbers for the search.
 
+mod names;
+
 use std::collections::HashMap;
 
-use crate::Task;
-use crate::affinity::{SELF, TransferTable};
-use crate::document::shown;
-use crate::policy::MAX_NAME_BYTES;
+use crate::affinity::TransferTable;
 use crate::solve::device::{Device, Taken};
 use crate::solve::fault::{ProblemError, ProblemFault};
 use crate::solve::instance::{COST_TOLERANCE, Client, Instance, Options, State};
-use crate::solve::problem::{Convention, Name, Problem, Transform, Value};
+use crate::solve::problem::{Convention, Problem, Transform, Value};
+
+use names::{Names, Role};
 
 /// Least coefficient in the authors' own service.
-const SERVICE_LEAST: f64 = 1e-5;
+const MIN_SERVICE: f64 = 1e-5;
 
 /// A problem with its names resolved, and what the numbers of its
 /// [`Instance`] mean.
@@ -22,18 +23,18 @@ pub(crate) struct Model<'a> {
     pub(crate) problem: &'a Problem,
     /// Names of the sources, as the table spells them.
     pub(crate) sources: Vec<String>,
-    /// What each source costs as a root.
+    /// Cost of each source as a root.
     pub(crate) costs: Vec<f64>,
     /// The wanted tasks, in the order of the problem.
     pub(crate) wanted: Vec<Wanted>,
     pub(crate) instance: Instance,
-    /// What all wanted tasks together would cost as transfers.
+    /// Cost of all wanted tasks together as transfers.
     pub(crate) transfer_costs: f64,
-    /// What the objective has beside roots and transfers.
+    /// Part of the objective beside roots and transfers.
     pub(crate) constant: f64,
-    /// What the instance takes of a device, if it is to run on one.
+    /// Resources that the instance takes of a device, if it is to run on one.
     pub(crate) taken: Vec<Taken>,
-    /// What the user should know about how the problem was read.
+    /// Notes for the user on how the problem was read.
     pub(crate) notes: Vec<String>,
 }
 
@@ -50,25 +51,8 @@ pub(crate) struct Wanted {
     pub(crate) own: Option<(usize, f64)>,
     /// Row and value of each of its client's options.
     pub(crate) rows: Vec<(usize, f64)>,
-    /// Whether the table has any transfer to it.
+    /// Set if the table has any transfer to it.
     pub(crate) is_in_table: bool,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
-    Target,
-    TargetOnly,
-    SourceOnly,
-}
-
-impl Role {
-    fn list(self) -> &'static str {
-        match self {
-            Role::Target => "targets",
-            Role::TargetOnly => "target_only",
-            Role::SourceOnly => "source_only",
-        }
-    }
 }
 
 impl<'a> Model<'a> {
@@ -130,7 +114,7 @@ impl<'a> Model<'a> {
             wanted.push(task);
             clients.push(Client { root, options });
         }
-        let idle = SERVICE_LEAST * f64::from(u8::from(problem.convention == Convention::Service));
+        let idle = MIN_SERVICE * f64::from(u8::from(problem.convention == Convention::Service));
         let rewards = (sources.iter()).map(|(name, _)| idle * of(&importance, name, 1.0));
         let target_only = problem.target_only.len() as f64;
         let mut model = Model {
@@ -178,7 +162,7 @@ impl<'a> Model<'a> {
         Ok(model)
     }
 
-    /// What follows for sources from the clients that they are.
+    /// Settles what follows for sources from the clients that they are.
     fn settle(&mut self) {
         let instance = &mut self.instance;
         for (client, wanted) in instance.clients.iter().zip(&self.wanted) {
@@ -225,7 +209,7 @@ struct Builder<'a> {
     table: &'a TransferTable,
     /// Rows of the table, by target.
     by_target: HashMap<u32, Vec<usize>>,
-    /// Where the table's names are among the sources.
+    /// Places of the table's names among the sources.
     places: HashMap<u32, usize>,
     states: &'a [State],
 }
@@ -282,7 +266,7 @@ impl Builder<'_> {
         };
         match self.problem.convention {
             Convention::Paper => value,
-            Convention::Service => value.clamp(SERVICE_LEAST, 1.0),
+            Convention::Service => value.clamp(MIN_SERVICE, 1.0),
         }
     }
 
@@ -298,142 +282,5 @@ impl Builder<'_> {
             (self.states[place] != State::Out).then_some(place as u16)
         };
         row.sources.iter().map(place).collect()
-    }
-}
-
-/// Resolves the names of a problem.
-struct Names<'a> {
-    problem: &'a Problem,
-    table: &'a TransferTable,
-}
-
-impl Names<'_> {
-    fn fail<T>(&self, name: Option<&Name>, fault: ProblemFault) -> Result<T, ProblemError> {
-        let position = name.map(|name| name.position);
-        Err(ProblemError::new(&self.problem.origin, position, fault))
-    }
-
-    /// How the table spells a task; one that it does not name keeps the
-    /// dictionary's name.
-    fn resolve(&self, list: &'static str, name: &Name) -> Result<String, ProblemError> {
-        let text = &name.text;
-        if text == SELF {
-            let name_text = text.clone();
-            let fault = ProblemFault::SelfTask {
-                list,
-                name: name_text,
-            };
-            return self.fail(Some(name), fault);
-        }
-        if let Some(spelling) = self.table.spelling(text) {
-            return Ok(spelling.to_owned());
-        }
-        if let Some(task) = Task::find(text) {
-            return Ok(task.name.to_owned());
-        }
-        let fault = ProblemFault::UnknownTask {
-            list,
-            name: shown(text, MAX_NAME_BYTES),
-            table: self.table.origin().to_owned(),
-            suggestion: self.suggest(text),
-        };
-        self.fail(Some(name), fault)
-    }
-
-    /// The name of the table that comes closest, if any comes close enough to
-    /// be meant: at most a third of its letters differ.
-    fn suggest(&self, text: &str) -> Option<String> {
-        let length = text.chars().count();
-        if length > MAX_NAME_BYTES {
-            return None;
-        }
-        let distance = |name: &str| strsim::osa_distance(name, text);
-        let names = self.table.names().filter(|name| *name != SELF);
-        let nearest = names.map(|name| (distance(name), name)).min()?;
-        if nearest.0 <= (length / 3).max(1) {
-            return Some(nearest.1.to_owned());
-        }
-        let task = Task::suggest(text)?;
-        Some(
-            self.table
-                .spelling(task.name)
-                .unwrap_or(task.name)
-                .to_owned(),
-        )
-    }
-
-    /// Every task of the problem and its role, in the order of the file.
-    fn roles(&self) -> Result<Vec<(String, Role)>, ProblemError> {
-        let lists = [
-            (Role::Target, &self.problem.targets),
-            (Role::TargetOnly, &self.problem.target_only),
-            (Role::SourceOnly, &self.problem.source_only),
-        ];
-        let mut roles: Vec<(String, Role)> = Vec::new();
-        for (role, names) in lists {
-            for name in names {
-                let task = self.resolve(role.list(), name)?;
-                let known = roles.iter().find(|(known, _)| *known == task);
-                let list = role.list();
-                match known {
-                    Some((_, first)) if *first == role => {
-                        let fault = ProblemFault::DuplicateTask { list, name: task };
-                        return self.fail(Some(name), fault);
-                    }
-                    Some((_, first)) => {
-                        let fault = ProblemFault::TwoRoles {
-                            name: task,
-                            first: first.list(),
-                            second: list,
-                        };
-                        return self.fail(Some(name), fault);
-                    }
-                    None => roles.push((task, role)),
-                }
-            }
-        }
-        Ok(roles)
-    }
-
-    fn numbers(
-        &self,
-        list: &'static str,
-        entries: &[(Name, f64)],
-    ) -> Result<HashMap<String, f64>, ProblemError> {
-        let mut numbers = HashMap::new();
-        for (name, number) in entries {
-            let task = self.resolve(list, name)?;
-            if numbers.insert(task.clone(), *number).is_some() {
-                let fault = ProblemFault::DuplicateTask { list, name: task };
-                return self.fail(Some(name), fault);
-            }
-        }
-        Ok(numbers)
-    }
-
-    /// What `forbidden` and `required` decide about the sources.
-    fn states(&self, sources: &[&(String, Role)]) -> Result<Vec<State>, ProblemError> {
-        let mut states = vec![State::Free; sources.len()];
-        let place = |task: &str| sources.iter().position(|(source, _)| source == task);
-        for name in &self.problem.forbidden {
-            // What is no source need not be forbidden, but may be.
-            if let Some(place) = place(&self.resolve("forbidden", name)?) {
-                states[place] = State::Out;
-            }
-        }
-        for name in &self.problem.required {
-            let list = "required";
-            let task = self.resolve(list, name)?;
-            let Some(place) = place(&task) else {
-                let fault = ProblemFault::NotASource { list, name: task };
-                return self.fail(Some(name), fault);
-            };
-            if states[place] == State::Out {
-                let fault = ProblemFault::ForbiddenAndRequired { name: task };
-                return self.fail(Some(name), fault);
-            }
-            states[place] = State::In;
-        }
-        Ok(states)
     }
 }

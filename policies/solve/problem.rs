@@ -1,4 +1,6 @@
-//! What is wanted of a policy: the problem file.
+//! Demands on a policy: the problem file.
+
+mod check;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,18 +13,21 @@ use crate::document::{Kind, Position, shown};
 use crate::solve::device::DeviceBudgets;
 use crate::solve::fault::{ProblemError, ProblemFault};
 
+use check::check;
+
 /// Greatest size of a problem file, in bytes (256 KiB).
 pub const MAX_PROBLEM_BYTES: u64 = 256 << 10;
 pub(crate) const KIND: Kind = Kind {
     name: "problem",
     max_bytes: MAX_PROBLEM_BYTES,
 };
+
 /// Most tasks that a problem may list as targets, target-only and source-only.
 pub const MAX_PROBLEM_TASKS: usize = 256;
 /// Most characters of a message of the TOML reader that are passed on.
 const MAX_MESSAGE_CHARS: usize = 400;
 
-/// Which number of a transfer is summed.
+/// Number of a transfer that is summed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Value {
@@ -46,7 +51,7 @@ impl Value {
     }
 }
 
-/// How an affinity p becomes a value.
+/// Transform of an affinity p into a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Transform {
@@ -57,7 +62,7 @@ pub enum Transform {
     Sqrt,
 }
 
-/// What else counts.
+/// Convention on what else counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Convention {
@@ -94,23 +99,23 @@ struct RawProblem {
     /// Most sources of one transfer; default: no limit.
     #[schemars(with = "Option<u32>", range(min = 1))]
     max_order: Option<Spanned<i64>>,
-    /// Which number of a transfer is summed.
+    /// Number of a transfer that is summed.
     #[serde(default)]
     value: Value,
-    /// How affinities become values; win rates are taken as they are.
+    /// Transform of affinities into values; win rates are taken as they are.
     transform: Option<Transform>,
-    /// What else counts.
+    /// Convention on what else counts.
     #[serde(default)]
     convention: Convention,
-    /// What a root costs, by task; default 1.
+    /// Cost of a root, by task; default 1.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, f64>")]
     cost: BTreeMap<Spanned<String>, f64>,
-    /// What it costs to solve a target by a transfer, by task; default 0.
+    /// Cost of solving a target by a transfer, by task; default 0.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, f64>")]
     transfer_cost: BTreeMap<Spanned<String>, f64>,
-    /// How much a target counts, by task; default 1.
+    /// Importance of a target, by task; default 1.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, f64>")]
     importance: BTreeMap<Spanned<String>, f64>,
@@ -122,7 +127,7 @@ struct RawProblem {
     /// Frames per second of the camera; default 30. Counts only with `rate_hz`.
     #[schemars(with = "Option<f64>", extend("exclusiveMinimum" = 0))]
     camera_hz: Option<Spanned<f64>>,
-    /// What networks may take of the device; counts only with its profile.
+    /// Budgets of the device for networks; count only with its profile.
     #[schemars(with = "Option<DeviceBudgets>")]
     device: Option<Spanned<DeviceBudgets>>,
     /// Sources that must not be roots.
@@ -142,7 +147,7 @@ pub(crate) struct Name {
     pub(crate) position: Position,
 }
 
-/// What is wanted of a policy: tasks and their roles, costs, importance, budget.
+/// Demands on a policy: tasks and their roles, costs, importance, budget.
 ///
 /// Numbers are checked; names are resolved against a table of transfers when
 /// the problem is solved, in any published spelling.
@@ -248,7 +253,7 @@ impl Problem {
         self.max_order
     }
 
-    /// What networks may take of the device that the policy is for.
+    /// Budgets that networks may take of the device that the policy is for.
     pub fn device_budgets(&self) -> DeviceBudgets {
         self.device
     }
@@ -258,12 +263,12 @@ impl Problem {
         self.camera_hz
     }
 
-    /// Which number of a transfer is summed.
+    /// Number of a transfer that is summed.
     pub fn value(&self) -> Value {
         self.value
     }
 
-    /// How the number becomes a value: win rates are taken as they are.
+    /// Transform of the number into a value: win rates are taken as they are.
     pub fn transform(&self) -> Transform {
         match self.value {
             Value::Affinity => self.transform.unwrap_or_default(),
@@ -271,12 +276,12 @@ impl Problem {
         }
     }
 
-    /// What else counts.
+    /// Convention on what else counts.
     pub fn convention(&self) -> Convention {
         self.convention
     }
 
-    /// Whether the file asks for a root of a win rate, which is not taken.
+    /// Tells whether the file asks for a root of a win rate, which is not taken.
     pub(crate) fn ignores_transform(&self) -> bool {
         self.value != Value::Affinity && self.transform == Some(Transform::Sqrt)
     }
@@ -294,96 +299,4 @@ fn parse_json(text: &str, origin: &str) -> Result<Problem, ProblemError> {
         ProblemError::new(origin, Some(position), ProblemFault::Toml(message))
     })?;
     Problem::parse(&table.to_string(), origin).map_err(ProblemError::without_position)
-}
-
-fn check(text: &str, origin: &str, raw: RawProblem) -> Result<Problem, ProblemError> {
-    let position = |spanned: &std::ops::Range<usize>| Position::of(text, spanned);
-    let fail = |position, fault| Err(ProblemError::new(origin, position, fault));
-    let budget = *raw.budget.get_ref();
-    if !(budget.is_finite() && budget > 0.0) {
-        let at = position(&raw.budget.span());
-        return fail(Some(at), ProblemFault::Budget { budget });
-    }
-    let max_order = match &raw.max_order {
-        None => None,
-        Some(written) => match usize::try_from(*written.get_ref()) {
-            Ok(order) if order > 0 => Some(order),
-            _ => {
-                let max_order = *written.get_ref();
-                let at = position(&written.span());
-                return fail(Some(at), ProblemFault::MaxOrder { max_order });
-            }
-        },
-    };
-    let name = |name: &Spanned<String>| Name {
-        text: name.get_ref().clone(),
-        position: position(&name.span()),
-    };
-    let names = |list: &[Spanned<String>]| list.iter().map(name).collect::<Vec<_>>();
-    let numbers = |table: &'static str, entries: &BTreeMap<Spanned<String>, f64>| {
-        let checked = entries.iter().map(|(key, &value)| {
-            if value.is_finite() && value >= 0.0 {
-                return Ok((name(key), value));
-            }
-            let fault = ProblemFault::Negative {
-                table,
-                name: shown(key.get_ref(), crate::MAX_NAME_BYTES),
-                value,
-            };
-            Err(ProblemError::new(
-                origin,
-                Some(position(&key.span())),
-                fault,
-            ))
-        });
-        checked.collect::<Result<Vec<_>, _>>()
-    };
-    if let Some(hz) = &raw.camera_hz
-        && !(hz.get_ref().is_finite() && *hz.get_ref() > 0.0)
-    {
-        let (key, value) = ("camera_hz".to_owned(), *hz.get_ref());
-        let at = position(&hz.span());
-        return fail(Some(at), ProblemFault::NotPositive { key, value });
-    }
-    if let Some(device) = &raw.device
-        && let Some((name, value)) = device.get_ref().not_positive()
-    {
-        let key = format!("device.{name}");
-        let at = position(&device.span());
-        return fail(Some(at), ProblemFault::NotPositive { key, value });
-    }
-    let problem = Problem {
-        origin: origin.to_owned(),
-        targets: names(&raw.targets),
-        target_only: names(&raw.target_only),
-        source_only: names(&raw.source_only),
-        budget,
-        max_order,
-        value: raw.value,
-        transform: raw.transform,
-        convention: raw.convention,
-        cost: numbers("cost", &raw.cost)?,
-        transfer_cost: numbers("transfer_cost", &raw.transfer_cost)?,
-        importance: numbers("importance", &raw.importance)?,
-        rate_hz: numbers("rate_hz", &raw.rate_hz)?,
-        camera_hz: raw.camera_hz.as_ref().map(|hz| *hz.get_ref()),
-        device: raw.device.map(Spanned::into_inner).unwrap_or_default(),
-        forbidden: names(&raw.forbidden),
-        required: names(&raw.required),
-    };
-    if let Some((name, value)) = problem.rate_hz.iter().find(|(_, rate)| *rate == 0.0) {
-        let key = format!("rate_hz of `{}`", shown(&name.text, crate::MAX_NAME_BYTES));
-        let fault = ProblemFault::NotPositive { key, value: *value };
-        return fail(Some(name.position), fault);
-    }
-    let wanted = problem.targets.len() + problem.target_only.len();
-    let tasks = wanted + problem.source_only.len();
-    if wanted == 0 {
-        return fail(None, ProblemFault::NoTargets);
-    }
-    if tasks > MAX_PROBLEM_TASKS {
-        let limit = MAX_PROBLEM_TASKS;
-        return fail(None, ProblemFault::TooManyTasks { tasks, limit });
-    }
-    Ok(problem)
 }

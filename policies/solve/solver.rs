@@ -39,8 +39,8 @@ pub fn solve(
     solve_on(problem, table, None, limit, elapsed)
 }
 
-/// As [`solve`], under the budgets of a device as well; sources that its
-/// profile does not know are not available.
+/// Solves as [`solve`] does, under the budgets of a device as well; sources that
+/// its profile does not know are not available.
 ///
 /// # Errors
 /// As [`solve`], and a required source that the profile does not know.

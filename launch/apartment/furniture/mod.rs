@@ -3,24 +3,36 @@
 
 mod bath;
 mod kitchen;
+mod lamps;
+mod plants;
 mod seating;
 mod small;
 mod storage;
 mod tables;
+mod tableware;
 
 pub(crate) use bath::{basin, bath_mirror, bathtub, toilet, towel_rail};
 pub(crate) use kitchen::{base_units, fridge, hob_and_oven, hood, sink, wall_units};
+pub(crate) use lamps::{ceiling_lamp, floor_lamp, table_lamp};
+pub(crate) use plants::plant;
 pub(crate) use seating::{armchair, bed, chair, office_chair, sofa, stool};
-pub(crate) use small::{
-    book_lying, book_row, bottle, bowl, can, carton, ceiling_lamp, cup, cushion, floor_lamp,
-    framed, fruit, kettle, laptop, plant, shoe, table_lamp, toaster, vase,
-};
+pub(crate) use small::{book_lying, book_row, carton, cushion, framed, laptop, shoe};
 pub(crate) use storage::{bookcase, chest, radiator, television, tv_stand, wardrobe};
 pub(crate) use tables::{coffee_table, desk, dining_table, night_table};
+pub(crate) use tableware::{bottle, bowl, can, cup, fruit, kettle, toaster, vase};
 
 use glam::Vec3;
+
+use crate::shape::Model;
 
 /// `Vec3::new`, shorter: furniture is made of numbers.
 pub(crate) fn v(x: f32, y: f32, z: f32) -> Vec3 {
     Vec3::new(x, y, z)
+}
+
+/// An empty model whose light is computed as finely as small things need it.
+fn small_model() -> Model {
+    let mut m = Model::new();
+    m.light_spacing = 0.05;
+    m
 }

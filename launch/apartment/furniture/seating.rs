@@ -10,8 +10,20 @@ use crate::shape::Model;
 /// are shared by the chairs around one table.
 pub(crate) fn chair(palette: &Palette, style: u32, wood: MaterialId, seat: MaterialId) -> Model {
     let mut m = Model::new();
-    let (w, d, h) = (0.43, 0.44, 0.45);
+    let size = (0.43, 0.44, 0.45);
     let legs = if style == 2 { palette.black } else { wood };
+    chair_legs(&mut m, size, legs, style == 0);
+    match style {
+        0 => barred_chair(&mut m, size, wood, seat),
+        1 => padded_chair(&mut m, size, seat),
+        _ => shell_chair(&mut m, size, wood, palette.black),
+    }
+    m
+}
+
+/// Four legs of a seat of width, depth and height, m; the back ones go on up
+/// where they carry the back.
+fn chair_legs(m: &mut Model, (w, d, h): (f32, f32, f32), legs: MaterialId, carry_back: bool) {
     for x in [-1.0, 1.0] {
         m.taper(
             legs,
@@ -20,7 +32,7 @@ pub(crate) fn chair(palette: &Palette, style: u32, wood: MaterialId, seat: Mater
             (0.013, 0.02),
             8,
         );
-        let back = if style == 0 {
+        let back = if carry_back {
             v(x * (w / 2.0 - 0.04), -0.03, 0.88)
         } else {
             v(x * (w / 2.0 - 0.04), 0.04, h)
@@ -32,7 +44,7 @@ pub(crate) fn chair(palette: &Palette, style: u32, wood: MaterialId, seat: Mater
             (0.014, 0.02),
             8,
         );
-        if style == 0 {
+        if carry_back {
             m.taper(
                 legs,
                 v(x * (w / 2.0 - 0.04), 0.03, h),
@@ -42,56 +54,59 @@ pub(crate) fn chair(palette: &Palette, style: u32, wood: MaterialId, seat: Mater
             );
         }
     }
-    match style {
-        0 => {
-            m.rounded(
-                seat,
-                v(-w / 2.0, 0.0, h - 0.02),
-                v(w / 2.0, d, h + 0.02),
-                0.015,
-                2,
-            );
-            for z in [0.58, 0.69, 0.8] {
-                m.board(
-                    wood,
-                    v(-w / 2.0 + 0.04, -0.025 + (0.8 - z) * 0.1, z),
-                    v(w / 2.0 - 0.04, -0.005 + (0.8 - z) * 0.1, z + 0.055),
-                );
-            }
-        }
-        1 => {
-            m.cushion(
-                seat,
-                v(-w / 2.0, 0.0, h - 0.03),
-                v(w / 2.0, d, h + 0.05),
-                0.035,
-            );
-            m.cushion(
-                seat,
-                v(-w / 2.0, -0.05, h + 0.02),
-                v(w / 2.0, 0.02, 0.86),
-                0.03,
-            );
-        }
-        _ => {
-            m.cushion(
-                wood,
-                v(-w / 2.0, 0.0, h - 0.01),
-                v(w / 2.0, d, h + 0.025),
-                0.016,
-            );
-            m.cushion(
-                wood,
-                v(-w / 2.0 + 0.01, -0.03, h + 0.14),
-                v(w / 2.0 - 0.01, 0.0, 0.82),
-                0.014,
-            );
-            for x in [-0.14, 0.14] {
-                m.bar(palette.black, v(x, 0.03, h), v(x, -0.012, 0.7), 0.009, 8);
-            }
-        }
+}
+
+/// A flat seat and a back of bars.
+fn barred_chair(m: &mut Model, (w, d, h): (f32, f32, f32), wood: MaterialId, seat: MaterialId) {
+    m.rounded(
+        seat,
+        v(-w / 2.0, 0.0, h - 0.02),
+        v(w / 2.0, d, h + 0.02),
+        0.015,
+        2,
+    );
+    for z in [0.58, 0.69, 0.8] {
+        m.board(
+            wood,
+            v(-w / 2.0 + 0.04, -0.025 + (0.8 - z) * 0.1, z),
+            v(w / 2.0 - 0.04, -0.005 + (0.8 - z) * 0.1, z + 0.055),
+        );
     }
-    m
+}
+
+/// A padded seat and back.
+fn padded_chair(m: &mut Model, (w, d, h): (f32, f32, f32), seat: MaterialId) {
+    m.cushion(
+        seat,
+        v(-w / 2.0, 0.0, h - 0.03),
+        v(w / 2.0, d, h + 0.05),
+        0.035,
+    );
+    m.cushion(
+        seat,
+        v(-w / 2.0, -0.05, h + 0.02),
+        v(w / 2.0, 0.02, 0.86),
+        0.03,
+    );
+}
+
+/// A bent seat and back, held by two bars.
+fn shell_chair(m: &mut Model, (w, d, h): (f32, f32, f32), wood: MaterialId, bars: MaterialId) {
+    m.cushion(
+        wood,
+        v(-w / 2.0, 0.0, h - 0.01),
+        v(w / 2.0, d, h + 0.025),
+        0.016,
+    );
+    m.cushion(
+        wood,
+        v(-w / 2.0 + 0.01, -0.03, h + 0.14),
+        v(w / 2.0 - 0.01, 0.0, 0.82),
+        0.014,
+    );
+    for x in [-0.14, 0.14] {
+        m.bar(bars, v(x, 0.03, h), v(x, -0.012, 0.7), 0.009, 8);
+    }
 }
 
 /// A stool, 0.6 m.

@@ -1,7 +1,6 @@
 //! A home: plan, shell, furniture, light, drawn from one seed.
 
 mod furnish;
-mod kitchen;
 mod palette;
 mod plan;
 mod portals;
@@ -27,9 +26,9 @@ use crate::robot::Occupancy;
 use crate::scene::{Object, Scene};
 
 /// Draws per seed before it is given up.
-const MOST_DRAWS: u32 = 24;
+const MAX_DRAWS: u32 = 24;
 
-/// How carefully light is computed when a home is made.
+/// Care with which light is computed when a home is made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LightQuality {
@@ -47,7 +46,7 @@ pub enum LightQuality {
 pub struct Redraw {
     /// Number of the draw, from 0.
     pub attempt: u32,
-    /// Why it is no home.
+    /// Reason why it is no home.
     pub reason: String,
 }
 
@@ -77,7 +76,7 @@ impl Home {
     ) -> Result<Self, ApartmentError> {
         randomisation.check()?;
         let mut redraws: Vec<Redraw> = Vec::new();
-        for attempt in 0..MOST_DRAWS {
+        for attempt in 0..MAX_DRAWS {
             match Self::draw(seed, attempt, randomisation, quality) {
                 Ok(mut home) => {
                     home.redraws = redraws;
@@ -89,8 +88,8 @@ impl Home {
         }
         Err(ApartmentError::Impossible {
             seed,
-            attempts: MOST_DRAWS,
-            most: MOST_DRAWS,
+            attempts: MAX_DRAWS,
+            most: MAX_DRAWS,
             reason: redraws.pop().map(|r| r.reason).unwrap_or_default(),
         })
     }

@@ -1,4 +1,4 @@
-//! Which rooms can be seen from where, through the doors.
+//! Rooms that can be seen from a place, through the doors.
 
 use glam::Vec2;
 

@@ -1,4 +1,4 @@
-//! What is seen through the windows, and what shines in.
+//! The world that is seen through the windows, and what of it shines in.
 
 use glam::{Vec2, Vec3};
 

@@ -1,6 +1,6 @@
-//! What glossy surfaces in a room reflect: an octahedral picture of the room
-//! from its middle, in sharp and blurred copies, looked up where the reflected
-//! ray meets the room's box.
+//! Surroundings that glossy surfaces in a room reflect: an octahedral picture of
+//! the room from its middle, in sharp and blurred copies, looked up where the
+//! reflected ray meets the room's box.
 
 use glam::{Vec2, Vec3};
 

@@ -1,4 +1,4 @@
-//! Which face each sample of each pixel sees: a depth-buffered rasteriser.
+//! Faces that the samples of each pixel see: a depth-buffered rasteriser.
 
 use glam::{Mat3, Vec3};
 

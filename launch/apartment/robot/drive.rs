@@ -11,7 +11,7 @@ use crate::home::Home;
 use crate::pose::Pose;
 
 /// Longest time that one call may step over.
-const LONGEST_STEP: Duration = Duration::from_secs(10);
+const MAX_STEP: Duration = Duration::from_secs(10);
 /// Motion is integrated in steps of this length.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -24,7 +24,7 @@ pub struct Twist {
     pub angular: f32,
 }
 
-/// What the robot is like.
+/// Measures and limits of the robot.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RobotConfig {
     /// Camera above the floor, m.
@@ -110,7 +110,7 @@ impl RobotConfig {
     }
 }
 
-/// What the wheels say.
+/// Motion as the wheels tell it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Odometry {
     /// `odom_from_base`: where the robot believes to be since its start.
@@ -119,7 +119,7 @@ pub struct Odometry {
     pub twist: Twist,
 }
 
-/// What happened in a step.
+/// Outcome of a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StepReport {
     /// The base touched something and stood still.
@@ -265,7 +265,7 @@ impl Robot {
     /// # Errors
     /// More than ten seconds at once.
     pub fn step(&mut self, home: &Home, elapsed: Duration) -> Result<StepReport, ApartmentError> {
-        if elapsed > LONGEST_STEP {
+        if elapsed > MAX_STEP {
             return Err(ApartmentError::Robot {
                 name: "elapsed",
                 value: elapsed.as_secs_f64(),
@@ -354,7 +354,7 @@ impl Robot {
         (self.position, self.yaw)
     }
 
-    /// What the wheels say.
+    /// Motion as the wheels tell it.
     pub fn odometry(&self) -> Odometry {
         Odometry {
             odom_from_base: Pose::upright(self.believed.0.extend(0.0), self.believed.1),
@@ -379,11 +379,6 @@ impl Robot {
     /// Commands overwritten by newer ones before any step used them.
     pub fn replaced_commands(&self) -> u64 {
         self.replaced
-    }
-
-    /// Pan and tilt now, rad.
-    pub fn pan_tilt(&self) -> (f32, f32) {
-        self.look
     }
 }
 

@@ -82,7 +82,7 @@ impl Occupancy {
         (self.columns, self.rows)
     }
 
-    /// Whether the robot's base can stand at a point.
+    /// Tells whether the robot's base can stand at a point.
     pub fn is_free(&self, point: Vec2) -> bool {
         self.clearance(point) > ROBOT_RADIUS + CELL / 2.0
     }

@@ -14,12 +14,12 @@ const AIM: f32 = 0.4;
 /// A point of the path this near is reached, m.
 const REACHED: f32 = 0.12;
 
-/// What to do next.
+/// Next thing to do on a tour.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Guidance {
     /// Velocity to command.
     pub twist: Twist,
-    /// Where to turn the camera, rad.
+    /// Angle to turn the camera to, rad.
     pub pan: f32,
     /// rad.
     pub tilt: f32,
@@ -125,7 +125,7 @@ impl Tour {
         }
     }
 
-    /// What a robot at `position` (m) with heading `yaw` (rad) should do.
+    /// Tells a robot at `position` (m) with heading `yaw` (rad) what to do.
     pub fn guide(&mut self, home: &Home, position: Vec2, yaw: f32) -> Guidance {
         let count = self.path.len();
         if count < 2 {

@@ -1,4 +1,4 @@
-//! What is to be seen in a data set, class by class.
+//! Census of what is to be seen in a data set, class by class.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::class::Class;
 use crate::labels::Labels;
 
-/// How often a class is to be seen in a data set.
+/// Count of a class: how often it is to be seen in a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct ClassCount {
     /// The class.

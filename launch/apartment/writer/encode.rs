@@ -37,32 +37,45 @@ pub(super) fn frame(
     before: Option<&Labels>,
     colour: ColourFormat,
 ) -> Result<(), ApartmentError> {
+    use ExtendedColorType::{L8, L16, Rgb8};
     let labels = &capture.labels;
+    picture(frame, capture, colour)?;
+    png(frame, "depth.png", labels, &depth(labels), L16)?;
+    frame.write("pose.txt", pose(labels.world_from_optical).as_bytes())?;
+    png(frame, "normal.png", labels, &normals(labels), Rgb8)?;
+    png(frame, "semantic.png", labels, &labels.semantic, L8)?;
+    png(frame, "instance.png", labels, &instances(labels), L16)?;
+    let edges = &labels.occlusion_edges;
+    png(frame, "edge_occlusion.png", labels, edges, L8)?;
+    png(frame, "curvature.png", labels, &curvature(labels), Rgb8)?;
+    png(frame, "reshading.png", labels, &reshading(labels), L8)?;
+    layout(frame, home, labels, before)
+}
+
+fn picture(
+    frame: &mut Frame,
+    capture: &Capture,
+    colour: ColourFormat,
+) -> Result<(), ApartmentError> {
+    let (labels, rgb) = (&capture.labels, &capture.picture.rgb);
     match colour {
-        ColourFormat::Png => png(
-            frame,
-            "color.png",
-            labels,
-            &capture.picture.rgb,
-            ExtendedColorType::Rgb8,
-        )?,
+        ColourFormat::Png => png(frame, "color.png", labels, rgb, ExtendedColorType::Rgb8),
         ColourFormat::Jpeg(quality) => {
             let mut bytes = Vec::new();
             let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut bytes, quality);
             encoder
-                .write_image(
-                    &capture.picture.rgb,
-                    labels.width,
-                    labels.height,
-                    ExtendedColorType::Rgb8,
-                )
+                .write_image(rgb, labels.width, labels.height, ExtendedColorType::Rgb8)
                 .map_err(|error| ApartmentError::Encode {
                     path: frame.path("color.jpg"),
                     reason: error.to_string(),
                 })?;
-            frame.write("color.jpg", &bytes)?;
+            frame.write("color.jpg", &bytes)
         }
     }
+}
+
+/// Millimetres; 0 where nothing was hit.
+fn depth(labels: &Labels) -> Vec<u8> {
     let millimetres = |d: &f32| {
         if d.is_finite() {
             (d * 1000.0).round().clamp(0.0, 65534.0) as u16
@@ -70,74 +83,43 @@ pub(super) fn frame(
             0
         }
     };
-    let depth: Vec<u8> = labels
-        .depth
-        .iter()
-        .flat_map(|d| millimetres(d).to_ne_bytes())
-        .collect();
-    png(frame, "depth.png", labels, &depth, ExtendedColorType::L16)?;
-    frame.write("pose.txt", pose(labels.world_from_optical).as_bytes())?;
-    let byte = |v: f32| (v + 0.5).clamp(0.0, 255.0) as u8;
-    let normals: Vec<u8> = labels
-        .normals
-        .iter()
-        .flatten()
-        .map(|n| byte(n * 127.5 + 127.5))
-        .collect();
-    png(
-        frame,
-        "normal.png",
-        labels,
-        &normals,
-        ExtendedColorType::Rgb8,
-    )?;
-    png(
-        frame,
-        "semantic.png",
-        labels,
-        &labels.semantic,
-        ExtendedColorType::L8,
-    )?;
-    let instance: Vec<u8> = labels
-        .instance
-        .iter()
-        .flat_map(|i| i.to_ne_bytes())
-        .collect();
-    png(
-        frame,
-        "instance.png",
-        labels,
-        &instance,
-        ExtendedColorType::L16,
-    )?;
-    png(
-        frame,
-        "edge_occlusion.png",
-        labels,
-        &labels.occlusion_edges,
-        ExtendedColorType::L8,
-    )?;
+    let depth = labels.depth.iter();
+    depth.flat_map(|d| millimetres(d).to_ne_bytes()).collect()
+}
+
+/// The nearest byte to a value of 0 to 255.
+fn byte(v: f32) -> u8 {
+    (v + 0.5).clamp(0.0, 255.0) as u8
+}
+
+fn normals(labels: &Labels) -> Vec<u8> {
+    let parts = labels.normals.iter().flatten();
+    parts.map(|n| byte(n * 127.5 + 127.5)).collect()
+}
+
+fn instances(labels: &Labels) -> Vec<u8> {
+    let numbers = labels.instance.iter();
+    numbers.flat_map(|i| i.to_ne_bytes()).collect()
+}
+
+fn curvature(labels: &Labels) -> Vec<u8> {
     let bent = |k: f32| byte(127.0 + 127.0 * (k / 10.0).tanh());
-    let curvature: Vec<u8> = labels
-        .curvature
-        .iter()
+    let curvature = labels.curvature.iter();
+    curvature
         .flat_map(|k| [bent(k[0]), bent(k[1]), 127])
-        .collect();
-    png(
-        frame,
-        "curvature.png",
-        labels,
-        &curvature,
-        ExtendedColorType::Rgb8,
-    )?;
-    let reshading: Vec<u8> = labels.reshading.iter().map(|s| byte(s * 255.0)).collect();
-    png(
-        frame,
-        "reshading.png",
-        labels,
-        &reshading,
-        ExtendedColorType::L8,
-    )?;
+        .collect()
+}
+
+fn reshading(labels: &Labels) -> Vec<u8> {
+    labels.reshading.iter().map(|s| byte(s * 255.0)).collect()
+}
+
+fn layout(
+    frame: &mut Frame,
+    home: &Home,
+    labels: &Labels,
+    before: Option<&Labels>,
+) -> Result<(), ApartmentError> {
     let room = labels.room;
     let room_kind = home.plan().rooms[room].kind;
     let scene = RoomKind::ALL.iter().position(|kind| *kind == room_kind);

@@ -1,20 +1,8 @@
-//! Files, behind a small trait so that a full disk can be tried out.
+//! The files of a data set, counted; in tests on a disk that fills.
 
 use std::path::{Path, PathBuf};
 
 use crate::error::ApartmentError;
-
-/// Where files go.
-pub(super) trait Files {
-    /// Makes a folder and those above it.
-    fn folder(&mut self, path: &Path) -> Result<(), ApartmentError>;
-    /// Writes a whole file; `frames` are complete so far.
-    fn write(&mut self, path: &Path, bytes: &[u8], frames: u64) -> Result<(), ApartmentError>;
-    /// Removes a file, if it is there.
-    fn remove(&mut self, path: &Path);
-    /// Bytes of all files written whole so far.
-    fn bytes(&self) -> u64;
-}
 
 /// The file system.
 #[derive(Debug, Default)]
@@ -41,10 +29,9 @@ impl Disk {
     fn fits(&mut self, _bytes: u64) -> std::io::Result<()> {
         Ok(())
     }
-}
 
-impl Files for Disk {
-    fn folder(&mut self, path: &Path) -> Result<(), ApartmentError> {
+    /// Makes a folder and those above it.
+    pub(super) fn folder(&mut self, path: &Path) -> Result<(), ApartmentError> {
         std::fs::create_dir_all(path).map_err(|source| ApartmentError::Write {
             path: path.to_owned(),
             frames: 0,
@@ -52,7 +39,13 @@ impl Files for Disk {
         })
     }
 
-    fn write(&mut self, path: &Path, bytes: &[u8], frames: u64) -> Result<(), ApartmentError> {
+    /// Writes a whole file; `frames` are complete so far.
+    pub(super) fn write(
+        &mut self,
+        path: &Path,
+        bytes: &[u8],
+        frames: u64,
+    ) -> Result<(), ApartmentError> {
         self.fits(bytes.len() as u64)
             .and_then(|()| std::fs::write(path, bytes))
             .map_err(|source| ApartmentError::Write {
@@ -64,7 +57,8 @@ impl Files for Disk {
         Ok(())
     }
 
-    fn remove(&mut self, path: &Path) {
+    /// Removes a file, if it is there.
+    pub(super) fn remove(&mut self, path: &Path) {
         #[cfg(test)]
         if let (Some(room), Ok(metadata)) = (&mut self.room, std::fs::metadata(path)) {
             *room += metadata.len();
@@ -73,21 +67,22 @@ impl Files for Disk {
         let _ = std::fs::remove_file(path);
     }
 
-    fn bytes(&self) -> u64 {
+    /// Bytes of all files written whole so far.
+    pub(super) fn bytes(&self) -> u64 {
         self.bytes
     }
 }
 
 /// The files of one frame.
 pub(super) struct Frame<'a> {
-    files: &'a mut dyn Files,
+    files: &'a mut Disk,
     stem: PathBuf,
     frames: u64,
     begun: Vec<PathBuf>,
 }
 
 impl<'a> Frame<'a> {
-    pub(super) fn new(files: &'a mut dyn Files, folder: &Path, number: u64, frames: u64) -> Self {
+    pub(super) fn new(files: &'a mut Disk, folder: &Path, number: u64, frames: u64) -> Self {
         Self {
             files,
             stem: folder.join(format!("frame-{number:06}")),

@@ -22,8 +22,10 @@
 mod census;
 mod encode;
 mod files;
+mod options;
+mod views;
 
-use std::ops::{ControlFlow, Range};
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::sync::mpsc::sync_channel;
@@ -34,142 +36,20 @@ use serde::Serialize;
 use crate::camera::{Development, Intrinsics};
 use crate::class::Class;
 use crate::error::ApartmentError;
-use crate::home::{Home, LightQuality, Redraw, RoomKind};
+use crate::home::{Home, Redraw, RoomKind};
 use crate::labels::Labels;
-use crate::pose::Pose;
 use crate::randomise::Randomisation;
-#[cfg(test)]
-use crate::renderer::Capture;
 use crate::renderer::Renderer;
-use crate::robot::Tour;
 use census::Census;
 pub use census::ClassCount;
-use files::{Disk, Files, Frame};
+use files::{Disk, Frame};
+pub use options::{Arrangement, ColourFormat, DataSetOptions, Views};
+use views::poses;
 
-/// Most frames in one data set: six digits.
-const MOST_FRAMES: u64 = 1_000_000;
-/// Poses within one exposure when motion is blurred.
-const BLUR_POSES: usize = 5;
-/// How often progress is told while a home is made.
+/// Time between two tellings of progress while a home is made.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Where pictures are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Views {
-    /// Along a tour through the home, `spacing` metres apart, blurred over
-    /// `shutter` of that spacing (0 sharp).
-    Tour {
-        /// m.
-        spacing: f32,
-        /// 0..1.
-        shutter: f32,
-    },
-    /// Each frame elsewhere, height and tilt drawn anew.
-    Scattered,
-}
-
-/// How pictures are stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ColourFormat {
-    /// Lossless.
-    Png,
-    /// JPEG of this quality, 1..=100.
-    Jpeg(u8),
-}
-
-/// Where sequences go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Arrangement {
-    /// One folder per seed, `seed-NNNNNN`, each with its own field of view.
-    PerSeed,
-    /// All frames in the data set's folder, numbered through, one field of view
-    /// (drawn for the first seed).
-    Flat,
-}
-
-/// What to write.
-#[derive(Clone, Debug)]
-pub struct DataSetOptions {
-    /// Where to; made if it is missing.
-    pub folder: PathBuf,
-    /// Homes.
-    pub seeds: Range<u64>,
-    /// Frames in all, spread evenly over the seeds.
-    pub frames: u64,
-    /// px.
-    pub width: u32,
-    /// px.
-    pub height: u32,
-    /// How homes and cameras differ.
-    pub randomisation: Randomisation,
-    /// How pictures are developed; exposure, warmth and noise vary around it by seed.
-    pub development: Development,
-    /// How light is computed.
-    pub light: LightQuality,
-    /// Where pictures are taken.
-    pub views: Views,
-    /// How pictures are stored.
-    pub colour: ColourFormat,
-    /// One folder or many.
-    pub arrangement: Arrangement,
-}
-
-impl DataSetOptions {
-    /// Options for a folder with sensible defaults: 320×240, scattered views, PNG.
-    pub fn new(folder: impl Into<PathBuf>, seeds: Range<u64>, frames: u64) -> Self {
-        Self {
-            folder: folder.into(),
-            seeds,
-            frames,
-            width: 320,
-            height: 240,
-            randomisation: Randomisation::default(),
-            development: Development::default(),
-            light: LightQuality::Standard,
-            views: Views::Scattered,
-            colour: ColourFormat::Png,
-            arrangement: Arrangement::PerSeed,
-        }
-    }
-
-    fn check(&self) -> Result<(), ApartmentError> {
-        self.randomisation.check()?;
-        self.development.check()?;
-        let refuse = |name, value, rule| Err(ApartmentError::DataSet { name, value, rule });
-        let seeds = self.seeds.end.saturating_sub(self.seeds.start);
-        if seeds == 0 {
-            return refuse("number of seeds", seeds, "at least 1");
-        }
-        if self.frames < seeds || self.frames > MOST_FRAMES {
-            return refuse(
-                "number of frames",
-                self.frames,
-                "at least one per seed and at most 1000000",
-            );
-        }
-        if let ColourFormat::Jpeg(quality) = self.colour
-            && !(1..=100).contains(&quality)
-        {
-            return refuse("jpeg quality", u64::from(quality), "1 to 100");
-        }
-        if let Views::Tour { spacing, shutter } = self.views {
-            let sound = spacing > 0.0 && spacing <= 5.0 && (0.0..=1.0).contains(&shutter);
-            if !sound {
-                return refuse(
-                    "tour spacing in mm",
-                    (f64::from(spacing) * 1000.0) as u64,
-                    "1 mm to 5 m, with a shutter of 0 to 1",
-                );
-            }
-        }
-        Intrinsics::from_field_of_view(self.width, self.height, 1.0).map(|_| ())
-    }
-}
-
-/// How far the writing is.
+/// Progress of the writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
     /// Frames written.
@@ -180,12 +60,12 @@ pub struct Progress {
     pub seed: u64,
 }
 
-/// What was written.
+/// Summary of what was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
     /// Whole frames.
     pub frames: u64,
-    /// Whether it was cancelled before the end.
+    /// Set if it was cancelled before the end.
     pub cancelled: bool,
     /// Homes of which at least one frame was written.
     pub homes: u64,
@@ -238,7 +118,7 @@ pub fn write_data_set(
 }
 
 fn write_to(
-    files: &mut dyn Files,
+    files: &mut Disk,
     options: &DataSetOptions,
     progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
 ) -> Result<Written, ApartmentError> {
@@ -276,7 +156,7 @@ fn write_to(
 
 /// A data set while it is being written.
 struct Writing<'a> {
-    files: &'a mut dyn Files,
+    files: &'a mut Disk,
     options: &'a DataSetOptions,
     progress: &'a mut dyn FnMut(Progress) -> ControlFlow<()>,
     frames: u64,
@@ -429,73 +309,12 @@ impl Writing<'_> {
     }
 }
 
-/// Where the frames of one home go, and how they are taken.
+/// Folder that the frames of one home go to, and how they are taken.
 struct Begun {
     folder: PathBuf,
     first_frame: u64,
     camera: Intrinsics,
     development: Development,
-}
-
-/// The camera's poses during each frame's exposure, the middle one at its stamp.
-/// Made one after the other, so that a stop need not wait for all.
-fn poses<'a>(
-    options: &'a DataSetOptions,
-    home: &'a Home,
-    share: u64,
-) -> Box<dyn Iterator<Item = Vec<Pose>> + 'a> {
-    match options.views {
-        Views::Scattered => Box::new(scattered(options, home).take(share as usize)),
-        Views::Tour { spacing, shutter } => {
-            Box::new(touring(options, home, spacing, shutter).take(share as usize))
-        }
-    }
-}
-
-fn scattered<'a>(
-    options: &'a DataSetOptions,
-    home: &'a Home,
-) -> impl Iterator<Item = Vec<Pose>> + 'a {
-    let seed = home.seed();
-    (0u64..)
-        .zip(home.endless_viewpoints(1.0, 0.0))
-        .map(move |(index, pose)| {
-            let (height, tilt) = options
-                .randomisation
-                .mount(seed.wrapping_mul(7919).wrapping_add(index));
-            let forward = pose.direction(glam::Vec3::Z);
-            let eye = pose.translation.truncate().extend(height);
-            vec![Pose::looking(eye, forward.y.atan2(forward.x), tilt)]
-        })
-}
-
-fn touring(
-    options: &DataSetOptions,
-    home: &Home,
-    spacing: f32,
-    shutter: f32,
-) -> impl Iterator<Item = Vec<Pose>> + use<> {
-    /// The camera looks along the chord from so far behind to as far ahead, m:
-    /// a heading averaged over pieces of the path would jump at each corner of it.
-    const AROUND: f32 = 0.45;
-    let tour = Tour::plan(home);
-    let (height, tilt) = options.randomisation.mount(home.seed());
-    let at = move |distance: f32| {
-        let chord = tour.place(distance + AROUND).0 - tour.place(distance - AROUND).0;
-        let pan = 0.45 * (distance * 0.9).sin();
-        let eye = tour.place(distance).0.extend(height);
-        Pose::looking(eye, chord.to_angle() + pan, tilt)
-    };
-    let count = if shutter > 0.0 { BLUR_POSES } else { 1 };
-    // Nothing before the tour's own start is looked at.
-    let start = shutter * spacing + AROUND;
-    (0u64..).map(move |frame| {
-        let middle = start + frame as f32 * spacing;
-        let off = |i: usize| (i as f32 - (count / 2) as f32) / count as f32;
-        (0..count)
-            .map(|i| at(middle + shutter * spacing * off(i)))
-            .collect()
-    })
 }
 
 #[cfg(test)]

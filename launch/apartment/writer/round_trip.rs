@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::*;
+use crate::home::LightQuality;
+use crate::pose::Pose;
+use crate::renderer::Capture;
 
 /// What a data set's options say was to be seen, frame by frame.
 fn captures(options: &DataSetOptions) -> Vec<(u64, Capture)> {

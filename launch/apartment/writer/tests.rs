@@ -1,6 +1,8 @@
 use std::path::Path;
 
+use super::views::touring;
 use super::*;
+use crate::home::LightQuality;
 
 fn options(folder: &Path, frames: u64) -> DataSetOptions {
     DataSetOptions {

@@ -1,4 +1,4 @@
-//! How far away a point is, as one over its depth, and how surely.
+//! Distance of a point, as one over its depth, and how sure it is.
 //!
 //! Inverse depth is what images tell linearly: a point at infinity is 0, and a
 //! few pixels of parallax are an estimate with a nearly Gaussian error

@@ -32,10 +32,10 @@ const PASSES: [(usize, f64); 7] = [
 const TRIED: usize = 3;
 /// Least share of the surfaces that is seen in both frames, and least share of
 /// those that agree.
-const LEAST_OVERLAP: f64 = 0.1;
-const LEAST_AGREEING: f64 = 0.4;
+const MIN_OVERLAP: f64 = 0.1;
+const MIN_AGREEING: f64 = 0.4;
 /// Fewer points tell nothing.
-const LEAST_POINTS: usize = 100;
+const MIN_POINTS: usize = 100;
 /// Least cosine of the angle between the normals of a pair.
 const ALIKE: f64 = 0.8;
 /// Standard deviation of a cell's depth: m, and over the square of the depth
@@ -107,9 +107,9 @@ impl Pass {
     }
 
     fn holds(&self) -> bool {
-        self.agreeing * PASSES[0].0 * PASSES[0].0 >= LEAST_POINTS
-            && self.overlap() >= LEAST_OVERLAP
-            && Self::share(self.agreeing, self.visible) >= LEAST_AGREEING
+        self.agreeing * PASSES[0].0 * PASSES[0].0 >= MIN_POINTS
+            && self.overlap() >= MIN_OVERLAP
+            && Self::share(self.agreeing, self.visible) >= MIN_AGREEING
     }
 }
 
@@ -234,7 +234,7 @@ impl Joint<'_> {
 /// Standard deviation of a normal distribution from the median of its absolute
 /// values; `None` of too few.
 fn spread(residuals: &mut [f64]) -> Option<f64> {
-    if residuals.len() < LEAST_POINTS / 4 {
+    if residuals.len() < MIN_POINTS / 4 {
         return None;
     }
     let middle = residuals.len() / 2;

@@ -5,13 +5,13 @@ use nalgebra::Isometry3;
 use super::OdometryParameters;
 use super::joint::{Aligned, Joint};
 use super::refine::misfit;
-use super::relative::{LEAST_KNOWN, LEAST_SHARE, Relative, Tracker, told_turn};
+use super::relative::{MIN_KNOWN, MIN_SHARE, Relative, Tracker, told_turn};
 use super::snapshot::Snapshot;
 
 /// Standard deviations of where keypoints are seen that make their tolerance, and
 /// the least that is believed of them, as a share of the tolerance given.
 const DEVIATIONS: f64 = 2.5;
-const LEAST_SPREAD: f64 = 0.33;
+const MIN_SPREAD: f64 = 0.33;
 
 impl Tracker {
     /// From keypoints whose depth was measured, and then from the surfaces too.
@@ -34,7 +34,7 @@ impl Tracker {
         found.covariance = aligned.covariance;
         self.settle(&found.now_from_then, tolerance);
         let agreeing = self.agreeing();
-        let wanted = least.max(total * LEAST_SHARE.0 / 100);
+        let wanted = least.max(total * MIN_SHARE.0 / 100);
         if agreeing < wanted {
             return Err(format!(
                 "of {total} matches {agreeing} agree on a motion, but {wanted} must"
@@ -52,11 +52,11 @@ impl Tracker {
 
     fn too_few(&self, least: usize) -> String {
         let (total, known) = (self.pairs.len(), self.sightings.len());
-        let needed = LEAST_KNOWN.max(least);
+        let needed = MIN_KNOWN.max(least);
         if known < needed {
             return format!("of {total} matches {known} have a measured depth, but {needed} must");
         }
-        let wanted = least.max(known * LEAST_SHARE.0 / 100);
+        let wanted = least.max(known * MIN_SHARE.0 / 100);
         format!("of {known} matches of measured depth fewer than {wanted} agree on a motion")
     }
 
@@ -68,7 +68,7 @@ impl Tracker {
         tolerance: f64,
     ) -> Aligned {
         let spread = self.spread(start, tolerance);
-        let spread = spread.clamp(LEAST_SPREAD * tolerance, tolerance);
+        let spread = spread.clamp(MIN_SPREAD * tolerance, tolerance);
         self.parts.clear();
         let parts = self.pairs.iter().map(|pair| now.parts[pair.1 as usize]);
         self.parts.extend(parts);

@@ -32,7 +32,7 @@ pub use self::pose::{ODOMETRY_LENGTH, OdometryEstimate, body_from_optical};
 /// Variance of what is not known at all: a kilometre, squared.
 const UNKNOWN_METRES: f64 = 1e6;
 /// Share of a keyframe's surfaces below which the next is one.
-const LEAST_OVERLAP: f64 = 0.6;
+const MIN_OVERLAP: f64 = 0.6;
 /// Speed that is possible while nobody looks, m/s, and rate of turning, rad/s.
 const UNSEEN_SPEED: f64 = 1.0;
 const UNSEEN_TURNING: f64 = 1.0;
@@ -161,7 +161,7 @@ impl Odometry {
             tracker.track(then, now, &guesses, &parameters)
         };
         let found = track(&mut self.tracker, &mut self.keyframe, &self.now);
-        let is_firm = |found: &Relative| found.overlap.is_none_or(|share| share >= LEAST_OVERLAP);
+        let is_firm = |found: &Relative| found.overlap.is_none_or(|share| share >= MIN_OVERLAP);
         if found.as_ref().is_ok_and(is_firm) || self.last.stamp_nanos == self.keyframe.stamp_nanos {
             return found;
         }
@@ -233,7 +233,7 @@ impl Odometry {
                 self.now.is_read_out = self.keyframe.is_read_out;
             }
         }
-        let is_far = relative.overlap.is_some_and(|share| share < LEAST_OVERLAP);
+        let is_far = relative.overlap.is_some_and(|share| share < MIN_OVERLAP);
         let replace = left < self.parameters.keyframe_overlap || gains_metres || is_far;
         std::mem::swap(&mut self.last, &mut self.now);
         if replace {

@@ -1,8 +1,8 @@
-//! What can be set about odometry.
+//! Parameters of odometry.
 
 use serde::Deserialize;
 
-/// What can be set about odometry, in the card's `[parameters]`.
+/// Parameters of odometry, in the card's `[parameters]`.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct OdometryParameters {
@@ -23,7 +23,7 @@ pub struct OdometryParameters {
     pub keyframe_overlap: f64,
     /// Frames lost in a row after which odometry starts anew from the next.
     pub restart_after: usize,
-    /// What a depth camera's depths are off by, all alike, as a share: its
+    /// Error of a depth camera's depths, of all alike, as a share: its
     /// calibration. Depth of a readout has the error that its card states.
     pub depth_error: f64,
     /// Standard deviation of a depth camera's depth over the square of the
@@ -48,7 +48,7 @@ impl Default for OdometryParameters {
 }
 
 impl OdometryParameters {
-    /// What is wrong with the numbers, if anything.
+    /// Words for what is wrong with the numbers, if anything.
     #[must_use]
     pub fn fault(&self) -> Option<String> {
         let share = |value: f64| value > 0.0 && value < 1.0;

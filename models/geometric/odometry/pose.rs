@@ -21,16 +21,17 @@ pub struct OdometryEstimate {
     pub linear: Vector3<f64>,
     /// rad/s about the axes of the body frame.
     pub angular: Vector3<f64>,
-    /// Of x, y, z (m) and rotations about x, y, z (rad), along the axes of
-    /// `odom`; row by row.
+    /// Covariance of x, y, z (m) and rotations about x, y, z (rad), along the axes
+    /// of `odom`; row by row.
     pub pose_covariance: [f64; 36],
-    /// Of the velocities, in the same order, along the axes of the body frame.
+    /// Covariance of the velocities, in the same order, along the axes of the body
+    /// frame.
     pub twist_covariance: [f64; 36],
 }
 
 impl OdometryEstimate {
-    /// As a tensor `[1, ODOMETRY_LENGTH]`: position x, y, z; quaternion x, y, z,
-    /// w; linear and angular velocity; covariance of pose and of velocity.
+    /// Writes a tensor `[1, ODOMETRY_LENGTH]`: position x, y, z; quaternion x, y,
+    /// z, w; linear and angular velocity; covariance of pose and of velocity.
     pub fn write(&self, out: &mut [f32]) {
         let position = self.odom_from_body.translation.vector;
         let numbers = (position.iter().copied())

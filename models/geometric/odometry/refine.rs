@@ -7,7 +7,7 @@ use nalgebra::{
 use super::inverse_depth::Sight;
 use super::pose::Covariance;
 
-const MOST_STEPS: usize = 15;
+const MAX_STEPS: usize = 15;
 /// Sights with a greater squared misfit are of something else.
 const NEAR: f64 = 4.0;
 
@@ -35,7 +35,7 @@ pub(super) fn refine(sights: &[Sight], start: &Isometry3<f64>, tolerance: f64) -
     let mut motion = *start;
     let mut now = cost(sights, &motion, tolerance);
     let mut damping = 1e-4;
-    for _ in 0..MOST_STEPS {
+    for _ in 0..MAX_STEPS {
         let Equations { normal, right } = equations(sights, &motion, tolerance);
         let mut damped = normal;
         (0..6).for_each(|i| damped[(i, i)] += damping * normal[(i, i)] + 1e-9);

@@ -14,14 +14,14 @@ use crate::geometric::two_view::{triangulate, two_view};
 use crate::rng::Rng;
 
 /// Least points of known depth for a motion from them.
-pub(super) const LEAST_KNOWN: usize = 20;
+pub(super) const MIN_KNOWN: usize = 20;
 /// Least way, in units of the median distance, that depths are learnt from.
-const LEAST_PARALLAX: f64 = 0.04;
+const MIN_PARALLAX: f64 = 0.04;
 /// Share of the matches that must agree where depths are given, and where the
 /// only rule is that rays meet, which chance fulfils more easily.
-pub(super) const LEAST_SHARE: (usize, usize) = (20, 35);
+pub(super) const MIN_SHARE: (usize, usize) = (20, 35);
 /// Greatest standard deviation of a turn that is still told, degrees.
-const MOST_TURN_DEGREES: f64 = 1.8;
+const MAX_TURN_DEGREES: f64 = 1.8;
 /// How often the matches are halved at random to see how sure a motion is.
 const SPLITS: usize = 4;
 /// Parts of a frame whose depths are wrong independently of each other where a
@@ -158,10 +158,10 @@ impl Tracker {
             point: Point3::from(sight.ray.push(1.0) / sight.inverse.value),
             seen: sight.seen,
         }));
-        if self.sightings.len() < LEAST_KNOWN.max(least) {
+        if self.sightings.len() < MIN_KNOWN.max(least) {
             return None;
         }
-        let least = least.max(self.sightings.len() * LEAST_SHARE.0 / 100);
+        let least = least.max(self.sightings.len() * MIN_SHARE.0 / 100);
         let found = pnp(&self.sightings, guesses, tolerance, least, &mut self.rng)?;
         Some(refine(&self.sights, &found, tolerance))
     }
@@ -176,7 +176,7 @@ impl Tracker {
         self.matches.clear();
         let rays = self.sights.iter().map(|sight| (sight.ray, sight.seen));
         self.matches.extend(rays);
-        let least = least.max(self.matches.len() * LEAST_SHARE.1 / 100);
+        let least = least.max(self.matches.len() * MIN_SHARE.1 / 100);
         let found = two_view(&self.matches, &guesses[0], tolerance, least, &mut self.rng)?;
         let mut start = found.two_from_one;
         self.fitting.clone_from(&found.inliers);
@@ -241,11 +241,7 @@ impl Tracker {
         has_depths: bool,
     ) -> Result<(), String> {
         let (agreeing, total) = (self.agreeing(), self.pairs.len());
-        let share = if has_depths {
-            LEAST_SHARE.0
-        } else {
-            LEAST_SHARE.1
-        };
+        let share = if has_depths { MIN_SHARE.0 } else { MIN_SHARE.1 };
         let wanted = least.max(total * share / 100);
         if agreeing < wanted {
             return Err(format!(
@@ -314,7 +310,7 @@ impl Tracker {
         // With little parallax the direction may be wrong altogether: what was
         // learnt of it would confirm it for ever.
         let parallax = found.now_from_then.translation.vector.norm();
-        if !then.is_metric && parallax < LEAST_PARALLAX {
+        if !then.is_metric && parallax < MIN_PARALLAX {
             return;
         }
         // Where the camera is not known, parallax tells less.
@@ -352,10 +348,10 @@ pub(super) fn told_turn(
 ) -> Result<(), String> {
     let turn = covariance.fixed_view::<3, 3>(0, 0).trace().sqrt();
     let turn = turn.to_degrees();
-    if turn.is_nan() || turn > MOST_TURN_DEGREES {
+    if turn.is_nan() || turn > MAX_TURN_DEGREES {
         return Err(format!(
             "{agreeing} of {total} matches tell the turn to {turn:.1} degrees, but \
-             {MOST_TURN_DEGREES} at most are wanted"
+             {MAX_TURN_DEGREES} at most are wanted"
         ));
     }
     Ok(())

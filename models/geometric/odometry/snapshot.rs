@@ -1,4 +1,4 @@
-//! What odometry keeps of a frame.
+//! Memory that odometry keeps of a frame.
 
 use nalgebra::{Isometry3, Vector2, Vector3};
 
@@ -11,11 +11,11 @@ use crate::geometric::scene::{Dense, Scene, Unable};
 use crate::geometry::Intrinsics;
 
 /// Depths further away are as good as unknown, m.
-pub(super) const MOST_DEPTH: f32 = 20.0;
+pub(super) const MAX_DEPTH: f32 = 20.0;
 /// Least depth that a camera measures, m.
-pub(super) const LEAST_DEPTH: f32 = 0.05;
+pub(super) const MIN_DEPTH: f32 = 0.05;
 /// Fewer points of measured depth do not make a frame metric.
-const LEAST_MEASURED: usize = 20;
+const MIN_MEASURED: usize = 20;
 /// Share by which neighbouring depths of one surface differ at most.
 const ONE_SURFACE: f32 = 0.08;
 
@@ -158,7 +158,7 @@ impl Snapshot {
                 measured += 1;
             }
         }
-        self.is_measured = measured >= LEAST_MEASURED;
+        self.is_measured = measured >= MIN_MEASURED;
         self.is_metric = self.is_measured;
         if self.is_measured {
             self.scale_error = noise.scale;
@@ -235,7 +235,7 @@ fn depth_at(depth: &Dense<'_>, [u, v]: [f64; 2]) -> f64 {
     let most = four.into_iter().fold(f32::NEG_INFINITY, f32::max);
     let known = four
         .iter()
-        .all(|metres| (LEAST_DEPTH..=MOST_DEPTH).contains(metres));
+        .all(|metres| (MIN_DEPTH..=MAX_DEPTH).contains(metres));
     if !known || most - least > ONE_SURFACE * least {
         return f64::NAN;
     }

@@ -3,7 +3,7 @@
 
 use nalgebra::{Vector2, Vector3};
 
-use super::snapshot::{LEAST_DEPTH, MOST_DEPTH};
+use super::snapshot::{MAX_DEPTH, MIN_DEPTH};
 use crate::geometric::scene::Dense;
 use crate::geometry::Intrinsics;
 
@@ -18,7 +18,7 @@ const ONE_CELL: f32 = 0.03;
 const ONE_SURFACE: f64 = 0.08;
 /// Greatest angle between a surface and the ray that sees it: beyond, depth is
 /// mostly noise. As the least cosine to its normal.
-const LEAST_FACING: f64 = 0.2;
+const MIN_FACING: f64 = 0.2;
 
 /// A point of a surface, in the optical frame.
 #[derive(Debug, Clone, Copy)]
@@ -114,7 +114,7 @@ impl Surface {
         let right = near(at + 1)? - near(at - 1)?;
         let down = near(at + self.across)? - near(at - self.across)?;
         let normal = down.cross(&right).try_normalize(1e-12)?;
-        if -normal.dot(&point) < LEAST_FACING * point.norm() {
+        if -normal.dot(&point) < MIN_FACING * point.norm() {
             return None;
         }
         Some(Element {
@@ -136,7 +136,7 @@ impl Surface {
 
     /// What is seen where a point is; `None` outside of the picture.
     pub(super) fn at(&self, point: &Vector3<f64>) -> Option<&Element> {
-        if point.z < f64::from(LEAST_DEPTH) {
+        if point.z < f64::from(MIN_DEPTH) {
             return None;
         }
         let cell = (point.xy() / point.z).component_mul(&self.scale) + self.origin;
@@ -160,7 +160,7 @@ fn cell(depth: &Dense<'_>, corner: (usize, usize), step: usize) -> Option<(f64, 
         for u in (corner.0..corner.0 + step).step_by(stride) {
             let metres = depth.values[v * depth.width + u];
             total += 1;
-            if (LEAST_DEPTH..=MOST_DEPTH).contains(&metres) {
+            if (MIN_DEPTH..=MAX_DEPTH).contains(&metres) {
                 seen[count] = (metres, u, v);
                 count += 1;
             }

@@ -13,9 +13,9 @@ const THICKNESS_SHARE: f64 = 0.02;
 /// The same of depth whose mean relative error is known, as a share of that.
 const THICKNESS_OF_ERROR: f64 = 0.5;
 /// A camera is at least so far from every side of its room, m.
-pub(super) const LEAST_OFFSET: f64 = 0.05;
+pub(super) const MIN_OFFSET: f64 = 0.05;
 /// Most layers that are looked at in one direction.
-const MOST_LAYERS: usize = 8;
+const MAX_LAYERS: usize = 8;
 
 /// An outward direction along an axis of the room: which, and its sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,11 +89,11 @@ pub(super) fn layers(
 ) -> Vec<Layer> {
     let facing = surfaces.iter().filter(|patch| direction.faces_back(patch));
     let placed = facing.map(|patch| (direction.along(&patch.point), patch));
-    let mut points: Vec<(f64, &Placed)> = placed.filter(|point| point.0 > LEAST_OFFSET).collect();
+    let mut points: Vec<(f64, &Placed)> = placed.filter(|point| point.0 > MIN_OFFSET).collect();
     points.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
     let mut windows = windows(&points, blur);
     let mut layers = Vec::new();
-    while layers.len() < MOST_LAYERS {
+    while layers.len() < MAX_LAYERS {
         let most = windows.iter().max_by(|a, b| a.area.total_cmp(&b.area));
         let Some(window) = most.filter(|window| window.area >= least_area).copied() else {
             break;
@@ -159,7 +159,7 @@ fn weighted_median(points: &[(f64, &Placed)]) -> f64 {
         sum += point.1.area;
         sum >= half
     });
-    middle.map_or(LEAST_OFFSET, |point| point.0)
+    middle.map_or(MIN_OFFSET, |point| point.0)
 }
 
 fn extent(members: &[(f64, &Placed)], axis: usize) -> [[f64; 2]; 2] {

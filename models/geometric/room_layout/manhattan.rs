@@ -6,7 +6,7 @@ use super::surface::Patch;
 use crate::geometric::two_view::nearest_rotation;
 
 /// A camera in a room is held upright to within this angle, rad.
-const MOST_TILT: f64 = 0.7;
+const MAX_TILT: f64 = 0.7;
 /// Angles from an axis within which surfaces count, from coarse to fine, rad.
 const WINDOWS: [f64; 4] = [0.5, 0.35, 0.25, 0.18];
 /// Bins of a quarter turn.
@@ -46,7 +46,7 @@ pub(super) fn axes(patches: &[Patch]) -> Option<Axes> {
 fn up(patches: &[Patch]) -> Option<Vector3<f64>> {
     let mut up = -Vector3::y();
     let mut counted = 0;
-    for window in [MOST_TILT, 0.5, 0.35, 0.25, 0.18] {
+    for window in [MAX_TILT, 0.5, 0.35, 0.25, 0.18] {
         let mut sum = Vector3::zeros();
         counted = 0;
         for patch in patches {
@@ -65,7 +65,7 @@ fn up(patches: &[Patch]) -> Option<Vector3<f64>> {
     let mut spread = Matrix3::zeros();
     for patch in patches
         .iter()
-        .filter(|patch| patch.normal.y.abs() < MOST_TILT.sin())
+        .filter(|patch| patch.normal.y.abs() < MAX_TILT.sin())
     {
         spread += patch.normal * patch.normal.transpose();
     }
@@ -77,7 +77,7 @@ fn up(patches: &[Patch]) -> Option<Vector3<f64>> {
     } else {
         direction
     };
-    (-direction.y > MOST_TILT.cos()).then_some(direction)
+    (-direction.y > MAX_TILT.cos()).then_some(direction)
 }
 
 /// The most frequent direction across `up`, modulo a quarter turn.

@@ -34,7 +34,7 @@ use self::sides::faces;
 use self::surface::{patches, placed};
 use super::scene::{Geometric, OutputFlags, Scene, Unable};
 
-/// What can be set about room layouts, in the card's `[parameters]`.
+/// Parameters of room layouts, in the card's `[parameters]`.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RoomLayoutParameters {
@@ -51,7 +51,7 @@ pub struct RoomLayoutParameters {
     pub usual_height: f64,
     /// Length of a room whose end behind the camera is not in view, m.
     pub usual_length: f64,
-    /// How far a side that is not in view lies beyond what is seen of the room, m.
+    /// Distance of a side that is not in view beyond what is seen of the room, m.
     pub usual_margin: f64,
 }
 
@@ -70,7 +70,7 @@ impl Default for RoomLayoutParameters {
 }
 
 impl RoomLayoutParameters {
-    /// What is wrong with the numbers, if anything.
+    /// Words for what is wrong with the numbers, if anything.
     #[must_use]
     pub fn fault(&self) -> Option<String> {
         let rules = [
@@ -186,10 +186,10 @@ impl RoomLayout {
     /// Too little in view, or nothing that stands at right angles.
     pub fn estimate(scene: &Scene<'_>, parameters: &RoomLayoutParameters) -> Result<Self, Unable> {
         let patches = patches(scene)?;
-        if patches.len() < LEAST_PATCHES {
+        if patches.len() < MIN_PATCHES {
             let got = patches.len();
             return Err(Unable::Lost(format!(
-                "{got} points of known depth, but {LEAST_PATCHES} are needed"
+                "{got} points of known depth, but {MIN_PATCHES} are needed"
             )));
         }
         let found = axes(&patches).filter(|axes| axes.share >= parameters.least_aligned);
@@ -211,7 +211,7 @@ impl RoomLayout {
     }
 }
 
-const LEAST_PATCHES: usize = 100;
+const MIN_PATCHES: usize = 100;
 
 /// The room of every frame by itself.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! Floor, walls and ceiling of a room whose directions are known.
 
-use super::layers::{Blur, Direction, LEAST_OFFSET, Layer, layers};
+use super::layers::{Blur, Direction, Layer, MIN_OFFSET, layers};
 use super::surface::Placed;
 use super::walls::{BEYOND, BEYOND_THICKNESSES, Evidence, wall};
 use super::{Face, RoomLayoutParameters};
@@ -19,13 +19,13 @@ const SURE_CUT: f64 = 0.8;
 const SURE_OUTERMOST: f64 = 0.6;
 /// Share of all points that may lie below a floor or above a ceiling: more, and
 /// it is none.
-const MOST_BEYOND_LEVEL: f64 = 0.03;
+const MAX_BEYOND_LEVEL: f64 = 0.03;
 /// A wall that is not in view is at least so far behind the camera, m.
-const LEAST_BEHIND: f64 = 0.8;
+const MIN_BEHIND: f64 = 0.8;
 /// Surfaces no further than this outside of a side still belong to the room, m.
 const SLACK: f64 = 0.05;
 /// Fewer of them than this say nothing of the room's reach.
-const LEAST_INSIDE: usize = 20;
+const MIN_INSIDE: usize = 20;
 
 /// Ahead, behind, left, right, ceiling, floor.
 pub(super) fn faces(
@@ -89,7 +89,7 @@ pub(super) fn faces(
 /// it, as below a table or above a shelf.
 fn may_end_the_room(surfaces: &[Placed], layer: &Layer, direction: Direction) -> bool {
     let (_, beyond) = on_and_beyond(surfaces, layer, direction);
-    beyond as f64 <= MOST_BEYOND_LEVEL * surfaces.len() as f64
+    beyond as f64 <= MAX_BEYOND_LEVEL * surfaces.len() as f64
 }
 
 /// Points beyond a layer, as a share of those and of the points that are on it.
@@ -135,7 +135,7 @@ fn filled(
         sides.all(|side| side.along(&patch.point) < offsets[side.0] + SLACK)
     };
     let mut kept: Vec<&Placed> = surfaces.iter().filter(inside).collect();
-    if kept.len() < LEAST_INSIDE {
+    if kept.len() < MIN_INSIDE {
         kept = surfaces.iter().collect();
     }
     let reach = |side: usize| {
@@ -153,15 +153,15 @@ fn filled(
     }
     if !offsets[1].is_finite() {
         let rest = parameters.usual_length - offsets[0];
-        offsets[1] = reach(1).max(rest).max(LEAST_BEHIND);
+        offsets[1] = reach(1).max(rest).max(MIN_BEHIND);
     }
     for (side, other) in [(4, low), (5, high)] {
         if !offsets[side].is_finite() {
             let usual = match other.is_finite() {
                 true => parameters.usual_height - other,
-                false => LEAST_OFFSET,
+                false => MIN_OFFSET,
             };
-            offsets[side] = reach(side).max(usual).max(LEAST_OFFSET);
+            offsets[side] = reach(side).max(usual).max(MIN_OFFSET);
         }
     }
     offsets

@@ -6,12 +6,12 @@ use crate::geometric::scene::{Dense, Scene, Unable};
 use crate::geometry::Intrinsics;
 
 /// Points across the image at most.
-const MOST_ACROSS: usize = 80;
+const MAX_ACROSS: usize = 80;
 /// Neighbouring points of one surface differ in depth by at most this share.
 const ONE_SURFACE: f64 = 0.1;
 /// Depths of a room, m.
-const LEAST_DEPTH: f64 = 0.1;
-const MOST_DEPTH: f64 = 20.0;
+const MIN_DEPTH: f64 = 0.1;
+const MAX_DEPTH: f64 = 20.0;
 /// Rows of points that count as the upper edge of the picture.
 const TOP_ROWS: usize = 2;
 
@@ -94,7 +94,7 @@ struct Grid<'a> {
 
 impl<'a> Grid<'a> {
     fn over(depth: &'a Dense<'a>, intrinsics: &Intrinsics) -> Self {
-        let step = depth.width.div_ceil(MOST_ACROSS).max(1);
+        let step = depth.width.div_ceil(MAX_ACROSS).max(1);
         let (across, down) = (depth.width.div_ceil(step), depth.height.div_ceil(step));
         let Intrinsics { fx, fy, cx, cy, .. } = *intrinsics;
         let [[by_u, ..], [_, by_v, _]] = depth.image_from_pixel.0;
@@ -105,7 +105,7 @@ impl<'a> Grid<'a> {
                 let [u, v] = depth
                     .image_from_pixel
                     .apply([(x * step) as f64, (y * step) as f64]);
-                let known = (LEAST_DEPTH..=MOST_DEPTH).contains(&z);
+                let known = (MIN_DEPTH..=MAX_DEPTH).contains(&z);
                 points.push(known.then(|| Point3::new((u - cx) / fx * z, (v - cy) / fy * z, z)));
             }
         }

@@ -1,5 +1,5 @@
-//! Which layer is the room's own wall, and not the front of a cupboard before
-//! it or the wall of the room behind its door.
+//! Choice of the layer that is the room's own wall, and not the front of a cupboard
+//! before it or the wall of the room behind its door.
 //!
 //! A wall reaches from side to side and up to the ceiling; what is seen beyond
 //! it is seen through openings that are no wider than a double door, and never
@@ -27,10 +27,10 @@ const TALL: f64 = 2.2;
 const USUAL_EYE: f64 = 1.2;
 /// Points, as a share of all, that a wall has at least: where it is seen to be
 /// tall, and where the picture ends first.
-const LEAST_SHARE: f64 = 0.003;
-const LEAST_SHARE_CUT: f64 = 0.03;
+const MIN_SHARE: f64 = 0.003;
+const MIN_SHARE_CUT: f64 = 0.03;
 /// Points that are seen above a wall, as a share of its own, at most.
-const MOST_ABOVE: f64 = 0.2;
+const MAX_ABOVE: f64 = 0.2;
 
 /// Rules for one kind of evidence.
 struct Rule {
@@ -63,7 +63,7 @@ pub(super) fn wall(
     widest_opening: f64,
 ) -> Option<Evidence> {
     let seen = Seen::of(surfaces, layer, direction, offsets);
-    if seen.above as f64 > MOST_ABOVE * seen.on as f64 {
+    if seen.above as f64 > MAX_ABOVE * seen.on as f64 {
         return None;
     }
     let (evidence, rule) = if seen.top >= TALL {
@@ -71,7 +71,7 @@ pub(super) fn wall(
             widest_opening,
             least_width: 0.2,
             least_area: 0.1,
-            least_points: LEAST_SHARE,
+            least_points: MIN_SHARE,
         };
         (Evidence::Tall, rule)
     } else if seen.cut {
@@ -79,7 +79,7 @@ pub(super) fn wall(
             widest_opening: 0.6 * widest_opening,
             least_width: 0.2,
             least_area: 0.15,
-            least_points: LEAST_SHARE_CUT,
+            least_points: MIN_SHARE_CUT,
         };
         (Evidence::Cut, rule)
     } else {

@@ -1,169 +1,7 @@
-//! Rules of what lays the elements of tensors out anew, or makes tensors of sizes.
+//! Rules of what lays the elements of tensors out anew.
 
-use super::super::elem;
-use super::step::{Made, Step, axis, length, length_of, lump, one, surest};
-use super::{Fact, Length, Number, Sure, content, product, stored};
-
-const NO_CONSTANT: &str = "a result, as its sizes are no constants";
-
-pub(super) fn constant(step: &Step<'_>) -> Made {
-    if let Some(tensor) = step.tensor("value") {
-        return one(stored(tensor));
-    }
-    let exact = |value: f64| {
-        let sure = Sure::Exact;
-        Some(Number { value, sure })
-    };
-    for attribute in &step.node.attribute {
-        let scalar = |dtype, value: Option<f64>| {
-            let numbers = value.map(|value| vec![exact(value)]);
-            Fact::of(dtype, Vec::new()).with_numbers(numbers)
-        };
-        let list =
-            |dtype, values: Vec<f64>| Fact::list(dtype, values.into_iter().map(exact).collect());
-        let fact = match attribute.name() {
-            "value_int" => scalar(elem::I64, attribute.i.map(|i| i as f64)),
-            "value_float" => scalar(elem::F32, attribute.f.map(f64::from)),
-            "value_ints" => list(
-                elem::I64,
-                attribute.ints.iter().map(|&i| i as f64).collect(),
-            ),
-            "value_floats" => list(
-                elem::F32,
-                attribute.floats.iter().map(|&f| f64::from(f)).collect(),
-            ),
-            "value_string" => Fact::of(elem::STRING, Vec::new()),
-            "value_strings" => Fact::lump(elem::STRING, attribute.strings.len() as u64),
-            _ => continue,
-        };
-        return one(fact);
-    }
-    Err("a result, as it has no value".to_owned())
-}
-
-pub(super) fn shape(step: &Step<'_>) -> Made {
-    let Some(shape) = &step.want(0)?.shape else {
-        return lump(elem::I64, 16);
-    };
-    let rank = shape.len();
-    let at = |name: &str, default: usize| {
-        let rank = i64::try_from(rank).unwrap_or(i64::MAX);
-        step.int(name).map_or(default, |place| {
-            let place = if place < 0 {
-                place.saturating_add(rank)
-            } else {
-                place
-            };
-            usize::try_from(place.clamp(0, rank)).unwrap_or(default)
-        })
-    };
-    let (start, end) = (at("start", 0), at("end", rank));
-    let part = shape.get(start..end).unwrap_or_default();
-    one(Fact::list(elem::I64, content::of_shape(part)))
-}
-
-pub(super) fn size(step: &Step<'_>) -> Made {
-    let fact = step.want(0)?;
-    let sure = fact.shape.as_deref().map_or(Sure::AtMost, surest);
-    let number = Number {
-        value: fact.elements as f64,
-        sure,
-    };
-    one(Fact::of(elem::I64, Vec::new()).with_numbers(Some(vec![Some(number)])))
-}
-
-/// A shape that an input gives, each length a constant.
-fn wanted(step: &Step<'_>, index: usize) -> Result<Vec<Length>, String> {
-    let numbers = step.sizes(index)?;
-    Ok(numbers.into_iter().map(length_of).collect())
-}
-
-pub(super) fn constant_of_shape(step: &Step<'_>) -> Made {
-    let value = step.tensor("value");
-    let dtype = value.map_or(elem::F32, |value| value.data_type());
-    let fact = Fact::of(dtype, wanted(step, 0)?);
-    let number = match value {
-        Some(value) => stored(value)
-            .numbers
-            .and_then(|numbers| numbers.first().copied().flatten()),
-        None => Some(Number {
-            value: 0.0,
-            sure: Sure::Exact,
-        }),
-    };
-    let count = usize::try_from(fact.elements).unwrap_or(usize::MAX);
-    let certain = fact
-        .shape
-        .as_deref()
-        .is_some_and(|shape| surest(shape) != Sure::AtMost);
-    let small = certain && count <= super::MAX_NUMBERS;
-    one(match small {
-        true => fact.with_numbers(Some(vec![number; count])),
-        false => fact,
-    })
-}
-
-pub(super) fn random(step: &Step<'_>) -> Made {
-    let shape = step.ints("shape").unwrap_or_default();
-    let shape = shape.iter().map(|&axis| length(axis as f64, Sure::Exact));
-    let dtype = step.int("dtype").and_then(|code| i32::try_from(code).ok());
-    one(Fact::of(dtype.unwrap_or(elem::F32), shape.collect()))
-}
-
-/// Like the first input, of the type that an attribute names.
-pub(super) fn like(step: &Step<'_>, default: i32) -> Made {
-    let dtype = step.int("dtype").and_then(|code| i32::try_from(code).ok());
-    one(step.want(0)?.typed(dtype.unwrap_or(default)))
-}
-
-pub(super) fn multinomial(step: &Step<'_>) -> Made {
-    let mut shape = step.shape(0)?.to_vec();
-    if let Some(last) = shape.last_mut() {
-        *last = length(step.int("sample_size").unwrap_or(1) as f64, Sure::Exact);
-    }
-    let dtype = step.int("dtype").and_then(|code| i32::try_from(code).ok());
-    one(Fact::of(dtype.unwrap_or(elem::I32), shape))
-}
-
-pub(super) fn range(step: &Step<'_>) -> Made {
-    let number = |index: usize| step.number(index).ok_or(NO_CONSTANT);
-    let (start, limit, delta) = (number(0)?, number(1)?, number(2)?);
-    if start.sure == Sure::AtMost || delta.sure == Sure::AtMost || delta.value == 0.0 {
-        return Err(NO_CONSTANT.to_owned());
-    }
-    let sure = start.sure.max(limit.sure).max(delta.sure);
-    let count = length(((limit.value - start.value) / delta.value).ceil(), sure);
-    let fact = Fact::of(step.dtype(0), vec![count]);
-    if sure == Sure::AtMost || count.value > super::MAX_NUMBERS as u64 {
-        return one(fact);
-    }
-    let at = |place: u64| {
-        let value = start.value + delta.value * place as f64;
-        Some(Number { value, sure })
-    };
-    one(fact.with_numbers(Some((0..count.value).map(at).collect())))
-}
-
-/// `HannWindow` and its like, and `MelWeightMatrix`: as many numbers as asked for.
-pub(super) fn window(step: &Step<'_>, asked: &[usize]) -> Made {
-    let mut shape = Vec::new();
-    for &index in asked {
-        shape.push(length_of(step.number(index).ok_or(NO_CONSTANT)?));
-    }
-    let dtype = step
-        .int("output_datatype")
-        .and_then(|code| i32::try_from(code).ok());
-    one(Fact::of(dtype.unwrap_or(elem::F32), shape))
-}
-
-pub(super) fn mel_weights(step: &Step<'_>) -> Made {
-    let mut made = window(step, &[1, 0])?;
-    if let Some([bins, ..]) = made[0].shape.as_deref_mut() {
-        bins.value = bins.value / 2 + 1;
-    }
-    let shape = made[0].shape.take().unwrap_or_default();
-    one(Fact::of(made[0].dtype, shape))
-}
+use super::step::{Made, NO_CONSTANT, Step, axis, length, length_of, lump, one, surest, wanted};
+use super::{Fact, Length, Number, Sure, product};
 
 pub(super) fn reshape(step: &Step<'_>) -> Made {
     let fact = step.want(0)?;
@@ -466,7 +304,7 @@ pub(super) fn slice(step: &Step<'_>) -> Made {
     one(Fact::of(fact.dtype, made))
 }
 
-/// How many elements of `whole` a slice takes.
+/// Number of elements of `whole` that a slice takes.
 fn taken(whole: u64, start: i64, end: i64, step: i64) -> u64 {
     let whole = i128::from(whole);
     let (start, end, step) = (i128::from(start), i128::from(end), i128::from(step));
@@ -548,77 +386,6 @@ pub(super) fn center_crop_pad(step: &Step<'_>) -> Made {
     one(Fact::of(step.dtype(0), shape))
 }
 
-/// `AffineGrid`: places for every element of an image of the given size.
-pub(super) fn affine_grid(step: &Step<'_>) -> Made {
-    let size = wanted(step, 1)?;
-    let [batch, _, image @ ..] = &size[..] else {
-        return Err("a result, as its size has fewer than 2 axes".to_owned());
-    };
-    let coordinates = Length::exact(image.len() as u64);
-    one(Fact::of(
-        step.dtype(0),
-        [&[*batch], image, &[coordinates]].concat(),
-    ))
-}
-
-/// `DFT`: the transformed axis as long as asked for; two numbers each.
-pub(super) fn dft(step: &Step<'_>) -> Made {
-    let mut shape = step.shape(0)?.to_vec();
-    let place = match (step.int("axis"), step.input(2)) {
-        (Some(place), _) => place,
-        (None, Some(_)) => step
-            .integers(2)
-            .and_then(|axes| axes.first().copied())
-            .ok_or(NO_CONSTANT)?,
-        (None, None) => {
-            if step.opset < 20 {
-                1
-            } else {
-                -2
-            }
-        }
-    };
-    let place = axis(place, shape.len()).ok_or("a result, as it has no such axis")?;
-    if step.input(1).is_some() {
-        shape[place] = length_of(step.number(1).ok_or(NO_CONSTANT)?);
-    }
-    if step.flag("onesided", false) && !step.flag("inverse", false) {
-        shape[place].value = shape[place].value / 2 + 1;
-    }
-    if let Some(last) = shape.last_mut() {
-        *last = Length::exact(2);
-    }
-    one(Fact::of(step.dtype(0), shape))
-}
-
-pub(super) fn stft(step: &Step<'_>) -> Made {
-    let signal = step.shape(0)?;
-    let hop = step.number(1).ok_or(NO_CONSTANT)?;
-    let frame = match step.input(3) {
-        Some(_) => length_of(step.number(3).ok_or(NO_CONSTANT)?),
-        None => *step
-            .shape(2)?
-            .first()
-            .ok_or("a result, as its window has no axes")?,
-    };
-    let [batch, whole, ..] = signal else {
-        return Err("a result, as its input has fewer than 2 axes".to_owned());
-    };
-    let count = (whole.value as f64 - frame.value as f64) / hop.value.max(1.0);
-    let frames = length(
-        count.floor() + 1.0,
-        whole.sure.max(frame.sure).max(hop.sure),
-    );
-    let bins = Length {
-        value: frame.value / if step.flag("onesided", true) { 2 } else { 1 } + 1,
-        ..frame
-    };
-    one(Fact::of(
-        step.dtype(0),
-        vec![*batch, frames, bins, Length::exact(2)],
-    ))
-}
-
 /// Sequences and optionals count as all that is in them.
 pub(super) fn together(step: &Step<'_>) -> Made {
     lump(step.dtype(0), step.elements())
@@ -628,8 +395,4 @@ pub(super) fn together(step: &Step<'_>) -> Made {
 pub(super) fn inside(step: &Step<'_>) -> Made {
     let fact = step.want(0)?;
     lump(fact.dtype, fact.elements)
-}
-
-pub(super) fn scalar(dtype: i32) -> Made {
-    one(Fact::of(dtype, Vec::new()))
 }

@@ -1,4 +1,4 @@
-//! Which operators are allowed, and how large what they make becomes.
+//! The operators that are allowed, and the size of what each makes.
 //!
 //! None of them reads or writes a file, asks the network, or goes on for as long
 //! as data says.
@@ -6,11 +6,11 @@
 use super::super::elem;
 use super::super::names;
 use super::step::{Made, Step};
-use super::{arithmetic as math, arrange, content, layers, reduce};
+use super::{arithmetic as math, arrange, content, create, layers, reduce, signal};
 
 type Rule = fn(&Step<'_>) -> Made;
 
-/// Whether an operator of a domain may stand in a graph.
+/// Tells whether an operator of a domain may stand in a graph.
 pub(in crate::onnx) fn is_allowed(domain: &str, operator: &str) -> bool {
     matches!((domain, operator), ("ai.onnx", "If" | "Scan" | "Loop"))
         || rule(domain, operator).is_some()
@@ -43,6 +43,11 @@ fn rule(domain: &str, operator: &str) -> Option<Rule> {
 }
 
 fn elementwise(operator: &str) -> Option<Rule> {
+    (same(operator)).or_else(|| blended(operator))
+}
+
+/// Operators whose result is of the shape and type of their first input.
+fn same(operator: &str) -> Option<Rule> {
     Some(match operator {
         "Abs"
         | "Acos"
@@ -102,6 +107,13 @@ fn elementwise(operator: &str) -> Option<Rule> {
         | "TensorScatter"
         | "ThresholdedRelu"
         | "Trilu" => math::same,
+        _ => return None,
+    })
+}
+
+/// Operators that normalise, broadcast, convert or multiply.
+fn blended(operator: &str) -> Option<Rule> {
+    Some(match operator {
         "BatchNormalization"
         | "GroupNormalization"
         | "InstanceNormalization"
@@ -142,10 +154,10 @@ fn elementwise(operator: &str) -> Option<Rule> {
 
 fn layouts(operator: &str) -> Option<Rule> {
     Some(match operator {
-        "Constant" => arrange::constant,
-        "ConstantOfShape" => arrange::constant_of_shape,
-        "Shape" => arrange::shape,
-        "Size" => arrange::size,
+        "Constant" => create::constant,
+        "ConstantOfShape" => create::constant_of_shape,
+        "Shape" => create::shape,
+        "Size" => create::size,
         "Reshape" => arrange::reshape,
         "Flatten" => arrange::flatten,
         "Squeeze" => arrange::squeeze,
@@ -161,24 +173,24 @@ fn layouts(operator: &str) -> Option<Rule> {
         "GatherND" => arrange::gather_nd,
         "Pad" => arrange::pad,
         "CenterCropPad" => arrange::center_crop_pad,
-        "Range" => arrange::range,
-        "RandomNormal" | "RandomUniform" => arrange::random,
+        "Range" => create::range,
+        "RandomNormal" | "RandomUniform" => create::random,
         "RandomNormalLike" | "RandomUniformLike" | "Bernoulli" | "EyeLike" => {
-            |step| arrange::like(step, step.dtype(0))
+            |step| create::like(step, step.dtype(0))
         }
-        "Multinomial" => arrange::multinomial,
-        "HannWindow" | "HammingWindow" | "BlackmanWindow" => |step| arrange::window(step, &[0]),
-        "MelWeightMatrix" => arrange::mel_weights,
-        "AffineGrid" => arrange::affine_grid,
-        "DFT" => arrange::dft,
-        "STFT" => arrange::stft,
+        "Multinomial" => create::multinomial,
+        "HannWindow" | "HammingWindow" | "BlackmanWindow" => |step| signal::window(step, &[0]),
+        "MelWeightMatrix" => signal::mel_weights,
+        "AffineGrid" => signal::affine_grid,
+        "DFT" => signal::dft,
+        "STFT" => signal::stft,
         "SequenceConstruct" | "SequenceInsert" | "ConcatFromSequence" => arrange::together,
         "SequenceAt" | "SequenceErase" | "SplitToSequence" | "Optional" | "OptionalGetElement" => {
             arrange::inside
         }
         "SequenceEmpty" => |_| super::step::lump(0, 0),
-        "SequenceLength" => |_| arrange::scalar(elem::I64),
-        "OptionalHasElement" => |_| arrange::scalar(elem::BOOL),
+        "SequenceLength" => |_| create::scalar(elem::I64),
+        "OptionalHasElement" => |_| create::scalar(elem::BOOL),
         _ => return None,
     })
 }
@@ -240,7 +252,7 @@ fn classic(operator: &str) -> Option<Rule> {
     })
 }
 
-/// What optimised and quantised networks are made of.
+/// Operators that optimised and quantised networks are made of.
 fn microsoft(operator: &str) -> Option<Rule> {
     Some(match operator {
         "BiasAdd"

@@ -12,7 +12,7 @@ pub(super) struct Step<'s> {
     pub(super) inputs: Vec<Option<&'s Fact>>,
 }
 
-/// What a rule gives: the outputs, or what of them has no bound.
+/// Result of a rule: the outputs, or what of them has no bound.
 pub(super) type Made = Result<Vec<Fact>, String>;
 
 impl<'s> Step<'s> {
@@ -95,7 +95,7 @@ impl<'s> Step<'s> {
         inputs.fold(1, |sum, fact| sum.saturating_add(fact.elements))
     }
 
-    /// Whether its result differs from run to run, so that nothing folds it.
+    /// Tells whether its result differs from run to run, so that nothing folds it.
     pub(super) fn is_random(&self) -> bool {
         self.node.op_type().starts_with("Random") || self.node.op_type() == "Multinomial"
     }
@@ -138,4 +138,13 @@ pub(super) fn lump(dtype: i32, elements: u64) -> Made {
 
 pub(super) fn one(fact: Fact) -> Made {
     Ok(vec![fact])
+}
+
+/// Said of what is made of sizes that data decides.
+pub(super) const NO_CONSTANT: &str = "a result, as its sizes are no constants";
+
+/// A shape that an input gives, each length a constant.
+pub(super) fn wanted(step: &Step<'_>, index: usize) -> Result<Vec<Length>, String> {
+    let numbers = step.sizes(index)?;
+    Ok(numbers.into_iter().map(length_of).collect())
 }

@@ -2,15 +2,16 @@
 
 use glam::{Vec2, Vec3};
 
-use super::furnish::Furnisher;
-use super::rooms::{dining, shelf};
+use super::dining::dining;
+use super::pieces::shelf;
 use crate::class::Class;
 use crate::furniture as f;
+use crate::home::furnish::Furnisher;
 use crate::pose::Pose;
 use crate::shape::Model;
 
 /// Furnishes a kitchen.
-pub(crate) fn kitchen(home: &mut Furnisher, room: usize) -> Result<(), String> {
+pub(super) fn kitchen(home: &mut Furnisher, room: usize) -> Result<(), String> {
     let fridge = home
         .against_wall(room, &[0, 1, 2, 3], Vec2::new(0.64, 0.7), 1.9, 0.01)
         .ok_or_else(|| "no wall for a fridge in the kitchen".to_owned())?;
