@@ -30,7 +30,7 @@ use concert_runtime::io::onnxruntime::ort::session::Session;
 use concert_runtime::io::onnxruntime::ort::session::builder::GraphOptimizationLevel;
 use concert_runtime::io::onnxruntime::ort::value::TensorRef;
 use concert_runtime::io::onnxruntime::{Environment, OrtEngine, Provider};
-use concert_runtime::parts::{EncoderPart, Maker, NamedTensor, ReadFrom, ReadPart, ReadoutPart};
+use concert_runtime::parts::{EncoderPart, Maker, NamedTensor, PartInput, ReadPart, ReadoutPart};
 use concert_runtime::{
     Clock, Frame, LaneName, NoWatch, Output, OutputSink, Pipeline, Plan, Timestamp, plan_from_store,
 };
@@ -200,7 +200,7 @@ fn identity(environment: &Environment, readouts: usize) -> Result<Row> {
             reads: vec![ReadPart {
                 tensor: "level".to_owned(),
                 optional: false,
-                from: ReadFrom::Level {
+                from: PartInput::Level {
                     source: "same".to_owned(),
                     level: "level".to_owned(),
                     frames_back: 0,
@@ -269,7 +269,7 @@ fn shipped(environment: &Environment) -> Result<Row> {
     for transfer in policy.transfers() {
         let readout = store.readout(&transfer.readout_name())?;
         let shape = |read: &concert_models::card::Read| {
-            let concert_models::card::ReadFrom::Level { source, level, .. } = &read.from else {
+            let concert_models::card::PartInput::Level { source, level, .. } = &read.from else {
                 anyhow::bail!("{} reads more than levels", readout.card.name);
             };
             let encoder = store.encoder(source)?;

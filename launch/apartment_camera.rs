@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use concert_apartment::{ApartmentError, Development, Home, Intrinsics, RobotConfig};
+use concert_apartment::{ApartmentError, Development, Home, Pinhole, RobotConfig};
 use concert_runtime::io::cameras::{CameraError, Pace};
 use concert_runtime::{Camera, Capture, Clock, Frame, FrameFault, Timestamp};
 
@@ -95,10 +95,10 @@ impl ApartmentCamera {
     ///
     /// # Errors
     /// A size or field of view that no camera has.
-    pub(crate) fn check(options: &ApartmentOptions) -> Result<Intrinsics, ApartmentError> {
+    pub(crate) fn check(options: &ApartmentOptions) -> Result<Pinhole, ApartmentError> {
         let side = |pixels: usize| u32::try_from(pixels).unwrap_or(u32::MAX);
         let angle = options.field_of_view_degrees.to_radians();
-        Intrinsics::from_field_of_view(side(options.width), side(options.height), angle)
+        Pinhole::from_field_of_view(side(options.width), side(options.height), angle)
     }
 
     /// Puts a robot with this camera into the home; the first frame is due at

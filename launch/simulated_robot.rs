@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use concert_apartment::{
-    ApartmentError, Development, Home, Intrinsics, Picture, Renderer, Robot, RobotConfig,
-    StepReport, Tour,
+    ApartmentError, Development, DriveReport, Home, Picture, Pinhole, Renderer, Robot, RobotConfig,
+    Tour,
 };
 use concert_models::image_file::DepthImage;
 use concert_models::{Image, PixelFormat};
@@ -19,7 +19,7 @@ pub(crate) struct SimulatedRobot {
     robot: Robot,
     tour: Tour,
     renderer: Renderer,
-    camera: Intrinsics,
+    camera: Pinhole,
     development: Development,
     pictures: u64,
 }
@@ -32,7 +32,7 @@ impl SimulatedRobot {
     /// A bad `config` or `development`.
     pub(crate) fn new(
         home: Home,
-        camera: Intrinsics,
+        camera: Pinhole,
         development: Development,
         config: RobotConfig,
     ) -> Result<Self, ApartmentError> {
@@ -60,7 +60,7 @@ impl SimulatedRobot {
     ///
     /// # Errors
     /// More than ten seconds at once.
-    pub(crate) fn follow_tour(&mut self, elapsed: Duration) -> Result<StepReport, ApartmentError> {
+    pub(crate) fn follow_tour(&mut self, elapsed: Duration) -> Result<DriveReport, ApartmentError> {
         let (position, yaw) = self.robot.place();
         let guidance = self.tour.guide(&self.home, position, yaw);
         self.robot.command(guidance.twist)?;
@@ -72,7 +72,7 @@ impl SimulatedRobot {
     ///
     /// # Errors
     /// More than ten seconds at once.
-    pub(crate) fn step(&mut self, elapsed: Duration) -> Result<StepReport, ApartmentError> {
+    pub(crate) fn step(&mut self, elapsed: Duration) -> Result<DriveReport, ApartmentError> {
         self.robot.step(&self.home, elapsed)
     }
 

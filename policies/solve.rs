@@ -30,9 +30,11 @@ mod runner_up;
 mod search;
 mod solver;
 
-pub use answer::{Answer, AnswerTransfer, Status, Unservable};
+pub use answer::{Answer, AnswerTransfer, SolveStatus, Unservable};
 pub use device::{DEFAULT_CAMERA_HZ, Device, DeviceBudgets, Usage};
 pub use fault::{ProblemError, ProblemFault};
 pub use front::{Axis, Front, FrontPoint, MAX_FRONT_POINTS, front};
-pub use problem::{Convention, MAX_PROBLEM_BYTES, MAX_PROBLEM_TASKS, Problem, Transform, Value};
+pub use problem::{
+    Convention, MAX_PROBLEM_BYTES, MAX_PROBLEM_TASKS, Problem, TransferValue, Transform,
+};
 pub use solver::{solve, solve_on};

@@ -15,7 +15,7 @@ const SAME_POINT: f64 = 3.0;
 /// The measure of a figure of agreement.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Measure {
+pub enum AgreementMeasure {
     /// Mean of the absolute differences, in the task's unit; 0 is best.
     MeanAbsDifference,
     /// Share of places with the same most likely class; 1 is best.
@@ -25,7 +25,7 @@ pub enum Measure {
     SamePlace,
 }
 
-impl Measure {
+impl AgreementMeasure {
     /// The measure for outputs of this kind.
     #[must_use]
     pub fn of(kind: OutputKind) -> Self {
@@ -47,7 +47,7 @@ impl Measure {
     }
 }
 
-/// Compares `other` with `one`, by the [`Measure`] of their kind; `None`
+/// Compares `other` with `one`, by the [`AgreementMeasure`] of their kind; `None`
 /// where nothing can be compared: another number of classes or channels, or no
 /// place that both know.
 #[must_use]

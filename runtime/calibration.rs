@@ -49,7 +49,7 @@ enum Lens {
 
 /// Intrinsics and distortion of one image's camera.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct View {
+pub struct CalibrationView {
     /// For this very image; `None` where no pinhole describes the camera.
     pub intrinsics: Option<Intrinsics>,
     /// By how much lines are bent at the image's edge, px, where that is more
@@ -121,7 +121,7 @@ impl Calibration {
     ///
     /// # Errors
     /// A size that region and binning do not explain, with both.
-    pub fn view(&self, width: usize, height: usize) -> Result<View, String> {
+    pub fn view(&self, width: usize, height: usize) -> Result<CalibrationView, String> {
         let ([x, y, w, h], [bx, by]) = (self.region, self.binning);
         // A rest that fills no pixel may be dropped or padded.
         let fits = |side: usize, whole: usize, binning: usize| {
@@ -146,7 +146,7 @@ impl Calibration {
             Lens::Polynomial(numbers) => bent_px(numbers, &intrinsics),
             Lens::Other(_) => f64::INFINITY,
         };
-        Ok(View {
+        Ok(CalibrationView {
             intrinsics: bent.is_finite().then_some(intrinsics),
             bent_px: (bent > STRAIGHT_PX).then_some(bent),
         })
@@ -241,7 +241,7 @@ mod tests {
         }
     }
 
-    fn view(info: &CameraInfo, size: (usize, usize)) -> View {
+    fn view(info: &CameraInfo, size: (usize, usize)) -> CalibrationView {
         let calibration = Calibration::of(info, false).unwrap();
         calibration.view(size.0, size.1).unwrap()
     }

@@ -15,7 +15,7 @@
 //! use concert_models::fake::{FakeEngine, FakeNetwork};
 //! use concert_models::{Image, NetworkFile, PixelFormat, TensorSpec};
 //! use concert_policies::Policy;
-//! use concert_runtime::parts::{EncoderPart, Maker, NamedTensor, ReadFrom, ReadPart, ReadoutPart};
+//! use concert_runtime::parts::{EncoderPart, Maker, NamedTensor, PartInput, ReadPart, ReadoutPart};
 //! use concert_runtime::{
 //!     Frame, LaneName, ManualClock, NoWatch, Outcome, Output, OutputSink, Pipeline, Plan, Timestamp,
 //! };
@@ -57,7 +57,7 @@
 //!     file: NetworkFile::fake("vanishing_point_from_mean"),
 //!     reads: vec![ReadPart {
 //!         tensor: "grey".to_owned(),
-//!         from: ReadFrom::Level {
+//!         from: PartInput::Level {
 //!             source: "mean".to_owned(),
 //!             level: "grey".to_owned(),
 //!             frames_back: 0,

@@ -62,14 +62,14 @@ pub struct ReadPart {
     /// Name of the ONNX input.
     pub tensor: String,
     /// Its origin.
-    pub from: ReadFrom,
+    pub from: PartInput,
     /// True where it is left out where the transfer does not list its input.
     pub optional: bool,
 }
 
 /// Origin of a readout's input, by name.
 #[derive(Debug, Clone, PartialEq)]
-pub enum ReadFrom {
+pub enum PartInput {
     /// A level of a source's representation.
     Level {
         /// The source.
@@ -102,7 +102,7 @@ pub enum ReadFrom {
     },
 }
 
-impl ReadFrom {
+impl PartInput {
     /// Tells whether the transfer lists the input that is read.
     pub(crate) fn is_listed(&self, transfer: &Transfer) -> bool {
         let inputs = transfer.inputs();

@@ -13,7 +13,7 @@ use concert_models::store::{Encoder, Readout, Realisation, Store, StoreError};
 use concert_models::{NetworkFile, TensorSpec};
 use concert_policies::{Input, Policy};
 
-use crate::parts::{EncoderPart, Maker, NamedTensor, ReadFrom, ReadPart, ReadoutPart};
+use crate::parts::{EncoderPart, Maker, NamedTensor, PartInput, ReadPart, ReadoutPart};
 use crate::plan::{Plan, PlanError};
 
 /// Why the files of a policy do not make a plan.
@@ -164,13 +164,13 @@ fn geometric_part(card: &GeometricCard) -> Result<ReadoutPart, PartsError> {
                 source,
                 level,
                 frames_back,
-            } => ReadFrom::Level {
+            } => PartInput::Level {
                 source: source.clone(),
                 level: level.clone(),
                 frames_back: *frames_back,
             },
-            CardRead::Input(Input::Target(task)) => ReadFrom::Target(task),
-            CardRead::Input(Input::CameraDepth) => ReadFrom::FrameDepth,
+            CardRead::Input(Input::Target(task)) => PartInput::Target(task),
+            CardRead::Input(Input::CameraDepth) => PartInput::FrameDepth,
             CardRead::Camera(CameraNumber::FocalPx) => {
                 return Err(PartsError::GeometryReadsFocal {
                     readout: card.name.clone(),
@@ -207,21 +207,21 @@ fn read_from(
     tensor: &str,
     from: &CardRead,
     file: &NetworkFile,
-) -> Result<ReadFrom, PartsError> {
+) -> Result<PartInput, PartsError> {
     match from {
         CardRead::Level {
             source,
             level,
             frames_back,
-        } => Ok(ReadFrom::Level {
+        } => Ok(PartInput::Level {
             source: source.clone(),
             level: level.clone(),
             frames_back: *frames_back,
         }),
-        CardRead::Input(Input::Target(task)) => Ok(ReadFrom::Target(task)),
+        CardRead::Input(Input::Target(task)) => Ok(PartInput::Target(task)),
         CardRead::Input(Input::CameraDepth) => camera_depth(card, tensor, file),
         CardRead::Camera(CameraNumber::FocalPx) => match card.reference_focal_px() {
-            Some(reference_px) => Ok(ReadFrom::CameraFocal { reference_px }),
+            Some(reference_px) => Ok(PartInput::CameraFocal { reference_px }),
             None => Err(PartsError::NoReferenceFocal {
                 readout: card.name.clone(),
                 tensor: tensor.to_owned(),
@@ -235,7 +235,7 @@ fn camera_depth(
     card: &ReadoutCard,
     tensor: &str,
     file: &NetworkFile,
-) -> Result<ReadFrom, PartsError> {
+) -> Result<PartInput, PartsError> {
     let inputs = describe(&file.bytes).map(|model| model.inputs);
     let stated = inputs
         .unwrap_or_default()
@@ -247,7 +247,7 @@ fn camera_depth(
         && let (Ok(height @ 1..=MAX_DEPTH_SIDE), Ok(width @ 1..=MAX_DEPTH_SIDE)) =
             (usize::try_from(*h), usize::try_from(*w))
     {
-        return Ok(ReadFrom::CameraDepth { width, height });
+        return Ok(PartInput::CameraDepth { width, height });
     }
     Err(PartsError::CameraDepth {
         readout: card.name.clone(),

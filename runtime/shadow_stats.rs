@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::agreement::Measure;
+use crate::agreement::AgreementMeasure;
 use crate::output::Output;
 use crate::plan::Plan;
 use crate::stats::{DurationHistogram, Percentiles};
@@ -24,7 +24,7 @@ pub(crate) struct ShadowStats {
 #[derive(Debug)]
 pub(crate) struct AgreementStats {
     key: Arc<str>,
-    measure: Measure,
+    measure: AgreementMeasure,
     compared: u64,
     sum: f64,
     newest: f64,
@@ -53,7 +53,7 @@ pub struct AgreementSnapshot {
     /// Key below the prefix.
     pub key: String,
     /// Measure of `mean` and `newest`.
-    pub measure: Measure,
+    pub measure: AgreementMeasure,
     /// Frames for which both policies had an output; 0 where the policy that
     /// serves has no such target.
     pub compared: u64,
@@ -68,7 +68,7 @@ impl AgreementStats {
     pub(crate) fn of(made: &Output) -> Self {
         Self {
             key: Arc::clone(&made.origin.key),
-            measure: Measure::of(made.origin.task.output),
+            measure: AgreementMeasure::of(made.origin.task.output),
             compared: 0,
             sum: 0.0,
             newest: 0.0,

@@ -12,7 +12,7 @@ pub const MAX_PIXELS: u64 = 4096 * 3072;
 /// A pinhole: `u = fx x/z + cx`, `v = fy y/z + cy`, optical frame (x right,
 /// y down, z forward), pixel centres at whole numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Intrinsics {
+pub struct Pinhole {
     width: u32,
     height: u32,
     fx: f64,
@@ -21,7 +21,7 @@ pub struct Intrinsics {
     cy: f64,
 }
 
-impl Intrinsics {
+impl Pinhole {
     /// Checks and makes intrinsics; focal lengths and principal point in px.
     ///
     /// # Errors
@@ -249,10 +249,7 @@ mod tests {
             200.0,
             f64::INFINITY,
         ] {
-            assert!(
-                Intrinsics::from_field_of_view(320, 240, fov).is_err(),
-                "{fov}"
-            );
+            assert!(Pinhole::from_field_of_view(320, 240, fov).is_err(), "{fov}");
         }
         for (width, height) in [
             (0, 240),
@@ -261,16 +258,16 @@ mod tests {
             (320, 1_000_000),
             (4096, 4096),
         ] {
-            assert!(Intrinsics::from_field_of_view(width, height, 1.0).is_err());
+            assert!(Pinhole::from_field_of_view(width, height, 1.0).is_err());
         }
         for bad in [f64::NAN, 0.0, -300.0, 1.0, f64::INFINITY, 1e12] {
             assert!(
-                Intrinsics::new(320, 240, bad, 300.0, 160.0, 120.0).is_err(),
+                Pinhole::new(320, 240, bad, 300.0, 160.0, 120.0).is_err(),
                 "{bad}"
             );
         }
-        assert!(Intrinsics::new(320, 240, 300.0, 300.0, f64::NAN, 120.0).is_err());
-        let error = Intrinsics::from_field_of_view(1_000_000, 240, 1.0).unwrap_err();
+        assert!(Pinhole::new(320, 240, 300.0, 300.0, f64::NAN, 120.0).is_err());
+        let error = Pinhole::from_field_of_view(1_000_000, 240, 1.0).unwrap_err();
         assert_eq!(
             error.to_string(),
             "camera: width is 1000000, but must be 1 to 4096 px"

@@ -2,10 +2,10 @@
 
 use glam::Vec3;
 
-use crate::camera::Intrinsics;
+use crate::camera::Pinhole;
 use crate::home::Home;
-use crate::layout::{RoomLayout, VanishingPoints};
-use crate::pose::Pose;
+use crate::layout::{RoomBox, VanishingPoints};
+use crate::pose::CameraPose;
 use crate::render::{NO_FACE, Visibility, meet};
 
 /// A camera so far before a way out that it looks through stands in it, m: the
@@ -43,19 +43,19 @@ pub struct Labels {
     /// where it stands in a door and looks out of it, the one it looks into.
     pub room: usize,
     /// That room's box.
-    pub layout: RoomLayout,
+    pub layout: RoomBox,
     /// Vanishing points of the world's axes.
     pub vanishing_points: VanishingPoints,
     /// The camera's pose.
-    pub world_from_optical: Pose,
+    pub world_from_optical: CameraPose,
 }
 
 impl Labels {
     /// Reads the labels off what was drawn.
     pub(crate) fn read(
         home: &Home,
-        camera: &Intrinsics,
-        world_from_optical: Pose,
+        camera: &Pinhole,
+        world_from_optical: CameraPose,
         visibility: &Visibility,
     ) -> Self {
         let count = camera.pixels();
@@ -73,7 +73,7 @@ impl Labels {
             curvature: Vec::with_capacity(count),
             reshading: Vec::with_capacity(count),
             room: standing,
-            layout: RoomLayout::of(&home.plan().rooms[standing], world_from_optical),
+            layout: RoomBox::of(&home.plan().rooms[standing], world_from_optical),
             vanishing_points: VanishingPoints::of(camera, world_from_optical),
             world_from_optical,
         };
@@ -85,7 +85,7 @@ impl Labels {
         }
         labels.occlusion_edges = labels.find_occlusion_edges(camera);
         labels.room = labels.room_shown(home);
-        labels.layout = RoomLayout::of(&home.plan().rooms[labels.room], world_from_optical);
+        labels.layout = RoomBox::of(&home.plan().rooms[labels.room], world_from_optical);
         labels
     }
 
@@ -109,7 +109,7 @@ impl Labels {
         &mut self,
         home: &Home,
         visibility: &Visibility,
-        optical_from_world: Pose,
+        optical_from_world: CameraPose,
         pixel: usize,
         ray: Vec3,
     ) {
@@ -152,7 +152,7 @@ impl Labels {
         self.reshading.push((-normal.dot(view)).clamp(0.0, 1.0));
     }
 
-    fn find_occlusion_edges(&self, camera: &Intrinsics) -> Vec<u8> {
+    fn find_occlusion_edges(&self, camera: &Pinhole) -> Vec<u8> {
         let (width, height) = (self.width as usize, self.height as usize);
         // Depth of p's tangent plane along q's ray.
         let predicted = |p: usize, ray_p: Vec3, ray_q: Vec3| {
@@ -186,7 +186,7 @@ impl Labels {
     }
 
     /// `previous_from_this`: the camera's motion since the picture before.
-    pub fn ego_motion(&self, previous: &Labels) -> Pose {
+    pub fn ego_motion(&self, previous: &Labels) -> CameraPose {
         previous
             .world_from_optical
             .inverse()

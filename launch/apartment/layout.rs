@@ -3,13 +3,13 @@
 use glam::{EulerRot, Mat3, Quat, Vec3};
 use serde::Serialize;
 
-use crate::camera::Intrinsics;
+use crate::camera::Pinhole;
 use crate::home::Room;
-use crate::pose::Pose;
+use crate::pose::CameraPose;
 
 /// The camera's room as a box in the optical frame.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct RoomLayout {
+pub struct RoomBox {
     /// The eight corners, m, optical frame. Bit 0 of the index picks low or
     /// high world x, bit 1 y, bit 2 z.
     pub corners: [Vec3; 8],
@@ -19,9 +19,9 @@ pub struct RoomLayout {
     pub cuboid: [f32; 9],
 }
 
-impl RoomLayout {
+impl RoomBox {
     /// The box of `room` seen from a camera.
-    pub(crate) fn of(room: &Room, world_from_optical: Pose) -> Self {
+    pub(crate) fn of(room: &Room, world_from_optical: CameraPose) -> Self {
         let optical_from_world = world_from_optical.inverse();
         let corners = std::array::from_fn(|i| {
             let pick = |bit: usize, low: f32, high: f32| if i >> bit & 1 == 0 { low } else { high };
@@ -70,7 +70,7 @@ pub struct VanishingPoints {
 }
 
 impl VanishingPoints {
-    pub(crate) fn of(camera: &Intrinsics, world_from_optical: Pose) -> Self {
+    pub(crate) fn of(camera: &Pinhole, world_from_optical: CameraPose) -> Self {
         let inverse = world_from_optical.inverse();
         let directions = [Vec3::X, Vec3::Y, Vec3::Z].map(|axis| {
             let d = inverse.direction(axis);

@@ -38,18 +38,21 @@ mod texture;
 mod view;
 mod writer;
 
-pub use camera::{Development, Exposure, Intrinsics, MAX_PIXELS, MAX_SIDE};
+pub use camera::{Development, Exposure, MAX_PIXELS, MAX_SIDE, Pinhole};
 pub use class::Class;
 pub use error::ApartmentError;
-pub use home::{Door, Home, LightQuality, Plan, Redraw, Room, RoomKind, Window};
+pub use home::{Door, FloorPlan, Home, LightQuality, Redraw, Room, RoomKind, Window};
 pub use labels::Labels;
-pub use layout::{RoomLayout, VanishingPoints};
-pub use pose::Pose;
+pub use layout::{RoomBox, VanishingPoints};
+pub use pose::CameraPose;
 pub use randomise::{Randomisation, Range};
-pub use renderer::{Capture, Picture, Renderer};
-pub use robot::{Guidance, Occupancy, Odometry, Robot, RobotConfig, StepReport, Tour, Twist};
+pub use renderer::{Picture, Renderer, Shot};
+pub use robot::{
+    DriveCommand, DriveReport, Guidance, Occupancy, Robot, RobotConfig, Tour, WheelOdometry,
+};
 pub use scene::Object;
 pub use view::contact_sheet;
 pub use writer::{
-    Arrangement, ClassCount, ColourFormat, DataSetOptions, Progress, Views, Written, write_data_set,
+    Arrangement, ClassCount, ColourFormat, DataSetOptions, Views, WriteProgress, Written,
+    write_data_set,
 };

@@ -7,16 +7,16 @@ use serde::{Deserialize, Serialize};
 /// Metres. The world's z axis points up; an optical frame is x right, y down,
 /// z forward (REP-103).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Pose {
+pub struct CameraPose {
     /// Unit quaternion.
     pub rotation: Quat,
     /// Origin of b in a, metres.
     pub translation: Vec3,
 }
 
-impl Pose {
+impl CameraPose {
     /// The identity.
-    pub const IDENTITY: Pose = Pose {
+    pub const IDENTITY: CameraPose = CameraPose {
         rotation: Quat::IDENTITY,
         translation: Vec3::ZERO,
     };
@@ -30,17 +30,17 @@ impl Pose {
     }
 
     /// `a_from_b` then `b_from_c` gives `a_from_c`.
-    pub fn then(self, b_from_c: Pose) -> Pose {
-        Pose {
+    pub fn then(self, b_from_c: CameraPose) -> CameraPose {
+        CameraPose {
             rotation: (self.rotation * b_from_c.rotation).normalize(),
             translation: self.point(b_from_c.translation),
         }
     }
 
     /// `b_from_a`.
-    pub fn inverse(self) -> Pose {
+    pub fn inverse(self) -> CameraPose {
         let rotation = self.rotation.conjugate();
-        Pose {
+        CameraPose {
             rotation,
             translation: -(rotation * self.translation),
         }
@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_camera_looks_where_it_is_told() {
-        let pose = Pose::looking(Vec3::new(1.0, 2.0, 1.5), 0.5, 0.2);
+        let pose = CameraPose::looking(Vec3::new(1.0, 2.0, 1.5), 0.5, 0.2);
         let forward = pose.direction(Vec3::Z);
         let expected = Vec3::new(
             0.5f32.cos() * 0.2f32.cos(),

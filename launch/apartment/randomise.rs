@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::camera::{Development, Exposure, Intrinsics};
+use crate::camera::{Development, Exposure, Pinhole};
 use crate::dice::Dice;
 use crate::error::ApartmentError;
 
@@ -116,11 +116,11 @@ impl Randomisation {
     ///
     /// # Errors
     /// As [`Intrinsics::from_field_of_view`].
-    pub fn camera(&self, seed: u64, width: u32, height: u32) -> Result<Intrinsics, ApartmentError> {
+    pub fn camera(&self, seed: u64, width: u32, height: u32) -> Result<Pinhole, ApartmentError> {
         self.check()?;
         let mut dice = Dice::new(seed, 90);
         let angle = self.field_of_view.draw(&mut dice);
-        Intrinsics::from_field_of_view(width, height, f64::from(angle))
+        Pinhole::from_field_of_view(width, height, f64::from(angle))
     }
 
     /// `base` with exposure, warmth and noise varied as a seed has it.

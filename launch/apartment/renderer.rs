@@ -2,12 +2,12 @@
 
 use glam::{Vec2, Vec3};
 
-use crate::camera::{Development, Intrinsics};
+use crate::camera::{Development, Pinhole};
 use crate::dice::Dice;
 use crate::error::ApartmentError;
 use crate::home::{Home, visible_rooms};
 use crate::labels::Labels;
-use crate::pose::Pose;
+use crate::pose::CameraPose;
 use crate::render::{Visibility, Visible, develop, expose, meet};
 
 /// A developed picture with its depth.
@@ -25,7 +25,7 @@ pub struct Picture {
 
 /// A picture with all its labels.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Capture {
+pub struct Shot {
     /// Picture that the camera takes.
     pub picture: Picture,
     /// Labels of what is there.
@@ -51,8 +51,8 @@ impl Renderer {
     pub fn picture(
         &mut self,
         home: &Home,
-        camera: &Intrinsics,
-        world_from_optical: Pose,
+        camera: &Pinhole,
+        world_from_optical: CameraPose,
         development: &Development,
         noise_seed: u64,
     ) -> Result<Picture, ApartmentError> {
@@ -80,14 +80,14 @@ impl Renderer {
     pub fn capture(
         &mut self,
         home: &Home,
-        camera: &Intrinsics,
-        world_from_optical: Pose,
+        camera: &Pinhole,
+        world_from_optical: CameraPose,
         development: &Development,
         noise_seed: u64,
-    ) -> Result<Capture, ApartmentError> {
+    ) -> Result<Shot, ApartmentError> {
         let picture = self.picture(home, camera, world_from_optical, development, noise_seed)?;
         let labels = Labels::read(home, camera, world_from_optical, &self.visibility);
-        Ok(Capture { picture, labels })
+        Ok(Shot { picture, labels })
     }
 
     /// A picture blurred by the motion through `poses` during the exposure;
@@ -98,11 +98,11 @@ impl Renderer {
     pub fn blurred(
         &mut self,
         home: &Home,
-        camera: &Intrinsics,
-        poses: &[Pose],
+        camera: &Pinhole,
+        poses: &[CameraPose],
         development: &Development,
         noise_seed: u64,
-    ) -> Result<Capture, ApartmentError> {
+    ) -> Result<Shot, ApartmentError> {
         development.check()?;
         let half = poses.len() / 2;
         let Some(&middle) = poses.get(half) else {
@@ -138,7 +138,7 @@ impl Renderer {
             depth: self.depth(home, camera),
         };
         let labels = Labels::read(home, camera, middle, &self.visibility);
-        Ok(Capture { picture, labels })
+        Ok(Shot { picture, labels })
     }
 
     /// Only the labels.
@@ -148,8 +148,8 @@ impl Renderer {
     pub fn labels(
         &mut self,
         home: &Home,
-        camera: &Intrinsics,
-        world_from_optical: Pose,
+        camera: &Pinhole,
+        world_from_optical: CameraPose,
     ) -> Result<Labels, ApartmentError> {
         self.draw(home, camera, world_from_optical, false)?;
         Ok(Labels::read(
@@ -163,8 +163,8 @@ impl Renderer {
     fn draw(
         &mut self,
         home: &Home,
-        camera: &Intrinsics,
-        pose: Pose,
+        camera: &Pinhole,
+        pose: CameraPose,
         antialias: bool,
     ) -> Result<(), ApartmentError> {
         if !(pose.translation.is_finite() && pose.rotation.is_normalized()) {
@@ -185,7 +185,7 @@ impl Renderer {
         Ok(())
     }
 
-    fn depth(&self, home: &Home, camera: &Intrinsics) -> Vec<f32> {
+    fn depth(&self, home: &Home, camera: &Pinhole) -> Vec<f32> {
         let width = camera.width() as usize;
         (0..camera.pixels())
             .map(|pixel| {
@@ -214,7 +214,7 @@ impl Home {
 
     /// `count` viewpoints at `height` (m) and `tilt` (rad, up positive), spread
     /// over the rooms, each in free space and looking along open room.
-    pub fn viewpoints(&self, count: usize, height: f32, tilt: f32) -> Vec<Pose> {
+    pub fn viewpoints(&self, count: usize, height: f32, tilt: f32) -> Vec<CameraPose> {
         self.endless_viewpoints(height, tilt).take(count).collect()
     }
 
@@ -223,7 +223,7 @@ impl Home {
         &self,
         height: f32,
         tilt: f32,
-    ) -> impl Iterator<Item = Pose> + '_ {
+    ) -> impl Iterator<Item = CameraPose> + '_ {
         let mut dice = Dice::new(self.seed(), 70);
         let rooms = self.plan().rooms.len();
         let reachable = self.occupancy().reachable(self.plan());
@@ -232,7 +232,7 @@ impl Home {
             let room = &self.plan().rooms[(index + 1) % rooms];
             let mut best = (
                 f32::NEG_INFINITY,
-                Pose::looking(room.middle().extend(height), 0.0, tilt),
+                CameraPose::looking(room.middle().extend(height), 0.0, tilt),
             );
             for _ in 0..120 {
                 let at = Vec2::new(
@@ -252,7 +252,7 @@ impl Home {
                     .sum();
                 let score = open + 2.0 * dice.unit();
                 if score > best.0 {
-                    best = (score, Pose::looking(at.extend(height), yaw, tilt));
+                    best = (score, CameraPose::looking(at.extend(height), yaw, tilt));
                 }
             }
             best.1

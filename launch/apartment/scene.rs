@@ -7,7 +7,7 @@ use glam::{Vec2, Vec3};
 use crate::class::Class;
 use crate::light::{Outside, Probe};
 use crate::material::{Material, MaterialId};
-use crate::pose::Pose;
+use crate::pose::CameraPose;
 use crate::shape::{Face, LightPoint, Model, Surface, Vertex};
 use crate::texture::Texture;
 
@@ -19,7 +19,7 @@ pub struct Object {
     /// Its class.
     pub class: Class,
     /// `world_from_object`.
-    pub pose: Pose,
+    pub pose: CameraPose,
     /// Lowest corner of its bounding box, object frame, m.
     pub low: Vec3,
     /// Highest corner of its bounding box, object frame, m.
@@ -80,7 +80,13 @@ impl Scene {
     }
 
     /// Adds an object; returns its index.
-    pub(crate) fn add(&mut self, class: Class, model: Model, pose: Pose, room: usize) -> usize {
+    pub(crate) fn add(
+        &mut self,
+        class: Class,
+        model: Model,
+        pose: CameraPose,
+        room: usize,
+    ) -> usize {
         let object = self.objects.len() as u32;
         let (first_vertex, first_surface) =
             (self.vertices.len() as u32, self.surfaces.len() as u32);

@@ -3,10 +3,10 @@
 
 use glam::Vec3;
 
-use crate::camera::Intrinsics;
-use crate::layout::RoomLayout;
+use crate::camera::Pinhole;
+use crate::layout::RoomBox;
 use crate::material::hsv;
-use crate::renderer::Capture;
+use crate::renderer::Shot;
 
 /// Columns and rows of the sheet.
 const TILES: (u32, u32) = (3, 2);
@@ -15,7 +15,7 @@ const BOX_TILE: (usize, usize) = (2, 1);
 
 /// Six pictures, three across and two down (colour, depth, normals; classes,
 /// occlusion edges, room layout): RGB bytes of `3 * width` × `2 * height`.
-pub fn contact_sheet(capture: &Capture, camera: &Intrinsics) -> Vec<u8> {
+pub fn contact_sheet(capture: &Shot, camera: &Pinhole) -> Vec<u8> {
     let (width, height) = (
         capture.picture.width as usize,
         capture.picture.height as usize,
@@ -38,7 +38,7 @@ pub fn contact_sheet(capture: &Capture, camera: &Intrinsics) -> Vec<u8> {
     sheet
 }
 
-fn tiles(capture: &Capture, pixel: usize, ray: Vec3) -> [[u8; 3]; 6] {
+fn tiles(capture: &Shot, pixel: usize, ray: Vec3) -> [[u8; 3]; 6] {
     let labels = &capture.labels;
     let rgb = &capture.picture.rgb[pixel * 3..pixel * 3 + 3];
     let rgb = [rgb[0], rgb[1], rgb[2]];
@@ -69,7 +69,7 @@ fn bytes(colour: Vec3) -> [u8; 3] {
 
 /// A pixel of the picture in grey, tinted by the side of the room's box that
 /// its ray leaves through: walls by their direction, floor and ceiling.
-fn in_box(layout: &RoomLayout, ray: Vec3, rgb: [u8; 3]) -> [u8; 3] {
+fn in_box(layout: &RoomBox, ray: Vec3, rgb: [u8; 3]) -> [u8; 3] {
     let corners = &layout.corners;
     let sides = [1, 2, 4].map(|bit: usize| {
         let along = (corners[bit] - corners[0]).normalize_or(Vec3::X);
@@ -92,7 +92,7 @@ fn in_box(layout: &RoomLayout, ray: Vec3, rgb: [u8; 3]) -> [u8; 3] {
 }
 
 /// The edges of the room's box over its tile.
-fn draw_box(sheet: &mut [u8], wide: usize, capture: &Capture, camera: &Intrinsics) {
+fn draw_box(sheet: &mut [u8], wide: usize, capture: &Shot, camera: &Pinhole) {
     let corners = capture.labels.layout.corners;
     let (width, height) = (camera.width() as usize, camera.height() as usize);
     for from in 0..8usize {

@@ -42,7 +42,7 @@ fn library(
 ) -> Result<concert_runtime::io::library::Library, Failure> {
     use std::time::Duration;
 
-    use concert_runtime::io::library::{LibraryRequest, Progress, find_or_fetch};
+    use concert_runtime::io::library::{LibraryProgress, LibraryRequest, find_or_fetch};
 
     let request = LibraryRequest {
         explicit: global.onnxruntime.clone(),
@@ -51,7 +51,7 @@ fn library(
     };
     let mut spinner: Option<indicatif::ProgressBar> = None;
     let found = find_or_fetch(&request, &mut |progress| {
-        if matches!(progress, Progress::Skipped { .. }) {
+        if matches!(progress, LibraryProgress::Skipped { .. }) {
             tracing::warn!("{progress}");
             return;
         }

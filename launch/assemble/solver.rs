@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use concert_policies::affinity::TransferTable;
 use concert_policies::profile::Profile;
-use concert_policies::solve::{Device, DeviceBudgets, Problem, Status, solve_on};
+use concert_policies::solve::{Device, DeviceBudgets, Problem, SolveStatus, solve_on};
 use concert_runtime::Clock;
 use concert_runtime::io::clock::SystemClock;
 use serde_json::{Value, json};
@@ -49,7 +49,7 @@ impl AskedSolver {
             Err(error) => return refused(error.to_string()),
         };
         let mut policy = Value::Null;
-        if matches!(answer.status, Status::Optimal | Status::Feasible) {
+        if matches!(answer.status, SolveStatus::Optimal | SolveStatus::Feasible) {
             match answer.to_policy("asked", problem.max_order()) {
                 Ok(made) => {
                     policy = json!({ "toml": made.to_toml(), "hash": made.hash().to_string() });

@@ -425,7 +425,7 @@ mod tests {
             let report = done(&merge, &shipped());
             let bytes = std::fs::read(&out).expect("a network");
             let merged = onnx::describe(&bytes).expect("a sound network");
-            let focal = |input: &onnx::describe::Value| input.name.starts_with("depth_zbuffer/");
+            let focal = |input: &onnx::describe::TensorInfo| input.name.starts_with("depth_zbuffer/");
             if policy != "first_light" {
                 assert!(merged.inputs.iter().any(focal), "{}", report.text);
             }

@@ -13,7 +13,7 @@ use anyhow::Context;
 use concert_policies::document::{check_place, write_whole};
 use concert_policies::profile::Profile;
 use concert_policies::solve::{
-    Answer, Device, DeviceBudgets, Front, Problem, Status, front, solve_on,
+    Answer, Device, DeviceBudgets, Front, Problem, SolveStatus, front, solve_on,
 };
 use concert_runtime::Clock;
 use concert_runtime::io::clock::SystemClock;
@@ -78,9 +78,9 @@ fn device(args: &SolveArgs) -> Result<Option<Device>, Failure> {
     }))
 }
 
-fn exit_of(status: Status) -> Exit {
+fn exit_of(status: SolveStatus) -> Exit {
     match status {
-        Status::Optimal | Status::Feasible => Exit::Done,
+        SolveStatus::Optimal | SolveStatus::Feasible => Exit::Done,
         _ => Exit::Failed,
     }
 }

@@ -6,7 +6,7 @@ use super::write::quoted;
 use super::{MAX_AXES, MAX_ELEMENTS, is_safe_name};
 use crate::contract::{Layout, MAX_INPUT_SIDE};
 use crate::digest::sha256_hex;
-use crate::onnx::describe::{Dim, Value};
+use crate::onnx::describe::{Dim, TensorInfo};
 use crate::onnx::{Checked, Description};
 
 /// The image that a network takes, as its input says.
@@ -42,7 +42,7 @@ impl ImageInput {
         }
     }
 
-    fn from(input: &Value) -> Option<Self> {
+    fn from(input: &TensorInfo) -> Option<Self> {
         let fixed = |dim: &Dim| match dim {
             // Some exporters write an open axis as 0.
             Dim::Fixed(length @ 1..) => usize::try_from(*length).ok(),
@@ -142,7 +142,7 @@ pub fn encoder_skeleton(
     Ok(text)
 }
 
-fn level(output: &Value, input_height: usize) -> Result<String, String> {
+fn level(output: &TensorInfo, input_height: usize) -> Result<String, String> {
     if !is_safe_name(&output.name) {
         return Err(format!(
             "the name of a level is of a-z, 0-9 and _, but this one is `{}`",

@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use super::odometry::{ODOMETRY_LENGTH, Odometry, OdometryParameters};
+use super::odometry::{ODOMETRY_LENGTH, OdometryParameters, VisualOdometry};
 use super::room_layout::{
     ROOM_LAYOUT_LENGTH, RoomLayoutParameters, RoomLayoutReadout, VanishingPointReadout,
 };
@@ -21,7 +21,7 @@ pub enum Method {
 
 /// Something that a method reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Role {
+pub struct ReadRole {
     /// Name that `read.tensor` of a card gives it.
     pub name: &'static str,
     /// Set if the method cannot do without.
@@ -50,8 +50,8 @@ pub enum MethodError {
     },
 }
 
-const fn role(name: &'static str, required: bool) -> Role {
-    Role { name, required }
+const fn role(name: &'static str, required: bool) -> ReadRole {
+    ReadRole { name, required }
 }
 
 impl Method {
@@ -110,15 +110,15 @@ impl Method {
 
     /// Inputs that it reads.
     #[must_use]
-    pub fn roles(&self) -> &'static [Role] {
-        const ODOMETRY: &[Role] = &[
+    pub fn roles(&self) -> &'static [ReadRole] {
+        const ODOMETRY: &[ReadRole] = &[
             role("descriptors", true),
             role("reliability", true),
             role("keypoint_logits", true),
             role("depth", false),
         ];
-        const ROOM_LAYOUT: &[Role] = &[role("depth", true), role("normal", false)];
-        const VANISHING_POINT: &[Role] = &[role("room_layout", true)];
+        const ROOM_LAYOUT: &[ReadRole] = &[role("depth", true), role("normal", false)];
+        const VANISHING_POINT: &[ReadRole] = &[role("room_layout", true)];
         match self {
             Self::Odometry(_) => ODOMETRY,
             Self::RoomLayout(_) => ROOM_LAYOUT,
@@ -141,7 +141,7 @@ impl Method {
     #[must_use]
     pub fn start(&self) -> Box<dyn Geometric> {
         match self {
-            Self::Odometry(parameters) => Box::new(Odometry::new(*parameters)),
+            Self::Odometry(parameters) => Box::new(VisualOdometry::new(*parameters)),
             Self::RoomLayout(parameters) => Box::new(RoomLayoutReadout::new(*parameters)),
             Self::VanishingPoint => Box::new(VanishingPointReadout),
         }

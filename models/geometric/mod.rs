@@ -22,5 +22,5 @@ pub mod room_layout;
 mod scene;
 mod two_view;
 
-pub use method::{Method, MethodError, Role};
-pub use scene::{ASSUMED_FOCAL_WIDTHS, Geometric, OutputFlags, Scene, Unable, View};
+pub use method::{Method, MethodError, ReadRole};
+pub use scene::{ASSUMED_FOCAL_WIDTHS, Geometric, OutputFlags, Scene, SceneView, Unable};

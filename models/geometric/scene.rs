@@ -4,7 +4,7 @@ use crate::geometry::{Affine2, Intrinsics};
 
 /// One tensor that a readout reads, borrowed for the time of one estimate.
 #[derive(Debug, Clone, Copy)]
-pub struct View<'a> {
+pub struct SceneView<'a> {
     /// Part that it has in the method: `descriptors`, `depth`, …
     pub role: &'a str,
     /// Outermost axis first.
@@ -30,7 +30,7 @@ pub struct Scene<'a> {
     /// The camera's intrinsics for that image, where they are known.
     pub intrinsics: Option<Intrinsics>,
     /// Views that are read, in any order.
-    pub views: &'a [View<'a>],
+    pub views: &'a [SceneView<'a>],
 }
 
 /// Remarks on an estimate that is given.
@@ -81,7 +81,7 @@ pub const ASSUMED_FOCAL_WIDTHS: f64 = 0.866;
 
 impl<'a> Scene<'a> {
     /// The view of this role, if it is there and of this many axes.
-    pub(super) fn view(&self, role: &str, axes: usize) -> Option<&'a View<'a>> {
+    pub(super) fn view(&self, role: &str, axes: usize) -> Option<&'a SceneView<'a>> {
         let view = self.views.iter().find(|view| view.role == role)?;
         let needed = view.shape.iter().product::<usize>();
         (view.shape.len() == axes && needed == view.values.len()).then_some(view)

@@ -266,7 +266,7 @@ fn info(name: &str, type_: TypeProto) -> ValueInfoProto {
 fn symbolic(dtype: DType, dims: &[Dim]) -> TypeProto {
     let dim = |dim: &Dim| DimensionProto {
         value: match dim {
-            Dim::Fixed(length) => Some(DimensionValue::Value(*length)),
+            Dim::Fixed(length) => Some(DimensionValue::TensorInfo(*length)),
             Dim::Symbol(symbol) => Some(DimensionValue::Param(symbol.clone())),
             Dim::Unknown => None,
         },

@@ -87,7 +87,7 @@ pub fn cut(
         if let DimensionValue::Param(symbol) = dim
             && let Some(&length) = bound.get(symbol.as_str())
         {
-            *dim = DimensionValue::Value(length);
+            *dim = DimensionValue::TensorInfo(length);
         }
     });
     name_levels(&mut graph, taps)?;
@@ -122,7 +122,7 @@ fn complete(envelope: &ModelProto, graph: &mut GraphProto, fixed: &[(String, Vec
         let lengths = told.dims().unwrap_or_default();
         let dims = output.dims_mut().filter(|dims| dims.len() == lengths.len());
         for (dim, told) in dims.into_iter().flatten().zip(lengths) {
-            let open = !matches!(dim.value, Some(DimensionValue::Value(0..)));
+            let open = !matches!(dim.value, Some(DimensionValue::TensorInfo(0..)));
             if open && told.value.is_some() {
                 dim.value.clone_from(&told.value);
             }
@@ -221,7 +221,7 @@ fn bind_inputs<'a>(
             }
             match dims.and_then(|dims| dims[axis].value.as_ref()) {
                 // Some exporters write an unknown length as 0 or -1.
-                Some(&DimensionValue::Value(found)) if found > 0 && found != length => {
+                Some(&DimensionValue::TensorInfo(found)) if found > 0 && found != length => {
                     return Err(wrong(found.to_string()));
                 }
                 Some(DimensionValue::Param(symbol)) if !symbol.is_empty() => {
@@ -314,7 +314,7 @@ pub(super) fn type_of(spec: &TensorSpec) -> TypeProto {
 
 fn shape_of(shape: &[usize]) -> TensorShapeProto {
     let dim = |&length: &usize| DimensionProto {
-        value: Some(DimensionValue::Value(
+        value: Some(DimensionValue::TensorInfo(
             i64::try_from(length).unwrap_or(i64::MAX),
         )),
         denotation: None,

@@ -38,7 +38,7 @@ impl fmt::Display for Dim {
 
 /// An input, an output or a tensor between, as the file states it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Value {
+pub struct TensorInfo {
     /// Name of the tensor.
     pub name: String,
     /// Element type (`f32`), where it is stated.
@@ -47,7 +47,7 @@ pub struct Value {
     pub shape: Option<Vec<Dim>>,
 }
 
-impl fmt::Display for Value {
+impl fmt::Display for TensorInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.name, self.dtype.unwrap_or("?"))?;
         match &self.shape {
@@ -67,7 +67,7 @@ pub struct TapCandidate {
     pub narrow: bool,
     /// The tensor.
     #[serde(flatten)]
-    pub value: Value,
+    pub value: TensorInfo,
     /// Operator that makes it.
     pub operator: String,
     /// Nodes up to and including that one.
@@ -95,9 +95,9 @@ pub struct Description {
     /// Program that wrote the file, with its version.
     pub producer: String,
     /// Inputs that a caller must give.
-    pub inputs: Vec<Value>,
+    pub inputs: Vec<TensorInfo>,
     /// Outputs.
-    pub outputs: Vec<Value>,
+    pub outputs: Vec<TensorInfo>,
     /// Number of nodes, those of subgraphs included.
     pub nodes: usize,
     /// Number of nodes per operator.
@@ -205,13 +205,13 @@ impl fmt::Display for Description {
 }
 
 /// An input, output or value info in Concert's words.
-pub(super) fn value(info: &ValueInfoProto) -> Value {
+pub(super) fn value(info: &ValueInfoProto) -> TensorInfo {
     let dim = |dim: &super::proto::DimensionProto| match &dim.value {
-        Some(DimensionValue::Value(length)) if *length >= 0 => Dim::Fixed(*length),
+        Some(DimensionValue::TensorInfo(length)) if *length >= 0 => Dim::Fixed(*length),
         Some(DimensionValue::Param(symbol)) if !symbol.is_empty() => Dim::Symbol(symbol.clone()),
         _ => Dim::Unknown,
     };
-    Value {
+    TensorInfo {
         name: info.name().to_owned(),
         dtype: info.tensor().and_then(|t| elem::name(t.elem_type())),
         shape: info.dims().map(|dims| dims.iter().map(dim).collect()),
@@ -247,7 +247,7 @@ fn stored_elements(graph: &GraphProto) -> u64 {
 }
 
 /// Value that the file states, or that its nodes tell where it states nothing.
-fn told(stated: Value, fact: Option<&Fact>) -> Value {
+fn told(stated: TensorInfo, fact: Option<&Fact>) -> TensorInfo {
     let Some(fact) = fact else { return stated };
     let fixed = |length: &Length| {
         let length = length.fixed().and_then(|length| i64::try_from(length).ok());
@@ -266,7 +266,7 @@ fn told(stated: Value, fact: Option<&Fact>) -> Value {
         }
         (stated, inferred) => stated.or(inferred),
     };
-    Value {
+    TensorInfo {
         dtype: stated.dtype.or_else(|| elem::name(fact.dtype)),
         shape,
         ..stated

@@ -311,7 +311,7 @@ fn fits(output: &ValueInfoProto, input: &ValueInfoProto) -> bool {
             .iter()
             .zip(read)
             .all(|(a, b)| match (&a.value, &b.value) {
-                (Some(DimensionValue::Value(a)), Some(DimensionValue::Value(b))) => {
+                (Some(DimensionValue::TensorInfo(a)), Some(DimensionValue::TensorInfo(b))) => {
                     // -1 is an open axis.
                     a == b || *a < 0 || *b < 0
                 }

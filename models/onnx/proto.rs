@@ -284,7 +284,7 @@ pub struct DimensionProto {
 #[derive(Clone, PartialEq, prost::Oneof)]
 pub enum DimensionValue {
     #[prost(int64, tag = "1")]
-    Value(i64),
+    TensorInfo(i64),
     #[prost(string, tag = "2")]
     Param(String),
 }

@@ -246,7 +246,7 @@ impl Rules<'_> {
                 // exporters write it as -1.
                 let fixed: Vec<i64> = dims
                     .map(|dim| match dim.value {
-                        Some(DimensionValue::Value(length)) if length != -1 => length,
+                        Some(DimensionValue::TensorInfo(length)) if length != -1 => length,
                         _ => 1,
                     })
                     .collect();

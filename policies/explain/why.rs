@@ -8,8 +8,8 @@ use super::{Cost, Evidence, row_of};
 use crate::affinity::{Row, TransferTable};
 use crate::policy::Policy;
 use crate::solve::{
-    Answer, Convention, Device, DeviceBudgets, Problem, ProblemError, Status, Transform, Value,
-    solve_on,
+    Answer, Convention, Device, DeviceBudgets, Problem, ProblemError, SolveStatus, TransferValue,
+    Transform, solve_on,
 };
 
 /// Within this, two objectives are the same.
@@ -19,7 +19,7 @@ const EQUAL: f64 = 1e-9;
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Why {
     /// End of the search for the best.
-    pub status: Status,
+    pub status: SolveStatus,
     /// Worth of the best policy.
     pub objective: Option<f64>,
     /// Worth of this policy for the same problem; `None` where it leaves a
@@ -84,12 +84,12 @@ pub(super) fn why(
     let differences = differences(policy, table, problem, &best);
     let policy_objective = objective(policy, table, problem);
     let is_optimal = match (best.status, best.objective, policy_objective) {
-        (Status::Optimal, Some(best), Some(own)) => {
+        (SolveStatus::Optimal, Some(best), Some(own)) => {
             let is_best = own >= best - EQUAL;
             let within = is_within(policy, problem, cost);
             if is_best { within } else { Some(false) }
         }
-        (Status::Optimal, Some(_), None) if differences.is_empty() => Some(true),
+        (SolveStatus::Optimal, Some(_), None) if differences.is_empty() => Some(true),
         _ => None,
     };
     Ok(Why {
@@ -168,9 +168,9 @@ fn objective(policy: &Policy, table: &TransferTable, problem: &Problem) -> Optio
 
 fn value(row: &Row, problem: &Problem) -> Option<f64> {
     let number = match problem.value() {
-        Value::Affinity => row.affinity,
-        Value::WinVsTask => row.win_vs_task,
-        Value::WinVsPixels => row.win_vs_pixels,
+        TransferValue::Affinity => row.affinity,
+        TransferValue::WinVsTask => row.win_vs_task,
+        TransferValue::WinVsPixels => row.win_vs_pixels,
     };
     Some(match problem.transform() {
         Transform::Identity => number?,

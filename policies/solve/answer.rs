@@ -7,7 +7,7 @@ use crate::solve::device::Usage;
 /// End of a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Status {
+pub enum SolveStatus {
     /// Nothing is better; proved.
     Optimal,
     /// Time ran out: the best that was found, with a bound on what may be.
@@ -18,14 +18,14 @@ pub enum Status {
     Unknown,
 }
 
-impl Status {
+impl SolveStatus {
     /// Name of the status in JSON.
     pub fn name(self) -> &'static str {
         match self {
-            Status::Optimal => "optimal",
-            Status::Feasible => "feasible",
-            Status::Infeasible => "infeasible",
-            Status::Unknown => "unknown",
+            SolveStatus::Optimal => "optimal",
+            SolveStatus::Feasible => "feasible",
+            SolveStatus::Infeasible => "infeasible",
+            SolveStatus::Unknown => "unknown",
         }
     }
 }
@@ -34,7 +34,7 @@ impl Status {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
     /// End of the search.
-    pub status: Status,
+    pub status: SolveStatus,
     /// Sum of importance times value over the targets, and what the convention
     /// adds; `None` where there is no policy.
     pub objective: Option<f64>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use crate::affinity::TransferTable;
-use crate::solve::answer::{Answer, Status};
+use crate::solve::answer::{Answer, SolveStatus};
 use crate::solve::device::{Device, Usage};
 use crate::solve::fault::ProblemError;
 use crate::solve::instance::{Instance, State};
@@ -35,7 +35,7 @@ pub enum Axis {
 pub struct Front {
     /// Optimal where every point is proved and none is missing; infeasible where
     /// there is none.
-    pub status: Status,
+    pub status: SolveStatus,
     /// Quantity that the points differ in.
     pub axis: Axis,
     /// The points, in ascending order along the axis.
@@ -98,7 +98,7 @@ pub fn front(
     let begin = elapsed();
     let clock = Clock::new(elapsed, limit);
     let mut front = Front {
-        status: Status::Optimal,
+        status: SolveStatus::Optimal,
         axis: match device {
             None => Axis::Cost,
             Some(_) => Axis::FrameMillis,
@@ -114,14 +114,14 @@ pub fn front(
         front.notes.clone_from(&model.notes);
         let answer = answer(&model, &clock, false);
         let (Some(objective), Some(cost)) = (answer.objective, answer.cost) else {
-            if answer.status != Status::Infeasible {
-                front.status = Status::Feasible;
+            if answer.status != SolveStatus::Infeasible {
+                front.status = SolveStatus::Feasible;
             }
             front.reason = answer.reason.filter(|_| front.points.is_empty());
             break;
         };
-        if answer.status != Status::Optimal {
-            front.status = Status::Feasible;
+        if answer.status != SolveStatus::Optimal {
+            front.status = SolveStatus::Feasible;
         }
         let usage = answer.usage;
         front
@@ -131,14 +131,14 @@ pub fn front(
             break;
         }
         if clock.is_over() || front.points.len() == MAX_FRONT_POINTS {
-            front.status = Status::Feasible;
+            front.status = SolveStatus::Feasible;
             break;
         }
     }
     front.points.reverse();
     keep_rising(&mut front.points);
-    if front.points.is_empty() && front.status == Status::Optimal {
-        front.status = Status::Infeasible;
+    if front.points.is_empty() && front.status == SolveStatus::Optimal {
+        front.status = SolveStatus::Infeasible;
     }
     front.seconds = clock.elapsed().saturating_sub(begin).as_secs_f64();
     Ok(front)

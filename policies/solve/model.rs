@@ -8,7 +8,7 @@ use crate::affinity::TransferTable;
 use crate::solve::device::{Device, Taken};
 use crate::solve::fault::{ProblemError, ProblemFault};
 use crate::solve::instance::{COST_TOLERANCE, Client, Instance, Options, State};
-use crate::solve::problem::{Convention, Problem, Transform, Value};
+use crate::solve::problem::{Convention, Problem, TransferValue, Transform};
 
 use names::{Names, Role};
 
@@ -195,11 +195,11 @@ impl<'a> Model<'a> {
     }
 }
 
-fn number(row: &crate::affinity::Row, value: Value) -> Option<f64> {
+fn number(row: &crate::affinity::Row, value: TransferValue) -> Option<f64> {
     match value {
-        Value::Affinity => row.affinity,
-        Value::WinVsTask => row.win_vs_task,
-        Value::WinVsPixels => row.win_vs_pixels,
+        TransferValue::Affinity => row.affinity,
+        TransferValue::WinVsTask => row.win_vs_task,
+        TransferValue::WinVsPixels => row.win_vs_pixels,
     }
 }
 

@@ -30,7 +30,7 @@ const MAX_MESSAGE_CHARS: usize = 400;
 /// Number of a transfer that is summed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Value {
+pub enum TransferValue {
     /// The affinity, transformed as [`Transform`] says.
     #[default]
     Affinity,
@@ -40,13 +40,13 @@ pub enum Value {
     WinVsPixels,
 }
 
-impl Value {
+impl TransferValue {
     /// Name of the table's column.
     pub fn column(self) -> &'static str {
         match self {
-            Value::Affinity => "affinity",
-            Value::WinVsTask => "win_vs_task",
-            Value::WinVsPixels => "win_vs_pixels",
+            TransferValue::Affinity => "affinity",
+            TransferValue::WinVsTask => "win_vs_task",
+            TransferValue::WinVsPixels => "win_vs_pixels",
         }
     }
 }
@@ -101,7 +101,7 @@ struct RawProblem {
     max_order: Option<Spanned<i64>>,
     /// Number of a transfer that is summed.
     #[serde(default)]
-    value: Value,
+    value: TransferValue,
     /// Transform of affinities into values; win rates are taken as they are.
     transform: Option<Transform>,
     /// Convention on what else counts.
@@ -159,7 +159,7 @@ pub struct Problem {
     pub(crate) source_only: Vec<Name>,
     pub(crate) budget: f64,
     pub(crate) max_order: Option<usize>,
-    pub(crate) value: Value,
+    pub(crate) value: TransferValue,
     pub(crate) transform: Option<Transform>,
     pub(crate) convention: Convention,
     pub(crate) cost: Vec<(Name, f64)>,
@@ -264,15 +264,15 @@ impl Problem {
     }
 
     /// Number of a transfer that is summed.
-    pub fn value(&self) -> Value {
+    pub fn value(&self) -> TransferValue {
         self.value
     }
 
     /// Transform of the number into a value: win rates are taken as they are.
     pub fn transform(&self) -> Transform {
         match self.value {
-            Value::Affinity => self.transform.unwrap_or_default(),
-            Value::WinVsTask | Value::WinVsPixels => Transform::Identity,
+            TransferValue::Affinity => self.transform.unwrap_or_default(),
+            TransferValue::WinVsTask | TransferValue::WinVsPixels => Transform::Identity,
         }
     }
 
@@ -283,7 +283,7 @@ impl Problem {
 
     /// Tells whether the file asks for a root of a win rate, which is not taken.
     pub(crate) fn ignores_transform(&self) -> bool {
-        self.value != Value::Affinity && self.transform == Some(Transform::Sqrt)
+        self.value != TransferValue::Affinity && self.transform == Some(Transform::Sqrt)
     }
 }
 

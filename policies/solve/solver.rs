@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::affinity::TransferTable;
-use crate::solve::answer::{Answer, AnswerTransfer, Status};
+use crate::solve::answer::{Answer, AnswerTransfer, SolveStatus};
 use crate::solve::device::{Device, Resource, Usage};
 use crate::solve::fault::ProblemError;
 use crate::solve::improve::{greedy, improve};
@@ -67,7 +67,7 @@ pub(crate) fn answer(model: &Model<'_>, clock: &Clock<'_>, second: bool) -> Answ
         let names: Vec<_> = never.iter().map(|u| format!("`{}`", u.target)).collect();
         let reason = format!("no budget serves {}", names.join(", "));
         return Answer {
-            status: Status::Infeasible,
+            status: SolveStatus::Infeasible,
             reason: Some(reason),
             unservable: never,
             ..nothing(model)
@@ -101,7 +101,7 @@ fn infeasible(model: &Model<'_>, least: f64, proved: bool, clock: &Clock<'_>) ->
     if !proved {
         let reason = "time ran out before any policy within the budget was found".to_owned();
         return Answer {
-            status: Status::Unknown,
+            status: SolveStatus::Unknown,
             reason: Some(reason),
             ..nothing(model)
         };
@@ -116,7 +116,7 @@ fn infeasible(model: &Model<'_>, least: f64, proved: bool, clock: &Clock<'_>) ->
         names.join(", ")
     );
     Answer {
-        status: Status::Infeasible,
+        status: SolveStatus::Infeasible,
         reason: Some(reason),
         unservable,
         smallest_budget: Some(least),
@@ -138,7 +138,7 @@ fn over_limits(model: &Model<'_>, clock: &Clock<'_>) -> Answer {
     let each: Vec<_> = each.collect();
     let reason = format!("the device's budgets are too small: {}", each.join("; "));
     Answer {
-        status: Status::Infeasible,
+        status: SolveStatus::Infeasible,
         reason: Some(reason),
         ..nothing(model)
     }
@@ -171,8 +171,8 @@ fn feasible(model: &Model<'_>, found: Found, clock: &Clock<'_>, second: bool) ->
     };
     Answer {
         status: match found.complete {
-            true => Status::Optimal,
-            false => Status::Feasible,
+            true => SolveStatus::Optimal,
+            false => SolveStatus::Feasible,
         },
         objective: Some(objective),
         sources: model.names(&roots),
@@ -214,7 +214,7 @@ fn is_unique(second: &RunnerUp, worth: f64) -> Option<bool> {
 /// An answer without a policy.
 fn nothing(model: &Model<'_>) -> Answer {
     Answer {
-        status: Status::Unknown,
+        status: SolveStatus::Unknown,
         objective: None,
         sources: Vec::new(),
         sources_used: Vec::new(),

@@ -11,7 +11,7 @@ use std::env;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-pub use report::{LibraryError, Progress};
+pub use report::{LibraryError, LibraryProgress};
 
 use super::onnxruntime::{must_be_off, version};
 
@@ -114,7 +114,7 @@ impl Places {
 /// One [`LibraryError`], which says what to do about it.
 pub fn find_or_fetch(
     request: &LibraryRequest,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(LibraryProgress),
 ) -> Result<Library, LibraryError> {
     find_or_fetch_in(request, &Places::of_this_machine()?, progress)
 }
@@ -126,7 +126,7 @@ pub fn find_or_fetch(
 pub fn find_or_fetch_in(
     request: &LibraryRequest,
     places: &Places,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(LibraryProgress),
 ) -> Result<Library, LibraryError> {
     must_be_off().map_err(LibraryError::Telemetry)?;
     let explicit = request
@@ -145,7 +145,7 @@ pub fn find_or_fetch_in(
         match wheel.find_cached(&places.cache) {
             Ok(Some(path)) => return open(&path, LibraryOrigin::Cache),
             Ok(None) => {}
-            Err(error) => progress(Progress::Skipped {
+            Err(error) => progress(LibraryProgress::Skipped {
                 path: places.cache.clone(),
                 reason: error.to_string(),
             }),
@@ -212,11 +212,11 @@ fn is_new_enough(version: &str) -> bool {
 fn find_in_system(
     folders: &[PathBuf],
     gpu: bool,
-    progress: &mut dyn FnMut(Progress),
+    progress: &mut dyn FnMut(LibraryProgress),
 ) -> Option<Library> {
     for path in folders.iter().filter_map(|folder| library_in(folder)) {
         if gpu && !path.with_file_name(wheel::CUDA_PROVIDER).is_file() {
-            progress(Progress::Skipped {
+            progress(LibraryProgress::Skipped {
                 reason: format!("{} is not beside it", wheel::CUDA_PROVIDER),
                 path,
             });
@@ -224,7 +224,7 @@ fn find_in_system(
         }
         match open(&path, LibraryOrigin::System) {
             Ok(library) => return Some(library),
-            Err(error) => progress(Progress::Skipped {
+            Err(error) => progress(LibraryProgress::Skipped {
                 path,
                 reason: error.to_string(),
             }),

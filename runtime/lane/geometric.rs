@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use concert_models::geometric::{OutputFlags, Scene, Unable, View};
+use concert_models::geometric::{OutputFlags, Scene, SceneView, Unable};
 use concert_models::{Affine2, EngineError, Slot, Terminator};
 
 use super::Lane;
@@ -138,7 +138,7 @@ impl Lane {
             return Err(format!("readout {name} is not geometric"));
         };
         let reads = stage.reads.iter().zip(copies.iter()).zip(&maps);
-        let views = reads.map(|((read, copy), &image_from_pixel)| View {
+        let views = reads.map(|((read, copy), &image_from_pixel)| SceneView {
             role: &read.tensor,
             shape: match read.from {
                 InputOrigin::FrameDepth => &depth_shape,
@@ -154,7 +154,7 @@ impl Lane {
                 _ => None,
             },
         });
-        let views: Vec<View<'_>> = views.collect();
+        let views: Vec<SceneView<'_>> = views.collect();
         let scene = Scene {
             stamp_nanos: frame.stamp.nanos(),
             image_size,

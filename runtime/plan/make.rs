@@ -8,7 +8,7 @@ use concert_policies::{Input, Task, Transfer};
 use super::error::{PlanError, not_listed_error};
 use super::stage::{CameraInput, CameraValue, EncoderStage, InputOrigin, Read, ReadoutStage};
 use super::{MAX_FRAMES_BACK, Plan};
-use crate::parts::{EncoderPart, ReadFrom, ReadoutPart};
+use crate::parts::{EncoderPart, PartInput, ReadoutPart};
 
 impl Plan {
     /// Adds an encoder, of whose levels none is read yet.
@@ -76,30 +76,30 @@ impl Plan {
         &mut self,
         transfer: &Transfer,
         name: &str,
-        from: &ReadFrom,
+        from: &PartInput,
         encoders: &BTreeMap<String, EncoderPart>,
     ) -> Result<InputOrigin, PlanError> {
         let lists_depth = transfer.inputs().contains(&Input::CameraDepth);
         match from {
-            ReadFrom::CameraDepth { .. } | ReadFrom::FrameDepth if !lists_depth => {
+            PartInput::CameraDepth { .. } | PartInput::FrameDepth if !lists_depth => {
                 Err(not_listed_error(name, Input::CameraDepth.name(), transfer))
             }
-            &ReadFrom::CameraDepth { width, height } => {
+            &PartInput::CameraDepth { width, height } => {
                 self.read_camera(CameraValue::Depth { width, height }, name, transfer)
             }
-            ReadFrom::FrameDepth => Ok(InputOrigin::FrameDepth),
-            &ReadFrom::CameraFocal { reference_px } => {
+            PartInput::FrameDepth => Ok(InputOrigin::FrameDepth),
+            &PartInput::CameraFocal { reference_px } => {
                 self.read_camera(CameraValue::Focal { reference_px }, name, transfer)
             }
-            ReadFrom::Level { source, .. } if !transfer.sources().contains(source) => {
+            PartInput::Level { source, .. } if !transfer.sources().contains(source) => {
                 Err(not_listed_error(name, source, transfer))
             }
-            ReadFrom::Level {
+            PartInput::Level {
                 source,
                 level,
                 frames_back,
             } => self.read_level(name, &encoders[source], level, *frames_back),
-            ReadFrom::Target(task) => self.read_target(name, task, transfer),
+            PartInput::Target(task) => self.read_target(name, task, transfer),
         }
     }
 

@@ -13,7 +13,9 @@ use std::sync::{Arc, Barrier};
 use concert_models::digest::sha256_hex;
 use concert_models::onnx::{Dim, GraphBuilder};
 use concert_models::{DType, Engine, EngineError, NetworkFile, Slot, TensorSpec, Wiring};
-use concert_runtime::io::library::{self, Library, LibraryError, LibraryRequest, Places, Progress};
+use concert_runtime::io::library::{
+    self, Library, LibraryError, LibraryProgress, LibraryRequest, Places,
+};
 use concert_runtime::io::onnxruntime::{Environment, OrtEngine, Provider};
 use concert_runtime::io::thread::spawn;
 
@@ -538,7 +540,7 @@ fn a_cached_library_is_used_without_network_but_not_once_it_was_changed() {
     let error =
         library::find_or_fetch_in(&request, &places, &mut |step| seen.push(step)).unwrap_err();
     assert!(matches!(error, LibraryError::Offline { .. }), "{error}");
-    let [Progress::Skipped { reason, .. }] = &seen[..] else {
+    let [LibraryProgress::Skipped { reason, .. }] = &seen[..] else {
         panic!("{seen:?}");
     };
     assert!(reason.contains("has sha256"), "{reason}");
@@ -563,7 +565,7 @@ fn two_processes_that_find_a_changed_cache_fetch_once_and_both_get_the_pinned_li
             let mut fetches = 0;
             let request = LibraryRequest::default();
             let found = library::find_or_fetch_in(&request, &places, &mut |step| {
-                fetches += usize::from(matches!(step, Progress::Fetching { .. }));
+                fetches += usize::from(matches!(step, LibraryProgress::Fetching { .. }));
             });
             (found, fetches)
         })

@@ -3,9 +3,7 @@
 
 use std::time::Instant;
 
-use concert_apartment::{
-    Development, Home, Intrinsics, LightQuality, Randomisation, Renderer, Tour,
-};
+use concert_apartment::{Development, Home, LightQuality, Pinhole, Randomisation, Renderer, Tour};
 
 /// Median and 99th percentile of milliseconds.
 fn spread(mut times: Vec<f64>) -> (f64, f64) {
@@ -72,7 +70,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         made.push((quality, spread(times).0));
     }
-    let camera = Intrinsics::from_field_of_view(320, 240, 1.25)?;
+    let camera = Pinhole::from_field_of_view(320, 240, 1.25)?;
     let mut renderer = Renderer::new();
     let mut rows = Vec::new();
     let plain = Development {
@@ -85,7 +83,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let tour = Tour::plan(home);
             for frame in 0..60 {
                 let (at, yaw) = tour.place(frame as f32 * tour.length() / 60.0);
-                let pose = concert_apartment::Pose::looking(at.extend(1.1), yaw, -0.1);
+                let pose = concert_apartment::CameraPose::looking(at.extend(1.1), yaw, -0.1);
                 let start = Stopwatch::start();
                 let picture = renderer.picture(home, &camera, pose, &development, frame)?;
                 times.push(start.ms());

@@ -3,7 +3,7 @@
 //! instead of `SEED:VIEW`s, all labels of one picture.
 
 use concert_apartment::{
-    Development, Home, Intrinsics, LightQuality, Randomisation, Renderer, contact_sheet,
+    Development, Home, LightQuality, Pinhole, Randomisation, Renderer, contact_sheet,
 };
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let (width, height, columns): (u32, u32, u32) =
         (width.parse()?, height.parse()?, columns.parse()?);
-    let camera = Intrinsics::from_field_of_view(width, height, 1.25)?;
+    let camera = Pinhole::from_field_of_view(width, height, 1.25)?;
     let development = Development {
         noise: 0.003,
         ..Development::default()

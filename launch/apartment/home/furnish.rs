@@ -5,11 +5,11 @@ mod things;
 use glam::{Vec2, Vec3};
 
 use super::palette::Palette;
-use super::plan::{Plan, Room};
+use super::plan::{FloorPlan, Room};
 use crate::class::Class;
 use crate::dice::Dice;
 use crate::light::Lamp;
-use crate::pose::Pose;
+use crate::pose::CameraPose;
 use crate::scene::Scene;
 use crate::shape::Model;
 
@@ -32,7 +32,7 @@ struct WallTaken {
 /// The furnishing of one home in progress.
 pub(crate) struct Furnisher<'a> {
     pub(crate) scene: &'a mut Scene,
-    pub(crate) plan: &'a Plan,
+    pub(crate) plan: &'a FloorPlan,
     pub(crate) palette: &'a Palette,
     pub(crate) dice: &'a mut Dice,
     pub(crate) clutter: f32,
@@ -45,7 +45,7 @@ pub(crate) struct Furnisher<'a> {
 /// A place against a wall that is taken.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Spot {
-    pub(crate) pose: Pose,
+    pub(crate) pose: CameraPose,
     pub(crate) side: usize,
     /// Middle along the wall, m.
     pub(crate) along: f32,
@@ -54,7 +54,7 @@ pub(crate) struct Spot {
 impl<'a> Furnisher<'a> {
     pub(crate) fn new(
         scene: &'a mut Scene,
-        plan: &'a Plan,
+        plan: &'a FloorPlan,
         palette: &'a Palette,
         dice: &'a mut Dice,
         (clutter, lamp_share): (f32, f32),
@@ -96,18 +96,18 @@ impl<'a> Furnisher<'a> {
     }
 
     /// A pose with its back to a wall, `along` from the wall's low end.
-    pub(crate) fn wall_pose(&self, room: usize, side: usize, along: f32, gap: f32) -> Pose {
+    pub(crate) fn wall_pose(&self, room: usize, side: usize, along: f32, gap: f32) -> CameraPose {
         let (low, high) = (self.room(room).low, self.room(room).high);
         let quarter = std::f32::consts::FRAC_PI_2;
         match side {
-            0 => Pose::upright(Vec3::new(low.x + gap, low.y + along, 0.0), -quarter),
-            1 => Pose::upright(Vec3::new(high.x - gap, low.y + along, 0.0), quarter),
-            2 => Pose::upright(Vec3::new(low.x + along, low.y + gap, 0.0), 0.0),
-            _ => Pose::upright(Vec3::new(low.x + along, high.y - gap, 0.0), 2.0 * quarter),
+            0 => CameraPose::upright(Vec3::new(low.x + gap, low.y + along, 0.0), -quarter),
+            1 => CameraPose::upright(Vec3::new(high.x - gap, low.y + along, 0.0), quarter),
+            2 => CameraPose::upright(Vec3::new(low.x + along, low.y + gap, 0.0), 0.0),
+            _ => CameraPose::upright(Vec3::new(low.x + along, high.y - gap, 0.0), 2.0 * quarter),
         }
     }
 
-    fn footprint(pose: Pose, size: Vec2) -> Taken {
+    fn footprint(pose: CameraPose, size: Vec2) -> Taken {
         let a = pose.point(Vec3::new(-size.x / 2.0, 0.0, 0.0)).truncate();
         let b = pose.point(Vec3::new(size.x / 2.0, size.y, 0.0)).truncate();
         Taken {
@@ -212,8 +212,8 @@ impl<'a> Furnisher<'a> {
     }
 
     /// Takes the floor in front of something, so that it stays usable.
-    pub(crate) fn keep_clear(&mut self, pose: Pose, width: f32, from: f32, to: f32) {
-        let start = Pose {
+    pub(crate) fn keep_clear(&mut self, pose: CameraPose, width: f32, from: f32, to: f32) {
+        let start = CameraPose {
             translation: pose.point(Vec3::new(0.0, from, 0.0)),
             ..pose
         };
@@ -222,7 +222,7 @@ impl<'a> Furnisher<'a> {
     }
 
     /// Takes the floor (width, depth) in front of `pose`, if it is free.
-    pub(crate) fn take(&mut self, room: usize, pose: Pose, size: Vec2) -> bool {
+    pub(crate) fn take(&mut self, room: usize, pose: CameraPose, size: Vec2) -> bool {
         let rect = Self::footprint(pose, size);
         let free = self.free(room, rect);
         if free {
@@ -266,11 +266,11 @@ impl<'a> Furnisher<'a> {
         class: Class,
         model: Model,
         room: usize,
-        pose: Pose,
+        pose: CameraPose,
         local: Vec3,
         yaw: f32,
     ) -> usize {
-        let pose = pose.then(Pose::upright(local, yaw));
+        let pose = pose.then(CameraPose::upright(local, yaw));
         self.scene.add(class, model, pose, room)
     }
 

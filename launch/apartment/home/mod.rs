@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use palette::Palette;
-pub use plan::{Door, Plan, Room, RoomKind, Window};
+pub use plan::{Door, FloorPlan, Room, RoomKind, Window};
 pub(crate) use portals::visible_rooms;
 
 use crate::bvh::Bvh;
@@ -20,7 +20,7 @@ use crate::class::Class;
 use crate::dice::Dice;
 use crate::error::ApartmentError;
 use crate::light::{Lamp, Outside, Probe, Quality, WindowLight, bake, bake_object};
-use crate::pose::Pose;
+use crate::pose::CameraPose;
 use crate::randomise::Randomisation;
 use crate::robot::Occupancy;
 use crate::scene::{Object, Scene};
@@ -55,7 +55,7 @@ pub struct Redraw {
 pub struct Home {
     seed: u64,
     redraws: Vec<Redraw>,
-    plan: Plan,
+    plan: FloorPlan,
     pub(crate) scene: Scene,
     bvh: Bvh,
     windows: Vec<WindowLight>,
@@ -101,7 +101,7 @@ impl Home {
         quality: LightQuality,
     ) -> Result<Self, String> {
         let mut dice = Dice::new(seed, 1000 + u64::from(attempt));
-        let plan = Plan::draw(&mut dice.fork())?;
+        let plan = FloorPlan::draw(&mut dice.fork())?;
         let mut scene = Scene::default();
         let colour = randomisation.colour.draw(&mut dice);
         let daylight = randomisation.daylight.draw(&mut dice).powf(1.4);
@@ -202,7 +202,7 @@ impl Home {
     }
 
     /// Rooms, doors, windows.
-    pub fn plan(&self) -> &Plan {
+    pub fn plan(&self) -> &FloorPlan {
         &self.plan
     }
 
@@ -243,7 +243,7 @@ impl Home {
     pub fn move_object(
         &mut self,
         instance: u16,
-        world_from_object: Pose,
+        world_from_object: CameraPose,
     ) -> Result<(), ApartmentError> {
         let refuse = |rule| Err(ApartmentError::Object { instance, rule });
         let index = usize::from(instance).wrapping_sub(1);

@@ -114,7 +114,7 @@ pub struct Window {
 
 /// Rooms, doors and windows.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Plan {
+pub struct FloorPlan {
     /// Rooms.
     pub rooms: Vec<Room>,
     /// Doors between them, and the entrance.
@@ -123,7 +123,7 @@ pub struct Plan {
     pub windows: Vec<Window>,
 }
 
-impl Plan {
+impl FloorPlan {
     /// The room at a point, or the nearest one.
     pub fn room_at(&self, point: Vec2) -> usize {
         let away = |room: &Room| {

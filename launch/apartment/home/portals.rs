@@ -2,10 +2,10 @@
 
 use glam::Vec2;
 
-use super::plan::Plan;
+use super::plan::FloorPlan;
 
 /// Marks every room that may be seen from `eye` in the floor plan.
-pub(crate) fn visible_rooms(plan: &Plan, eye: Vec2) -> Vec<bool> {
+pub(crate) fn visible_rooms(plan: &FloorPlan, eye: Vec2) -> Vec<bool> {
     let mut seen = vec![false; plan.rooms.len()];
     let start = plan.room_at(eye);
     visit(plan, eye, start, None, 0, &mut seen);
@@ -21,7 +21,7 @@ pub(crate) fn visible_rooms(plan: &Plan, eye: Vec2) -> Vec<bool> {
 
 /// `cone`: the right and left edge of what is seen, if limited.
 fn visit(
-    plan: &Plan,
+    plan: &FloorPlan,
     eye: Vec2,
     room: usize,
     cone: Option<(Vec2, Vec2)>,

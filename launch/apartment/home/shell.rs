@@ -7,7 +7,7 @@ mod window;
 use glam::{Vec2, Vec3};
 
 use super::palette::Palette;
-use super::plan::Plan;
+use super::plan::FloorPlan;
 use crate::dice::Dice;
 use crate::light::WindowLight;
 use crate::scene::Scene;
@@ -24,7 +24,7 @@ struct WallFrame {
     length: f32,
 }
 
-fn wall_frame(plan: &Plan, room: usize, side: usize) -> WallFrame {
+fn wall_frame(plan: &FloorPlan, room: usize, side: usize) -> WallFrame {
     let (low, high) = (plan.rooms[room].low, plan.rooms[room].high);
     let (origin, along, out) = match side {
         0 => (low, Vec3::Y, Vec3::NEG_X),
@@ -48,7 +48,7 @@ fn wall_frame(plan: &Plan, room: usize, side: usize) -> WallFrame {
 /// Builds everything that does not move, and returns the windows as lights.
 pub(crate) fn build(
     scene: &mut Scene,
-    plan: &Plan,
+    plan: &FloorPlan,
     palette: &Palette,
     dice: &mut Dice,
     colour: f32,
@@ -66,7 +66,7 @@ pub(crate) fn build(
 }
 
 /// Doors and windows of one wall as holes (along the wall, height).
-fn holes(plan: &Plan, room: usize, side: usize) -> Vec<(Vec2, Vec2)> {
+fn holes(plan: &FloorPlan, room: usize, side: usize) -> Vec<(Vec2, Vec2)> {
     let frame = wall_frame(plan, room, side);
     let mut holes = Vec::new();
     for door in plan.doors.iter().filter(|d| d.rooms.contains(&room)) {

@@ -4,14 +4,14 @@ use std::sync::LazyLock;
 
 use glam::Vec3;
 
-use crate::camera::{Development, Exposure, Intrinsics};
+use crate::camera::{Development, Exposure, Pinhole};
 use crate::dice::hash;
 use crate::material::{encoded, luminance};
 
 /// Turns linear light into sRGB bytes, 3 per pixel. `seed` picks the noise.
 pub(crate) fn develop(
     light: &[Vec3],
-    camera: &Intrinsics,
+    camera: &Pinhole,
     development: &Development,
     seed: u64,
 ) -> Vec<u8> {
@@ -86,7 +86,7 @@ fn curve() -> Vec<f32> {
 }
 
 /// What a JPEG of this quality leaves of the picture.
-fn through_jpeg(bytes: Vec<u8>, camera: &Intrinsics, quality: u8) -> Vec<u8> {
+fn through_jpeg(bytes: Vec<u8>, camera: &Pinhole, quality: u8) -> Vec<u8> {
     let mut file = Vec::new();
     let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut file, quality);
     let encoded = image::ImageEncoder::write_image(

@@ -10,15 +10,15 @@ pub(crate) use develop::develop;
 pub(crate) use raster::{NO_FACE, SAMPLES, Visibility, Visible};
 pub(crate) use shade::{Shader, background_free_radiance, meet};
 
-use crate::camera::Intrinsics;
-use crate::pose::Pose;
+use crate::camera::Pinhole;
+use crate::pose::CameraPose;
 use crate::scene::Scene;
 
 /// Linear light per pixel from what is visible.
 pub(crate) fn expose(
     scene: &Scene,
-    camera: &Intrinsics,
-    world_from_optical: Pose,
+    camera: &Pinhole,
+    world_from_optical: CameraPose,
     visibility: &Visibility,
     antialias: bool,
 ) -> Vec<Vec3> {

@@ -2,9 +2,9 @@
 
 use glam::{Mat3, Vec3};
 
-use crate::camera::Intrinsics;
+use crate::camera::Pinhole;
 use crate::material::Kind;
-use crate::pose::Pose;
+use crate::pose::CameraPose;
 use crate::scene::{Object, Scene};
 
 /// No face here.
@@ -52,8 +52,8 @@ impl Visibility {
     pub(crate) fn draw(
         &mut self,
         scene: &Scene,
-        camera: &Intrinsics,
-        world_from_optical: Pose,
+        camera: &Pinhole,
+        world_from_optical: CameraPose,
         visible: &Visible,
         antialias: bool,
     ) {
@@ -81,8 +81,8 @@ impl Visibility {
         &mut self,
         scene: &Scene,
         index: usize,
-        camera: &Intrinsics,
-        optical_from_world: Pose,
+        camera: &Pinhole,
+        optical_from_world: CameraPose,
         layers: usize,
     ) {
         let object = &scene.objects[index];
@@ -250,8 +250,8 @@ fn clip_near(corners: [Vec3; 3]) -> ([Vec3; 4], usize) {
 /// Objects in the picture, nearest first, so that far ones are hidden early.
 fn drawing_order(
     scene: &Scene,
-    camera: &Intrinsics,
-    optical_from_world: Pose,
+    camera: &Pinhole,
+    optical_from_world: CameraPose,
     visible: &Visible,
 ) -> Vec<usize> {
     let (w, h) = (camera.width() as f32, camera.height() as f32);
@@ -273,7 +273,7 @@ fn drawing_order(
 /// The object's least depth if its box may be in the picture.
 fn in_view(
     object: &Object,
-    optical_from_world: Pose,
+    optical_from_world: CameraPose,
     (left, right, top, bottom): (f32, f32, f32, f32),
 ) -> Option<f32> {
     let mut outside = [true; 5];

@@ -4,7 +4,7 @@ use glam::{Mat3, Vec2, Vec3};
 
 use super::{NO_FACE, Visibility};
 use crate::bvh::Bvh;
-use crate::camera::Intrinsics;
+use crate::camera::Pinhole;
 use crate::material::{Kind, Material};
 use crate::scene::Scene;
 use crate::shape::Surface;
@@ -12,7 +12,7 @@ use crate::shape::Surface;
 /// What shading needs of one picture.
 pub(crate) struct Shader<'a> {
     scene: &'a Scene,
-    camera: &'a Intrinsics,
+    camera: &'a Pinhole,
     eye: Vec3,
     world_from_optical: Mat3,
     /// Angle of a pixel, rad.
@@ -37,7 +37,7 @@ struct Seen<'a> {
 impl<'a> Shader<'a> {
     pub(crate) fn new(
         scene: &'a Scene,
-        camera: &'a Intrinsics,
+        camera: &'a Pinhole,
         eye: Vec3,
         world_from_optical: Mat3,
     ) -> Self {

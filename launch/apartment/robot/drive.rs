@@ -8,7 +8,7 @@ use super::occupancy::ROBOT_RADIUS;
 use crate::dice::Dice;
 use crate::error::ApartmentError;
 use crate::home::Home;
-use crate::pose::Pose;
+use crate::pose::CameraPose;
 
 /// Longest time that one call may step over.
 const MAX_STEP: Duration = Duration::from_secs(10);
@@ -17,7 +17,7 @@ const TICK: Duration = Duration::from_millis(10);
 
 /// A velocity command in the base frame (x forward, y left, z up).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Twist {
+pub struct DriveCommand {
     /// Forwards, m/s.
     pub linear: f32,
     /// Counter-clockwise, rad/s.
@@ -112,16 +112,16 @@ impl RobotConfig {
 
 /// Motion as the wheels tell it.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Odometry {
+pub struct WheelOdometry {
     /// `odom_from_base`: where the robot believes to be since its start.
-    pub odom_from_base: Pose,
+    pub odom_from_base: CameraPose,
     /// Measured velocity.
-    pub twist: Twist,
+    pub twist: DriveCommand,
 }
 
 /// Outcome of a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct StepReport {
+pub struct DriveReport {
     /// The base touched something and stood still.
     pub bumped: bool,
     /// The command was too old and the robot was braking.
@@ -134,15 +134,15 @@ pub struct Robot {
     config: RobotConfig,
     position: Vec2,
     yaw: f32,
-    velocity: Twist,
-    command: Twist,
+    velocity: DriveCommand,
+    command: DriveCommand,
     command_age: Duration,
     fresh: bool,
     replaced: u64,
     look: (f32, f32),
     look_at: (f32, f32),
     believed: (Vec2, f32),
-    measured: Twist,
+    measured: DriveCommand,
     wheel_scale: (f32, f32),
     left_over: Duration,
     dice: Dice,
@@ -194,15 +194,15 @@ impl Robot {
             config,
             position,
             yaw,
-            velocity: Twist::default(),
-            command: Twist::default(),
+            velocity: DriveCommand::default(),
+            command: DriveCommand::default(),
             command_age: Duration::ZERO,
             fresh: false,
             replaced: 0,
             look: (0.0, 0.0),
             look_at: (0.0, 0.0),
             believed: (Vec2::ZERO, 0.0),
-            measured: Twist::default(),
+            measured: DriveCommand::default(),
             wheel_scale,
             left_over: Duration::ZERO,
             dice,
@@ -215,7 +215,7 @@ impl Robot {
     ///
     /// # Errors
     /// A velocity that is not finite; the robot then keeps its last command.
-    pub fn command(&mut self, twist: Twist) -> Result<(), ApartmentError> {
+    pub fn command(&mut self, twist: DriveCommand) -> Result<(), ApartmentError> {
         for (name, value) in [
             ("linear velocity", twist.linear),
             ("angular velocity", twist.angular),
@@ -231,7 +231,7 @@ impl Robot {
         self.replaced += u64::from(self.fresh);
         self.fresh = true;
         self.command_age = Duration::ZERO;
-        self.command = Twist {
+        self.command = DriveCommand {
             linear: twist
                 .linear
                 .clamp(-self.config.top_speed, self.config.top_speed),
@@ -264,7 +264,7 @@ impl Robot {
     ///
     /// # Errors
     /// More than ten seconds at once.
-    pub fn step(&mut self, home: &Home, elapsed: Duration) -> Result<StepReport, ApartmentError> {
+    pub fn step(&mut self, home: &Home, elapsed: Duration) -> Result<DriveReport, ApartmentError> {
         if elapsed > MAX_STEP {
             return Err(ApartmentError::Robot {
                 name: "elapsed",
@@ -272,7 +272,7 @@ impl Robot {
                 rule: "at most 10 s",
             });
         }
-        let mut report = StepReport::default();
+        let mut report = DriveReport::default();
         self.left_over += elapsed;
         while self.left_over >= TICK {
             self.left_over -= TICK;
@@ -281,13 +281,13 @@ impl Robot {
         Ok(report)
     }
 
-    fn tick(&mut self, home: &Home, report: &mut StepReport) {
+    fn tick(&mut self, home: &Home, report: &mut DriveReport) {
         let dt = TICK.as_secs_f32();
         self.fresh = false;
         self.command_age += TICK;
         let wanted = if self.command_age > self.config.command_timeout {
             report.timed_out = true;
-            Twist::default()
+            DriveCommand::default()
         } else {
             self.command
         };
@@ -338,15 +338,15 @@ impl Robot {
         let (way, turn) = ((left + right) / 2.0, (right - left) / self.config.track);
         self.believed.0 += Vec2::from_angle(self.believed.1 + turn / 2.0) * way;
         self.believed.1 = wrap(self.believed.1 + turn);
-        self.measured = Twist {
+        self.measured = DriveCommand {
             linear: way / dt,
             angular: turn / dt,
         };
     }
 
     /// `world_from_base`: where it really is.
-    pub fn world_from_base(&self) -> Pose {
-        Pose::upright(self.position.extend(0.0), self.yaw)
+    pub fn world_from_base(&self) -> CameraPose {
+        CameraPose::upright(self.position.extend(0.0), self.yaw)
     }
 
     /// Position on the floor (m) and heading (rad).
@@ -355,16 +355,16 @@ impl Robot {
     }
 
     /// Motion as the wheels tell it.
-    pub fn odometry(&self) -> Odometry {
-        Odometry {
-            odom_from_base: Pose::upright(self.believed.0.extend(0.0), self.believed.1),
+    pub fn odometry(&self) -> WheelOdometry {
+        WheelOdometry {
+            odom_from_base: CameraPose::upright(self.believed.0.extend(0.0), self.believed.1),
             twist: self.measured,
         }
     }
 
     /// `base_from_optical`: the camera on its mast.
-    pub fn base_from_optical(&self) -> Pose {
-        Pose::looking(
+    pub fn base_from_optical(&self) -> CameraPose {
+        CameraPose::looking(
             Vec3::new(0.0, 0.0, self.config.camera_height),
             self.look.0,
             self.look.1,
@@ -372,7 +372,7 @@ impl Robot {
     }
 
     /// `world_from_optical` now.
-    pub fn world_from_optical(&self) -> Pose {
+    pub fn world_from_optical(&self) -> CameraPose {
         self.world_from_base().then(self.base_from_optical())
     }
 

@@ -4,6 +4,6 @@ mod drive;
 mod occupancy;
 mod tour;
 
-pub use drive::{Odometry, Robot, RobotConfig, StepReport, Twist};
+pub use drive::{DriveCommand, DriveReport, Robot, RobotConfig, WheelOdometry};
 pub use occupancy::Occupancy;
 pub use tour::{Guidance, Tour};

@@ -2,7 +2,7 @@
 
 use glam::Vec2;
 
-use crate::home::Plan;
+use crate::home::FloorPlan;
 use crate::scene::Scene;
 
 /// Side of a cell, m.
@@ -26,7 +26,7 @@ pub struct Occupancy {
 
 impl Occupancy {
     /// From every face between [`STEP`] and [`ROBOT_HEIGHT`] above the floor.
-    pub(crate) fn build(scene: &Scene, plan: &Plan) -> Self {
+    pub(crate) fn build(scene: &Scene, plan: &FloorPlan) -> Self {
         let (mut low, mut high) = (Vec2::INFINITY, Vec2::NEG_INFINITY);
         for room in &plan.rooms {
             low = low.min(room.low.truncate());
@@ -105,7 +105,7 @@ impl Occupancy {
     }
 
     /// The free cells that a robot can reach from the first room.
-    pub(crate) fn reachable(&self, plan: &Plan) -> Vec<bool> {
+    pub(crate) fn reachable(&self, plan: &FloorPlan) -> Vec<bool> {
         let mut seen = vec![false; self.clearance.len()];
         let hall = &plan.rooms[0];
         let mut open: Vec<(usize, usize)> = Vec::new();
@@ -135,7 +135,7 @@ impl Occupancy {
     }
 
     /// Whether a robot can reach into every room.
-    pub(crate) fn check_connected(&self, plan: &Plan) -> Result<(), String> {
+    pub(crate) fn check_connected(&self, plan: &FloorPlan) -> Result<(), String> {
         let reachable = self.reachable(plan);
         let mut cells = vec![0u32; plan.rooms.len()];
         for r in 0..self.rows {
@@ -167,7 +167,7 @@ impl Occupancy {
     }
 
     /// The freest place of each room that the robot can reach.
-    pub(crate) fn freest_of_rooms(&self, plan: &Plan) -> Vec<Option<Vec2>> {
+    pub(crate) fn freest_of_rooms(&self, plan: &FloorPlan) -> Vec<Option<Vec2>> {
         let reachable = self.reachable(plan);
         let mut best: Vec<Option<(f32, Vec2)>> = vec![None; plan.rooms.len()];
         for index in (0..reachable.len()).filter(|&i| reachable[i]) {

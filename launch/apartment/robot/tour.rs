@@ -5,7 +5,7 @@ use std::collections::BinaryHeap;
 
 use glam::Vec2;
 
-use super::drive::{Twist, wrap};
+use super::drive::{DriveCommand, wrap};
 use super::occupancy::{CELL, Occupancy, ROBOT_RADIUS};
 use crate::home::Home;
 
@@ -18,7 +18,7 @@ const REACHED: f32 = 0.12;
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Guidance {
     /// Velocity to command.
-    pub twist: Twist,
+    pub twist: DriveCommand,
     /// Angle to turn the camera to, rad.
     pub pan: f32,
     /// rad.
@@ -130,7 +130,7 @@ impl Tour {
         let count = self.path.len();
         if count < 2 {
             return Guidance {
-                twist: Twist::default(),
+                twist: DriveCommand::default(),
                 pan: 0.0,
                 tilt: 0.0,
             };
@@ -159,7 +159,7 @@ impl Tour {
         let slow = (1.0 - error.abs() / 0.7).clamp(0.0, 1.0);
         let along = nearest as f32 * CELL;
         Guidance {
-            twist: Twist {
+            twist: DriveCommand {
                 linear: if near { 0.2 } else { 0.5 } * slow,
                 angular: (2.2 * error).clamp(-1.4, 1.4),
             },

@@ -7,13 +7,13 @@ use serde::Serialize;
 
 use super::ColourFormat;
 use super::files::Frame;
-use crate::camera::Intrinsics;
+use crate::camera::Pinhole;
 use crate::error::ApartmentError;
 use crate::home::{Home, RoomKind};
 use crate::labels::Labels;
-use crate::layout::{RoomLayout, VanishingPoints};
-use crate::pose::Pose;
-use crate::renderer::Capture;
+use crate::layout::{RoomBox, VanishingPoints};
+use crate::pose::CameraPose;
+use crate::renderer::Shot;
 
 /// `layout.json`.
 #[derive(Serialize)]
@@ -23,17 +23,17 @@ struct LayoutFile {
     room_kind: RoomKind,
     /// Number of the room's kind in `scenes` of `dataset.json`.
     scene: usize,
-    layout: RoomLayout,
+    layout: RoomBox,
     vanishing_points: VanishingPoints,
     /// Since the frame before, if there is one.
-    previous_from_this: Option<Pose>,
+    previous_from_this: Option<CameraPose>,
 }
 
 /// Writes every file of a frame.
 pub(super) fn frame(
     frame: &mut Frame,
     home: &Home,
-    capture: &Capture,
+    capture: &Shot,
     before: Option<&Labels>,
     colour: ColourFormat,
 ) -> Result<(), ApartmentError> {
@@ -52,11 +52,7 @@ pub(super) fn frame(
     layout(frame, home, labels, before)
 }
 
-fn picture(
-    frame: &mut Frame,
-    capture: &Capture,
-    colour: ColourFormat,
-) -> Result<(), ApartmentError> {
+fn picture(frame: &mut Frame, capture: &Shot, colour: ColourFormat) -> Result<(), ApartmentError> {
     let (labels, rgb) = (&capture.labels, &capture.picture.rgb);
     match colour {
         ColourFormat::Png => png(frame, "color.png", labels, rgb, ExtendedColorType::Rgb8),
@@ -157,7 +153,7 @@ fn png(
 }
 
 /// Three rows of three numbers.
-pub(super) fn intrinsics(camera: &Intrinsics) -> String {
+pub(super) fn intrinsics(camera: &Pinhole) -> String {
     format!(
         "{} 0 {}\n0 {} {}\n0 0 1\n",
         camera.fx(),
@@ -168,7 +164,7 @@ pub(super) fn intrinsics(camera: &Intrinsics) -> String {
 }
 
 /// Four rows of four numbers.
-fn pose(pose: Pose) -> String {
+fn pose(pose: CameraPose) -> String {
     let (m, t) = (
         pose.matrix().transpose().to_cols_array_2d(),
         pose.translation.to_array(),

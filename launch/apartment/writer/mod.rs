@@ -33,7 +33,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::camera::{Development, Intrinsics};
+use crate::camera::{Development, Pinhole};
 use crate::class::Class;
 use crate::error::ApartmentError;
 use crate::home::{Home, Redraw, RoomKind};
@@ -51,7 +51,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Progress of the writing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
+pub struct WriteProgress {
     /// Frames written.
     pub frames: u64,
     /// Frames in all.
@@ -97,7 +97,7 @@ struct SequenceEntry {
     seed: u64,
     first_frame: u64,
     frames: u64,
-    camera: Intrinsics,
+    camera: Pinhole,
     development: Development,
     redraws: Vec<Redraw>,
 }
@@ -112,7 +112,7 @@ struct SequenceEntry {
 /// files are removed, the frames before it stay.
 pub fn write_data_set(
     options: &DataSetOptions,
-    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    progress: &mut dyn FnMut(WriteProgress) -> ControlFlow<()>,
 ) -> Result<Written, ApartmentError> {
     write_to(&mut Disk::default(), options, progress)
 }
@@ -120,7 +120,7 @@ pub fn write_data_set(
 fn write_to(
     files: &mut Disk,
     options: &DataSetOptions,
-    progress: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+    progress: &mut dyn FnMut(WriteProgress) -> ControlFlow<()>,
 ) -> Result<Written, ApartmentError> {
     options.check()?;
     files.folder(&options.folder)?;
@@ -158,7 +158,7 @@ fn write_to(
 struct Writing<'a> {
     files: &'a mut Disk,
     options: &'a DataSetOptions,
-    progress: &'a mut dyn FnMut(Progress) -> ControlFlow<()>,
+    progress: &'a mut dyn FnMut(WriteProgress) -> ControlFlow<()>,
     frames: u64,
     cancelled: bool,
     redraws: Vec<(u64, Vec<Redraw>)>,
@@ -210,7 +210,7 @@ impl Writing<'_> {
     }
 
     fn tell(&mut self, seed: u64) -> ControlFlow<()> {
-        (self.progress)(Progress {
+        (self.progress)(WriteProgress {
             frames: self.frames,
             total: self.options.frames,
             seed,
@@ -313,7 +313,7 @@ impl Writing<'_> {
 struct Begun {
     folder: PathBuf,
     first_frame: u64,
-    camera: Intrinsics,
+    camera: Pinhole,
     development: Development,
 }
 

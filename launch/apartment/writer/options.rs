@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::camera::{Development, Intrinsics};
+use crate::camera::{Development, Pinhole};
 use crate::error::ApartmentError;
 use crate::home::LightQuality;
 use crate::randomise::Randomisation;
@@ -125,6 +125,6 @@ impl DataSetOptions {
                 );
             }
         }
-        Intrinsics::from_field_of_view(self.width, self.height, 1.0).map(|_| ())
+        Pinhole::from_field_of_view(self.width, self.height, 1.0).map(|_| ())
     }
 }

@@ -6,11 +6,11 @@ use std::path::Path;
 
 use super::*;
 use crate::home::LightQuality;
-use crate::pose::Pose;
-use crate::renderer::Capture;
+use crate::pose::CameraPose;
+use crate::renderer::Shot;
 
 /// What a data set's options say was to be seen, frame by frame.
-fn captures(options: &DataSetOptions) -> Vec<(u64, Capture)> {
+fn captures(options: &DataSetOptions) -> Vec<(u64, Shot)> {
     let seeds = options.seeds.end - options.seeds.start;
     let mut all = Vec::new();
     for (index, seed) in (0..).zip(options.seeds.clone()) {
@@ -125,7 +125,7 @@ fn compare_geometry(stem: &Path, labels: &Labels, before: Option<&Labels>) {
     match before {
         None => assert!(moved.is_null()),
         Some(before) => {
-            let moved: Pose = serde_json::from_value(moved.clone()).unwrap();
+            let moved: CameraPose = serde_json::from_value(moved.clone()).unwrap();
             let want = labels.ego_motion(before);
             assert!(moved.translation.distance(want.translation) < 1e-5);
             assert!(moved.rotation.angle_between(want.rotation) < 1e-3);
@@ -133,7 +133,7 @@ fn compare_geometry(stem: &Path, labels: &Labels, before: Option<&Labels>) {
     }
 }
 
-fn compare_colour(stem: &Path, options: &DataSetOptions, capture: &Capture) {
+fn compare_colour(stem: &Path, options: &DataSetOptions, capture: &Shot) {
     match options.colour {
         ColourFormat::Png => {
             let colour = open(stem, "color.png").into_rgb8().into_raw();

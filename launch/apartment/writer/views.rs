@@ -2,7 +2,7 @@
 
 use super::options::{DataSetOptions, Views};
 use crate::home::Home;
-use crate::pose::Pose;
+use crate::pose::CameraPose;
 use crate::robot::Tour;
 
 /// Poses within one exposure when motion is blurred.
@@ -14,7 +14,7 @@ pub(super) fn poses<'a>(
     options: &'a DataSetOptions,
     home: &'a Home,
     share: u64,
-) -> Box<dyn Iterator<Item = Vec<Pose>> + 'a> {
+) -> Box<dyn Iterator<Item = Vec<CameraPose>> + 'a> {
     match options.views {
         Views::Scattered => Box::new(scattered(options, home).take(share as usize)),
         Views::Tour { spacing, shutter } => {
@@ -26,7 +26,7 @@ pub(super) fn poses<'a>(
 fn scattered<'a>(
     options: &'a DataSetOptions,
     home: &'a Home,
-) -> impl Iterator<Item = Vec<Pose>> + 'a {
+) -> impl Iterator<Item = Vec<CameraPose>> + 'a {
     let seed = home.seed();
     (0u64..)
         .zip(home.endless_viewpoints(1.0, 0.0))
@@ -36,7 +36,7 @@ fn scattered<'a>(
                 .mount(seed.wrapping_mul(7919).wrapping_add(index));
             let forward = pose.direction(glam::Vec3::Z);
             let eye = pose.translation.truncate().extend(height);
-            vec![Pose::looking(eye, forward.y.atan2(forward.x), tilt)]
+            vec![CameraPose::looking(eye, forward.y.atan2(forward.x), tilt)]
         })
 }
 
@@ -45,7 +45,7 @@ pub(super) fn touring(
     home: &Home,
     spacing: f32,
     shutter: f32,
-) -> impl Iterator<Item = Vec<Pose>> + use<> {
+) -> impl Iterator<Item = Vec<CameraPose>> + use<> {
     /// The camera looks along the chord from so far behind to as far ahead, m:
     /// a heading averaged over pieces of the path would jump at each corner of it.
     const AROUND: f32 = 0.45;
@@ -55,7 +55,7 @@ pub(super) fn touring(
         let chord = tour.place(distance + AROUND).0 - tour.place(distance - AROUND).0;
         let pan = 0.45 * (distance * 0.9).sin();
         let eye = tour.place(distance).0.extend(height);
-        Pose::looking(eye, chord.to_angle() + pan, tilt)
+        CameraPose::looking(eye, chord.to_angle() + pan, tilt)
     };
     let count = if shutter > 0.0 { BLUR_POSES } else { 1 };
     // Nothing before the tour's own start is looked at.

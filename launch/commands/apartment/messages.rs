@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
-use concert_apartment::{Odometry, Pose};
+use concert_apartment::{CameraPose, WheelOdometry};
 use concert_models::Image;
 use concert_models::image_file::DepthImage;
 use concert_runtime::Timestamp;
-use concert_runtime::wire::common::{Header, Pose as PoseMessage};
-use concert_runtime::wire::nav_msgs::Odometry as OdometryMessage;
+use concert_runtime::wire::common::{Header, Pose};
+use concert_runtime::wire::nav_msgs::Odometry;
 use concert_runtime::wire::sensor_msgs::{CompressedImage, Image as ImageMessage};
 use concert_runtime::wire::tf2_msgs::{TfMessage, TransformStamped};
 
@@ -76,10 +76,10 @@ pub(super) fn depth(header: Header, depth: &DepthImage) -> ImageMessage<'static>
 /// `odom_from_base` as the wheels have it, and `base_from_optical`.
 pub(super) fn transforms(
     stamp: Timestamp,
-    odom_from_base: Pose,
-    base_from_optical: Pose,
+    odom_from_base: CameraPose,
+    base_from_optical: CameraPose,
 ) -> TfMessage {
-    let one = |parent: &str, child: &str, parent_from_child: Pose| TransformStamped {
+    let one = |parent: &str, child: &str, parent_from_child: CameraPose| TransformStamped {
         header: header(stamp, parent),
         child_frame_id: child.to_owned(),
         transform: pose(parent_from_child),
@@ -93,8 +93,8 @@ pub(super) fn transforms(
 }
 
 /// What the wheels say. Covariances are 0: unknown.
-pub(super) fn odometry(stamp: Timestamp, wheels: &Odometry) -> OdometryMessage {
-    OdometryMessage {
+pub(super) fn odometry(stamp: Timestamp, wheels: &WheelOdometry) -> Odometry {
+    Odometry {
         header: header(stamp, ODOM),
         child_frame_id: BASE.to_owned(),
         pose: pose(wheels.odom_from_base),
@@ -105,8 +105,8 @@ pub(super) fn odometry(stamp: Timestamp, wheels: &Odometry) -> OdometryMessage {
     }
 }
 
-fn pose(pose: Pose) -> PoseMessage {
-    PoseMessage {
+fn pose(pose: CameraPose) -> Pose {
+    Pose {
         position: pose.translation.to_array().map(f64::from),
         orientation: pose.rotation.to_array().map(f64::from),
     }

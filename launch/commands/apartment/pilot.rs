@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use concert_apartment::{ApartmentError, StepReport, Twist};
+use concert_apartment::{ApartmentError, DriveReport, DriveCommand};
 use concert_runtime::wire::geometry_msgs;
 
 use super::args::TourArg;
@@ -39,12 +39,12 @@ impl Pilot {
         robot: &mut SimulatedRobot,
         command: Option<geometry_msgs::Twist>,
         elapsed: Duration,
-    ) -> Result<StepReport, ApartmentError> {
+    ) -> Result<DriveReport, ApartmentError> {
         self.silence = self.silence.saturating_add(elapsed);
         if let Some(command) = command {
             self.silence = Duration::ZERO;
             self.on_tour = false;
-            robot.robot_mut().command(Twist {
+            robot.robot_mut().command(DriveCommand {
                 linear: command.linear[0] as f32,
                 angular: command.angular[2] as f32,
             })?;
@@ -73,7 +73,7 @@ impl Pilot {
 #[cfg(test)]
 mod tests {
     use concert_apartment::{
-        Development, Home, Intrinsics, LightQuality, Randomisation, RobotConfig,
+        Development, Home, Pinhole, LightQuality, Randomisation, RobotConfig,
     };
 
     use super::*;
@@ -82,7 +82,7 @@ mod tests {
 
     fn robot() -> SimulatedRobot {
         let home = Home::generate(7, &Randomisation::default(), LightQuality::Flat).unwrap();
-        let camera = Intrinsics::from_field_of_view(32, 24, 1.2).unwrap();
+        let camera = Pinhole::from_field_of_view(32, 24, 1.2).unwrap();
         SimulatedRobot::new(home, camera, Development::default(), RobotConfig::default()).unwrap()
     }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::anyhow;
-use concert_apartment::{Home, Intrinsics, Renderer, contact_sheet};
+use concert_apartment::{Home, Pinhole, Renderer, contact_sheet};
 use concert_policies::document::check_place;
 use image::RgbImage;
 use indicatif::ProgressBar;
@@ -85,7 +85,7 @@ fn check(file: &Path, homes: u64, (width, height): (u32, u32)) -> anyhow::Result
 fn home_of(
     seed: u64,
     args: &ApartmentArgs,
-) -> Result<(Home, Intrinsics, concert_apartment::Pose), Failure> {
+) -> Result<(Home, Pinhole, concert_apartment::CameraPose), Failure> {
     let randomisation = args.randomisation(&Defaults::VIEW);
     let (width, height) = args.size(&Defaults::VIEW);
     let camera = randomisation.camera(seed, width, height).map_err(failure)?;

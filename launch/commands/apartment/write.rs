@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use concert_apartment::{
-    Arrangement, ColourFormat, DataSetOptions, Progress, Views, Written, write_data_set,
+    Arrangement, ColourFormat, DataSetOptions, WriteProgress, Views, Written, write_data_set,
 };
 use concert_runtime::Clock;
 use concert_runtime::io::clock::SystemClock;
@@ -33,7 +33,7 @@ pub(super) fn run(folder: &Path, args: &ApartmentArgs, global: &Global) -> Resul
     check_folder(folder).or_refuse()?;
     let bar = bar(options.frames, global.quiet);
     let mut told = clock.monotonic();
-    let result = write_data_set(&options, &mut |progress: Progress| {
+    let result = write_data_set(&options, &mut |progress: WriteProgress| {
         let (frames, seed) = (progress.frames, progress.seed);
         bar.set_position(frames);
         bar.set_message(format!("seed {seed}"));

@@ -1,6 +1,6 @@
 //! An answer of the solver, for people.
 
-use concert_policies::solve::{Answer, AnswerTransfer, Axis, Front, Status};
+use concert_policies::solve::{Answer, AnswerTransfer, Axis, Front, SolveStatus};
 
 /// Lines that say what was chosen, how each target is served, and why.
 pub(super) fn answer(answer: &Answer) -> Vec<String> {
@@ -90,7 +90,7 @@ pub(super) fn front(front: &Front) -> Vec<String> {
         before = &point.sources_used;
     }
     let proved = match front.status {
-        Status::Optimal => "every point is proved, and none is missing",
+        SolveStatus::Optimal => "every point is proved, and none is missing",
         _ => "cut short: points may be missing or not the best",
     };
     if !front.points.is_empty() {
@@ -176,7 +176,7 @@ fn means(answer: &Answer) -> String {
 fn proof(answer: &Answer) -> String {
     let (nodes, seconds) = (answer.nodes, answer.seconds);
     match (answer.status, answer.bound, answer.gap) {
-        (Status::Feasible, Some(bound), Some(gap)) => format!(
+        (SolveStatus::Feasible, Some(bound), Some(gap)) => format!(
             "not proved: nothing exceeds {bound:.10}, a gap of {gap:.3e} ({nodes} nodes, {seconds:.3} s)"
         ),
         _ => format!("proved: nothing is better ({nodes} nodes, {seconds:.3} s)"),

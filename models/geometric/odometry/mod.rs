@@ -39,7 +39,7 @@ const UNSEEN_TURNING: f64 = 1.0;
 
 /// Odometry of one camera.
 #[derive(Debug)]
-pub struct Odometry {
+pub struct VisualOdometry {
     parameters: OdometryParameters,
     detector: Detector,
     tracker: Tracker,
@@ -68,7 +68,7 @@ enum State {
     Restarted,
 }
 
-impl Odometry {
+impl VisualOdometry {
     /// Begins at the first frame to come.
     #[must_use]
     pub fn new(parameters: OdometryParameters) -> Self {
@@ -292,7 +292,7 @@ fn add_scaled(covariance: &mut Covariance, scaled: &Vector3<f64>) {
     block += scaled * scaled.transpose();
 }
 
-impl Geometric for Odometry {
+impl Geometric for VisualOdometry {
     fn estimate(&mut self, scene: &Scene<'_>, out: &mut [f32]) -> Result<OutputFlags, Unable> {
         self.now.take(scene, &mut self.detector, &self.parameters)?;
         if self.state == State::Empty {

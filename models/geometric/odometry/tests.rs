@@ -2,7 +2,7 @@ use nalgebra::{Isometry3, Point3, Translation3, UnitQuaternion, Vector3};
 
 use super::*;
 use crate::geometric::keypoints::LOGITS;
-use crate::geometric::scene::View;
+use crate::geometric::scene::SceneView;
 use crate::geometry::{Affine2, Intrinsics};
 use crate::rng::Rng;
 
@@ -165,12 +165,12 @@ impl World {
 impl Seen {
     fn step(
         &self,
-        odometry: &mut Odometry,
+        odometry: &mut VisualOdometry,
         with_depth: bool,
     ) -> Result<(OdometryEstimate, OutputFlags), Unable> {
         let cells = |channels| [1, channels, CELLS.1, CELLS.0];
         let image_from_cell = Affine2::stretch(CELLS, SIZE);
-        let view = |role, shape, values| View {
+        let view = |role, shape, values| SceneView {
             role,
             shape,
             values,
@@ -185,7 +185,7 @@ impl Seen {
         ];
         let depth_shape = [1, 1, DEPTH.1, DEPTH.0];
         if with_depth {
-            views.push(View {
+            views.push(SceneView {
                 role: "depth",
                 shape: &depth_shape,
                 values: &self.depth,
@@ -234,7 +234,7 @@ fn after(
     strays: f64,
     with_depth: bool,
 ) -> (OdometryEstimate, OutputFlags) {
-    let mut odometry = Odometry::new(OdometryParameters::default());
+    let mut odometry = VisualOdometry::new(OdometryParameters::default());
     let mut last = None;
     for frame in 0..=10 {
         let pose = way(f64::from(frame) / 10.0, step, turn);
@@ -327,7 +327,7 @@ fn depth_that_is_registered_a_few_pixels_off_is_followed_and_less_sure() {
         let mut world = World::new(220, 5, |[x, y, _]| {
             Point3::new(4.0 * x, 3.0 * y, 2.5 + 0.8 * x)
         });
-        let mut odometry = Odometry::new(OdometryParameters::default());
+        let mut odometry = VisualOdometry::new(OdometryParameters::default());
         let mut last = None;
         for frame in 0..=10 {
             let pose = way(f64::from(frame) / 10.0, motion.0, motion.1);
@@ -392,7 +392,7 @@ fn one_wall_is_scene_enough_where_its_depth_is_known() {
 
 #[test]
 fn a_camera_before_nothing_warms_and_starts_when_there_is_something() {
-    let mut odometry = Odometry::new(OdometryParameters::default());
+    let mut odometry = VisualOdometry::new(OdometryParameters::default());
     let mut world = World::room(6);
     let mut nothing = world.seen(&Isometry3::identity(), 0.0, 0);
     nothing.logits.fill(-20.0);
@@ -410,7 +410,7 @@ fn a_camera_before_nothing_warms_and_starts_when_there_is_something() {
 
 #[test]
 fn unknown_depth_everywhere_is_as_good_as_none() {
-    let mut odometry = Odometry::new(OdometryParameters::default());
+    let mut odometry = VisualOdometry::new(OdometryParameters::default());
     let mut world = World::room(7);
     for frame in 0..6 {
         let pose = way(f64::from(frame) / 5.0, [0.3, 0.0, 0.1], [0.0, 4.0, 0.0]);
@@ -434,7 +434,7 @@ fn unknown_depth_everywhere_is_as_good_as_none() {
 
 #[test]
 fn a_stamp_that_repeats_leaves_the_velocity_unknown_and_nothing_infinite() {
-    let mut odometry = Odometry::new(OdometryParameters::default());
+    let mut odometry = VisualOdometry::new(OdometryParameters::default());
     let mut world = World::room(8);
     let _ = world
         .seen(&Isometry3::identity(), 0.0, TENTH)
@@ -451,7 +451,7 @@ fn a_stamp_that_repeats_leaves_the_velocity_unknown_and_nothing_infinite() {
 
 #[test]
 fn a_jump_is_a_loss_that_is_said_and_odometry_goes_on_from_where_it_was() {
-    let mut odometry = Odometry::new(OdometryParameters::default());
+    let mut odometry = VisualOdometry::new(OdometryParameters::default());
     let (mut here, mut there) = (World::room(9), World::room(99));
     let mut told = Vec::new();
     for frame in 0..14 {
@@ -481,7 +481,7 @@ fn a_jump_is_a_loss_that_is_said_and_odometry_goes_on_from_where_it_was() {
 
 #[test]
 fn a_frame_that_comes_back_after_a_short_loss_is_found_again_without_a_restart() {
-    let mut odometry = Odometry::new(OdometryParameters::default());
+    let mut odometry = VisualOdometry::new(OdometryParameters::default());
     let mut world = World::room(10);
     for frame in 0..3 {
         let pose = way(f64::from(frame), [0.02, 0.0, 0.0], [0.0; 3]);
@@ -511,7 +511,7 @@ fn a_frame_that_comes_back_after_a_short_loss_is_found_again_without_a_restart()
 #[test]
 fn views_that_do_not_fit_are_refused() {
     let mut world = World::room(11);
-    let mut odometry = Odometry::new(OdometryParameters::default());
+    let mut odometry = VisualOdometry::new(OdometryParameters::default());
     let mut seen = world.seen(&Isometry3::identity(), 0.0, 0);
     seen.reliability.pop();
     let told = seen

@@ -1,7 +1,7 @@
 use nalgebra::{Isometry3, Translation3, UnitQuaternion};
 
 use super::*;
-use crate::geometric::scene::View;
+use crate::geometric::scene::SceneView;
 use crate::geometry::{Affine2, Intrinsics};
 
 const SIZE: (usize, usize) = (160, 120);
@@ -83,7 +83,7 @@ fn furnished(half: Vector3<f64>, box_from_optical: &Isometry3<f64>, things: &[Th
 
 fn estimate(depth: &[f32], normal: Option<&[f32]>) -> Result<RoomLayout, Unable> {
     let shapes = [[1, 1, SIZE.1, SIZE.0], [1, 3, SIZE.1, SIZE.0]];
-    let mut views = vec![View {
+    let mut views = vec![SceneView {
         role: "depth",
         shape: &shapes[0],
         values: depth,
@@ -91,7 +91,7 @@ fn estimate(depth: &[f32], normal: Option<&[f32]>) -> Result<RoomLayout, Unable>
         relative_error: None,
     }];
     if let Some(values) = normal {
-        views.push(View {
+        views.push(SceneView {
             role: "normal",
             shape: &shapes[1],
             values,
@@ -299,7 +299,7 @@ fn vanishing_points_are_the_axes_of_the_room() {
         stamp_nanos: 0,
         image_size: SIZE,
         intrinsics: None,
-        views: &[View {
+        views: &[SceneView {
             role: "room_layout",
             shape: &[1, 9],
             values: &cuboid,

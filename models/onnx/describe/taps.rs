@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{TapCandidate, Value, told, value};
+use super::{TapCandidate, TensorInfo, told, value};
 use crate::onnx::infer::Facts;
 use crate::onnx::names;
 use crate::onnx::proto::{GraphProto, NodeProto, TensorProto, ValueInfoProto};
@@ -96,7 +96,7 @@ fn candidate(
     facts: &Facts<'_>,
 ) -> TapCandidate {
     let name = node.output.first().map_or("", String::as_str);
-    let unstated = || Value {
+    let unstated = || TensorInfo {
         name: name.to_owned(),
         dtype: None,
         shape: None,

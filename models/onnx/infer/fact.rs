@@ -157,7 +157,9 @@ pub(in crate::onnx) fn stated(info: &ValueInfoProto, given: Option<&[usize]>) ->
         return Fact::lump(dtype, UNSTATED);
     };
     let shape = dims.iter().enumerate().map(|(axis, dim)| match dim.value {
-        Some(DimensionValue::Value(length)) if length > 0 => Length::exact(length.unsigned_abs()),
+        Some(DimensionValue::TensorInfo(length)) if length > 0 => {
+            Length::exact(length.unsigned_abs())
+        }
         _ => Length {
             value: nominal(axis),
             sure: Sure::Nominal,
@@ -195,7 +197,7 @@ pub(in crate::onnx) fn type_of(fact: &Fact) -> Option<TypeProto> {
     let dim = |length: &Length| DimensionProto {
         value: (length.fixed())
             .and_then(|length| i64::try_from(length).ok())
-            .map(DimensionValue::Value),
+            .map(DimensionValue::TensorInfo),
         denotation: None,
     };
     let shape = fact.shape.as_ref()?;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use concert_policies::affinity::{Completeness, TransferTable};
 use concert_policies::profile::{EncoderLoad, Load, Profile, ReadoutLoad};
-use concert_policies::solve::{Answer, Device, DeviceBudgets, Problem, Status, solve_on};
+use concert_policies::solve::{Answer, Device, DeviceBudgets, Problem, SolveStatus, solve_on};
 use proptest::prelude::*;
 
 const TARGETS: [&str; 3] = ["normal", "edge_texture", "curvature"];
@@ -199,9 +199,9 @@ proptest! {
         prop_assume!(case.names_everything());
         let answer = case.solved();
         match case.best() {
-            None => prop_assert_eq!(answer.status, Status::Infeasible),
+            None => prop_assert_eq!(answer.status, SolveStatus::Infeasible),
             Some(best) => {
-                prop_assert_eq!(answer.status, Status::Optimal);
+                prop_assert_eq!(answer.status, SolveStatus::Optimal);
                 let objective = answer.objective.expect("an objective");
                 prop_assert!((objective - best).abs() < 1e-9, "{objective} {best}");
                 let usage = answer.usage.expect("what it takes");
@@ -253,7 +253,7 @@ fn a_source_that_the_profile_does_not_know_is_not_available_and_said_so() {
     assert_eq!(answer.usage.map(|usage| usage.frame_millis), Some(6.0));
     device.budgets.frame_millis = Some(5.0);
     let answer = solve(&problem, &device).expect("an answer");
-    assert_eq!(answer.status, Status::Infeasible);
+    assert_eq!(answer.status, SolveStatus::Infeasible);
     assert_eq!(
         answer.reason.as_deref(),
         Some(

@@ -6,7 +6,7 @@ use concert_policies::Policy;
 use concert_policies::affinity::{Completeness, TableBuilder, TransferRow, TransferTable};
 use concert_policies::explain::{Evidence, ExplainedOutput, Explanation, explain};
 use concert_policies::profile::Profile;
-use concert_policies::solve::{Problem, Status};
+use concert_policies::solve::{Problem, SolveStatus};
 
 const PROFILE: &str = "\
 device = 'a board'
@@ -196,7 +196,10 @@ fn the_best_policy_is_known_as_such_and_another_is_told_what_it_lacks() {
     let best = explained(&policy("b"), &evidence);
     assert_eq!(output(&best, "normal").gain, Some(0.6));
     let why = best.why.expect("reasons");
-    assert_eq!((why.status, why.is_optimal), (Status::Optimal, Some(true)));
+    assert_eq!(
+        (why.status, why.is_optimal),
+        (SolveStatus::Optimal, Some(true))
+    );
     assert!((why.objective.expect("a number") - 1.1).abs() < 1e-12);
     assert!((why.runner_up_objective.expect("a number") - 0.6).abs() < 1e-12);
     assert_eq!((why.unique, why.differences.len()), (Some(true), 0));

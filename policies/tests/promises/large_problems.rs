@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use concert_policies::affinity::{Completeness, TableBuilder, TransferRow, TransferTable};
-use concert_policies::solve::{Answer, Problem, Status, solve};
+use concert_policies::solve::{Answer, Problem, SolveStatus, solve};
 
 const SOURCES: usize = 100;
 const TARGETS: usize = 40;
@@ -131,8 +131,8 @@ fn a_hundred_thousand_transfers_end_with_a_proof_or_with_the_gap() {
         answer.nodes
     );
     match answer.status {
-        Status::Optimal => assert_eq!(answer.gap, Some(0.0)),
-        Status::Feasible => {
+        SolveStatus::Optimal => assert_eq!(answer.gap, Some(0.0)),
+        SolveStatus::Feasible => {
             let share = answer.gap.expect("a gap") / answer.objective.expect("a number");
             assert!((0.0..0.2).contains(&share), "{share}");
         }
@@ -141,7 +141,7 @@ fn a_hundred_thousand_transfers_end_with_a_proof_or_with_the_gap() {
     // Where everything is affordable, the proof is short.
     let everything = solved(&table, SOURCES, 30_000);
     assert_true(&everything, &table, SOURCES);
-    assert_eq!(everything.status, Status::Optimal);
+    assert_eq!(everything.status, SolveStatus::Optimal);
     assert!(everything.objective > answer.objective);
 }
 
@@ -150,7 +150,7 @@ fn a_limit_that_is_over_at_once_still_answers_or_says_that_it_cannot() {
     let table = table(0.5);
     let answer = solved(&table, 3, 1);
     match answer.status {
-        Status::Unknown => assert!(answer.reason.is_some() && answer.transfers.is_empty()),
+        SolveStatus::Unknown => assert!(answer.reason.is_some() && answer.transfers.is_empty()),
         _ => assert_true(&answer, &table, 3),
     }
 }

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use concert_policies::affinity::{Completeness, TransferTable};
-use concert_policies::solve::{Answer, Problem, Status, solve};
+use concert_policies::solve::{Answer, Problem, SolveStatus, solve};
 
 const TABLE: &str = "\
 target,sources,affinity,win_vs_task,win_vs_pixels
@@ -195,7 +195,7 @@ fn a_target_that_nothing_serves_is_named_with_the_reason() {
         ),
     ] {
         let answer = answered(problem).expect("an answer");
-        assert_eq!(answer.status, Status::Infeasible);
+        assert_eq!(answer.status, SolveStatus::Infeasible);
         assert_eq!(answer.unservable.len(), 1, "{answer:?}");
         assert_eq!(answer.unservable[0].target, target);
         assert_eq!(answer.unservable[0].reason, reason);
@@ -210,12 +210,12 @@ fn a_budget_that_is_too_small_is_answered_with_the_smallest_that_is_not() {
     // Room layout needs both of its sources.
     let text = "targets = ['room_layout', 'normal']\nsource_only = ['denoise']\nbudget = 1\n";
     let answer = answered(text).expect("an answer");
-    assert_eq!(answer.status, Status::Infeasible);
+    assert_eq!(answer.status, SolveStatus::Infeasible);
     assert_eq!(answer.smallest_budget, Some(2.0));
     assert_eq!(answer.unservable[0].target, "room_layout");
     assert_eq!(answer.unservable[0].smallest_budget, Some(2.0));
     let enough = answered(&text.replace("budget = 1", "budget = 2")).expect("an answer");
-    assert_eq!(enough.status, Status::Optimal);
+    assert_eq!(enough.status, SolveStatus::Optimal);
     assert_eq!(enough.sources_used, ["denoise", "rgb2sfnorm"]);
 }
 
@@ -223,7 +223,7 @@ fn a_budget_that_is_too_small_is_answered_with_the_smallest_that_is_not() {
 fn targets_that_fit_alone_but_not_together_are_named() {
     let text = "targets = ['normal', 'jigsaw', 'edge2d']\nbudget = 1.2\n[transfer_cost]\nnormal = 0.2\njigsaw = 0.1\n";
     let answer = answered(text).expect("an answer");
-    assert_eq!(answer.status, Status::Infeasible);
+    assert_eq!(answer.status, SolveStatus::Infeasible);
     assert!(
         (answer.smallest_budget.unwrap() - 1.3).abs() < 1e-12,
         "{answer:?}"
@@ -248,7 +248,7 @@ fn transfer_costs_are_paid_by_targets_that_are_no_roots() {
     assert_eq!(more.cost, Some(2.0));
     assert_eq!(
         answered(&text(1.2)).expect("an answer").status,
-        Status::Infeasible
+        SolveStatus::Infeasible
     );
 }
 
@@ -306,11 +306,13 @@ fn a_search_that_is_cut_short_answers_the_best_found_and_the_gap() {
             assert!(bound >= best.objective.unwrap() - 1e-12, "{answer:?}");
             assert!((answer.gap.unwrap() - (bound - objective)).abs() < 1e-12);
         }
-        assert_ne!(answer.status, Status::Infeasible);
+        assert_ne!(answer.status, SolveStatus::Infeasible);
     }
-    assert!(statuses.contains(&Status::Optimal), "{statuses:?}");
+    assert!(statuses.contains(&SolveStatus::Optimal), "{statuses:?}");
     assert!(
-        statuses.iter().any(|status| *status != Status::Optimal),
+        statuses
+            .iter()
+            .any(|status| *status != SolveStatus::Optimal),
         "{statuses:?}"
     );
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use concert_policies::affinity::{Completeness, TransferTable};
-use concert_policies::solve::{Answer, Problem, Status, front, solve};
+use concert_policies::solve::{Answer, Problem, SolveStatus, front, solve};
 
 /// The 22 targets of the published tables.
 const TARGETS: &str = r#"targets = ["autoencoder", "class_1000", "class_places", "curvature",
@@ -31,7 +31,7 @@ fn solved(table: &TransferTable, rest: &str) -> Answer {
     let problem = Problem::parse(&format!("{TARGETS}{rest}"), "problem").expect("a problem");
     let never = || Duration::ZERO;
     let answer = solve(&problem, table, Duration::MAX, &never).expect("an answer");
-    assert_eq!(answer.status, Status::Optimal, "{answer:?}");
+    assert_eq!(answer.status, SolveStatus::Optimal, "{answer:?}");
     answer
 }
 
@@ -155,7 +155,7 @@ fn the_front_holds_the_optimum_of_every_budget() {
     let text = format!("{TARGETS}budget = 26\nmax_order = 2");
     let problem = Problem::parse(&text, "problem").expect("a problem");
     let front = front(&problem, &table, None, Duration::MAX, &|| Duration::ZERO).expect("a front");
-    assert_eq!(front.status, Status::Optimal);
+    assert_eq!(front.status, SolveStatus::Optimal);
     let costs: Vec<_> = front.points.iter().map(|point| point.cost).collect();
     assert_eq!(costs[..4], [1.0, 2.0, 3.0, 4.0]);
     for pair in front.points.windows(2) {

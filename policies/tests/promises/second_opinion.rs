@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use concert_policies::affinity::{Completeness, TransferRow, TransferTable};
-use concert_policies::solve::{Problem, Status, solve};
+use concert_policies::solve::{Problem, SolveStatus, solve};
 use good_lp::{
     Expression, ProblemVariables, Solution, SolverModel, Variable, constraint, microlp, variable,
 };
@@ -91,7 +91,7 @@ impl Program {
 fn assert_same(table: &TransferTable, program: &Program) {
     let problem = Problem::parse(&program.text(), "p").expect("a problem");
     let answer = solve(&problem, table, Duration::MAX, &|| Duration::ZERO).expect("an answer");
-    assert_eq!(answer.status, Status::Optimal);
+    assert_eq!(answer.status, SolveStatus::Optimal);
     let rows: Vec<_> = table.rows().collect();
     let (ours, theirs) = (
         answer.objective.expect("an objective"),

@@ -8,7 +8,7 @@ use super::{LibraryOrigin, MINIMUM_MINOR};
 
 /// Progress for a person who waits for the library.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Progress {
+pub enum LibraryProgress {
     /// Another process is fetching the same library; this one waits for it.
     Waiting,
     /// A download has begun.
@@ -32,7 +32,7 @@ pub enum Progress {
     },
 }
 
-impl fmt::Display for Progress {
+impl fmt::Display for LibraryProgress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Waiting => f.write_str("waiting for another process that fetches onnxruntime"),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::io::pip::{self, DOWNLOAD_LIMIT, Pip, PipError};
 use concert_models::own;
 
-use super::{LibraryError, PINNED_VERSION, Progress};
+use super::{LibraryError, LibraryProgress, PINNED_VERSION};
 use crate::io::thread;
 
 /// The provider library that makes a folder one for NVIDIA GPUs.
@@ -167,7 +167,7 @@ impl Wheel {
         &self,
         cache: &Path,
         python: &Path,
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut dyn FnMut(LibraryProgress),
     ) -> Result<PathBuf, LibraryError> {
         own::make_folder(cache, true).map_err(at(cache))?;
         let _lock = lock(&cache.join("lock"), progress)?;
@@ -189,9 +189,9 @@ impl Wheel {
         incoming: &Path,
         cache: &Path,
         python: &Path,
-        progress: &mut dyn FnMut(Progress),
+        progress: &mut dyn FnMut(LibraryProgress),
     ) -> Result<PathBuf, LibraryError> {
-        progress(Progress::Fetching {
+        progress(LibraryProgress::Fetching {
             package: self.requirement(),
             size_bytes: self.size_bytes,
         });
@@ -199,7 +199,7 @@ impl Wheel {
         let unpacked = incoming.join("unpacked");
         own::make_folder(&unpacked, true).map_err(at(&unpacked))?;
         let folder = self.folder(cache);
-        progress(Progress::Unpacking {
+        progress(LibraryProgress::Unpacking {
             folder: folder.clone(),
         });
         self.unpack(&wheel, &unpacked)?;
@@ -301,12 +301,12 @@ fn at(path: &Path) -> impl Fn(io::Error) -> LibraryError {
 }
 
 /// The lock of the cache; released where the file is closed.
-fn lock(path: &Path, progress: &mut dyn FnMut(Progress)) -> Result<File, LibraryError> {
+fn lock(path: &Path, progress: &mut dyn FnMut(LibraryProgress)) -> Result<File, LibraryError> {
     let file = own::open_lock(path).map_err(at(path))?;
     for tick in 0..LOCK_TICKS {
         match file.try_lock() {
             Ok(()) => return Ok(file),
-            Err(fs::TryLockError::WouldBlock) if tick == 0 => progress(Progress::Waiting),
+            Err(fs::TryLockError::WouldBlock) if tick == 0 => progress(LibraryProgress::Waiting),
             Err(fs::TryLockError::WouldBlock) => {}
             Err(fs::TryLockError::Error(error)) => return Err(at(path)(error)),
         }

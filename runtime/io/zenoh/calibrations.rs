@@ -6,7 +6,7 @@ use std::time::Duration;
 use zenoh::bytes::ZBytes;
 
 use super::said::Said;
-use crate::calibration::{Calibration, View};
+use crate::calibration::{Calibration, CalibrationView};
 use crate::wire::Message;
 use crate::wire::sensor_msgs::CameraInfo;
 
@@ -71,7 +71,7 @@ impl Calibrations {
     }
 
     /// The camera of an image; `None` where no calibration fits it.
-    pub(super) fn view(&mut self, size: (usize, usize), now: Duration) -> Option<View> {
+    pub(super) fn view(&mut self, size: (usize, usize), now: Duration) -> Option<CalibrationView> {
         let known = self.known.as_ref()?;
         let view = match known.view(size.0, size.1) {
             Ok(view) => view,

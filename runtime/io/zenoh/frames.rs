@@ -20,7 +20,7 @@ use super::message_type;
 use super::received_image::read_image;
 use super::session::DEFAULT_PAYLOAD_LIMIT;
 use super::sessions::{EverywhereKept, Sessions};
-use crate::calibration::View;
+use crate::calibration::CalibrationView;
 use crate::camera::{Camera, CameraLosses, Capture, Companions, FrameFault};
 use crate::clock::{Clock, lock};
 use crate::frame::Frame;
@@ -230,13 +230,13 @@ impl ZenohCamera {
 
     /// Intrinsics of the image's camera: as they came beside it, else as the
     /// launch file says.
-    fn view(&self, image: &Image) -> View {
+    fn view(&self, image: &Image) -> CalibrationView {
         let size = (image.width(), image.height());
         let mut newest = lock(&self.slot.newest);
         let calibrations = newest.calibrations.as_mut();
         let view = calibrations.and_then(|all| all.view(size, self.clock.monotonic()));
         let written = self.options.intrinsics;
-        view.unwrap_or_else(|| View {
+        view.unwrap_or_else(|| CalibrationView {
             intrinsics: written.filter(|known| (known.width, known.height) == size),
             bent_px: None,
         })

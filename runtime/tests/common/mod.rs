@@ -16,7 +16,7 @@ use concert_models::contract::{Channels, Fit, InputContract, Layout};
 use concert_models::fake::{FakeCounts, FakeEngine, FakeNetwork};
 use concert_models::{Image, NetworkFile, PixelFormat, TensorSpec};
 use concert_policies::{Policy, Task};
-use concert_runtime::parts::{EncoderPart, Maker, NamedTensor, ReadFrom, ReadPart, ReadoutPart};
+use concert_runtime::parts::{EncoderPart, Maker, NamedTensor, PartInput, ReadPart, ReadoutPart};
 use concert_runtime::{
     Clock, Frame, LaneName, NoWatch, Output, OutputSink, Pipeline, Plan, Timestamp,
 };
@@ -140,17 +140,17 @@ impl World {
             tensor: format!("in{i}"),
             optional: false,
             from: match read.split_once('.') {
-                None => ReadFrom::Target(Task::find(read).unwrap()),
-                Some(("camera", "depth")) => ReadFrom::CameraDepth {
+                None => PartInput::Target(Task::find(read).unwrap()),
+                Some(("camera", "depth")) => PartInput::CameraDepth {
                     width: 2,
                     height: 2,
                 },
-                Some(("camera", "focal")) => ReadFrom::CameraFocal {
+                Some(("camera", "focal")) => PartInput::CameraFocal {
                     reference_px: 100.0,
                 },
                 Some((source, rest)) => {
                     let (level, back) = rest.split_once('@').unwrap_or((rest, "0"));
-                    ReadFrom::Level {
+                    PartInput::Level {
                         source: source.into(),
                         level: level.into(),
                         frames_back: back.parse().unwrap(),

@@ -7,7 +7,7 @@ use crate::class::Class;
 use crate::furniture as f;
 use crate::light::Lamp;
 use crate::material::{Material, MaterialId};
-use crate::pose::Pose;
+use crate::pose::CameraPose;
 use crate::shape::Model;
 
 impl Furnisher<'_> {
@@ -15,7 +15,7 @@ impl Furnisher<'_> {
     pub(crate) fn scatter(
         &mut self,
         room: usize,
-        pose: Pose,
+        pose: CameraPose,
         (low, high): (Vec2, Vec2),
         z: f32,
         things: &[Class],
@@ -65,7 +65,7 @@ impl Furnisher<'_> {
     pub(crate) fn fill_shelf(
         &mut self,
         room: usize,
-        pose: Pose,
+        pose: CameraPose,
         width: f32,
         depth: f32,
         tops: &[f32],
@@ -192,7 +192,7 @@ impl Furnisher<'_> {
             Class::Lamp,
             model,
             room,
-            Pose::upright(at, 0.0),
+            CameraPose::upright(at, 0.0),
             Vec3::ZERO,
             0.0,
         );
@@ -230,7 +230,7 @@ impl Furnisher<'_> {
             Class::Carpet,
             model,
             room,
-            Pose::upright(centre.extend(0.0), yaw),
+            CameraPose::upright(centre.extend(0.0), yaw),
             Vec3::ZERO,
             0.0,
         );

@@ -2,14 +2,14 @@
 
 use glam::{Vec2, Vec3};
 
-use super::{Door, OUTER_WALL, Plan, Room, RoomKind, WALL, Window};
+use super::{Door, FloorPlan, OUTER_WALL, Room, RoomKind, WALL, Window};
 use crate::dice::Dice;
 
-impl Plan {
+impl FloorPlan {
     /// Draws a plan: a corridor with rooms on both sides, some with a living
     /// room across its end.
     pub(crate) fn draw(dice: &mut Dice) -> Result<Self, String> {
-        let mut plan = Plan::default();
+        let mut plan = FloorPlan::default();
         let strips = Strips::draw(dice);
         let end = dice.range(5.4, 7.6);
         let hall = plan.push(RoomKind::Hall, (0.0, end), strips.hall(), strips.height);

@@ -7,7 +7,7 @@ use super::pieces::{carton, drawers, floor_plant, shelf};
 use crate::class::Class;
 use crate::furniture as f;
 use crate::home::furnish::Furnisher;
-use crate::pose::Pose;
+use crate::pose::CameraPose;
 
 pub(super) fn bedroom(home: &mut Furnisher, room: usize) -> Result<(), String> {
     let size = home.room(room).size();
@@ -71,7 +71,7 @@ pub(super) fn bedroom(home: &mut Furnisher, room: usize) -> Result<(), String> {
     Ok(())
 }
 
-fn bedside(home: &mut Furnisher, room: usize, pose: Pose) {
+fn bedside(home: &mut Furnisher, room: usize, pose: CameraPose) {
     let on = home.dice.chance(home.lamp_share);
     let (shade, light) = home.shade(on);
     let base = home.dice.pick(&home.palette.clay);

@@ -6,7 +6,7 @@ use crate::class::Class;
 use crate::furniture as f;
 use crate::home::furnish::Furnisher;
 use crate::material::MaterialId;
-use crate::pose::Pose;
+use crate::pose::CameraPose;
 
 /// A dining table with chairs, somewhere free.
 pub(super) fn dining(home: &mut Furnisher, room: usize, large: bool) {
@@ -31,8 +31,8 @@ pub(super) fn dining(home: &mut Furnisher, room: usize, large: bool) {
     } else {
         0.0
     };
-    let middle = Pose::upright(centre.extend(0.0), yaw);
-    let pose = middle.then(Pose::upright(Vec3::new(0.0, -d / 2.0, 0.0), 0.0));
+    let middle = CameraPose::upright(centre.extend(0.0), yaw);
+    let pose = middle.then(CameraPose::upright(Vec3::new(0.0, -d / 2.0, 0.0), 0.0));
     let wood = home.dice.pick(&home.palette.woods);
     let model = f::dining_table(home.palette, w, d, round, wood);
     home.put(Class::Table, model, room, pose, Vec3::ZERO, 0.0);
@@ -68,7 +68,7 @@ pub(super) fn dining(home: &mut Furnisher, room: usize, large: bool) {
 fn chairs(
     home: &mut Furnisher,
     room: usize,
-    middle: Pose,
+    middle: CameraPose,
     (w, d, round): (f32, f32, bool),
     wood: MaterialId,
 ) {

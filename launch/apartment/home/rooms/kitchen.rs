@@ -7,7 +7,7 @@ use super::pieces::shelf;
 use crate::class::Class;
 use crate::furniture as f;
 use crate::home::furnish::Furnisher;
-use crate::pose::Pose;
+use crate::pose::CameraPose;
 use crate::shape::Model;
 
 /// Furnishes a kitchen.
@@ -53,9 +53,15 @@ pub(super) fn kitchen(home: &mut Furnisher, room: usize) -> Result<(), String> {
     Ok(())
 }
 
-fn counter(home: &mut Furnisher, room: usize, pose: Pose, side: usize, (along, width): (f32, f32)) {
+fn counter(
+    home: &mut Furnisher,
+    room: usize,
+    pose: CameraPose,
+    side: usize,
+    (along, width): (f32, f32),
+) {
     // Frame of the run: x from its low end.
-    let run = pose.then(Pose::upright(Vec3::new(-width / 2.0, 0.0, 0.0), 0.0));
+    let run = pose.then(CameraPose::upright(Vec3::new(-width / 2.0, 0.0, 0.0), 0.0));
     let flip = home.dice.chance(0.5);
     let (sink_x, hob_x) = if flip {
         (width * 0.27, width - 0.42)
@@ -123,7 +129,7 @@ fn counter(home: &mut Furnisher, room: usize, pose: Pose, side: usize, (along, w
 fn appliances(
     home: &mut Furnisher,
     room: usize,
-    run: Pose,
+    run: CameraPose,
     (sink_x, hob_x, width): (f32, f32, f32),
 ) {
     // The free stretches of the counter, left and right of sink and hob.

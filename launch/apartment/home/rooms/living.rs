@@ -8,7 +8,7 @@ use super::pieces::{carton, drawers, floor_plant, shelf, standing_lamp};
 use crate::class::Class;
 use crate::furniture as f;
 use crate::home::furnish::{Furnisher, Spot};
-use crate::pose::Pose;
+use crate::pose::CameraPose;
 
 pub(super) fn living(home: &mut Furnisher, room: usize) -> Result<(), String> {
     let size = home.room(room).size();
@@ -70,7 +70,7 @@ fn sofa(home: &mut Furnisher, room: usize) -> Result<(Spot, f32), String> {
 /// A coffee table on a carpet, before the sofa of `width`, where there is room.
 fn coffee_table(home: &mut Furnisher, room: usize, sofa_spot: Spot, width: f32) {
     let (table_w, table_d) = (home.dice.range(0.85, 1.2), home.dice.range(0.5, 0.65));
-    let front = Pose {
+    let front = CameraPose {
         translation: sofa_spot.pose.point(Vec3::new(0.0, 1.35, 0.0)),
         ..sofa_spot.pose
     };

@@ -7,7 +7,7 @@ use super::pieces::{carton, drawers, floor_plant, shelf};
 use crate::class::Class;
 use crate::furniture as f;
 use crate::home::furnish::Furnisher;
-use crate::pose::Pose;
+use crate::pose::CameraPose;
 
 pub(super) fn study(home: &mut Furnisher, room: usize) -> Result<(), String> {
     let (w, d) = (home.dice.range(1.2, 1.6), home.dice.range(0.62, 0.75));
@@ -57,13 +57,13 @@ pub(super) fn study(home: &mut Furnisher, room: usize) -> Result<(), String> {
     );
     let cloth = home.dice.pick(&home.palette.fabrics);
     let model = f::office_chair(home.palette, cloth);
-    let seat = Pose::upright(
+    let seat = CameraPose::upright(
         spot.pose
             .point(Vec3::new(home.dice.range(-0.2, 0.2), d + 0.62, 0.0)),
         0.0,
     );
     let yaw = std::f32::consts::PI + home.dice.range(-0.5, 0.5);
-    let seat = Pose {
+    let seat = CameraPose {
         rotation: spot.pose.rotation,
         ..seat
     };

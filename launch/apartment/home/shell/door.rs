@@ -5,14 +5,14 @@ use glam::Vec3;
 use crate::class::Class;
 use crate::dice::Dice;
 use crate::home::palette::Palette;
-use crate::home::plan::{Door, Plan};
-use crate::pose::Pose;
+use crate::home::plan::{Door, FloorPlan};
+use crate::pose::CameraPose;
 use crate::scene::Scene;
 use crate::shape::Model;
 
 pub(super) fn build_door(
     scene: &mut Scene,
-    plan: &Plan,
+    plan: &FloorPlan,
     palette: &Palette,
     door: &Door,
     dice: &mut Dice,
@@ -23,7 +23,7 @@ pub(super) fn build_door(
     } else {
         std::f32::consts::FRAC_PI_2
     };
-    let pose = Pose::upright(Vec3::new(door.centre.x, door.centre.y, 0.0), yaw);
+    let pose = CameraPose::upright(Vec3::new(door.centre.x, door.centre.y, 0.0), yaw);
     let (half, deep, height) = (door.width / 2.0, door.depth / 2.0 + 0.002, door.height);
     let mut frame = Model::new();
     let lining = palette.frame;
@@ -76,7 +76,7 @@ pub(super) fn build_door(
         0.0
     };
     let swing = open * face * -hinge;
-    let leaf_pose = Pose::upright(hinge_point, yaw + shut + swing);
+    let leaf_pose = CameraPose::upright(hinge_point, yaw + shut + swing);
     let index = scene.add(Class::Door, leaf, leaf_pose, door.rooms[1]);
     scene.objects[index].shared = true;
 }

@@ -6,15 +6,15 @@ use super::{WallFrame, holes, wall_frame};
 use crate::class::Class;
 use crate::dice::Dice;
 use crate::home::palette::Palette;
-use crate::home::plan::{Plan, RoomKind};
+use crate::home::plan::{FloorPlan, RoomKind};
 use crate::material::MaterialId;
-use crate::pose::Pose;
+use crate::pose::CameraPose;
 use crate::scene::Scene;
 use crate::shape::Model;
 
 pub(super) fn build_room(
     scene: &mut Scene,
-    plan: &Plan,
+    plan: &FloorPlan,
     palette: &Palette,
     room: usize,
     dice: &mut Dice,
@@ -27,7 +27,7 @@ pub(super) fn build_room(
 
 fn build_walls(
     scene: &mut Scene,
-    plan: &Plan,
+    plan: &FloorPlan,
     palette: &Palette,
     room: usize,
     dice: &mut Dice,
@@ -56,7 +56,7 @@ fn build_walls(
             skirting(&mut walls, palette.skirting, &frame, &holes);
         }
     }
-    scene.add(Class::Wall, walls, Pose::IDENTITY, room);
+    scene.add(Class::Wall, walls, CameraPose::IDENTITY, room);
 }
 
 /// One wall seen from its room: corner, way along and holes so turned that it
@@ -141,7 +141,7 @@ impl Sheet {
     }
 }
 
-fn build_floor(scene: &mut Scene, plan: &Plan, palette: &Palette, room: usize) {
+fn build_floor(scene: &mut Scene, plan: &FloorPlan, palette: &Palette, room: usize) {
     let data = &plan.rooms[room];
     let (kind, size) = (data.kind, data.size());
     let mut floor = Model::new();
@@ -167,11 +167,11 @@ fn build_floor(scene: &mut Scene, plan: &Plan, palette: &Palette, room: usize) {
             Vec3::Y * (2.0 * y),
         );
     }
-    let index = scene.add(Class::Floor, floor, Pose::IDENTITY, room);
+    let index = scene.add(Class::Floor, floor, CameraPose::IDENTITY, room);
     scene.objects[index].shared = true;
 }
 
-fn build_ceiling(scene: &mut Scene, plan: &Plan, palette: &Palette, room: usize) {
+fn build_ceiling(scene: &mut Scene, plan: &FloorPlan, palette: &Palette, room: usize) {
     let data = &plan.rooms[room];
     let (size, height) = (data.size(), data.high.z);
     let mut ceiling = Model::new();
@@ -182,7 +182,7 @@ fn build_ceiling(scene: &mut Scene, plan: &Plan, palette: &Palette, room: usize)
         Vec3::X * size.x,
         Vec3::NEG_Y * size.y,
     );
-    scene.add(Class::Ceiling, ceiling, Pose::IDENTITY, room);
+    scene.add(Class::Ceiling, ceiling, CameraPose::IDENTITY, room);
 }
 
 /// Skirting boards between the holes that reach the floor.

@@ -6,15 +6,15 @@ use super::{WallFrame, wall_frame};
 use crate::class::Class;
 use crate::dice::Dice;
 use crate::home::palette::Palette;
-use crate::home::plan::{OUTER_WALL, Plan, RoomKind, WALL, Window};
+use crate::home::plan::{FloorPlan, OUTER_WALL, RoomKind, WALL, Window};
 use crate::light::WindowLight;
-use crate::pose::Pose;
+use crate::pose::CameraPose;
 use crate::scene::Scene;
 use crate::shape::Model;
 
 pub(super) fn build_window(
     scene: &mut Scene,
-    plan: &Plan,
+    plan: &FloorPlan,
     palette: &Palette,
     window: &Window,
     dice: &mut Dice,
@@ -41,8 +41,8 @@ pub(super) fn build_window(
         frame.along * width,
         Vec3::Z * height,
     );
-    scene.add(class, model, Pose::IDENTITY, window.room);
-    scene.add(class, pane, Pose::IDENTITY, window.room);
+    scene.add(class, model, CameraPose::IDENTITY, window.room);
+    scene.add(class, pane, CameraPose::IDENTITY, window.room);
     if plan.rooms[window.room].kind != RoomKind::Bathroom
         && plan.rooms[window.room].kind != RoomKind::Kitchen
         && dice.chance(0.75)
@@ -160,5 +160,5 @@ fn curtains(
             (wide * 9.0, 0.032),
         );
     }
-    scene.add(Class::Curtain, model, Pose::IDENTITY, window.room);
+    scene.add(Class::Curtain, model, CameraPose::IDENTITY, window.room);
 }

@@ -1,13 +1,13 @@
 //! Homes are possible, furnished, the same every time, and different by seed.
 
 use concert_apartment::{
-    ApartmentError, Class, Development, Home, Intrinsics, LightQuality, Pose, Randomisation, Range,
-    Renderer,
+    ApartmentError, CameraPose, Class, Development, Home, LightQuality, Pinhole, Randomisation,
+    Range, Renderer,
 };
 
 #[test]
 fn a_hundred_homes_show_cans_doors_and_fridges() {
-    let camera = Intrinsics::from_field_of_view(64, 48, 1.4).unwrap();
+    let camera = Pinhole::from_field_of_view(64, 48, 1.4).unwrap();
     let mut renderer = Renderer::new();
     let mut histogram = vec![0u64; Class::ALL.len()];
     let mut redrawn = 0;
@@ -58,7 +58,7 @@ fn a_hundred_homes_show_cans_doors_and_fridges() {
 
 #[test]
 fn a_seed_gives_the_same_picture_bit_for_bit_on_any_number_of_threads() {
-    let camera = Intrinsics::from_field_of_view(80, 60, 1.2).unwrap();
+    let camera = Pinhole::from_field_of_view(80, 60, 1.2).unwrap();
     let shoot = || {
         let home = Home::generate(11, &Randomisation::default(), LightQuality::Draft).unwrap();
         let pose = home.viewpoints(1, 1.2, -0.1)[0];
@@ -85,7 +85,7 @@ fn a_can_can_be_found_and_carried_away() {
     let mut home = Home::generate(1, &Randomisation::default(), LightQuality::Flat).unwrap();
     let can = home.objects_of(Class::Can).next().unwrap().clone();
     assert!(can.movable && can.high.z < 0.13);
-    let lifted = Pose {
+    let lifted = CameraPose {
         translation: can.pose.translation + glam::Vec3::Z * 0.3,
         ..can.pose
     };
@@ -93,12 +93,12 @@ fn a_can_can_be_found_and_carried_away() {
     assert_eq!(home.objects()[usize::from(can.instance) - 1].pose, lifted);
     // Seen from half a metre away, it is where it was put.
     let eye = lifted.translation + glam::Vec3::new(0.0, 0.0, 0.06);
-    let camera = Intrinsics::from_field_of_view(64, 48, 1.0).unwrap();
+    let camera = Pinhole::from_field_of_view(64, 48, 1.0).unwrap();
     let seen = (0..16).any(|i| {
         let yaw = i as f32 * std::f32::consts::FRAC_PI_8;
         let from = eye - glam::Vec3::new(yaw.cos(), yaw.sin(), 0.0) * 0.35;
         let labels = Renderer::new()
-            .labels(&home, &camera, Pose::looking(from, yaw, 0.0))
+            .labels(&home, &camera, CameraPose::looking(from, yaw, 0.0))
             .unwrap();
         labels.instance.contains(&can.instance)
     });
@@ -110,7 +110,7 @@ fn a_can_can_be_found_and_carried_away() {
             Err(ApartmentError::Object { .. })
         ));
     }
-    let nowhere = Pose {
+    let nowhere = CameraPose {
         translation: glam::Vec3::NAN,
         ..lifted
     };
@@ -134,10 +134,10 @@ fn absurd_randomisations_and_poses_are_refused() {
     };
     assert!(Home::generate(1, &not_a_number, LightQuality::Flat).is_err());
     let home = Home::generate(1, &Randomisation::default(), LightQuality::Flat).unwrap();
-    let camera = Intrinsics::from_field_of_view(16, 12, 1.0).unwrap();
-    let nowhere = Pose {
+    let camera = Pinhole::from_field_of_view(16, 12, 1.0).unwrap();
+    let nowhere = CameraPose {
         translation: glam::Vec3::splat(f32::INFINITY),
-        ..Pose::IDENTITY
+        ..CameraPose::IDENTITY
     };
     assert!(Renderer::new().labels(&home, &camera, nowhere).is_err());
 }
@@ -145,7 +145,7 @@ fn absurd_randomisations_and_poses_are_refused() {
 #[test]
 fn a_camera_far_outside_or_inside_a_wall_still_gets_a_picture() {
     let home = Home::generate(3, &Randomisation::default(), LightQuality::Flat).unwrap();
-    let camera = Intrinsics::from_field_of_view(32, 24, 2.8).unwrap();
+    let camera = Pinhole::from_field_of_view(32, 24, 2.8).unwrap();
     let room = home.plan().rooms[0].clone();
     for at in [
         room.low - 0.06,
@@ -156,7 +156,7 @@ fn a_camera_far_outside_or_inside_a_wall_still_gets_a_picture() {
             .picture(
                 &home,
                 &camera,
-                Pose::looking(at, 0.3, 1.2),
+                CameraPose::looking(at, 0.3, 1.2),
                 &Development::default(),
                 0,
             )

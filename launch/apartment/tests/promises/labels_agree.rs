@@ -1,7 +1,7 @@
 //! The labels of one picture hold against each other and against the home.
 
 use concert_apartment::{
-    Class, Home, Intrinsics, LightQuality, Pose, Randomisation, Renderer, RoomLayout,
+    CameraPose, Class, Home, LightQuality, Pinhole, Randomisation, Renderer, RoomBox,
 };
 use glam::{Vec2, Vec3};
 
@@ -9,8 +9,8 @@ fn home(seed: u64) -> Home {
     Home::generate(seed, &Randomisation::default(), LightQuality::Flat).unwrap()
 }
 
-fn camera() -> Intrinsics {
-    Intrinsics::from_field_of_view(160, 120, 1.2).unwrap()
+fn camera() -> Pinhole {
+    Pinhole::from_field_of_view(160, 120, 1.2).unwrap()
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn a_camera_in_a_door_shows_the_room_that_it_looks_into() {
             // Still within the other room's edge, on the way out of it.
             let eye = door.centre - ahead * (door.depth / 2.0 + 0.03);
             assert_ne!(home.plan().room_at(eye), into);
-            let pose = Pose::looking(eye.extend(1.3), yaw, 0.0);
+            let pose = CameraPose::looking(eye.extend(1.3), yaw, 0.0);
             let labels = renderer.labels(&home, &camera, pose).unwrap();
             let at = (labels.height / 2 * labels.width + labels.width / 2) as usize;
             if labels.depth[at] < 1.0 {
@@ -138,7 +138,7 @@ fn the_rooms_corners_project_to_where_its_planes_meet() {
         let home = home(seed);
         for pose in home.viewpoints(6, 1.3, 0.0) {
             let labels = renderer.labels(&home, &camera, pose).unwrap();
-            let again = RoomLayout::corners_of_cuboid(&labels.layout.cuboid);
+            let again = RoomBox::corners_of_cuboid(&labels.layout.cuboid);
             for (a, b) in labels.layout.corners.iter().zip(again) {
                 assert!(a.distance(b) < 2e-3, "the nine numbers are the corners");
             }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use concert_apartment::{Home, LightQuality, Randomisation, Robot, RobotConfig, Tour, Twist};
+use concert_apartment::{
+    DriveCommand, Home, LightQuality, Randomisation, Robot, RobotConfig, Tour,
+};
 
 fn home(seed: u64) -> Home {
     Home::generate(seed, &Randomisation::default(), LightQuality::Flat).unwrap()
@@ -50,7 +52,7 @@ fn a_wall_stops_the_robot_and_backing_off_frees_it() {
     let mut bumped = false;
     for _ in 0..1000 {
         robot
-            .command(Twist {
+            .command(DriveCommand {
                 linear: 0.6,
                 angular: 0.0,
             })
@@ -62,7 +64,7 @@ fn a_wall_stops_the_robot_and_backing_off_frees_it() {
     assert!(home.plan().rooms.iter().any(|r| r.contains(stuck)));
     for _ in 0..30 {
         robot
-            .command(Twist {
+            .command(DriveCommand {
                 linear: -0.3,
                 angular: 0.0,
             })
@@ -79,7 +81,7 @@ fn a_flood_of_commands_leaves_only_the_newest() {
     for i in 0..100_000 {
         let linear = if i == 99_999 { 0.0 } else { 0.6 };
         robot
-            .command(Twist {
+            .command(DriveCommand {
                 linear,
                 angular: 0.5,
             })
@@ -93,7 +95,7 @@ fn a_flood_of_commands_leaves_only_the_newest() {
     assert!(turned > yaw);
     assert!(
         robot
-            .command(Twist {
+            .command(DriveCommand {
                 linear: f32::NAN,
                 angular: 0.0
             })
@@ -108,7 +110,7 @@ fn without_commands_the_robot_stops() {
     let home = home(1);
     let mut robot = Robot::new(&home, RobotConfig::default()).unwrap();
     robot
-        .command(Twist {
+        .command(DriveCommand {
             linear: 0.0,
             angular: 1.0,
         })
@@ -166,7 +168,7 @@ fn steps_of_any_length_lead_to_the_same_place() {
     let drive = |step: u64| {
         let mut robot = Robot::new(&home, RobotConfig::default()).unwrap();
         robot
-            .command(Twist {
+            .command(DriveCommand {
                 linear: 0.2,
                 angular: 0.7,
             })

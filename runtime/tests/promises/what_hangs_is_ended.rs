@@ -1,10 +1,8 @@
 //! A network that hangs is ended by the watchdog, and costs no more than itself.
 
-mod common;
-
 use std::sync::Arc;
 
-use common::{MS, World, policy_on_p};
+use crate::common::{MS, World, policy_on_p};
 use concert_models::EngineError;
 use concert_models::fake::FakeNetwork;
 use concert_runtime::io::thread;

@@ -1,11 +1,9 @@
 //! The pipeline's promises for one frame after the other.
 
-mod common;
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Keep, MS, World, frame};
+use crate::common::{Keep, MS, World, frame};
 use concert_models::contract::{Channels, Fit, InputContract, Layout};
 use concert_models::fake::FakeNetwork;
 use concert_policies::Task;

@@ -1,11 +1,9 @@
 //! Depth and focal length of the camera reach the readouts that ask for them,
 //! and where a camera lacks one it is said.
 
-mod common;
-
 use std::sync::Arc;
 
-use common::{Keep, MS, World, frame};
+use crate::common::{Keep, MS, World, frame};
 use concert_models::Intrinsics;
 use concert_models::image_file::DepthImage;
 use concert_runtime::{Clock, Frame, Health, ManualClock, Outcome, Timestamp};

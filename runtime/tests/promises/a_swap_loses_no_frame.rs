@@ -1,14 +1,12 @@
 //! A pipeline is exchanged between two frames: none is lost, none is torn, and
 //! where the new one cannot be had the old one goes on (faults F10, F16, F31).
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::stage::{of, start, start_on};
-use common::{MS, World, file, frame, giving};
+use crate::common::stage::{of, start, start_on};
+use crate::common::{MS, World, file, frame, giving};
 use concert_models::TensorSpec;
 use concert_models::fake::{FakeEngine, FakeNetwork};
 use concert_runtime::io::clock::SystemClock;

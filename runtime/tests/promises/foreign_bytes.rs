@@ -1,13 +1,10 @@
 //! Whatever comes over the bus as a message, an attachment or a command: it is
 //! read or refused, without a panic and at once (F5, F6).
 
-#[path = "../../tests/common/mutations.rs"]
-mod mutations;
-
+use crate::mutations::Mutations;
 use concert_runtime::commands::read_command;
 use concert_runtime::wire::cdr::CdrWriter;
 use concert_runtime::wire::{AnyMessage, Attachment};
-use mutations::Mutations;
 
 const TYPES: [&str; 13] = [
     "sensor_msgs/msg/Image",

@@ -1,14 +1,12 @@
 //! A shadow policy runs beside the one that serves, is compared with it, and
 //! is never published.
 
-mod common;
-
 use std::time::Duration;
 
-use common::stage::{start, start_on};
-use common::{World, giving};
+use crate::common::stage::{start, start_on};
+use crate::common::{World, giving};
 use concert_models::fake::FakeNetwork;
-use concert_runtime::agreement::Measure;
+use concert_runtime::agreement::AgreementMeasure;
 use concert_runtime::io::thread;
 use concert_runtime::shadow_stats::{AgreementSnapshot, ShadowSnapshot};
 use concert_runtime::{Outcome, Snapshot};
@@ -83,10 +81,13 @@ fn a_shadow_is_compared_target_by_target_and_never_published() {
     stage.wait_until(|snapshot| target(snapshot, "class_scene").compared >= compared + 10);
     let (snapshot, outputs) = stage.finish();
     let point = target(&snapshot, "vanishing_point");
-    assert_eq!(point.measure, Measure::MeanAbsDifference);
+    assert_eq!(point.measure, AgreementMeasure::MeanAbsDifference);
     assert!((point.mean - 0.25).abs() < 1e-4, "{point:?}");
     let scene = target(&snapshot, "class_scene");
-    assert_eq!((scene.measure, scene.mean), (Measure::SameClass, 1.0));
+    assert_eq!(
+        (scene.measure, scene.mean),
+        (AgreementMeasure::SameClass, 1.0)
+    );
     assert_eq!(
         target(&snapshot, "class_object").compared,
         0,

@@ -1,14 +1,12 @@
 //! Whatever cannot be published, repeats, has no time or no thread left is never
 //! "ok" (faults F8, F9, F15, F17, F24, F27 and the laws of counting).
 
-mod common;
-
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use common::{Keep, MS, World, frame, giving, policy_on_p};
+use crate::common::{Keep, MS, World, frame, giving, policy_on_p};
 use concert_models::Terminator;
 use concert_models::fake::FakeNetwork;
 use concert_runtime::io::clock::SystemClock;

@@ -1,12 +1,10 @@
 //! Frames in = outputs + counted drops, whatever happens (faults F1, F3, F18,
 //! F23, F24, F33).
 
-mod common;
-
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{MS, World, frame, policy_on_p};
+use crate::common::{MS, World, frame, policy_on_p};
 use concert_models::fake::FakeNetwork;
 use concert_models::{Image, PixelFormat};
 use concert_runtime::io::clock::SystemClock;
