@@ -269,7 +269,7 @@ fn shipped(environment: &Environment) -> Result<Row> {
     for transfer in policy.transfers() {
         let readout = store.readout(&transfer.readout_name())?;
         let shape = |read: &concert_models::card::Read| {
-            let concert_models::card::PartInput::Level { source, level, .. } = &read.from else {
+            let concert_models::card::ReadFrom::Level { source, level, .. } = &read.from else {
                 anyhow::bail!("{} reads more than levels", readout.card.name);
             };
             let encoder = store.encoder(source)?;
