@@ -32,7 +32,10 @@ impl AgreementMeasure {
         match kind {
             OutputKind::Classes | OutputKind::ClassMap => Self::SameClass,
             OutputKind::Points { .. } | OutputKind::Boxes2d => Self::SamePlace,
-            _ => Self::MeanAbsDifference,
+            OutputKind::Dense { .. }
+            | OutputKind::RoomLayout
+            | OutputKind::Vector { .. }
+            | OutputKind::Odometry => Self::MeanAbsDifference,
         }
     }
 
@@ -64,8 +67,11 @@ pub fn agreement(one: &Output, other: &Output) -> Option<f64> {
         OutputKind::Boxes2d => same_place(one, other, &|row| {
             [(row[0] + row[2]) / 2.0, (row[1] + row[3]) / 2.0]
         }),
-        _ if one.values.len() != other.values.len() => None,
-        _ => Some(mean_difference(&one.values, &other.values)).filter(|mean| mean.is_finite()),
+        OutputKind::RoomLayout | OutputKind::Vector { .. } | OutputKind::Odometry => {
+            let alike = one.values.len() == other.values.len();
+            let mean = alike.then(|| mean_difference(&one.values, &other.values));
+            mean.filter(|mean| mean.is_finite())
+        }
     }
 }
 

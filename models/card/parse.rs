@@ -304,8 +304,8 @@ fn output(raw: RawOutput, target: &Task) -> Placed<ReadoutOutput> {
             let fits = lengths.len() == 3 && lengths[2] == columns;
             (fits, format!("[1, N, {columns}]"))
         }
-        // Made by a geometric readout; a network's own is a plain vector.
-        _ => (true, String::new()),
+        // Made by a geometric readout, which a card of a network does not describe.
+        OutputKind::Odometry => (true, String::new()),
     };
     if !fits {
         let rule = format!("task {} needs {rule}", target.name);

@@ -263,9 +263,10 @@ impl Labels {
 
     fn add_constant(&mut self, truth: &Label, scores: usize) -> Result<(), QualityError> {
         if let Some(constant) = self.fit.prediction(truth, scores) {
-            let constant = match self.quality.task().output {
-                OutputKind::Classes => pad_scores(truth, &constant),
-                _ => constant,
+            let is_scores = self.quality.task().output == OutputKind::Classes;
+            let constant = match is_scores {
+                true => pad_scores(truth, &constant),
+                false => constant,
             };
             self.constant.add(truth, &constant)?;
         }
@@ -283,9 +284,9 @@ fn pad_scores(truth: &Label, scores: &[f32]) -> Vec<f32> {
 }
 
 fn data_classes<'a>(task: &Task, data: &'a DataSet) -> Option<&'a [String]> {
-    match task.output {
-        OutputKind::ClassMap => data.semantic_classes(),
-        _ => data.classes(),
+    match task.output == OutputKind::ClassMap {
+        true => data.semantic_classes(),
+        false => data.classes(),
     }
 }
 

@@ -107,7 +107,13 @@ impl TaskQuality {
             (_, OutputKind::ClassMap) => Kind::Segmentation(Segmentation::default()),
             (_, OutputKind::RoomLayout) => Kind::Layouts(Layouts::default()),
             (_, OutputKind::Dense { .. }) => Kind::Values(Values::default()),
-            _ => return None,
+            (
+                _,
+                OutputKind::Points { .. }
+                | OutputKind::Boxes2d
+                | OutputKind::Vector { .. }
+                | OutputKind::Odometry,
+            ) => return None,
         };
         let frames = 0;
         Some(Self { task, frames, kind })
