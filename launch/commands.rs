@@ -16,7 +16,6 @@ macro_rules! commands {
 
         /// What to do.
         #[derive(Debug, Subcommand)]
-        #[expect(clippy::large_enum_variant, reason = "there is one, and it is not moved")]
         pub enum Command {
             $($(#[cfg($cfg)])? $(#[$attribute])* $Name($module::$Args),)*
         }
