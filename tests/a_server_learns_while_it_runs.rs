@@ -368,9 +368,19 @@ fn what_cannot_be_learnt_is_refused_before_anything_runs() {
     let serve = |policy: &str, target: &str| {
         refused(&[&["serve", policy], &listen[..], &[target]].concat())
     };
-    let blind = serve("home", "depth_zbuffer");
+    let photographs = common::repository().join("tests/photographs");
+    let camera = ["--camera", photographs.to_str().expect("UTF-8")];
+    let blind = refused(
+        &[
+            &["serve", "home"],
+            &camera[..],
+            &listen[..],
+            &["depth_zbuffer"],
+        ]
+        .concat(),
+    );
     assert!(
-        blind.contains("at least 1 camera with depth") && blind.contains("front of kind pan"),
+        blind.contains("at least 1 camera with depth") && blind.contains("front of kind images"),
         "{blind}"
     );
     let foreign = serve("home", "class_scene");

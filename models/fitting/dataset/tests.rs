@@ -8,7 +8,7 @@ use super::*;
 /// Real data beside the repository, where it is there.
 fn real(name: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../shared/data")
+        .join("../../../shared/data")
         .join(name);
     if path.is_dir() {
         return Some(path);
