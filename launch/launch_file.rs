@@ -108,7 +108,7 @@ impl LaunchFile {
     ///
     /// # Errors
     /// As [`LaunchFile::parse`], and for anything but a readable regular file
-    /// of at most [`MAX_LAUNCH_BYTES`] of UTF-8, of which no more is read.
+    /// of at most 64 KiB of UTF-8, of which no more is read.
     pub fn read(path: &Path) -> Result<LaunchFile, LaunchError> {
         let origin = path.display().to_string();
         let text = KIND.read(path);

@@ -28,7 +28,7 @@
 //! "#;
 //! let policy = Policy::parse(text, "desk.toml")?;
 //! assert_eq!(policy.encoders(), ["xfeat"]);
-//! assert_eq!(Some(policy.transfers()[1].target), Task::find("point_matching"));
+//! assert_eq!(Some(policy.transfers()[1].target()), Task::find("point_matching"));
 //!
 //! let refused = Policy::parse(&text.replace("= 1", "= 0"), "desk.toml");
 //! assert!(refused.is_err());

@@ -28,7 +28,7 @@ impl Policy {
     /// Checks the text of a policy file; `origin` names the file in errors.
     ///
     /// Takes time and memory proportional to the text, and refuses a text of
-    /// more than [`MAX_POLICY_BYTES`] without looking at it.
+    /// more than [`MAX_POLICY_BYTES`](crate::MAX_POLICY_BYTES) without looking at it.
     ///
     /// # Errors
     /// The first rule that the text breaks, with file, line, column, entry and

@@ -78,7 +78,7 @@ impl Pinhole {
     /// Square pixels and a centred axis, from the horizontal field of view (rad).
     ///
     /// # Errors
-    /// As [`Intrinsics::new`]; a field of view not in (0, 170°).
+    /// As [`Pinhole::new`]; a field of view not in (0, 170°).
     pub fn from_field_of_view(
         width: u32,
         height: u32,

@@ -2,10 +2,10 @@
 //! a camera, ground truth from the same pass, and a robot that drives there.
 //!
 //! ```no_run
-//! use concert_apartment::{Development, Home, Intrinsics, LightQuality, Randomisation, Renderer};
+//! use concert_apartment::{Development, Home, Pinhole, LightQuality, Randomisation, Renderer};
 //! # fn main() -> Result<(), concert_apartment::ApartmentError> {
 //! let home = Home::generate(7, &Randomisation::default(), LightQuality::Standard)?;
-//! let camera = Intrinsics::from_field_of_view(320, 240, 1.2)?;
+//! let camera = Pinhole::from_field_of_view(320, 240, 1.2)?;
 //! let pose = home.viewpoints(1, 1.2, -0.1)[0];
 //! let picture = Renderer::new().picture(&home, &camera, pose, &Development::default(), 0)?;
 //! assert_eq!(picture.rgb.len(), 320 * 240 * 3);

@@ -115,7 +115,7 @@ impl Randomisation {
     /// The camera of a seed: its intrinsics with a drawn field of view.
     ///
     /// # Errors
-    /// As [`Intrinsics::from_field_of_view`].
+    /// As [`Pinhole::from_field_of_view`].
     pub fn camera(&self, seed: u64, width: u32, height: u32) -> Result<Pinhole, ApartmentError> {
         self.check()?;
         let mut dice = Dice::new(seed, 90);

@@ -16,7 +16,7 @@ use crate::solve::search::{Clock, Found, Search};
 
 /// Solves a problem on a table of transfers.
 ///
-/// Exact: an answer whose status is [`Status::Optimal`] comes with the proof
+/// Exact: an answer whose status is [`SolveStatus::Optimal`] comes with the proof
 /// that nothing is better, to rounding (1e-13 of the sum of all values). The
 /// same input takes the same way and gives the same answer on every machine,
 /// unless the time limit cuts it short. Of transfers that are worth the same,
