@@ -2,8 +2,14 @@
 //! rules of that entry, what is said of it, and how it is opened; and one line
 //! in the list below.
 
+#[cfg(feature = "apartment")]
+mod apartment;
 mod argument;
+mod command;
+mod images;
 mod subject;
+mod v4l2;
+mod zenoh;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,11 +23,11 @@ use serde::de::DeserializeOwned;
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue, Deserializer};
 
-pub(crate) use subject::Subject;
-
 use crate::assemble::Transport;
 use crate::launch_file::value::{Placed, Text, shown_message, unknown};
 use crate::launch_file::{CameraEntry, LaunchFault, LaunchFile};
+
+pub(crate) use subject::Subject;
 
 /// A program or device that is silent for this long is begun again.
 const MAX_SILENCE: Duration = Duration::from_secs(10);
@@ -30,7 +36,7 @@ const LATER: [&str; 1] = ["recording"];
 
 /// The rules of one kind of camera, from its entry to what was checked.
 trait Rules: Sized {
-    /// How the kind is written.
+    /// Name of the kind, as it is written.
     const NAME: &'static str;
     /// The keys that the entry has beside `name`, `kind` and `frame_id`.
     const KEYS: &'static [&'static str];
@@ -79,11 +85,11 @@ pub(crate) trait Source {
     /// Opens it.
     ///
     /// # Errors
-    /// Why it cannot be.
+    /// The reason why it cannot be.
     fn open(&self, site: &Site<'_>) -> anyhow::Result<Opened>;
 }
 
-/// Where a camera is opened.
+/// The surroundings in which a camera is opened.
 pub(crate) struct Site<'a> {
     pub(crate) launch: &'a LaunchFile,
     pub(crate) entry: &'a CameraEntry,
@@ -124,10 +130,9 @@ impl Opened {
 
 macro_rules! camera_kinds {
     ($($(#[$attribute:meta])* $module:ident::$Kind:ident),* $(,)?) => {
-        $($(#[$attribute])* mod $module;)*
         $($(#[$attribute])* pub(crate) use $module::$Kind;)*
 
-        /// What delivers the frames.
+        /// A camera as far as its entry says what delivers the frames.
         #[derive(Debug, Clone, PartialEq)]
         pub enum CameraKind {
             $(
@@ -138,10 +143,10 @@ macro_rules! camera_kinds {
         }
 
         impl CameraKind {
-            /// How the kinds of this build are written.
+            /// Names of the kinds of this build, as they are written.
             pub const NAMES: &[&str] = &[$($(#[$attribute])* <$Kind as Rules>::NAME,)*];
 
-            /// How the kind is written.
+            /// Name of the kind, as it is written.
             #[must_use]
             pub fn name(&self) -> &'static str {
                 match self {
@@ -156,20 +161,22 @@ macro_rules! camera_kinds {
                 }
             }
 
-            /// Reads what is left of an entry of the kind `subject.kind`.
+            /// Reads what is left of an entry of the kind that `kind` names.
             fn read(
+                camera: &str,
+                kind: &Text,
                 entry: Spanned<DeTable<'_>>,
-                subject: &Subject,
             ) -> Placed<(Self, Option<Intrinsics>)> {
-                match subject.kind {
+                match kind.get_ref().as_str() {
                     $(
                         $(#[$attribute])*
                         <$Kind as Rules>::NAME => {
-                            let (kind, intrinsics) = checked::<$Kind>(entry, subject)?;
+                            let subject = Subject::new(camera, <$Kind as Rules>::NAME, kind.span());
+                            let (kind, intrinsics) = checked::<$Kind>(entry, &subject)?;
                             Ok((CameraKind::$Kind(kind), intrinsics))
                         }
                     )*
-                    _ => unreachable!("the kind was found in the list"),
+                    _ => unknown(format!("kind of camera `{camera}`"), kind, Self::NAMES),
                 }
             }
 
@@ -229,11 +236,7 @@ impl CameraKind {
             };
             return at(kind.span(), fault);
         }
-        let known = Self::NAMES.iter().find(|name| **name == written);
-        let Some(name) = known else {
-            return unknown(format!("kind of camera `{camera}`"), kind, Self::NAMES);
-        };
-        Self::read(entry, &Subject::new(camera, name, kind.span()))
+        Self::read(camera, kind, entry)
     }
 }
 

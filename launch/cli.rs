@@ -7,11 +7,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser};
 
-pub use access::Access;
-
 use crate::commands::Command;
 use crate::overrides::Overrides;
 use crate::rules;
+
+pub use access::Access;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -1,9 +1,34 @@
 //! The commands: one file each, with its arguments beside what it does, and one
 //! entry in the list below.
 
+#[cfg(feature = "apartment")]
+pub(crate) mod apartment;
+pub(crate) mod check;
 #[cfg(feature = "fitting")]
 mod data;
+pub(crate) mod demo;
+pub(crate) mod doctor;
+pub(crate) mod draw;
+#[cfg(feature = "fitting")]
+pub(crate) mod evaluate;
+pub(crate) mod explain;
+#[cfg(feature = "fitting")]
+pub(crate) mod fit;
+#[cfg(feature = "fitting")]
+pub(crate) mod learn;
+#[cfg(feature = "fitting")]
+pub(crate) mod measure;
+pub(crate) mod models;
+pub(crate) mod policies;
+#[cfg(feature = "apartment")]
+pub(crate) mod profile;
+pub(crate) mod schema;
+pub(crate) mod serve;
+pub(crate) mod solve;
+pub(crate) mod swap;
+pub(crate) mod tasks;
 mod visit;
+pub(crate) mod watch;
 
 use clap::Subcommand;
 
@@ -12,8 +37,6 @@ use crate::report::{Failure, Report};
 
 macro_rules! commands {
     ($($([$cfg:meta])? $(#[$attribute:meta])* $module:ident::$Name:ident($Args:ident),)*) => {
-        $($(#[cfg($cfg)])? pub(crate) mod $module;)*
-
         /// What to do.
         #[derive(Debug, Subcommand)]
         pub enum Command {

@@ -30,24 +30,24 @@ pub(crate) fn every(style: &Style) -> Duration {
     if style.live { DRAW_EVERY } else { WRITE_EVERY }
 }
 
-/// What is shown beside the outputs that are served: something that learns.
+/// Something that learns, and is shown beside the outputs that are served.
 pub(crate) trait Aside {
-    /// How far it is, on one line.
+    /// Its progress, on one line.
     fn line(&self) -> String;
 
-    /// What it says now, and how that came to be.
+    /// Pictures of its newest output, and of its way there.
     fn panels(&self) -> Vec<Panel>;
 
     /// The output that it is compared with.
     fn target(&self) -> &'static Task;
 }
 
-/// What is shown.
+/// A runtime that is shown.
 pub(crate) struct Watched<'a> {
     pub(crate) runtime: &'a Runtime,
     pub(crate) newest: &'a Newest,
     pub(crate) clock: &'a dyn Clock,
-    /// What learns beside what serves.
+    /// Something that learns beside what serves.
     pub(crate) aside: Option<&'a dyn Aside>,
 }
 

@@ -9,11 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use concert_runtime::io::thread;
+use concert_runtime::io::{exit, thread};
 
 use crate::report::Exit;
-
-use concert_runtime::io::exit;
 
 /// Exit code after a second Ctrl-C, which waits for nothing.
 pub(crate) const EXIT_INTERRUPTED: i32 = 130;

@@ -173,6 +173,12 @@ pub enum ReadFault {
 }
 
 impl Kind {
+    /// Any file of at most so many bytes, for errors that name it otherwise.
+    pub const fn file(max_bytes: u64) -> Self {
+        let name = "file";
+        Self { name, max_bytes }
+    }
+
     /// The text of a document.
     ///
     /// # Errors

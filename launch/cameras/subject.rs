@@ -15,7 +15,7 @@ pub(crate) const DEFAULT_RATE_HZ: f64 = 30.0;
 /// Least width and height of a frame, px.
 const MIN_SIDE: i64 = 16;
 
-/// Which camera an entry is about.
+/// The camera that an entry is about.
 pub(crate) struct Subject {
     pub(super) camera: String,
     pub(super) kind: &'static str,

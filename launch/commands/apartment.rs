@@ -10,7 +10,6 @@ mod values;
 mod view;
 mod write;
 
-
 use concert_apartment::ApartmentError;
 
 use crate::cli::Global;

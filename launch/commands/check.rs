@@ -3,16 +3,15 @@
 pub(crate) mod kind;
 pub(crate) mod models;
 
-use clap::Args;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
-use concert_models::Intrinsics;
+use clap::Args;
 use concert_models::card::{Card, EncoderCard, MAX_CARD_BYTES, ReadoutCard};
-use concert_models::onnx;
 use concert_models::pair::fit_together;
 use concert_models::store::{Store, StoreError};
+use concert_models::{Intrinsics, onnx};
 #[cfg(not(feature = "fitting"))]
 use concert_policies::Task;
 use concert_runtime::ImagePublishing;

@@ -55,7 +55,9 @@ pub(crate) fn run(args: &DemoArgs, global: &Global) -> Result<Report, Failure> {
         (Some(camera), _) => launch.on_camera(camera_of(camera, true)?),
         (None, []) => in_apartment(launch, args.seed),
         (None, images) => {
-            let paths = images.iter().map(|path| path.to_string_lossy().into_owned());
+            let paths = images
+                .iter()
+                .map(|path| path.to_string_lossy().into_owned());
             launch.on_camera(Images {
                 paths: paths.collect(),
                 rate_hz: 30.0,

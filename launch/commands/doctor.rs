@@ -7,12 +7,12 @@ mod session;
 
 use std::fmt;
 
-use serde::Serialize;
 use clap::Args;
+use serde::Serialize;
 use serde_json::json;
 
 use crate::cli::Global;
-use crate::report::{Exit, Report, Failure};
+use crate::report::{Exit, Failure, Report};
 
 /// How well one thing is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

@@ -1,15 +1,14 @@
 //! `concert draw`: runs a policy on images and draws what comes out.
 
-use concert_policies::document::Kind;
-use crate::cameras::open_alone;
-use clap::Args;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use clap::Args;
 use concert_models::Image;
 use concert_models::image_file::{DecodeLimits, decode, is_turned};
+use concert_policies::document::Kind;
 use concert_policies::{Input, Policy, Task};
 use concert_runtime::io::cameras::{ImageSource, companions};
 use concert_runtime::io::clock::SystemClock;
@@ -20,6 +19,7 @@ use serde_json::json;
 
 use super::serve::camera_of;
 use crate::assemble::{self, EngineChoice};
+use crate::cameras::open_alone;
 use crate::cli::Global;
 use crate::draw::{note_of, on_photograph};
 use crate::launch_file::LaunchFile;

@@ -11,15 +11,15 @@ mod table;
 mod tally;
 mod verdict;
 
-pub(crate) use args::EvaluateArgs;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
 use concert_fitting::dataset::DataSet;
 use concert_policies::document::check_place;
 use concert_runtime::io::clock::SystemClock;
-use concert_runtime::plan_from_store;
-use concert_runtime::{Clock, ManualClock, NoWatch, Pipeline, Timestamp};
+use concert_runtime::{Clock, ManualClock, NoWatch, Pipeline, Timestamp, plan_from_store};
+use replay::Replay;
+use tally::{Tally, Truth};
 
 use super::data;
 use crate::assemble::{self, EngineChoice};
@@ -28,8 +28,8 @@ use crate::launch_file::LaunchFile;
 use crate::overrides::Overrides;
 use crate::progress::progress;
 use crate::report::{Failure, Refuse, Report};
-use replay::Replay;
-use tally::{Tally, Truth};
+
+pub(crate) use args::EvaluateArgs;
 
 /// Most frames whose truth the constant predictor is fitted to; of more, they
 /// are spread evenly.

@@ -3,7 +3,6 @@
 pub(crate) mod args;
 mod text;
 
-pub(crate) use args::ExplainArgs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -21,6 +20,8 @@ use crate::draw::policy_picture;
 use crate::policy_choice::PolicyChoice;
 use crate::report::{Failure, Refuse, Report};
 use crate::transfers::read_transfers;
+
+pub(crate) use args::ExplainArgs;
 
 /// Most time for the optimum and for what one more source would buy, together.
 const SOLVE_LIMIT: Duration = Duration::from_secs(60);

@@ -4,7 +4,6 @@ pub(crate) mod args;
 mod progress;
 mod sources;
 
-pub(crate) use args::FitArgs;
 use std::path::PathBuf;
 
 use anyhow::anyhow;
@@ -29,6 +28,8 @@ use crate::launch_file::Provider;
 use crate::model_folders::model_folders;
 use crate::report::{Failure, Refuse, Report};
 use crate::stop::Stop;
+
+pub(crate) use args::FitArgs;
 
 pub(crate) fn run(args: &FitArgs, global: &Global) -> Result<Report, Failure> {
     let clock = SystemClock::start();

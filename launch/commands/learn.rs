@@ -3,16 +3,16 @@
 
 pub(crate) mod args;
 
-use crate::cli::Global;
-pub(crate) use args::LearnFlags;
-pub(crate) use args::LearnArgs;
 use anyhow::Context as _;
 use concert_runtime::io::zenoh::{ControlRequest, request};
 use serde_json::{Value, json};
-use crate::commands::visit::{reason, to_ask, visit};
-use crate::report::Exit;
-use crate::report::{Failure, Report};
 
+use crate::cli::Global;
+use crate::commands::visit::{reason, to_ask, visit};
+use crate::report::{Exit, Failure, Report};
+
+pub(crate) use args::LearnArgs;
+pub(crate) use args::LearnFlags;
 
 pub(crate) fn run(args: &LearnArgs, _global: &Global) -> Result<Report, Failure> {
     let (word, to) = args.ask.parts();
@@ -77,4 +77,3 @@ fn lines(answer: &Value) -> String {
     lines.push(format!("kept in {}", text(answer, "folder")));
     lines.join("\n")
 }
-

@@ -6,7 +6,6 @@ mod progress;
 mod selection;
 mod text;
 
-pub(crate) use args::MeasureArgs;
 use std::path::{Path, PathBuf};
 
 use concert_fitting::dataset::DataSet;
@@ -27,6 +26,8 @@ use crate::launch_file::Provider;
 use crate::model_folders::model_folders;
 use crate::report::{Failure, Refuse, Report};
 use crate::stop::Stop;
+
+pub(crate) use args::MeasureArgs;
 
 pub(crate) fn run(args: &MeasureArgs, global: &Global) -> Result<Report, Failure> {
     let clock = SystemClock::start();

@@ -3,7 +3,6 @@
 mod args;
 mod merge;
 
-pub(crate) use args::ModelsArgs;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -19,6 +18,8 @@ use super::check::kind::{Kind, read_network};
 use crate::cli::Global;
 use crate::model_folders::model_folders;
 use crate::report::{Exit, Failure, Refuse, Report};
+
+pub(crate) use args::ModelsArgs;
 
 pub(crate) fn run(command: &ModelsArgs, global: &Global) -> Result<Report, Failure> {
     match command {
@@ -425,7 +426,8 @@ mod tests {
             let report = done(&merge, &shipped());
             let bytes = std::fs::read(&out).expect("a network");
             let merged = onnx::describe(&bytes).expect("a sound network");
-            let focal = |input: &onnx::describe::TensorInfo| input.name.starts_with("depth_zbuffer/");
+            let focal =
+                |input: &onnx::describe::TensorInfo| input.name.starts_with("depth_zbuffer/");
             if policy != "first_light" {
                 assert!(merged.inputs.iter().any(focal), "{}", report.text);
             }

@@ -1,11 +1,11 @@
 //! `concert policies`: the policies that ship, by the names that `serve`,
 //! `draw` and others take.
 
-use crate::cli::Global;
-use concert_policies::Policy;
 use clap::Args;
+use concert_policies::Policy;
 use serde_json::json;
 
+use crate::cli::Global;
 use crate::report::{Failure, Report};
 
 /// Arguments of `policies`: none.

@@ -7,7 +7,6 @@ mod metered;
 mod rounds;
 mod selection;
 
-pub(crate) use args::ProfileArgs;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +32,8 @@ use crate::overrides::Overrides;
 use crate::progress::progress;
 use crate::report::{Failure, Refuse, Report};
 use crate::stop::Stop;
+
+pub(crate) use args::ProfileArgs;
 
 /// Distinct frames, a third of a second apart on a tour.
 const FRAMES: usize = 24;
@@ -66,7 +67,11 @@ pub(crate) fn run(args: &ProfileArgs, global: &Global) -> Result<Report, Failure
 ///
 /// # Errors
 /// Networks that are named and cannot be had are refused; stopping fails.
-pub(crate) fn measure(args: &ProfileArgs, global: &Global, stop: &Stop) -> Result<Measured, Failure> {
+pub(crate) fn measure(
+    args: &ProfileArgs,
+    global: &Global,
+    stop: &Stop,
+) -> Result<Measured, Failure> {
     let selection = Selection::of(args, global)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let overrides = Overrides {

@@ -1,9 +1,9 @@
 //! `concert schema`: the JSON Schema of a kind of file.
 
-use crate::cli::Global;
 use clap::{Args, ValueEnum};
 use concert_policies::Policy;
 
+use crate::cli::Global;
 use crate::launch_file::LaunchFile;
 use crate::report::{Failure, Report};
 

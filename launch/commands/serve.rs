@@ -1,4 +1,4 @@
-//! `concert serve` and `concert demo`: run a policy until told to stop.
+//! `concert serve`: runs a policy until told to stop.
 
 #[cfg(feature = "fitting")]
 mod learning;
@@ -7,30 +7,32 @@ mod learning;
 mod learning;
 mod served;
 
-use crate::cameras::{CameraKind, Cameras};
-use clap::Args;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::anyhow;
+use clap::Args;
 use concert_policies::profile::Profile;
 use concert_runtime::io::clock::SystemClock;
 use concert_runtime::io::watchdog::Watchdog;
-use concert_runtime::{Clock, ImageEncoding, ImagePublishing, Pipeline, Plan, RunSettings, Runtime};
+use concert_runtime::{
+    Clock, ImageEncoding, ImagePublishing, Pipeline, Plan, RunSettings, Runtime,
+};
 
 use self::served::Served;
 use super::check::kind::Kind;
 use crate::assemble::{self, AskedSolver, EngineChoice, PublishInfo, Transport};
+use crate::cameras::{CameraKind, Cameras};
 use crate::cli::{Global, Session};
 use crate::launch_file::{LaunchFile, Provider};
 use crate::live::Watched;
+use crate::live_view::{ForcedSubscriptions, LiveView};
 use crate::model_folders::model_folders;
 use crate::policy_choice::PolicyChoice;
 use crate::report::{Exit, Failure, Refuse, Report};
 use crate::stop::Stop;
-use crate::live_view::{ForcedSubscriptions, LiveView};
 use crate::terminal::Style;
 use crate::transfers::read_transfers;
 
@@ -296,10 +298,7 @@ fn images(launch: &LaunchFile) -> ImagePublishing {
 
 /// Which outputs are computed whoever listens: what is learnt needs encoders
 /// that run.
-fn forced_subscriptions(
-    options: &ServeOptions,
-    plans: &learning::Plans,
-) -> ForcedSubscriptions {
+fn forced_subscriptions(options: &ServeOptions, plans: &learning::Plans) -> ForcedSubscriptions {
     let learnt = plans.targets();
     match (options.everything, learnt.is_empty()) {
         (true, _) => ForcedSubscriptions::All,

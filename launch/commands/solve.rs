@@ -5,8 +5,6 @@ pub(crate) mod args;
 mod live;
 mod text;
 
-use crate::cli::Global;
-pub(crate) use args::SolveArgs;
 use std::path::Path;
 
 use anyhow::Context;
@@ -19,21 +17,23 @@ use concert_runtime::Clock;
 use concert_runtime::io::clock::SystemClock;
 use serde_json::json;
 
+use crate::cli::Global;
 use crate::draw::front_picture;
 use crate::report::{Exit, Failure, Refuse, Report};
 use crate::transfers::read_transfers;
 
+pub(crate) use args::SolveArgs;
+
 pub(crate) fn run(args: &SolveArgs, _global: &Global) -> Result<Report, Failure> {
-    if args.live {
+    // The command line has a table, or asks a server with one.
+    let Some(table) = &args.transfers else {
         return live(args);
-    }
+    };
     for path in [&args.out, &args.picture].into_iter().flatten() {
         check_place(path).or_refuse()?;
     }
     let problem = Problem::read(&args.problem).or_refuse()?;
-    // The command line says so: a table or a server.
-    let file = args.transfers.as_deref().unwrap_or(Path::new(""));
-    let table = read_transfers(file, args.partial)?;
+    let table = read_transfers(table, args.partial)?;
     let device = device(args)?;
     let clock = SystemClock::start();
     let begin = clock.monotonic();
@@ -61,7 +61,6 @@ pub(crate) fn run(args: &SolveArgs, _global: &Global) -> Result<Report, Failure>
 }
 
 use live::live;
-
 
 /// The robot that the policy is to run on, if one is given.
 fn device(args: &SolveArgs) -> Result<Option<Device>, Failure> {

@@ -1,16 +1,16 @@
 //! `concert swap`: changes the policy of a running server.
 
-use crate::cli::Global;
 use std::path::Path;
+
+use clap::Args;
 use concert_runtime::io::zenoh::ControlRequest;
 use serde_json::Value;
+
+use crate::cli::{Access, Global, endpoint, key};
 use crate::commands::visit::{ask, reason};
-use crate::policy_choice::PolicyChoice;
-use crate::report::{Exit, Refuse};
-use clap::Args;
-use crate::cli::{Access, endpoint, key};
 use crate::launch_file::{DEFAULT_ENDPOINT, DEFAULT_PREFIX};
-use crate::report::{Failure, Report};
+use crate::policy_choice::PolicyChoice;
+use crate::report::{Exit, Failure, Refuse, Report};
 
 /// Arguments of `swap`.
 #[derive(Debug, Args)]
@@ -45,7 +45,6 @@ pub struct SwapArgs {
     #[command(flatten)]
     pub access: Access,
 }
-
 
 pub(crate) fn run(args: &SwapArgs, _global: &Global) -> Result<Report, Failure> {
     // What is refused here need not be sent.
@@ -110,4 +109,3 @@ fn swapped_text(prefix: &str, answer: &Value) -> String {
     }
     lines.join("\n")
 }
-

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use clap::Args;
 use concert_models::store::Store;
 use concert_policies::{Role, Task};
-use clap::Args;
 use serde_json::{Value, json};
 
 use crate::cli::Global;

@@ -3,23 +3,24 @@
 mod seen;
 
 use std::time::Duration;
+
+use clap::Args;
 use concert_runtime::Clock;
 use concert_runtime::io::clock::SystemClock;
 use concert_runtime::io::zenoh::{SessionOptions, Sessions, Watcher, open_session};
-use serde_json::{Value, json};
-use self::seen::Seen;
 use concert_runtime::wire::keys;
+use serde_json::{Value, json};
+
+use self::seen::Seen;
+use crate::cli::{Access, Global, endpoint, key};
 use crate::commands::serve::screen;
 use crate::commands::visit::{ANSWER, with_access};
+use crate::launch_file::{DEFAULT_ENDPOINT, DEFAULT_PREFIX};
 use crate::live::{LOOK_EVERY, every, say_lost_table};
 use crate::meter::Row;
-use crate::report::Exit;
+use crate::report::{Exit, Failure, Report};
 use crate::stop::Stop;
 use crate::terminal::{Screen, View, table, width_of_stdout};
-use clap::Args;
-use crate::cli::{Access, Global, endpoint, key};
-use crate::launch_file::{DEFAULT_ENDPOINT, DEFAULT_PREFIX};
-use crate::report::{Failure, Report};
 
 /// Arguments of `watch`.
 #[derive(Debug, Args)]
@@ -46,7 +47,6 @@ pub struct WatchArgs {
     #[command(flatten)]
     pub access: Access,
 }
-
 
 /// How long the server may take to say what its classes are called.
 const NAMES: Duration = Duration::from_millis(300);
@@ -169,4 +169,3 @@ fn report(args: &WatchArgs, rows: &[Row]) -> Report {
     }
     Report::done(json, table(rows, width_of_stdout()).join("\n"))
 }
-

@@ -55,7 +55,7 @@ impl CameraEntry {
         self.intrinsics
     }
 
-    /// What delivers the frames.
+    /// The kind of camera, which delivers the frames.
     #[must_use]
     pub fn kind(&self) -> &CameraKind {
         &self.kind

@@ -5,13 +5,14 @@ use concert_policies::document::{self, at};
 use toml::Spanned;
 
 use super::fault::{LaunchFault, shown};
+
 pub(crate) use super::raw::{Text, Texts};
 
 /// Longest path that may stand in a launch file, bytes.
 pub(crate) const MAX_PATH_BYTES: usize = 4096;
 const MAX_LIST: usize = 1000;
 
-/// What is read, or the fault and its place.
+/// A value that is read, or the fault and its place.
 pub(crate) type Placed<T> = document::Placed<T, LaunchFault>;
 
 /// The TOML reader's words on one line, at most 400 characters.

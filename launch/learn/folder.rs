@@ -119,11 +119,7 @@ impl Folder {
 
 /// The bytes of a regular file; no more than `limit` are read.
 fn read_bounded(path: &Path, limit: u64) -> anyhow::Result<Option<Vec<u8>>> {
-    let kind = Kind {
-        name: "file",
-        max_bytes: limit,
-    };
-    match kind.read_bytes(path) {
+    match Kind::file(limit).read_bytes(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(ReadFault::Unreadable { error, .. }) if error.kind() == io::ErrorKind::NotFound => {
             Ok(None)

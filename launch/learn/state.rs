@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use concert_fitting::fit::{CurvePoint, FitNotes, FittedReadout, WatchedErrors};
 use concert_runtime::{Clock, Control, LearningSnapshot};
+use target_state::{TargetState, thin};
 
 use super::folder::{Folder, Record};
 use super::target::Subject;
 use crate::assemble::SharedSwapper;
 use crate::draw::{Switch, WatchedPoint};
-use target_state::{TargetState, thin};
 
 /// Shared by the learning thread and the one that answers.
 pub(crate) struct LearningState {

@@ -73,18 +73,16 @@ fn read_error(path: &Path, reason: impl ToString) -> StoreError {
 }
 
 pub(super) fn read_text(path: &Path, limit: usize) -> Result<String, StoreError> {
-    let kind = Kind {
-        name: "file",
-        max_bytes: limit as u64,
-    };
-    kind.read(path).map_err(|fault| match fault {
-        ReadFault::TooLong { bytes, .. } => StoreError::TooLong {
-            path: path.display().to_string(),
-            bytes,
-            limit,
-        },
-        fault => read_error(path, fault),
-    })
+    Kind::file(limit as u64)
+        .read(path)
+        .map_err(|fault| match fault {
+            ReadFault::TooLong { bytes, .. } => StoreError::TooLong {
+                path: path.display().to_string(),
+                bytes,
+                limit,
+            },
+            fault => read_error(path, fault),
+        })
 }
 
 pub(super) fn read_network(path: &Path, expected: usize) -> Result<Vec<u8>, StoreError> {

@@ -11,6 +11,10 @@ mod storage;
 mod tables;
 mod tableware;
 
+use glam::Vec3;
+
+use crate::shape::Model;
+
 pub(crate) use bath::{basin, bath_mirror, bathtub, toilet, towel_rail};
 pub(crate) use kitchen::{base_units, fridge, hob_and_oven, hood, sink, wall_units};
 pub(crate) use lamps::{ceiling_lamp, floor_lamp, table_lamp};
@@ -20,10 +24,6 @@ pub(crate) use small::{book_lying, book_row, carton, cushion, framed, laptop, sh
 pub(crate) use storage::{bookcase, chest, radiator, television, tv_stand, wardrobe};
 pub(crate) use tables::{coffee_table, desk, dining_table, night_table};
 pub(crate) use tableware::{bottle, bowl, can, cup, fruit, kettle, toaster, vase};
-
-use glam::Vec3;
-
-use crate::shape::Model;
 
 /// `Vec3::new`, shorter: furniture is made of numbers.
 pub(crate) fn v(x: f32, y: f32, z: f32) -> Vec3 {

@@ -11,10 +11,6 @@ use glam::Vec3;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use palette::Palette;
-pub use plan::{Door, FloorPlan, Room, RoomKind, Window};
-pub(crate) use portals::visible_rooms;
-
 use crate::bvh::Bvh;
 use crate::class::Class;
 use crate::dice::Dice;
@@ -24,6 +20,10 @@ use crate::pose::CameraPose;
 use crate::randomise::Randomisation;
 use crate::robot::Occupancy;
 use crate::scene::{Object, Scene};
+
+pub(crate) use palette::Palette;
+pub use plan::{Door, FloorPlan, Room, RoomKind, Window};
+pub(crate) use portals::visible_rooms;
 
 /// Draws per seed before it is given up.
 const MAX_DRAWS: u32 = 24;

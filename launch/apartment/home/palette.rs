@@ -3,12 +3,12 @@
 mod mixer;
 
 use glam::Vec3;
+use mixer::Mixer;
 
 use crate::dice::Dice;
 use crate::material::{Kind, Material, MaterialId, hsv, srgb};
 use crate::scene::Scene;
 use crate::texture;
-use mixer::Mixer;
 
 /// Materials that furniture is made of.
 #[derive(Clone, Debug)]

@@ -4,16 +4,16 @@ mod door;
 mod room;
 mod window;
 
+use door::build_door;
 use glam::{Vec2, Vec3};
+use room::build_room;
+use window::build_window;
 
 use super::palette::Palette;
 use super::plan::FloorPlan;
 use crate::dice::Dice;
 use crate::light::WindowLight;
 use crate::scene::Scene;
-use door::build_door;
-use room::build_room;
-use window::build_window;
 
 /// One inner wall: origin at its low end seen in the plan, direction along it,
 /// outward direction through it. Sides: west, east, south, north.

@@ -6,13 +6,13 @@ mod shade;
 
 use glam::{Mat3, Vec3};
 
-pub(crate) use develop::develop;
-pub(crate) use raster::{NO_FACE, SAMPLES, Visibility, Visible};
-pub(crate) use shade::{Shader, background_free_radiance, meet};
-
 use crate::camera::Pinhole;
 use crate::pose::CameraPose;
 use crate::scene::Scene;
+
+pub(crate) use develop::develop;
+pub(crate) use raster::{NO_FACE, SAMPLES, Visibility, Visible};
+pub(crate) use shade::{Shader, background_free_radiance, meet};
 
 /// Linear light per pixel from what is visible.
 pub(crate) fn expose(

@@ -6,15 +6,15 @@ mod noise;
 mod poster;
 mod stuff;
 
+use std::sync::OnceLock;
+
+use glam::{Vec2, Vec3};
+
 pub(crate) use carpet::carpet;
 pub(crate) use floor::{Parquet, Tiling};
 pub(crate) use noise::{fractal, value};
 pub(crate) use poster::{label, picture, spines};
 pub(crate) use stuff::{fabric, grain, knit, leaf, plaster, stone, wallpaper};
-
-use std::sync::OnceLock;
-
-use glam::{Vec2, Vec3};
 
 /// Colour at (u, v), linear, u and v in 0..1.
 type Painter = Box<dyn Fn(f32, f32) -> Vec3 + Send + Sync>;

@@ -31,7 +31,10 @@ use std::path::PathBuf;
 use std::sync::mpsc::sync_channel;
 use std::time::Duration;
 
+use census::Census;
+use files::{Disk, Frame};
 use serde::Serialize;
+use views::poses;
 
 use crate::camera::{Development, Pinhole};
 use crate::class::Class;
@@ -40,11 +43,9 @@ use crate::home::{Home, Redraw, RoomKind};
 use crate::labels::Labels;
 use crate::randomise::Randomisation;
 use crate::renderer::Renderer;
-use census::Census;
+
 pub use census::ClassCount;
-use files::{Disk, Frame};
 pub use options::{Arrangement, ColourFormat, DataSetOptions, Views};
-use views::poses;
 
 /// Time between two tellings of progress while a home is made.
 const LOOK_EVERY: Duration = Duration::from_millis(100);

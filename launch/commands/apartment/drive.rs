@@ -1,6 +1,7 @@
 //! `concert apartment --drive`: a robot in its home, on the bus.
 
 use std::time::Duration;
+
 use anyhow::anyhow;
 use concert_apartment::{ApartmentError, RobotConfig};
 use concert_runtime::commands::CommandCounts;
@@ -9,23 +10,21 @@ use concert_runtime::io::clock::SystemClock;
 use concert_runtime::io::zenoh::{
     CommandListener, MessageOptions, MessagePublisher, SessionOptions, Sessions,
 };
-use concert_runtime::wire::{Message, keys};
 use concert_runtime::wire::encode::camera_info;
+use concert_runtime::wire::{Message, keys};
 use concert_runtime::{BusError, Clock, Timestamp};
 use indicatif::ProgressBar;
 use serde_json::json;
+
+use super::args::ApartmentArgs;
 use super::pilot::Pilot;
 use super::settings::Defaults;
 use super::{failure, messages};
+use crate::cli::Global;
+use crate::report::{Exit, Failure, Refuse, Report as Done, Report};
 use crate::simulated_home::home;
-use crate::report::{Exit, Refuse, Report as Done};
 use crate::simulated_robot::SimulatedRobot;
 use crate::stop::Stop;
-use crate::cli::Global;
-use crate::report::{Failure, Report};
-
-use super::args::ApartmentArgs;
-
 
 const IMAGE: &str = "front/image";
 const CAMERA_INFO: &str = "front/camera_info";
@@ -328,4 +327,3 @@ impl Line {
         }
     }
 }
-

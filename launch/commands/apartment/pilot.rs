@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use concert_apartment::{ApartmentError, DriveReport, DriveCommand};
+use concert_apartment::{ApartmentError, DriveCommand, DriveReport};
 use concert_runtime::wire::geometry_msgs;
 
 use super::args::TourArg;
@@ -72,9 +72,7 @@ impl Pilot {
 
 #[cfg(test)]
 mod tests {
-    use concert_apartment::{
-        Development, Home, Pinhole, LightQuality, Randomisation, RobotConfig,
-    };
+    use concert_apartment::{Development, Home, LightQuality, Pinhole, Randomisation, RobotConfig};
 
     use super::*;
 

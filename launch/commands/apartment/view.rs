@@ -10,12 +10,12 @@ use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::args::ApartmentArgs;
-use super::settings::Defaults;
 use super::failure;
-use crate::simulated_home::say_redraws;
+use super::settings::Defaults;
 use crate::cli::Global;
 use crate::draw::write_png;
 use crate::report::{Failure, Refuse, Report};
+use crate::simulated_home::say_redraws;
 use crate::stop::Stop;
 
 /// Most homes in one picture.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use concert_apartment::{
-    Arrangement, ColourFormat, DataSetOptions, WriteProgress, Views, Written, write_data_set,
+    Arrangement, ColourFormat, DataSetOptions, Views, WriteProgress, Written, write_data_set,
 };
 use concert_runtime::Clock;
 use concert_runtime::io::clock::SystemClock;
@@ -14,11 +14,11 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::args::{ApartmentArgs, ArrangementArg, ViewsArg};
-use super::settings::Defaults;
 use super::failure;
-use crate::simulated_home::say_redraws;
+use super::settings::Defaults;
 use crate::cli::Global;
 use crate::report::{Failure, Refuse, Report};
+use crate::simulated_home::say_redraws;
 use crate::stop::Stop;
 
 /// How often a line tells how far it has come, where no bar shows.

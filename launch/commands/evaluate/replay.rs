@@ -8,14 +8,14 @@ use concert_runtime::{
     Clock, Frame, ManualClock, Outcome, Output, OutputSink, Pipeline, Timestamp,
 };
 
+use super::args::EvaluateArgs;
 use super::name_written_file;
-use crate::progress::progress;
 use super::sheet::Sheet;
 use super::table::Table;
 use super::tally::{Tally, Truth};
 use super::verdict::Verdict;
-use super::args::EvaluateArgs;
 use crate::cli::Global;
+use crate::progress::progress;
 use crate::report::{Failure, Refuse};
 
 /// Monotonic time between two frames: longer than any rate's period and any
@@ -35,7 +35,11 @@ pub(super) struct Replay {
 }
 
 impl Replay {
-    pub(super) fn new(args: &EvaluateArgs, tallies: &[Tally], total: usize) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        args: &EvaluateArgs,
+        tallies: &[Tally],
+        total: usize,
+    ) -> anyhow::Result<Self> {
         let measured = tallies
             .iter()
             .filter(|tally| matches!(tally.truth, Truth::Labels(_)));
@@ -127,7 +131,11 @@ impl Replay {
     }
 
     /// Ends table and sheet, and tells the verdict.
-    pub(super) fn finish(mut self, verdict: &mut Verdict, args: &EvaluateArgs) -> Result<(), Failure> {
+    pub(super) fn finish(
+        mut self,
+        verdict: &mut Verdict,
+        args: &EvaluateArgs,
+    ) -> Result<(), Failure> {
         self.step_ms.sort_by(f64::total_cmp);
         verdict.step_ms_median = self.step_ms[self.step_ms.len() / 2];
         verdict.add_damaged_poses(self.damaged_poses);

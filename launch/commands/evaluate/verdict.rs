@@ -7,10 +7,10 @@ use concert_fitting::quality::Measures;
 use concert_runtime::Outcome;
 use serde_json::{Map, Value, json};
 
+use super::args::EvaluateArgs;
 use super::subject::Subject;
 use super::table::number;
 use super::tally::{Missing, Tally, Truth};
-use super::args::EvaluateArgs;
 use crate::commands::data::left_out_line;
 use crate::report::{Exit, Failure, Report};
 

@@ -6,11 +6,10 @@ use std::path::Path;
 use anyhow::anyhow;
 use concert_models::card::Card;
 use concert_models::store::{Encoder, NetworkKind, Store};
-use concert_runtime::Plan;
-use concert_runtime::plan_from_store;
+use concert_runtime::{Plan, plan_from_store};
 
-use super::candidates::{Candidate, groups, policy};
 use super::args::ProfileArgs;
+use super::candidates::{Candidate, groups, policy};
 use crate::cli::Global;
 use crate::model_folders::model_folders;
 use crate::policy_choice::PolicyChoice;

@@ -8,7 +8,7 @@ use concert_models::store::Store;
 use concert_runtime::{Clock, Control};
 use serde_json::Value;
 
-use crate::assemble::{ControlServer, Transport, SharedSwapper};
+use crate::assemble::{ControlServer, SharedSwapper, Transport};
 use crate::commands::learn::LearnFlags;
 use crate::launch_file::LaunchFile;
 use crate::learn::{Beginner, Beginning, Learning, Prepared, check_place};
@@ -20,14 +20,14 @@ use crate::report::Failure;
 /// The command line's part.
 pub(crate) type Flags = LearnFlags;
 
-/// What is to be learnt, before anything runs.
+/// Plans of what is to be learnt, before anything runs.
 pub(super) struct Plans {
     prepared: Option<Prepared>,
     beginner: Option<Beginner>,
     picture: Option<PathBuf>,
 }
 
-/// What learns while something is served.
+/// Everything that learns while something is served.
 pub(super) struct Running {
     learning: Option<Learning>,
     beginning: Option<Beginning>,
@@ -35,14 +35,14 @@ pub(super) struct Running {
     _asked: Option<ControlServer>,
 }
 
-/// What came of it.
+/// The outcome of learning.
 #[derive(Default)]
 pub(super) struct Learnt {
-    /// Of what was to be learnt.
+    /// Figures of the targets that were to be learnt.
     pub(super) figures: Option<Value>,
-    /// Of what began from nothing: for people, and for `--json`.
+    /// Outcome of what began from nothing: for people, and for `--json`.
     pub(super) begun: Option<(String, Value)>,
-    /// Why the curve was not drawn.
+    /// The reason why the curve was not drawn.
     pub(super) lost_curve: Option<anyhow::Error>,
 }
 
@@ -93,9 +93,9 @@ impl Plans {
         clock: &Arc<dyn Clock>,
         (transport, launch): (&Transport, &LaunchFile),
     ) -> Result<Running, Failure> {
-        let learning = self.prepared.map(|prepared| {
-            prepared.start(control(), Arc::clone(swapper), Arc::clone(clock))
-        });
+        let learning = self
+            .prepared
+            .map(|prepared| prepared.start(control(), Arc::clone(swapper), Arc::clone(clock)));
         let learning = learning.transpose()?;
         let asked = learning.as_ref();
         let asked = asked.map(|learning| transport.learn(launch, learning.answerer()));

@@ -7,7 +7,7 @@ use clap::Args;
 use concert_runtime::{Clock, Control};
 use serde_json::Value;
 
-use crate::assemble::{Transport, SharedSwapper};
+use crate::assemble::{SharedSwapper, Transport};
 use crate::launch_file::LaunchFile;
 use crate::live::Aside;
 use crate::overrides::Overrides;

@@ -5,8 +5,8 @@ use concert_policies::solve::{Answer, Problem};
 use concert_runtime::io::zenoh::{ControlRequest, MAX_ASKED_PROBLEM_BYTES, Session, request};
 use serde_json::{Value, json};
 
-use super::{exit_of, text, write_policy};
 use super::args::SolveArgs;
+use super::{exit_of, text, write_policy};
 use crate::commands::swap::report as swap_report;
 use crate::commands::visit::{reason, to_ask, visit};
 use crate::report::{Exit, Failure, Refuse, Report};
@@ -26,7 +26,12 @@ pub(super) fn live(args: &SolveArgs) -> Result<Report, Failure> {
     })
 }
 
-fn ask(session: &Session, args: &SolveArgs, problem: &Problem, text: &str) -> Result<Report, Failure> {
+fn ask(
+    session: &Session,
+    args: &SolveArgs,
+    problem: &Problem,
+    text: &str,
+) -> Result<Report, Failure> {
     let mut json = request(session, &args.prefix, ControlRequest::Solve, text)?;
     if matches!(json["status"].as_str(), Some("refused" | "busy")) {
         return Ok(Report {

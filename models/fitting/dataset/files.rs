@@ -15,11 +15,7 @@ const MAX_LINE_BYTES: u64 = 4096;
 
 /// The whole of a file of at most `limit` bytes.
 pub(super) fn read_bounded(path: &Path, limit: u64) -> Result<Vec<u8>, DataSetError> {
-    let kind = Kind {
-        name: "file",
-        max_bytes: limit,
-    };
-    kind.read_bytes(path).map_err(|fault| {
+    Kind::file(limit).read_bytes(path).map_err(|fault| {
         let path = path.to_owned();
         match fault {
             ReadFault::NotAFile => DataSetError::NotRegular { path },

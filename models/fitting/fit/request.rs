@@ -35,7 +35,7 @@ pub struct Effort {
     /// the best one goes on for a third as many with all frames.
     pub steps: usize,
     /// The same from the weights of a readout, which are nearly there: of 50
-    /// frames of a corridor 150 steps made as much as 800.
+    /// frames of a corridor they make as much as 800.
     pub warm_steps: usize,
     /// Frames in one step.
     pub batch: usize,

@@ -170,9 +170,6 @@ fn fault(subject: impl Into<String>, reason: impl Into<String>) -> FrameFault {
 /// The bytes of a file of at most `most` bytes. Only of a plain file: a pipe
 /// would block.
 fn read_bounded(file: &Path, most: u64) -> Result<Vec<u8>, String> {
-    let kind = Kind {
-        name: "file",
-        max_bytes: most,
-    };
-    kind.read_bytes(file).map_err(|fault| fault.to_string())
+    let bytes = Kind::file(most).read_bytes(file);
+    bytes.map_err(|fault| fault.to_string())
 }
