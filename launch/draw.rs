@@ -1,6 +1,7 @@
 //! Pictures of outputs: points and matches on the photograph, maps in colour,
 //! class names in letters. The same output always makes the same picture.
 
+mod boxes;
 mod canvas;
 mod colour;
 #[cfg(feature = "fitting")]
@@ -14,6 +15,8 @@ mod output;
 mod policy_graph;
 mod svg;
 
+#[cfg(feature = "fitting")]
+pub(crate) use boxes::{DrawnBox, boxes_of, draw_boxes};
 pub(crate) use canvas::Canvas;
 pub(crate) use canvas::write_png;
 pub(crate) use colour::{Rgb, label_colour, turbo};

@@ -110,6 +110,17 @@ pub struct DepthImage {
     pub metres: Vec<f32>,
 }
 
+/// A picture of numbers from 0 to 65535: of objects, say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NumberImage {
+    /// Width, px.
+    pub width: usize,
+    /// Height, px.
+    pub height: usize,
+    /// The numbers, row-major.
+    pub numbers: Vec<u16>,
+}
+
 /// Decodes a JPEG or a PNG to 8-bit RGB.
 ///
 /// Grey shows in all three channels, 16-bit channels are rounded to 8
@@ -192,6 +203,34 @@ pub fn decode_grey8_png(bytes: &[u8], limits: &DecodeLimits) -> Result<Image, De
     let (width, height) = (numbers.width() as usize, numbers.height() as usize);
     let pixels = numbers.into_raw();
     Ok(Image::packed(width, height, PixelFormat::Grey8, pixels)?)
+}
+
+/// Decodes a PNG of 16-bit grey, or 8-bit, whose values are numbers, not brightness.
+///
+/// # Errors
+/// As [`decode`], and [`DecodeError::NotNumbers`].
+pub fn decode_numbers_png(bytes: &[u8], limits: &DecodeLimits) -> Result<NumberImage, DecodeError> {
+    if PictureFormat::of(bytes, limits)? != PictureFormat::Png {
+        let found = "a JPEG".to_owned();
+        return Err(DecodeError::NotNumbers { found });
+    }
+    let picture = decode_png(bytes, limits)?;
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    let numbers = match picture {
+        DynamicImage::ImageLuma16(numbers) => numbers.into_raw(),
+        DynamicImage::ImageLuma8(numbers) => {
+            numbers.into_raw().into_iter().map(u16::from).collect()
+        }
+        other => {
+            let found = format!("{:?}", other.color());
+            return Err(DecodeError::NotNumbers { found });
+        }
+    };
+    Ok(NumberImage {
+        width,
+        height,
+        numbers,
+    })
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

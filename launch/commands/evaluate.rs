@@ -1,6 +1,7 @@
 //! `concert evaluate`: a readout or a policy against the truth of a data set.
 
 pub(crate) mod args;
+mod boxes;
 mod classes;
 mod replay;
 mod room;
@@ -11,6 +12,7 @@ mod table;
 mod tally;
 mod verdict;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
@@ -39,7 +41,10 @@ pub(crate) fn run(args: &EvaluateArgs, global: &Global) -> Result<Report, Failur
     for path in [&args.sheet, &args.table].into_iter().flatten() {
         check_place(path).or_refuse()?;
     }
-    let data = data::open(&args.data, args.intrinsics, args.depth_units)?;
+    let data = match &args.coco {
+        Some(coco) => photographs(coco, args)?,
+        None => data::open(&args.data, args.intrinsics, args.depth_units)?,
+    };
     let frames = selection::selection(&data, &args.frames).or_refuse()?;
     let has_depth = data.sequences().iter().any(|sequence| sequence.has_depth());
     let subject = subject::subject(args, global, has_depth)?;
@@ -51,7 +56,10 @@ pub(crate) fn run(args: &EvaluateArgs, global: &Global) -> Result<Report, Failur
     let clock = Arc::new(ManualClock::at(Timestamp::from_nanos(0)));
     let mut pipeline = pipeline(plan, global, clock.clone())?;
     let mut tallies: Vec<Tally> = (pipeline.buffers(0).iter())
-        .map(|output| Tally::new(output.origin.task, output.origin.labels.clone(), &data))
+        .map(|output| {
+            let labels = output.origin.labels.clone();
+            Tally::new(output.origin.task, labels, &data, args.min_pixels)
+        })
         .collect();
     let targets: Vec<_> = tallies.iter().map(|tally| tally.task).collect();
     let sound = data::sound(&data, &frames, &targets)?;
@@ -72,6 +80,21 @@ pub(crate) fn run(args: &EvaluateArgs, global: &Global) -> Result<Report, Failur
     verdict.add_subject(&subject);
     replay.finish(&mut verdict, args)?;
     verdict.report()
+}
+
+/// The photographs of a folder, with boxes in COCO's format.
+fn photographs(coco: &Path, args: &EvaluateArgs) -> Result<DataSet, Failure> {
+    let [folder] = args.data.as_slice() else {
+        return Err(Failure::refused(anyhow!(
+            "--coco names the pictures of one folder, but --data is given {} times",
+            args.data.len()
+        )));
+    };
+    let data = DataSet::open_coco(coco, folder).or_refuse()?;
+    Ok(match args.intrinsics {
+        Some(intrinsics) => data.with_intrinsics(intrinsics),
+        None => data,
+    })
 }
 
 fn pipeline(

@@ -165,6 +165,30 @@ impl Canvas {
         self.line([u0, v1], [u0, v0], colour);
     }
 
+    /// The outline of a rectangle, one pixel wide; what lies beyond the picture is left out.
+    pub(crate) fn frame(&mut self, from: [f64; 2], to: [f64; 2], colour: Rgb) {
+        if !from.iter().chain(&to).all(|px| px.is_finite()) {
+            return;
+        }
+        let (last_u, last_v) = (self.width as f64 - 1.0, self.height as f64 - 1.0);
+        let hold = |[u, v]: [f64; 2]| {
+            let held = [
+                u.round().clamp(-1.0, last_u + 1.0),
+                v.round().clamp(-1.0, last_v + 1.0),
+            ];
+            held.map(|px| px as i64)
+        };
+        let ([u0, v0], [u1, v1]) = (hold(from), hold(to));
+        for u in u0..=u1 {
+            self.set(u, v0, colour);
+            self.set(u, v1, colour);
+        }
+        for v in v0..=v1 {
+            self.set(u0, v, colour);
+            self.set(u1, v, colour);
+        }
+    }
+
     /// A rectangle of `size` (width, height) full of one colour, its top left
     /// corner at `from`.
     pub(crate) fn rectangle_filled(

@@ -4,12 +4,14 @@ use concert_models::Image as Pixels;
 use concert_policies::{OutputKind, Task};
 use concert_runtime::wire::AnyMessage;
 use concert_runtime::wire::sensor_msgs::{Image, PointCloud2, PointField};
+use concert_runtime::wire::vision_msgs::Detection2DArray;
 
+use super::boxes::{DrawnBox, best_first, note_of_boxes, small_boxes};
 use super::canvas::Canvas;
 use super::colour::{label_colour, turbo};
 use super::legend::Legend;
 use super::map::{NORMALS, bulk};
-use super::output::UNSURE;
+use super::output::{UNSURE, small};
 
 /// Largest picture that is made of a message, pixels.
 const MAX_PIXELS: usize = 1 << 22;
@@ -29,7 +31,7 @@ pub(crate) fn note_of_message(message: &AnyMessage<'_>) -> String {
             Some(best) => format!("{} {:.2}", best.class_id, best.score),
             None => UNSURE.to_owned(),
         },
-        AnyMessage::Detection2DArray(boxes) => format!("{} boxes", boxes.detections.len()),
+        AnyMessage::Detection2DArray(boxes) => note_of_boxes(&boxes_of_message(boxes)),
         AnyMessage::Odometry(odometry) => {
             let [x, y, z] = odometry.pose.position;
             format!("at {x:.2} {y:.2} {z:.2} m")
@@ -67,7 +69,7 @@ pub(crate) struct About<'a> {
     pub labels: &'a [String],
 }
 
-/// A small picture of an image message, or of points, and what its colours
+/// A small picture of an image message, of points or of boxes, and what its colours
 /// mean; `None` for other messages, and for those that are not what they say.
 #[must_use]
 pub(crate) fn picture_of_message(
@@ -77,10 +79,13 @@ pub(crate) fn picture_of_message(
     match message {
         AnyMessage::Image(image) => of_image(image, about),
         AnyMessage::PointCloud2(cloud) => Some((of_points(cloud, about.image_size)?, Legend::None)),
+        AnyMessage::Detection2DArray(boxes) => Some(small_boxes(
+            &boxes_of_message(boxes),
+            small(about.image_size)?,
+        )),
         AnyMessage::CompressedImage(_)
         | AnyMessage::CameraInfo(_)
         | AnyMessage::Classification(_)
-        | AnyMessage::Detection2DArray(_)
         | AnyMessage::BoundingBox3DArray(_)
         | AnyMessage::Odometry(_)
         | AnyMessage::TfMessage(_)
@@ -142,6 +147,25 @@ fn of_image(image: &Image<'_>, about: &About<'_>) -> Option<(Canvas, Legend)> {
     Some((canvas, legend))
 }
 
+/// The boxes of a message, each with its likeliest class.
+fn boxes_of_message(boxes: &Detection2DArray) -> Vec<DrawnBox> {
+    best_first(boxes.detections.iter().filter_map(|found| {
+        let best = found.results.first()?;
+        let corner = |side: f64| [0, 1].map(|axis| found.center[axis] + side * found.size[axis]);
+        Some(DrawnBox {
+            corners: [corner(-0.5), corner(0.5)],
+            name: best.class_id.clone(),
+            // The message has names alone: each has a colour of its own.
+            colour: label_colour(
+                best.class_id
+                    .bytes()
+                    .fold(7, |sum, byte| (sum * 31 + usize::from(byte)) % 10_007),
+            ),
+            score: best.score as f32,
+        })
+    }))
+}
+
 fn of_points(cloud: &PointCloud2<'_>, (width, height): (usize, usize)) -> Option<Canvas> {
     let sides = 1..=Pixels::MAX_SIDE;
     if !sides.contains(&width) || !sides.contains(&height) || cloud.is_bigendian {
@@ -174,6 +198,7 @@ fn of_points(cloud: &PointCloud2<'_>, (width, height): (usize, usize)) -> Option
 mod tests {
     use concert_runtime::Timestamp;
     use concert_runtime::wire::common::Header;
+    use concert_runtime::wire::vision_msgs::{Detection2D, ObjectHypothesis};
 
     use super::*;
 
@@ -233,6 +258,39 @@ mod tests {
         let camera = picture_of_message(&message, &About::default()).expect("a picture");
         assert_eq!(camera.0.get(1, 0), Some([9; 3]));
         assert_eq!(camera.1, Legend::None);
+    }
+
+    #[test]
+    fn boxes_are_named_best_first_and_drawn_small() {
+        let found = |name: &str, score: f64, center: [f64; 2]| Detection2D {
+            results: vec![ObjectHypothesis {
+                class_id: name.to_owned(),
+                score,
+            }],
+            center,
+            size: [40.0, 80.0],
+            ..Detection2D::default()
+        };
+        let message = AnyMessage::Detection2DArray(Detection2DArray {
+            detections: vec![
+                found("cup", 0.5, [40.0, 60.0]),
+                found("can", 0.9, [200.0, 120.0]),
+            ],
+            ..Detection2DArray::default()
+        });
+        assert_eq!(note_of_message(&message), "can 0.90, cup 0.50");
+        let about = About {
+            image_size: (320, 240),
+            ..About::default()
+        };
+        let (canvas, legend) = picture_of_message(&message, &about).expect("a picture");
+        assert_eq!((canvas.width(), canvas.height()), (40, 30));
+        let Legend::Classes(classes) = legend else {
+            panic!("{legend:?}");
+        };
+        // The left side of the can's box, 180 px.
+        let can = classes.iter().find(|class| class.name == "can").unwrap();
+        assert_eq!(canvas.get(23, 15), Some(can.colour));
     }
 
     #[test]

@@ -5,8 +5,9 @@ use concert_policies::OutputKind;
 use concert_runtime::Output;
 use concert_runtime::wire::encode::MIN_SCORE;
 
+use super::boxes::{boxes_of, draw_boxes, note_of_boxes, small_boxes};
 use super::canvas::Canvas;
-use super::colour::{hue, label_colour, turbo};
+use super::colour::{hue, turbo};
 use super::geometry;
 use super::legend::Legend;
 use super::map::map;
@@ -36,7 +37,7 @@ pub(crate) enum DrawError {
 }
 
 /// The output drawn on the photograph that it was made from: points as dots,
-/// matches as lines between the two frames, boxes as rectangles, maps beside
+/// matches as lines between the two frames, boxes as frames with names, maps beside
 /// the photograph at its size (above the names of their classes), everything
 /// else as text.
 ///
@@ -65,7 +66,7 @@ pub(crate) fn on_photograph(
             Ok(canvas)
         }
         OutputKind::Boxes2d => {
-            boxes(output, &mut canvas);
+            draw_boxes(&boxes_of(output), &mut canvas);
             Ok(canvas)
         }
         OutputKind::RoomLayout => {
@@ -84,7 +85,7 @@ pub(crate) fn on_photograph(
 pub(super) const UNSURE: &str = "unsure";
 
 /// A picture of the output alone, for a terminal, and what its colours mean:
-/// maps in colour, points as dots on black; `None` for outputs that are numbers
+/// maps in colour, points as dots and boxes as frames on black; `None` for outputs that are numbers
 /// or names.
 #[must_use]
 pub(crate) fn picture_of(output: &Output) -> Option<(Canvas, Legend)> {
@@ -92,25 +93,22 @@ pub(crate) fn picture_of(output: &Output) -> Option<(Canvas, Legend)> {
         OutputKind::Dense { .. } | OutputKind::ClassMap => map(output).ok(),
         OutputKind::Points { columns } => Some((small_points(output, columns)?, Legend::None)),
         OutputKind::RoomLayout => Some((small_room(output)?, Legend::None)),
-        // Numbers, names and a few boxes stand in the row.
-        OutputKind::Classes
-        | OutputKind::Boxes2d
-        | OutputKind::Vector { .. }
-        | OutputKind::Odometry => None,
+        OutputKind::Boxes2d => Some(small_boxes(&boxes_of(output), small(output.image_size)?)),
+        // Numbers and names stand in the row.
+        OutputKind::Classes | OutputKind::Vector { .. } | OutputKind::Odometry => None,
     }
 }
 
 /// An eighth of the photograph: drawn small at once, for a dot of one pixel
 /// survives no shrinking.
-fn small(output: &Output) -> Option<Canvas> {
-    let (width, height) = output.image_size;
+pub(super) fn small((width, height): (usize, usize)) -> Option<Canvas> {
     let sides = 1..=Image::MAX_SIDE;
     let is_sound = sides.contains(&width) && sides.contains(&height);
     is_sound.then(|| Canvas::new(width.div_ceil(8), height.div_ceil(8), [16, 16, 24]))
 }
 
 fn small_points(output: &Output, columns: &'static [&'static str]) -> Option<Canvas> {
-    let mut canvas = small(output)?;
+    let mut canvas = small(output.image_size)?;
     for row in rows(output, columns) {
         let [u, v] = row.now(&output.image_from_output);
         canvas.set((u / 8.0) as i64, (v / 8.0) as i64, turbo(row.score));
@@ -119,7 +117,7 @@ fn small_points(output: &Output, columns: &'static [&'static str]) -> Option<Can
 }
 
 fn small_room(output: &Output) -> Option<Canvas> {
-    let mut canvas = small(output)?;
+    let mut canvas = small(output.image_size)?;
     geometry::room(output, &mut canvas, 0.125);
     Some(canvas)
 }
@@ -132,7 +130,7 @@ pub(crate) fn note_of(output: &Output) -> String {
     match task.output {
         OutputKind::Classes => lines(output).into_iter().next().unwrap_or_default(),
         OutputKind::Points { columns } => format!("{} points", rows(output, columns).count()),
-        OutputKind::Boxes2d => format!("{} boxes", box_rows(output).count()),
+        OutputKind::Boxes2d => note_of_boxes(&boxes_of(output)),
         OutputKind::Dense { .. } => {
             let finite = || output.values.iter().copied().filter(|x| x.is_finite());
             let low = finite().fold(f32::INFINITY, f32::min);
@@ -237,28 +235,6 @@ fn matches(output: &Output, columns: &[&str], previous: &Canvas, now: &Canvas) -
 
 fn dot_radius(canvas: &Canvas) -> f64 {
     (canvas.width() as f64 / 320.0).clamp(1.0, 8.0)
-}
-
-fn box_rows(output: &Output) -> impl Iterator<Item = &[f32]> {
-    output.values.chunks_exact(6).filter(|row| row[5] > 0.0)
-}
-
-fn boxes(output: &Output, canvas: &mut Canvas) {
-    let scale = (canvas.width() / 320).clamp(1, 4) as i64;
-    for row in box_rows(output) {
-        let corner = |u, v| {
-            output
-                .image_from_output
-                .apply([f64::from(row[u]), f64::from(row[v])])
-        };
-        let (low, high) = (corner(0, 1), corner(2, 3));
-        let class = row[4].max(0.0) as usize;
-        let colour = label_colour(class);
-        canvas.rectangle(low, high, colour);
-        let text = format!("{} {:.2}", label(output, class), row[5]);
-        let (u, v) = (low[0] as i64 + 2 * scale, low[1] as i64 + 2 * scale);
-        canvas.text(u, v, scale, colour, &text);
-    }
 }
 
 fn label(output: &Output, class: usize) -> String {

@@ -6,6 +6,7 @@ use concert_models::geometric::OutputFlags;
 use concert_policies::Task;
 use concert_runtime::{Hashes, OutputOrigin, StageTimes, Timestamp};
 
+use super::super::colour::label_colour;
 use super::super::map::NORMALS;
 use super::*;
 

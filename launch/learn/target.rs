@@ -216,6 +216,7 @@ pub(super) fn label_of(
         pose_fault: None,
         stamp_seconds: None,
         class: None,
+        objects: None,
         files: LabelFiles::default(),
     };
     Ok(Label::of(task, &example)?)

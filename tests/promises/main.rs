@@ -12,6 +12,7 @@ mod a_runtime_behaves_as_a_service;
 mod a_server_chooses_a_policy;
 mod an_outside_client_reads_every_target;
 mod bad_files_are_refused;
+mod boxes_are_measured;
 mod costs_are_measured_and_explained;
 mod data_sets_are_read_back;
 mod encoders_agree_with_python;

@@ -27,6 +27,10 @@ pub enum Views {
     },
     /// Each frame elsewhere, height and tilt drawn anew.
     Scattered,
+    /// Each frame 0.4 to 2.2 m from a small thing that a robot could fetch (a
+    /// can, cup, bottle, bowl or fruit), or 0.9 to 3.8 m from a fridge or a door,
+    /// and with it in view; scattered where a home shows none.
+    Things,
 }
 
 /// Format in which pictures are stored.

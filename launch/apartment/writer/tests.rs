@@ -213,3 +213,31 @@ fn the_first_frame_of_a_tour_was_blurred_with_poses_from_elsewhere() {
         }
     }
 }
+
+#[test]
+fn views_near_things_show_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = DataSetOptions {
+        views: Views::Things,
+        width: 160,
+        height: 120,
+        ..options(folder.path(), 8)
+    };
+    write_data_set(&options, &mut |_| ControlFlow::Continue(())).unwrap();
+    let fetched = [20, 21, 22, 23, 37, 8, 5].map(|id| Class::from_id(id).unwrap());
+    assert_eq!(
+        fetched.map(Class::name),
+        ["bottle", "cup", "can", "bowl", "fruit", "fridge", "door"]
+    );
+    let mut shown = 0;
+    for seed in [3, 4] {
+        for frame in 0..4 {
+            let path = format!("seed-{seed:06}/frame-{frame:06}.semantic.png");
+            let classes = image::open(folder.path().join(path)).unwrap().into_luma8();
+            let of_thing = |pixel: &&image::Luma<u8>| fetched.iter().any(|c| c.id() == pixel.0[0]);
+            // A can at 2.2 m and 86 degrees is 4 px high and 3 px wide.
+            shown += usize::from(classes.pixels().filter(of_thing).count() >= 8);
+        }
+    }
+    assert!(shown >= 7, "{shown} of 8 views show a thing");
+}

@@ -1,12 +1,37 @@
 //! Poses of the camera, frame by frame.
 
+use glam::{Vec2, Vec3};
+
 use super::options::{DataSetOptions, Views};
+use crate::class::Class;
+use crate::dice::Dice;
 use crate::home::Home;
 use crate::pose::CameraPose;
 use crate::robot::Tour;
+use crate::scene::Object;
 
 /// Poses within one exposure when motion is blurred.
 const BLUR_POSES: usize = 5;
+/// Distances along the floor from a thing that a robot could fetch, m: an arm's length, and
+/// what shows a can of 115 mm 12 px high in a picture of 320×240, 72° wide.
+const NEAR: (f32, f32) = (0.4, 2.2);
+/// Distances from what it stands in or lies behind, m.
+const AROUND: (f32, f32) = (0.9, 3.8);
+/// Classes of things that views are taken near to, and from how far.
+const THINGS: [(Class, (f32, f32)); 7] = [
+    (Class::Can, NEAR),
+    (Class::Cup, NEAR),
+    (Class::Bottle, NEAR),
+    (Class::Bowl, NEAR),
+    (Class::Fruit, NEAR),
+    (Class::Fridge, AROUND),
+    (Class::Door, AROUND),
+];
+/// Greatest angle between the picture's middle and the thing, as a share of the
+/// field of view.
+const OFF_MIDDLE: f32 = 0.38;
+/// Draws of a thing and a place near it before a scattered view stands in.
+const DRAWS: usize = 200;
 
 /// The camera's poses during each frame's exposure, the middle one at its stamp.
 /// Made one after the other, so that a stop need not wait for all.
@@ -17,6 +42,7 @@ pub(super) fn poses<'a>(
 ) -> Box<dyn Iterator<Item = Vec<CameraPose>> + 'a> {
     match options.views {
         Views::Scattered => Box::new(scattered(options, home).take(share as usize)),
+        Views::Things => Box::new(near_things(options, home).take(share as usize)),
         Views::Tour { spacing, shutter } => {
             Box::new(touring(options, home, spacing, shutter).take(share as usize))
         }
@@ -38,6 +64,104 @@ fn scattered<'a>(
             let eye = pose.translation.truncate().extend(height);
             vec![CameraPose::looking(eye, forward.y.atan2(forward.x), tilt)]
         })
+}
+
+/// Views with a thing near by.
+fn near_things<'a>(
+    options: &'a DataSetOptions,
+    home: &'a Home,
+) -> impl Iterator<Item = Vec<CameraPose>> + 'a {
+    let mut elsewhere = scattered(options, home);
+    let mut dice = Dice::new(home.seed(), 71);
+    let near = NearThings::new(options, home);
+    (0u64..).map(move |index| {
+        let mount = options
+            .randomisation
+            .mount(home.seed().wrapping_mul(7907).wrapping_add(index));
+        match (0..DRAWS).find_map(|_| near.draw(mount, &mut dice)) {
+            Some(pose) => vec![pose],
+            None => elsewhere.next().unwrap_or_default(),
+        }
+    })
+}
+
+/// What views near things are drawn from.
+struct NearThings<'a> {
+    home: &'a Home,
+    /// By class, the things, and from how far they are looked at, m.
+    things: Vec<(Vec<Thing>, (f32, f32))>,
+    reachable: Vec<bool>,
+    /// Horizontal and vertical, rad.
+    field_of_view: Vec2,
+}
+
+/// A thing that is looked at.
+#[derive(Clone, Copy)]
+struct Thing {
+    /// In the world, m.
+    middle: Vec3,
+    /// Half its diagonal along the floor, m.
+    radius: f32,
+}
+
+impl<'a> NearThings<'a> {
+    fn new(options: &DataSetOptions, home: &'a Home) -> Self {
+        let thing = |object: &Object| Thing {
+            middle: object.pose.point((object.low + object.high) / 2.0),
+            radius: (object.high - object.low).truncate().length() / 2.0,
+        };
+        let things = THINGS.map(|(class, distances)| {
+            let of_class: Vec<Thing> = home.objects_of(class).map(thing).collect();
+            (of_class, distances)
+        });
+        let there = things
+            .into_iter()
+            .filter(|(of_class, _)| !of_class.is_empty());
+        // The narrowest that is drawn: what is in its view is in every other's.
+        let across = options.randomisation.field_of_view.low;
+        let aspect = options.height as f32 / options.width as f32;
+        let down = 2.0 * ((across / 2.0).tan() * aspect).atan();
+        Self {
+            home,
+            things: there.collect(),
+            reachable: home.occupancy().reachable(home.plan()),
+            field_of_view: Vec2::new(across, down),
+        }
+    }
+
+    /// A view of a camera at a height (m), tilted (rad) so far that the thing is in it;
+    /// `None` where a robot cannot stand there or something hides the thing.
+    fn draw(&self, (height, tilt): (f32, f32), dice: &mut Dice) -> Option<CameraPose> {
+        if self.things.is_empty() {
+            return None;
+        }
+        let class = dice.int(0, self.things.len() as u32 - 1) as usize;
+        let (of_class, (nearest, furthest)) = &self.things[class];
+        let Thing {
+            middle: thing,
+            radius,
+        } = dice.pick(of_class);
+        let distance = dice.range(*nearest, *furthest);
+        let bearing = dice.range(-std::f32::consts::PI, std::f32::consts::PI);
+        let turned = dice.range(-1.0, 1.0) * OFF_MIDDLE * self.field_of_view.x;
+        let eye = thing - (Vec2::from_angle(bearing) * distance).extend(thing.z - height);
+        let occupancy = self.home.occupancy();
+        let (column, row) = occupancy.cell(eye.truncate())?;
+        let stands = self.reachable[row * occupancy.size().0 + column];
+        let way = thing - eye;
+        // The thing itself is met before its middle.
+        let seen = || {
+            let reach = (way.length() - radius - 0.03).max(0.0);
+            !self.home.bvh().blocked(eye, way.normalize(), reach)
+        };
+        if !stands || !seen() {
+            return None;
+        }
+        let down = way.z.atan2(distance);
+        let most = OFF_MIDDLE * self.field_of_view.y;
+        let tilt = tilt.clamp(down - most, down + most);
+        Some(CameraPose::looking(eye, bearing + turned, tilt))
+    }
 }
 
 pub(super) fn touring(

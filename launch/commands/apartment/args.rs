@@ -18,6 +18,7 @@ Examples:
   concert apartment --view labels.png --seed 7        look at the labels of one
   concert apartment --write rooms --frames 20 --seeds 30..32
   concert apartment --write tour --seed 3 --frames 30 --views tour --spacing 0.05
+  concert apartment --write near --frames 20 --seeds 30..32 --views things
   concert apartment --drive --seed 7                  a robot on the bus
   concert serve launch/robots/driven.toml             what it sees, understood
 
@@ -217,6 +218,9 @@ pub enum ViewsArg {
     Scattered,
     /// Along a way through all rooms
     Tour,
+    /// Near a can, cup, bottle, bowl or fruit (0.4 to 2.2 m), a fridge or a door
+    /// (0.9 to 3.8 m), with it in view
+    Things,
 }
 
 /// Where frames of a data set go.

@@ -71,6 +71,7 @@ fn options(folder: &Path, args: &ApartmentArgs) -> DataSetOptions {
         light: args.homes.light.quality(),
         views: match data_set.views {
             ViewsArg::Scattered => Views::Scattered,
+            ViewsArg::Things => Views::Things,
             ViewsArg::Tour => Views::Tour {
                 spacing: data_set.spacing,
                 shutter: data_set.shutter,

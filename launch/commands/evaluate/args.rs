@@ -13,6 +13,8 @@ and each output is compared with the truth at the label's full resolution:
              step in depth the output makes within one of its cells beside it
   normals    mean_deg, median_deg, within_11_25, within_22_5, within_30
   classes    top1; of pixels: miou, pixel_accuracy
+  boxes      ap50: mean over classes of average precision at an intersection
+             over union of 0.5, with --min-pixels; recall50; and of each class
   edges      f1 at the best threshold, l1
   odometry   ate_m, rpe_m, rpe_deg as in the TUM tools, over --delta frames;
              nees: squared errors of steps over what covariances say (1: honest)
@@ -26,13 +28,20 @@ and frames that is best by the first measure (of depth the median weighted by
 `seconds`; of several targets, those keys that only one has, and all of them
 below `targets`.
 
+--coco FILE.json --data PHOTOGRAPHS: boxes of your own pictures, in COCO's format
+of instances; categories and classes of the readout are joined by name (COCO's
+couch, dining table, refrigerator, tv and potted plant are sofa, table, fridge,
+television and plant), crowds are neither hit nor miss.
+
 Data sets: layout \"frames\", TUM RGB-D, TIMESTAMP.png with groundtruth.txt, images
 with labels.csv, the apartment's dataset.json, and folders of these.
 
 Examples:
   concert apartment --write walk_2 --seed 12 --frames 30 --views tour
   concert evaluate --data walk_2 --readout depth_zbuffer_from_efficientnet_lite0
-  concert evaluate --data walk_2 --policy home --last 20 --sheet sheet.png --json";
+  concert evaluate --data walk_2 --policy home --last 20 --sheet sheet.png --json
+  concert evaluate --data walk_2 --readout object_detection_from_home_multi --min-pixels 20
+  concert evaluate --coco instances.json --data photographs --readout object_detection_from_home_multi";
 
 /// Arguments of `evaluate`.
 #[derive(Debug, Args)]
@@ -42,6 +51,13 @@ pub struct EvaluateArgs {
     /// A data set with labels; may be repeated
     #[arg(long, required = true, value_name = "DIR")]
     pub data: Vec<PathBuf>,
+    /// The boxes of the pictures in --data, in COCO's format of instances
+    #[arg(long, value_name = "JSON")]
+    pub coco: Option<PathBuf>,
+    /// Least longer side of a box that is measured, px of the picture; smaller and mostly
+    /// hidden objects are neither hit nor miss
+    #[arg(long, value_name = "PX", default_value_t = 12.0, value_parser = pixels)]
+    pub min_pixels: f64,
     /// The policy: a shipped name or a file
     #[arg(long, value_name = "POLICY")]
     pub policy: Option<String>,
@@ -93,6 +109,13 @@ fn positive(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(number @ 1..) => Ok(number),
         _ => Err("must be a whole number of at least 1".to_owned()),
+    }
+}
+
+fn pixels(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(pixels) if (0.0..=16_384.0).contains(&pixels) => Ok(pixels),
+        _ => Err("must be 0 to 16384 px".to_owned()),
     }
 }
 

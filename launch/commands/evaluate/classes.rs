@@ -1,6 +1,6 @@
 //! Class numbers of a data set as numbers of a readout.
 
-use concert_fitting::dataset::{Label, LabelKind};
+use concert_fitting::dataset::{Label, LabelKind, ObjectBox};
 
 /// For each class of the data set its number in the readout.
 #[derive(Debug, Clone)]
@@ -36,10 +36,18 @@ impl ClassNumbers {
 
     /// The label with the readout's numbers. Classes that the readout does not
     /// know become numbers beyond its own: it can never say them.
-    pub(super) fn of(&self, mut label: Label) -> Label {
-        let (LabelKind::Class, Some(numbers)) = (label.kind, &self.number_of) else {
+    /// Boxes of such classes are left out: they are not looked for.
+    pub(super) fn of(&self, label: Label) -> Label {
+        let Some(numbers) = &self.number_of else {
             return label;
         };
+        let mut label = label.map_objects(|object| {
+            let class = numbers.get(object.class).copied().flatten()?;
+            Some(ObjectBox { class, ..object })
+        });
+        if label.kind != LabelKind::Class {
+            return label;
+        }
         for value in label.values.iter_mut().filter(|value| !value.is_nan()) {
             let class = *value as usize;
             let number = numbers.get(class).copied().flatten();
@@ -65,12 +73,50 @@ fn same(known: &str, name: &str) -> bool {
             .collect::<String>()
     };
     let name = plain(name);
-    known.split(',').any(|synonym| plain(synonym) == name) || plain(known) == name
+    let is_same = |known: &str| {
+        let known = plain(known);
+        known == name || SYNONYMS.contains(&(known.as_str(), name.as_str()))
+    };
+    known.split(',').any(is_same) || plain(known) == name
 }
+
+/// Names that COCO's categories have beside ours, either way round.
+const SYNONYMS: [(&str, &str); 14] = [
+    ("sofa", "couch"),
+    ("couch", "sofa"),
+    ("table", "dining table"),
+    ("dining table", "table"),
+    ("fridge", "refrigerator"),
+    ("refrigerator", "fridge"),
+    ("television", "tv"),
+    ("tv", "television"),
+    ("plant", "potted plant"),
+    ("potted plant", "plant"),
+    ("stove", "oven"),
+    ("oven", "stove"),
+    ("can", "soda can"),
+    ("soda can", "can"),
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn boxes_are_joined_by_name_or_synonym_and_others_are_not_looked_for() {
+        let data = ["person", "Dining Table", "tv", "can"].map(str::to_owned);
+        let readout = ["can", "television", "table"].map(str::to_owned);
+        let numbers = ClassNumbers::join(Some(&data), &readout);
+        let object = |class| ObjectBox {
+            corners: [0.0, 0.0, 9.0, 9.0],
+            class,
+            ignored: false,
+            crowd: false,
+        };
+        let label = Label::of_objects((20, 20), &[0, 1, 2, 3].map(object));
+        let classes: Vec<_> = numbers.of(label).objects().map(|one| one.class).collect();
+        assert_eq!(classes, [2, 1, 0]);
+    }
 
     #[test]
     fn classes_are_joined_by_name_and_unknown_ones_can_never_be_right() {

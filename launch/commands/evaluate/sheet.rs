@@ -8,8 +8,8 @@ use concert_policies::OutputKind;
 use concert_policies::document::WriteError;
 use concert_runtime::Output;
 
-use super::room;
 use super::tally::Compared;
+use super::{boxes, room};
 use crate::draw::{Canvas, Legend, Rgb, label_colour, turbo};
 
 /// Width of one picture of the sheet, px.
@@ -55,6 +55,8 @@ impl Sheet {
                 return;
             };
             pictures
+        } else if one.truth.kind == LabelKind::Boxes {
+            boxes::pictures(image, &one.truth, output)
         } else if matches!(one.truth.kind, LabelKind::Whole) || one.truth.width < 2 {
             return;
         } else {

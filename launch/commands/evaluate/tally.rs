@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use concert_fitting::dataset::{DataSet, Example, Label, LabelError};
+use concert_fitting::dataset::{BOX_NUMBERS, DataSet, Example, Label, LabelError};
 use concert_fitting::quality::trajectory::{StepEstimate, Trajectories};
 use concert_fitting::quality::{
-    ConstantFit, Filter, Measures, QualityError, Sharpness, TaskQuality, class_numbers, resample,
+    ClassPrecision, ConstantFit, Filter, Measures, QualityError, Sharpness, TaskQuality,
+    class_numbers, resample,
 };
 use concert_models::geometric::odometry::{OdometryEstimate, body_from_optical};
 use concert_policies::{OutputKind, Task};
@@ -84,13 +85,19 @@ pub(super) enum TallyError {
 }
 
 impl Tally {
-    pub(super) fn new(task: &'static Task, labels: Arc<[String]>, data: &DataSet) -> Self {
+    /// `min_pixels`: least longer side of a box that is measured.
+    pub(super) fn new(
+        task: &'static Task,
+        labels: Arc<[String]>,
+        data: &DataSet,
+        min_pixels: f64,
+    ) -> Self {
         let names = data_classes(task, data);
         let truth = match (task.output, TaskQuality::new(task)) {
             (OutputKind::Odometry, _) => Truth::Poses(Trajectories::default()),
             (_, Some(quality)) => Truth::Labels(Box::new(Labels {
-                constant: quality.clone(),
-                quality,
+                constant: quality.clone().with_min_pixels(min_pixels),
+                quality: quality.with_min_pixels(min_pixels),
                 fit: ConstantFit::new(task),
                 sharpness: task.name.starts_with("depth").then(Default::default),
                 labelled: 0,
@@ -116,6 +123,19 @@ impl Tally {
             true => self.numbers.unknown_classes(data_classes(self.task, data)),
             false => Vec::new(),
         }
+    }
+
+    /// The measures of each class of boxes, with its name.
+    pub(super) fn class_precisions(&self) -> Vec<(String, ClassPrecision)> {
+        let Truth::Labels(labels) = &self.truth else {
+            return Vec::new();
+        };
+        let classes = labels.quality.class_precisions().into_iter();
+        let name = |class: usize| match self.labels.get(class) {
+            Some(name) => name.clone(),
+            None => format!("class {class}"),
+        };
+        classes.map(|one| (name(one.class), one)).collect()
     }
 
     /// Learns the constant predictor from a frame's truth.
@@ -284,9 +304,15 @@ fn pad_scores(truth: &Label, scores: &[f32]) -> Vec<f32> {
 }
 
 fn data_classes<'a>(task: &Task, data: &'a DataSet) -> Option<&'a [String]> {
-    match task.output == OutputKind::ClassMap {
-        true => data.semantic_classes(),
-        false => data.classes(),
+    match task.output {
+        OutputKind::ClassMap => data.semantic_classes(),
+        OutputKind::Boxes2d => data.object_classes(),
+        OutputKind::Dense { .. }
+        | OutputKind::Classes
+        | OutputKind::Points { .. }
+        | OutputKind::RoomLayout
+        | OutputKind::Vector { .. }
+        | OutputKind::Odometry => data.classes(),
     }
 }
 
@@ -318,6 +344,7 @@ fn prediction(output: &Output, truth: &Label) -> Result<Vec<f32>, TallyError> {
                 Filter::Nearest,
             ))
         }
+        (OutputKind::Boxes2d, _) => Ok(boxes_in_image(output)),
         (OutputKind::Dense { .. } | OutputKind::ClassMap, _) => Err(TallyError::Shape {
             target: output.origin.task.name,
             shape: shape.to_vec(),
@@ -325,6 +352,20 @@ fn prediction(output: &Output, truth: &Label) -> Result<Vec<f32>, TallyError> {
         }),
         _ => Ok(output.values.clone()),
     }
+}
+
+/// Rows of boxes with their corners in px of the image, counted from its edges as labels
+/// are: the task's px have their origin in the middle of the first pixel.
+fn boxes_in_image(output: &Output) -> Vec<f32> {
+    let mut rows = output.values.clone();
+    for row in rows.chunks_exact_mut(BOX_NUMBERS) {
+        for corner in row[..4].chunks_exact_mut(2) {
+            let pixel = [f64::from(corner[0]), f64::from(corner[1])];
+            let [u, v] = output.image_from_output.apply(pixel);
+            (corner[0], corner[1]) = ((u + 0.5) as f32, (v + 0.5) as f32);
+        }
+    }
+    rows
 }
 
 /// `odom_from_optical` of an odometry output, with the camera's own optical

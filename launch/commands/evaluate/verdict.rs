@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use concert_fitting::dataset::DataSet;
-use concert_fitting::quality::Measures;
+use concert_fitting::quality::{ClassPrecision, Measures};
 use concert_runtime::Outcome;
 use serde_json::{Map, Value, json};
 
@@ -150,6 +150,11 @@ impl Target {
         let mut object = own.to_json();
         object.insert("outcomes".to_owned(), json!(tally.outcomes));
         let mut lines = comparison(name, &own, &constant);
+        let classes = tally.class_precisions();
+        if !classes.is_empty() {
+            object.insert("classes".to_owned(), classes_json(&classes));
+            lines.extend(class_lines(&classes));
+        }
         let delivered = tally.outcomes.get("delivered").copied().unwrap_or(0);
         let lost: Vec<_> = (tally.outcomes.iter())
             .filter(|(outcome, _)| **outcome != "delivered")
@@ -185,6 +190,31 @@ impl Target {
             delivered,
         })
     }
+}
+
+fn classes_json(classes: &[(String, ClassPrecision)]) -> Value {
+    let each = classes.iter().map(|(name, one)| {
+        let measures = json!({
+            "ap50": one.ap50, "recall50": one.recall,
+            "objects": one.objects, "detections": one.detections,
+        });
+        (name.clone(), measures)
+    });
+    Value::Object(each.collect())
+}
+
+/// A line for each class that has objects.
+fn class_lines(classes: &[(String, ClassPrecision)]) -> Vec<String> {
+    let there = classes.iter().filter(|(_, one)| one.objects > 0);
+    let lines = there.map(|(name, one)| {
+        let (ap50, recall) = (number(one.ap50), number(one.recall));
+        format!("  {name:<22}{ap50:>10}{recall:>10}{:>10}", one.objects)
+    });
+    let head = format!(
+        "  {:<22}{:>10}{:>10}{:>10}",
+        "class", "ap50", "recall50", "objects"
+    );
+    std::iter::once(head).chain(lines).collect()
 }
 
 /// Frames without an output that are named on a terminal.

@@ -16,8 +16,14 @@ what they make of the frames is computed once, and a small readout is fitted to
 it. A policy then runs it as any other: `readout = \"VARIANT\"` in its transfer.
 
 Targets: depth_zbuffer, normal, edge_occlusion, reshading, curvature,
-segment_semantic, class_scene. Labels are read from the data set, or derived from
+segment_semantic, class_scene, object_detection. Labels are read from the data set, or derived from
 its depth; pixels of unknown depth teach nothing.
+
+object_detection learns boxes around the instances of a data set of the apartment,
+of those of these classes that it has: can, cup, bottle, bowl, fruit, laptop,
+plant, lamp, television, fridge, stove, sink, table, chair, sofa, bed, wardrobe,
+toilet, bathtub, door. It has no ridge regression, and wants more frames than
+other targets: some hundred of many homes, and 2000 steps or more.
 
 --kind auto fits a ridge regression (ridge), a small convolutional readout, and,
 where a readout of the same target and sources is at hand, the same beginning
@@ -35,6 +41,7 @@ held-out frames on which the readout is better is its Gain (Taskonomy, section
 Examples:
   concert apartment --write kitchen --seed 11 --frames 30 --views tour
   concert fit --data kitchen --target depth_zbuffer --sources efficientnet_lite0 --variant kitchen
+  concert fit --data homes --target object_detection --sources home_multi --variant mine
   concert fit --data kitchen --target normal --sources efficientnet_lite0 --kind ridge --json";
 
 /// Arguments of `fit`.

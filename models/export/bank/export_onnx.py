@@ -22,7 +22,6 @@ import numpy as np
 import onnx
 import torch
 import torch.nn.functional as F
-from onnx import helper, numpy_helper
 
 import network
 import tasks
@@ -92,23 +91,6 @@ class Readout(torch.nn.Module):
         if self.target == "segment_semantic":
             return F.softmax(x, dim=1)
         return torch.sigmoid(x)
-
-
-def halve(model: onnx.ModelProto, least: int = 256) -> None:
-    """Stores kernels of at least so many numbers as f16, each behind a Cast that the runtime folds away."""
-    kept, casts = [], []
-    for tensor in model.graph.initializer:
-        array = numpy_helper.to_array(tensor)
-        if array.dtype != np.float32 or array.size < least or array.ndim < 2:
-            kept.append(tensor)
-            continue
-        name = f"{tensor.name}_f16"
-        kept.append(numpy_helper.from_array(array.astype(np.float16), name))
-        casts.append(helper.make_node("Cast", [name], [tensor.name], to=onnx.TensorProto.FLOAT))
-    nodes = [*casts, *model.graph.node]
-    del model.graph.initializer[:], model.graph.node[:]
-    model.graph.initializer.extend(kept)
-    model.graph.node.extend(nodes)
 
 
 def unpack(folder: Path, target: Path) -> Path:
@@ -196,7 +178,7 @@ class Exporter:
     def write(self, folder: Path, name: str, module, examples: tuple, inputs: list, outputs: list) -> dict:
         model = self.graph.export(module, examples, inputs, outputs)
         if self.args.half:
-            halve(model)
+            self.graph.halve(model)
         pinned = self.cards.save(folder / f"{name}.onnx", model)
         print(f"{name}: differs from PyTorch by {compared(folder / f'{name}.onnx', module, examples, inputs):.1e} of its range")
         return pinned

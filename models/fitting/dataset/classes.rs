@@ -51,6 +51,7 @@ pub(super) fn open(
             pose: FramePose::Unknown,
             stamp_seconds: None,
             class: Some(number_of[class as usize]),
+            objects: None,
             labels: 0,
         })
         .collect();

@@ -256,7 +256,7 @@ pub enum LabelError {
     #[error(
         "no data set has labels for {task}: they are read or derived for depth_zbuffer, \
          depth_euclidean, normal, edge_occlusion, curvature, reshading, segment_semantic, \
-         class_scene, class_object, room_layout, vanishing_point and autoencoding"
+         class_scene, class_object, object_detection, room_layout, vanishing_point and autoencoding"
     )]
     NoSuchLabel {
         /// The task.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use nalgebra::Isometry3;
 
+use super::objects::ObjectBox;
 use concert_models::image_file::DepthImage;
 use concert_models::{Image, Intrinsics};
 
@@ -31,6 +32,9 @@ pub struct Example {
     pub stamp_seconds: Option<f64>,
     /// Number of the picture's class, in [`super::DataSet::classes`].
     pub class: Option<usize>,
+    /// The boxes of its objects, where the data set lists them; see
+    /// [`super::DataSet::object_classes`].
+    pub objects: Option<Arc<[ObjectBox]>>,
     /// Label files found beside the picture.
     pub files: LabelFiles,
 }
@@ -50,17 +54,20 @@ pub struct LabelFiles {
     pub reshading: Option<PathBuf>,
     /// The room's cuboid and vanishing points.
     pub layout: Option<PathBuf>,
+    /// 16 bit numbers of objects; 0 nothing.
+    pub instance: Option<PathBuf>,
 }
 
 impl LabelFiles {
     /// The endings after `NAME.`, in the order of the fields.
-    pub(super) const ENDINGS: [&'static str; 6] = [
+    pub(super) const ENDINGS: [&'static str; 7] = [
         "normal.png",
         "semantic.png",
         "edge_occlusion.png",
         "curvature.png",
         "reshading.png",
         "layout.json",
+        "instance.png",
     ];
 
     pub(super) fn new(path: impl Fn(&str) -> PathBuf, present: u8) -> Self {
@@ -71,6 +78,7 @@ impl LabelFiles {
             curvature,
             reshading,
             layout,
+            instance,
         ] = std::array::from_fn(|bit| (present >> bit & 1 == 1).then(|| path(Self::ENDINGS[bit])));
         Self {
             normal,
@@ -79,6 +87,7 @@ impl LabelFiles {
             curvature,
             reshading,
             layout,
+            instance,
         }
     }
 }

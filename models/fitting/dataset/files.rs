@@ -180,15 +180,18 @@ pub(super) fn below(
     list: &Path,
     line: usize,
 ) -> Result<PathBuf, DataSetError> {
+    below_as(folder, name).ok_or_else(|| DataSetError::Outside {
+        path: list.to_owned(),
+        line,
+        name: name.to_owned(),
+    })
+}
+
+/// `name` below `folder`; `None` where it leads out of it.
+pub(super) fn below_as(folder: &Path, name: &str) -> Option<PathBuf> {
     let inside = |part: Component| matches!(part, Component::Normal(_) | Component::CurDir);
-    if name.is_empty() || name.contains(['\0', '\\']) || !Path::new(name).components().all(inside) {
-        return Err(DataSetError::Outside {
-            path: list.to_owned(),
-            line,
-            name: name.to_owned(),
-        });
-    }
-    Ok(folder.join(name))
+    let sound = !name.is_empty() && !name.contains(['\0', '\\']);
+    (sound && Path::new(name).components().all(inside)).then(|| folder.join(name))
 }
 
 /// True where the ending is one of a picture that is read.

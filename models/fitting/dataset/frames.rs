@@ -55,6 +55,7 @@ pub(super) fn open(name: &str, folder: &Path, listing: &Listing) -> Result<Seque
             },
             stamp_seconds: None,
             class: None,
+            objects: None,
             labels: labels.fold(0, |all, one| all | one),
         });
     }

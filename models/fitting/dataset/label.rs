@@ -9,6 +9,7 @@ use super::derive::{Surface, edges, room_in_view, shading};
 use super::error::LabelError;
 use super::example::{Example, LabelFiles};
 use super::label_file;
+use super::objects;
 
 /// The true output of a task for one picture: `channels` planes of `height`
 /// rows of `width` values, in the task's unit; NaN where unknown.
@@ -16,6 +17,10 @@ use super::label_file;
 /// That of `room_layout` has the task's nine numbers and, where depth and
 /// intrinsics are known too, six more: the share of the pixels of known depth
 /// that lie on the sides at the low and the high end of the room's x, y and z.
+///
+/// That of `object_detection` has no value per pixel: `width` and `height` are
+/// the picture's, and `values` are rows of [`BOX_NUMBERS`](super::BOX_NUMBERS) numbers, one
+/// row per object that is to be seen.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Label {
     /// Planes.
@@ -46,6 +51,8 @@ pub enum LabelKind {
     Class,
     /// One row of numbers for the whole picture.
     Whole,
+    /// Boxes, moved and scaled with the picture.
+    Boxes,
 }
 
 impl Label {
@@ -97,6 +104,7 @@ impl Label {
                 },
             ),
             "segment_semantic" => (LabelKind::Class, &files.semantic),
+            "object_detection" => return boxes(example),
             task => return Err(LabelError::NoSuchLabel { task }),
         };
         if let Some(path) = path {
@@ -115,6 +123,7 @@ impl Label {
             "curvature" => &files.curvature,
             "reshading" => &files.reshading,
             "segment_semantic" => &files.semantic,
+            "object_detection" => &files.instance,
             _ => &None,
         };
         file.as_deref()
@@ -140,6 +149,10 @@ impl Label {
     /// Share of the pixels whose value is known, 0..=1.
     #[must_use]
     pub fn known_share(&self) -> f64 {
+        if self.kind == LabelKind::Boxes {
+            // Where no object is listed, none is to be seen.
+            return 1.0;
+        }
         let plane = self.width * self.height;
         let known = (self.values[..plane.min(self.values.len())].iter()).filter(|v| !v.is_nan());
         known.count() as f64 / plane.max(1) as f64
@@ -153,6 +166,21 @@ fn dense(channels: usize, example: &Example, values: Vec<f32>, kind: LabelKind) 
         height: example.image.height(),
         values,
         kind,
+    }
+}
+
+/// The boxes that a data set lists, else those of its images of instances.
+fn boxes(example: &Example) -> Result<Option<Label>, LabelError> {
+    let size = (example.image.width(), example.image.height());
+    if let Some(objects) = &example.objects {
+        return Ok(Some(Label::of_objects(size, objects)));
+    }
+    let files = &example.files;
+    match (&files.instance, &files.semantic) {
+        (Some(instance), Some(semantic)) => {
+            Ok(Some(objects::of_instances(instance, semantic, example)?))
+        }
+        _ => Ok(None),
     }
 }
 

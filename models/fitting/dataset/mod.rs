@@ -5,10 +5,11 @@
 //! | what stands there | layout |
 //! |---|---|
 //! | `dataset.json` | the apartment's: folders of layout "frames" |
-//! | `NAME.color.png` or `.jpg` | "frames": beside each `NAME.depth.png` (u16, mm; 0 and 65535 unknown), `NAME.pose.txt` (4×4 camera-to-world, m), `NAME.normal.png`, `.semantic.png`, `.edge_occlusion.png`, `.curvature.png`, `.reshading.png`, `.layout.json`, all optional; `camera-intrinsics.txt` (3×3, px) |
+//! | `NAME.color.png` or `.jpg` | "frames": beside each `NAME.depth.png` (u16, mm; 0 and 65535 unknown), `NAME.pose.txt` (4×4 camera-to-world, m), `NAME.normal.png`, `.semantic.png`, `.edge_occlusion.png`, `.curvature.png`, `.reshading.png`, `.layout.json`, `.instance.png` (16 bit numbers of objects), all optional; `camera-intrinsics.txt` (3×3, px) |
 //! | `rgb.txt` | TUM RGB-D: lists of `stamp file`; `depth.txt` (u16, 1/5000 m) and `groundtruth.txt` joined by stamp |
 //! | `TIMESTAMP.png` and `groundtruth.txt` | a plain folder with TUM's truth |
 //! | pictures and `labels.csv`, or the only `*.csv` | classes: columns `file` and `class` |
+//! | a file of COCO's instances, and a folder of pictures | boxes: see [`DataSet::open_coco`] |
 //! | folders | each as above, as one sequence |
 //!
 //! Depth belongs to its image pixel by pixel ("registered"). A depth image of
@@ -20,6 +21,7 @@
 //! used once.
 
 mod classes;
+mod coco;
 mod depth_fault;
 mod derive;
 mod error;
@@ -29,6 +31,7 @@ mod frames;
 mod hash;
 mod label;
 mod label_file;
+mod objects;
 mod open;
 mod pose;
 mod resize;
@@ -41,6 +44,7 @@ pub use depth_fault::DepthFault;
 pub use error::{DataSetError, LabelError};
 pub use example::{Example, LabelFiles};
 pub use label::{Label, LabelKind, relative_pose};
+pub use objects::{BOX_NUMBERS, ObjectBox};
 pub use open::DataSet;
 pub use sequence::Sequence;
 pub use sound::{LeftOut, SoundFrames};

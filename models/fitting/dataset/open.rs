@@ -26,6 +26,8 @@ pub struct DataSet {
     pub(super) sequences: Vec<Sequence>,
     classes: Option<Vec<String>>,
     pub(super) semantic_classes: Option<Vec<String>>,
+    /// Names of the classes of listed boxes.
+    pub(super) object_classes: Option<Vec<String>>,
 }
 
 impl DataSet {
@@ -42,6 +44,7 @@ impl DataSet {
             sequences: Vec::new(),
             classes: None,
             semantic_classes: None,
+            object_classes: None,
         };
         let listing = Listing::of(path)?;
         if listing.has(INDEX) {
@@ -56,6 +59,17 @@ impl DataSet {
             });
         }
         Ok(data)
+    }
+
+    /// One sequence of photographs with listed boxes of these classes.
+    pub(super) fn of_photographs(path: &Path, sequence: Sequence, classes: Vec<String>) -> Self {
+        Self {
+            path: path.to_owned(),
+            sequences: vec![sequence],
+            classes: None,
+            semantic_classes: None,
+            object_classes: Some(classes),
+        }
     }
 
     /// Opens several folders as one data set.
@@ -79,6 +93,7 @@ impl DataSet {
                 next.semantic_classes,
                 (first, path),
             )?;
+            join(&mut all.object_classes, next.object_classes, (first, path))?;
             all.sequences.extend(next.sequences);
         }
         Ok(all)
@@ -122,6 +137,16 @@ impl DataSet {
     #[must_use]
     pub fn semantic_classes(&self) -> Option<&[String]> {
         self.semantic_classes.as_deref()
+    }
+
+    /// Names of the classes of boxes around objects, by number: those that the data set
+    /// lists, else those of the semantic label files.
+    #[must_use]
+    pub fn object_classes(&self) -> Option<&[String]> {
+        let classes = self.object_classes.as_ref();
+        classes
+            .or(self.semantic_classes.as_ref())
+            .map(Vec::as_slice)
     }
 
     /// Frames in all sequences.

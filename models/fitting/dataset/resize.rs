@@ -1,6 +1,7 @@
 //! Labels at the resolution of an output.
 
 use super::label::{Label, LabelKind};
+use super::objects::ObjectBox;
 use concert_models::give_way::give_way;
 
 /// Least share of known pixels that makes a cell known.
@@ -19,6 +20,9 @@ impl Label {
         assert!(width > 0 && height > 0, "a label has at least one pixel");
         if self.kind == LabelKind::Whole || (width, height) == (self.width, self.height) {
             return self.clone();
+        }
+        if self.kind == LabelKind::Boxes {
+            return self.with_boxes_at(width, height);
         }
         let columns = windows(self.width, width);
         let rows = windows(self.height, height);
@@ -47,6 +51,22 @@ impl Label {
             }
         }
         out
+    }
+
+    /// The boxes of a picture that is stretched to another size.
+    fn with_boxes_at(&self, width: usize, height: usize) -> Self {
+        let across = width as f32 / self.width as f32;
+        let down = height as f32 / self.height as f32;
+        let scale = |[x0, y0, x1, y1]: [f32; 4]| [x0 * across, y0 * down, x1 * across, y1 * down];
+        let scaled = self.clone().map_objects(|object| {
+            let corners = scale(object.corners);
+            Some(ObjectBox { corners, ..object })
+        });
+        Label {
+            width,
+            height,
+            ..scaled
+        }
     }
 
     /// Appends the known ones of `count` pixels from `start`.
@@ -171,6 +191,20 @@ mod tests {
         }
         let classes = label(LabelKind::Class, 1, 3, &[7.0, 2.0, 7.0]);
         assert_eq!(classes.resize(1, 1).values, [7.0]);
+    }
+
+    #[test]
+    fn boxes_are_stretched_with_their_picture() {
+        let object = ObjectBox {
+            corners: [10.0, 20.0, 30.0, 60.0],
+            class: 4,
+            ignored: false,
+            crowd: false,
+        };
+        let small = Label::of_objects((320, 240), &[object]).resize(160, 60);
+        assert_eq!((small.width, small.height), (160, 60));
+        let corners = small.objects().next().unwrap().corners;
+        assert_eq!(corners, [5.0, 5.0, 15.0, 15.0]);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::depth_fault::impossible_scale;
 use super::error::DataSetError;
 use super::example::{Example, LabelFiles};
 use super::files::{read_bounded, read_text};
+use super::objects::ObjectBox;
 use super::pose;
 use concert_models::image_file::{self, DecodeError, DecodeLimits, DepthImage};
 use concert_models::{Affine2, Image, Intrinsics};
@@ -45,6 +46,8 @@ pub(super) struct FrameFiles {
     pub(super) pose: FramePose,
     pub(super) stamp_seconds: Option<f64>,
     pub(super) class: Option<u32>,
+    /// Boxes of its objects, where they are listed.
+    pub(super) objects: Option<Arc<[ObjectBox]>>,
     /// Bit per [`LabelFiles::ENDINGS`].
     pub(super) labels: u8,
 }
@@ -160,6 +163,7 @@ impl Sequence {
             pose_fault,
             stamp_seconds: entry.stamp_seconds,
             class: entry.class.map(|class| class as usize),
+            objects: entry.objects.clone(),
             files: LabelFiles::new(|ending| self.beside(entry, ending), entry.labels),
         })
     }

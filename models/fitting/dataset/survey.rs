@@ -14,6 +14,7 @@ pub struct Survey {
     known: u64,
     least: f32,
     most: f32,
+    of_boxes: bool,
 }
 
 impl Survey {
@@ -27,6 +28,7 @@ impl Survey {
             known: 0,
             least: f32::INFINITY,
             most: f32::NEG_INFINITY,
+            of_boxes: false,
         }
     }
 
@@ -37,10 +39,16 @@ impl Survey {
             return;
         };
         self.labelled += 1;
-        for value in label.values.iter().filter(|value| !value.is_nan()) {
+        let boxes = label.kind == LabelKind::Boxes;
+        self.of_boxes |= boxes;
+        let classes = label.objects().map(|object| object.class as f32);
+        let values = label.values.iter().copied();
+        // Of boxes, what can be known is their class.
+        let values = values.filter(|value| !boxes && !value.is_nan());
+        for value in values.chain(classes) {
             self.known += 1;
-            self.least = self.least.min(*value);
-            self.most = self.most.max(*value);
+            self.least = self.least.min(value);
+            self.most = self.most.max(value);
         }
     }
 
@@ -59,13 +67,18 @@ impl Survey {
         let frames = self.frames;
         let reason = if self.labelled == 0 {
             format!("none of {frames} frames has a label")
+        } else if self.known == 0 && self.of_boxes {
+            format!(
+                "no object of a class that is looked for is in any of {} labels",
+                self.labelled
+            )
         } else if self.known == 0 {
             format!("no value is known in any of {} labels", self.labelled)
         } else if self.labelled < 2 {
             format!(
                 "only 1 of {frames} frames has a label, but at least 2 are needed: one to learn from, one to test on"
             )
-        } else if self.least == self.most {
+        } else if self.least == self.most && !self.of_boxes {
             format!(
                 "every known value of {} labels is {}, so there is nothing to learn",
                 self.labelled, self.least

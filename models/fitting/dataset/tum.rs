@@ -59,6 +59,7 @@ fn entry(image: Stamped, depth: Option<Box<str>>) -> FrameFiles {
         pose: FramePose::Unknown,
         stamp_seconds: Some(image.stamp),
         class: None,
+        objects: None,
         labels: 0,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::FitError;
 use super::representations::RepresentationLayout;
-use crate::dataset::{Label, LabelKind};
+use crate::dataset::{Label, LabelKind, ObjectBox};
 use concert_models::geometry::Intrinsics;
 use concert_models::image::{Image, PixelFormat};
 use concert_models::rng::Rng;
@@ -27,6 +27,9 @@ impl Default for Augmentation {
         }
     }
 }
+
+/// Share of a box that a view must show for the object to be learnt from it.
+const MIN_LEFT_OVER: f32 = 0.6;
 
 /// One view of a frame.
 pub(super) struct Transform {
@@ -152,6 +155,9 @@ impl Crop {
 
     /// Cuts the part out of a label of the whole image; others stay as they are.
     pub(super) fn crop_label(self, label: &Label, mirrored: bool, whole: (usize, usize)) -> Label {
+        if label.kind == LabelKind::Boxes {
+            return self.crop_boxes(label, mirrored);
+        }
         if label.kind == LabelKind::Whole || (label.width, label.height) != whole {
             return label.clone();
         }
@@ -175,6 +181,39 @@ impl Crop {
             height: self.height,
             values,
             kind: label.kind,
+        }
+    }
+
+    /// The boxes that the part shows, in its own pixels. Of an object of which little is
+    /// left, the box no longer says where it is.
+    fn crop_boxes(self, label: &Label, mirrored: bool) -> Label {
+        let (left, top) = (self.left as f32, self.top as f32);
+        let (width, height) = (self.width as f32, self.height as f32);
+        let area = |[x0, y0, x1, y1]: [f32; 4]| (x1 - x0).max(0.0) * (y1 - y0).max(0.0);
+        let cut = label.clone().map_objects(|object| {
+            let [x0, y0, x1, y1] = object.corners;
+            let (x0, x1) = match mirrored {
+                false => (x0 - left, x1 - left),
+                true => (left + width - x1, left + width - x0),
+            };
+            let whole = [x0, y0 - top, x1, y1 - top];
+            let corners = [
+                whole[0].clamp(0.0, width),
+                whole[1].clamp(0.0, height),
+                whole[2].clamp(0.0, width),
+                whole[3].clamp(0.0, height),
+            ];
+            let left_over = area(corners) / area(whole).max(f32::MIN_POSITIVE);
+            (left_over > 0.0).then_some(ObjectBox {
+                corners,
+                ignored: object.ignored || left_over < MIN_LEFT_OVER,
+                ..object
+            })
+        });
+        Label {
+            width: self.width,
+            height: self.height,
+            ..cut
         }
     }
 

@@ -40,7 +40,7 @@ pub fn fit_cached(
     report: &mut dyn FnMut(FitProgress) -> bool,
 ) -> Result<FittedReadout, FitError> {
     let classes = training_set::classes(request.target, request.data)?;
-    let (objective, grid) = training_set::objective(request.target, layout, classes)?;
+    let (objective, grid) = training_set::objective(request.target, layout, classes.as_deref())?;
     let mut training_set = TrainingSet {
         objective,
         grid,
@@ -48,7 +48,7 @@ pub fn fit_cached(
         frames: frames.len(),
         reference_focal_px: training_set::reference_focal_px(request.target, layout),
         shortcomings: Shortcomings::default(),
-        classes: classes.map(<[String]>::to_vec),
+        classes,
     };
     let mut survey = Survey::new(request.target);
     for (number, frame) in frames.into_iter().enumerate() {
@@ -69,7 +69,7 @@ pub fn fit_cached(
     Fitter::new(layout.clone(), training_set, request)?.run(report)
 }
 
-/// Refuses targets that are not fitted, and classes without names, before
+/// Refuses targets that are not fitted in closed form, and classes without names, before
 /// anything is encoded.
 ///
 /// # Errors
@@ -80,7 +80,13 @@ pub fn check_target(
     data: &DataSet,
 ) -> Result<(), FitError> {
     let classes = training_set::classes(target, data)?;
-    training_set::objective(target, layout, classes).map(|_| ())
+    let (objective, _) = training_set::objective(target, layout, classes.as_deref())?;
+    match objective.has_closed_form() {
+        true => Ok(()),
+        false => Err(FitError::NoClosedForm {
+            target: target.name,
+        }),
+    }
 }
 
 fn sample(

@@ -117,6 +117,17 @@ impl Default for Shape {
     }
 }
 
+impl Shape {
+    /// Widths for maps of the centres of many classes, which say more than one number each.
+    pub(crate) fn of_boxes() -> Self {
+        Self {
+            coarse: 96,
+            middle: 64,
+            fine: 32,
+        }
+    }
+}
+
 /// The grid that dense outputs have: a quarter of the first encoder's input.
 pub(crate) fn output_grid(layout: &RepresentationLayout) -> Grid {
     let (width, height) = layout.input;

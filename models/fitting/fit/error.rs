@@ -71,11 +71,27 @@ pub enum FitError {
     /// A task that is not fitted.
     #[error(
         "{target} is not fitted: known are depth_zbuffer, normal, edge_occlusion, reshading, \
-         curvature, segment_semantic, class_scene and class_object"
+         curvature, segment_semantic, object_detection, class_scene and class_object"
     )]
     NoSuchTarget {
         /// The task.
         target: &'static str,
+    },
+    /// A target whose labels no linear readout is fitted to.
+    #[error("{target} has no closed form: it is fitted by descent alone (kind convolutional)")]
+    NoClosedForm {
+        /// The task.
+        target: &'static str,
+    },
+    /// None of the classes that are looked for.
+    #[error("{target} looks for {known}, but the data names {classes}")]
+    NothingDetected {
+        /// The task.
+        target: &'static str,
+        /// Those of the data.
+        classes: String,
+        /// Those that are looked for.
+        known: String,
     },
     /// No names of classes.
     #[error("{target} needs classes, but the data names none (labels.csv, or dataset.json)")]

@@ -4,12 +4,15 @@
 //! file holds convolutions, sums, rectifiers and interpolations, and nothing of
 //! how it was fitted. Weights keep their names: a later fit can begin with them.
 
+mod boxes;
 mod read_back;
 
 use super::model::Model;
 use super::net::{Net, NodeId, Operator, POSITIONS, Weights, position_basis};
+use super::objective::boxes::rows;
 use super::objective::{COMPRESSED, Decoding, LOG_METRES, METRES, TANH};
 use super::representations::{Arrangement, RepresentationLayout};
+use crate::dataset::BOX_NUMBERS;
 use concert_models::onnx::{Attr, GraphBuilder};
 pub(crate) use read_back::weights_of;
 
@@ -53,6 +56,9 @@ pub(crate) fn onnx(
 /// Shape of the output of a model.
 pub(crate) fn output_shape(model: &Model) -> Vec<usize> {
     let node = model.net.nodes[model.net.output];
+    if let Decoding::Boxes(classes) = model.decoding {
+        return vec![1, rows(classes, node.grid), BOX_NUMBERS];
+    }
     match node.grid.cells() {
         1 => vec![1, node.channels],
         _ => vec![1, node.channels, node.grid.height, node.grid.width],
@@ -253,6 +259,7 @@ impl Writer<'_> {
         let last = match model.decoding {
             Decoding::Exponential => self.metres(&last, reference_focal_px),
             Decoding::Scores => last,
+            Decoding::Boxes(classes) => self.boxes(&last, classes),
             Decoding::Sigmoid => self.node("Sigmoid", &[&last], &[]),
             Decoding::Clip => self.clip(&last, 0.0, 1.0),
             Decoding::Scaled(scale) => {

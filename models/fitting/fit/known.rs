@@ -150,6 +150,12 @@ pub(crate) fn net_of(
     match kind {
         FitKind::Ridge => ridge::linear_net(layout, channels, grid),
         FitKind::Convolutional if grid.cells() == 1 => whole_net(layout, channels),
-        FitKind::Convolutional => dense_net(layout, channels, Shape::default()),
+        FitKind::Convolutional => {
+            let shape = match objective {
+                Objective::Boxes { .. } => Shape::of_boxes(),
+                _ => Shape::default(),
+            };
+            dense_net(layout, channels, shape)
+        }
     }
 }

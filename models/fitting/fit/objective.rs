@@ -1,6 +1,7 @@
 //! The objective of a fit, per target: labels encoded for the net, the
 //! loss and its gradient, and how the net's numbers become the task's.
 
+pub(crate) mod boxes;
 mod decoding;
 mod loss;
 
@@ -35,13 +36,23 @@ pub(crate) enum Objective {
         /// Number of classes.
         count: usize,
     },
+    /// Boxes of so many classes, as maps of their centres; see [`boxes`].
+    Boxes {
+        /// Number of classes.
+        classes: usize,
+    },
 }
 
 impl Objective {
     /// The label as the loss takes it, NaN where unknown: the logarithm of depth,
     /// for a camera of `focal` times the reference focal length; curvature
-    /// compressed; all else as it is. [`decoding`](Self::decoding) is the way back.
+    /// compressed; boxes as maps; all else as it is. [`decoding`](Self::decoding) is the way
+    /// back.
     pub(crate) fn encode(&self, label: Label, focal: f32) -> Vec<f32> {
+        if let Objective::Boxes { classes } = *self {
+            let grid = Grid::new(label.height, label.width);
+            return boxes::encode(&label, classes, grid);
+        }
         let mut values = label.values;
         match *self {
             Objective::LogDepth => values.iter_mut().for_each(|metres| {
@@ -62,6 +73,11 @@ impl Objective {
         values
     }
 
+    /// True where a linear readout can be fitted to the labels in closed form.
+    pub(crate) fn has_closed_form(&self) -> bool {
+        !matches!(self, Objective::Boxes { .. })
+    }
+
     /// Channels of the net's output.
     pub(crate) fn channels(&self) -> usize {
         match self {
@@ -69,6 +85,7 @@ impl Objective {
             Objective::Compressed { .. } => 2,
             Objective::Normal => 3,
             Objective::Classes { count } => *count,
+            Objective::Boxes { classes } => classes + boxes::BOX_PLANES,
         }
     }
 
@@ -76,6 +93,7 @@ impl Objective {
     pub(crate) fn label_channels(&self) -> usize {
         match self {
             Objective::Classes { .. } => 1,
+            Objective::Boxes { .. } => self.channels() + 1,
             other => other.channels(),
         }
     }
@@ -89,6 +107,7 @@ impl Objective {
             Objective::Edge { .. } | Objective::Unit => Decoding::Sigmoid,
             Objective::Compressed { scale } => Decoding::Scaled(scale),
             Objective::Classes { .. } => Decoding::Softmax(1.0),
+            Objective::Boxes { classes } => Decoding::Boxes(classes),
         }
     }
 
@@ -101,6 +120,7 @@ impl Objective {
             Objective::Edge { .. } | Objective::Unit => Decoding::Clip,
             Objective::Compressed { scale } => Decoding::Expanded(scale),
             Objective::Classes { .. } => Decoding::Softmax(LINEAR_SHARPNESS),
+            Objective::Boxes { classes } => Decoding::Boxes(classes),
         }
     }
 
@@ -114,6 +134,8 @@ impl Objective {
             Objective::Unit => "mean_absolute_error",
             Objective::Compressed { .. } => "mean_absolute_error_compressed",
             Objective::Classes { .. } => "top1_error",
+            // Misses and false alarms among those and hits.
+            Objective::Boxes { .. } => "box_error_50",
         }
     }
 
@@ -124,6 +146,10 @@ impl Objective {
         labels: impl Iterator<Item = &'a [f32]>,
         grid: Grid,
     ) -> Vec<f32> {
+        if matches!(self, Objective::Boxes { .. }) {
+            // No box anywhere.
+            return Vec::new();
+        }
         let cells = grid.cells();
         let mut planes = vec![Vec::new(); self.label_channels()];
         let mut directions = Directions::default();
@@ -220,6 +246,10 @@ impl Objective {
         if matches!(self, Objective::Classes { .. }) {
             return;
         }
+        if let (Objective::Boxes { classes }, Some(bias)) = (self, named("output.bias")) {
+            let first = boxes::first_biases(labels, (*classes, cells));
+            return weights[bias.range()].copy_from_slice(&first);
+        }
         for label in labels {
             for (sum, plane) in sums.iter_mut().zip(label.chunks_exact(cells)) {
                 for y in plane.iter().filter(|y| !y.is_nan()) {
@@ -244,6 +274,9 @@ impl Objective {
     /// Sum of the error of decoded numbers against a label, and the count to
     /// divide by.
     pub(crate) fn error(&self, decoded: &[f32], label: &[f32], grid: Grid) -> (f64, f64) {
+        if let Objective::Boxes { classes } = *self {
+            return boxes::error(decoded, label, (classes, grid));
+        }
         let cells = grid.cells();
         let mut sum = 0.0;
         let mut count = 0.0;

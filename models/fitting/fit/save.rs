@@ -11,9 +11,12 @@ use super::export::{FOCAL, OUTPUT};
 use super::fitting::FittedReadout;
 use super::known::net_of;
 use super::model::Model;
+use super::objective::Decoding;
+use super::objective::boxes::LEAST_SCORE;
 use super::representations::{Representation, RepresentationLayout};
 use super::training_set::{objective, reference_focal_px};
 use super::warm::WarmReadout;
+use crate::dataset::BOX_NUMBERS;
 use concert_models::card::{
     CameraNumber, Card, FitData, FitKind, FitRecord, Origin, Provenance, Quality, Read, ReadFrom,
     ReadoutCard, ReadoutOutput,
@@ -28,6 +31,8 @@ use concert_policies::document::{WholeFile, WriteError};
 /// Furthest that the engine's output may lie from what was fitted, as a share
 /// of the greatest number.
 const TOLERANCE: f32 = 1e-4;
+/// Furthest that the corner of a box may lie from where it was fitted, px.
+const BOX_TOLERANCE_PX: f32 = 0.05;
 
 /// The part of a card that the fit does not know.
 #[derive(Debug, Clone, PartialEq)]
@@ -307,7 +312,11 @@ impl ReadoutFile<'_> {
             network.run(0)?;
             let wanted = model.run(layout, sample, focal as f32, &mut space);
             let found: Vec<f32> = bytemuck::pod_collect_to_vec(&engine.view(output)?);
-            if let Some(reason) = difference(&wanted, &found) {
+            let different = match model.decoding {
+                Decoding::Boxes(_) => different_boxes(&wanted, &found),
+                _ => difference(&wanted, &found),
+            };
+            if let Some(reason) = different {
                 return Ok(Some(reason));
             }
         }
@@ -317,7 +326,7 @@ impl ReadoutFile<'_> {
 
 impl WarmReadout {
     /// Holds the net that a fit would begin with to what the file computes on
-    /// these frames. Maps of classes are not compared: their last layer may
+    /// these frames. Maps of classes and boxes are not compared: their last layer may
     /// begin anew.
     ///
     /// # Errors
@@ -331,7 +340,11 @@ impl WarmReadout {
         engine: &mut dyn Engine,
         frames: &[Representation],
     ) -> Result<(), FitError> {
-        if matches!(target.output, OutputKind::Classes | OutputKind::ClassMap) {
+        let of_classes = matches!(
+            target.output,
+            OutputKind::Classes | OutputKind::ClassMap | OutputKind::Boxes2d
+        );
+        if of_classes {
             return Ok(());
         }
         let (objective, grid) = objective(target, layout, None)?;
@@ -373,6 +386,30 @@ fn difference(wanted: &[f32], found: &[f32]) -> Option<String> {
     both.find(far).map(|(at, (wanted, found))| {
         format!("number {at} of the output is {found}, but was fitted as {wanted}")
     })
+}
+
+/// As [`difference`], for rows of boxes: two of nearly the same score may change places,
+/// and one at the least score may be left out.
+fn different_boxes(wanted: &[f32], found: &[f32]) -> Option<String> {
+    let rows = |rows: &'_ [f32]| -> Vec<[f32; BOX_NUMBERS]> {
+        let (rows, _) = rows.as_chunks::<BOX_NUMBERS>();
+        rows.iter().copied().filter(|row| row[5] > 0.0).collect()
+    };
+    let near = |a: &[f32; BOX_NUMBERS], b: &[f32; BOX_NUMBERS]| {
+        let corners = (0..4).all(|at| (a[at] - b[at]).abs() <= BOX_TOLERANCE_PX);
+        corners && a[4] == b[4] && (a[5] - b[5]).abs() <= 1e-3
+    };
+    let (wanted, found) = (rows(wanted), rows(found));
+    let missing = |of: &[[f32; BOX_NUMBERS]], among: &[[f32; BOX_NUMBERS]]| {
+        let sure = of.iter().filter(|row| row[5] > LEAST_SCORE + 1e-3);
+        { sure }
+            .find(|row| !among.iter().any(|other| near(row, other)))
+            .copied()
+    };
+    if let Some(row) = missing(&wanted, &found) {
+        return Some(format!("box {row:?} was fitted, but is not in the output"));
+    }
+    missing(&found, &wanted).map(|row| format!("box {row:?} of the output was not fitted"))
 }
 
 /// A file that is complete, but not yet where it belongs.

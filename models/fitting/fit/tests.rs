@@ -363,4 +363,105 @@ mod whole {
             .to_string();
         assert!(same.contains("nothing to learn"), "{same}");
     }
+
+    /// Frames of layout "frames" in a data set of the apartment: one red square, a can,
+    /// somewhere on grey; a green one, a wall, beside it.
+    fn write_boxes(folder: &Path, frames: u32) {
+        let sequence = folder.join("seed-000001");
+        std::fs::create_dir(&sequence).unwrap();
+        for frame in 0..frames {
+            let (left, top) = ((frame * 7) % 19, (frame * 5) % 17);
+            let square = |u: u32, v: u32, side: u32| {
+                (left..left + side).contains(&u) && (top..top + side).contains(&v)
+            };
+            let number = |u: u32, v: u32| match (square(u, v, 12), square(31 - u, 31 - v, 10)) {
+                (true, _) => 2u16,
+                (_, true) => 1,
+                _ => 0,
+            };
+            let colour = image::RgbImage::from_fn(SIDE, SIDE, |u, v| match number(u, v) {
+                2 => image::Rgb([220, 40, 40]),
+                1 => image::Rgb([40, 200, 60]),
+                _ => image::Rgb([110, 110, 120]),
+            });
+            let instance =
+                image::ImageBuffer::from_fn(SIDE, SIDE, |u, v| image::Luma([number(u, v)]));
+            let semantic =
+                image::GrayImage::from_fn(SIDE, SIDE, |u, v| image::Luma([number(u, v) as u8]));
+            let place = |ending: &str| sequence.join(format!("frame-{frame:06}.{ending}.png"));
+            colour.save(place("color")).unwrap();
+            instance.save(place("instance")).unwrap();
+            semantic.save(place("semantic")).unwrap();
+        }
+        let index = format!(
+            "{{\"version\":1,\"classes\":[[0,\"nothing\"],[1,\"wall\"],[2,\"can\"]],\
+             \"sequences\":[{{\"folder\":\"seed-000001\",\"seed\":1,\"first_frame\":0,\
+             \"frames\":{frames}}}]}}"
+        );
+        std::fs::write(folder.join("dataset.json"), index).unwrap();
+    }
+
+    fn fit_boxes(
+        folder: &Path,
+        kind: Option<FitKind>,
+        steps: usize,
+    ) -> Result<FittedReadout, FitError> {
+        let data = DataSet::open(folder).unwrap();
+        let frames = spaced_frames(&data, None);
+        let mut engine = engine();
+        let mut encoders = Encoders::load(&mut engine, &[encoder()])?;
+        let target = Task::find("object_detection").unwrap();
+        let mut request = FitRequest::new(target, &data, &frames);
+        request.kind = kind;
+        request.augmentation.views_per_frame = 2;
+        request.effort = Effort {
+            steps,
+            dropout: 0.0,
+            ..Effort::default()
+        };
+        fit(&mut encoders, &request, &mut |_| true)
+    }
+
+    #[test]
+    fn boxes_are_learnt_from_a_few_frames_of_instances() {
+        let folder = tempfile::tempdir().unwrap();
+        write_boxes(folder.path(), 20);
+        let (before, after) = (
+            fit_boxes(folder.path(), None, 1).unwrap(),
+            fit_boxes(folder.path(), None, 160).unwrap(),
+        );
+        let error = |fitted: &FittedReadout| fitted.held_out.as_ref().unwrap().value;
+        assert_eq!(after.classes.as_deref(), Some(&["can".to_owned()][..]));
+        assert_eq!(after.output_shape, [1, 48, 6]);
+        assert_eq!(after.held_out.as_ref().unwrap().constant, 1.0);
+        assert!(error(&before) > 0.9, "{}", error(&before));
+        assert!(error(&after) < 0.3, "{}", error(&after));
+        // The file is a network that the check allows, with its labels beside it.
+        check(&after.onnx, &CheckLimits::default()).unwrap();
+        let out = tempfile::tempdir().unwrap();
+        let data = concert_models::card::FitData::new("d".into(), "0".repeat(64), 20);
+        let notes = FitNotes::new(None, 1.0, 1, vec![data]);
+        let saved = after.save(out.path(), &notes).unwrap();
+        let labels = saved
+            .network
+            .with_file_name(format!("{}.labels.txt", saved.name));
+        assert_eq!(std::fs::read_to_string(labels).unwrap(), "can\n");
+    }
+
+    #[test]
+    fn boxes_have_no_closed_form_and_data_without_things_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        write_boxes(folder.path(), 4);
+        let error = fit_boxes(folder.path(), Some(FitKind::Ridge), 3).unwrap_err();
+        assert!(matches!(error, FitError::NoClosedForm { .. }), "{error}");
+        let index = folder.path().join("dataset.json");
+        let text = std::fs::read_to_string(&index).unwrap();
+        std::fs::write(&index, text.replace("can", "ceiling")).unwrap();
+        let error = fit_boxes(folder.path(), None, 3).unwrap_err().to_string();
+        assert!(error.contains("looks for can, cup"), "{error}");
+        assert!(
+            error.contains("the data names nothing, wall, ceiling"),
+            "{error}"
+        );
+    }
 }

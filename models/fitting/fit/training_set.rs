@@ -9,8 +9,9 @@ use super::descent::Sample;
 use super::encoders::Encoders;
 use super::kernels::Grid;
 use super::objective::Objective;
+use super::objective::boxes::DETECTED;
 use super::representations::{Representation, RepresentationLayout};
-use crate::dataset::{DataSet, Example, Label, Survey};
+use crate::dataset::{DataSet, Example, Label, ObjectBox, Survey};
 use concert_models::rng::Rng;
 
 /// Curvatures are compressed by tanh (k / this), in 1/m.
@@ -89,7 +90,8 @@ impl TrainingSetRequest<'_> {
     ) -> Result<TrainingSet, FitError> {
         let layout = encoders.layout().clone();
         let classes = classes(self.target, self.data)?;
-        let (mut objective, grid) = objective(self.target, &layout, classes)?;
+        let numbers = numbers_of(self.target, self.data, classes.as_deref());
+        let (mut objective, grid) = objective(self.target, &layout, classes.as_deref())?;
         let views = self.affordable_views(&layout)?;
         let reference = reference_focal_px(self.target, &layout);
         let mut survey = Survey::new(self.target);
@@ -101,11 +103,12 @@ impl TrainingSetRequest<'_> {
             frames: 0,
             reference_focal_px: reference,
             shortcomings: Shortcomings::default(),
-            classes: classes.map(<[String]>::to_vec),
+            classes: classes.clone(),
         };
         for (at, (sequence, index)) in self.frames.iter().enumerate() {
             let example = self.data.sequences()[*sequence].read(*index)?;
             let label = Label::of(self.target, &example)?;
+            let label = label.map(|label| looked_for(label, &numbers));
             survey.add(label.as_ref());
             if let Some(label) = label.filter(|label| label.known_share() > 0.0) {
                 let lacks = &mut training_set.shortcomings;
@@ -130,7 +133,7 @@ impl TrainingSetRequest<'_> {
             }
         }
         survey.check()?;
-        if let Some(classes) = classes {
+        if let Some(classes) = &classes {
             survey.check_classes(classes.len())?;
         }
         if training_set.frames < 2 {
@@ -160,25 +163,58 @@ impl TrainingSetRequest<'_> {
     }
 }
 
-/// Names of the classes of a target that has some.
-pub(crate) fn classes<'a>(
-    target: &Task,
-    data: &'a DataSet,
-) -> Result<Option<&'a [String]>, FitError> {
+/// Names of the classes of a target that has some: of boxes, those that are looked for.
+pub(crate) fn classes(target: &Task, data: &DataSet) -> Result<Option<Vec<String>>, FitError> {
     let classes = match target.name {
         "segment_semantic" => data.semantic_classes(),
         "class_scene" | "class_object" => data.classes(),
+        "object_detection" => {
+            let named = data.object_classes().ok_or(FitError::NoClasses {
+                target: target.name,
+            })?;
+            let known = DETECTED
+                .iter()
+                .filter(|class| named.iter().any(|name| name == *class));
+            let known: Vec<String> = known.map(|class| (*class).to_owned()).collect();
+            return match known.is_empty() {
+                true => Err(FitError::NothingDetected {
+                    target: target.name,
+                    classes: named.join(", "),
+                    known: DETECTED.join(", "),
+                }),
+                false => Ok(Some(known)),
+            };
+        }
         _ => return Ok(None),
     };
     let target = target.name;
     match classes {
-        Some(classes) if classes.len() >= 2 => Ok(Some(classes)),
+        Some(classes) if classes.len() >= 2 => Ok(Some(classes.to_vec())),
         Some(classes) => Err(FitError::TooFewClasses {
             target,
             classes: classes.join(", "),
         }),
         None => Err(FitError::NoClasses { target }),
     }
+}
+
+/// Of boxes: for every class of the data set its number among those that are looked for.
+fn numbers_of(target: &Task, data: &DataSet, classes: Option<&[String]>) -> Vec<Option<usize>> {
+    match (target.name, data.object_classes(), classes) {
+        ("object_detection", Some(named), Some(classes)) => {
+            let number = |name: &String| classes.iter().position(|class| class == name);
+            named.iter().map(number).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A label of boxes with those alone that are looked for; another as it is.
+fn looked_for(label: Label, numbers: &[Option<usize>]) -> Label {
+    label.map_objects(|object| {
+        let class = numbers.get(object.class).copied().flatten()?;
+        Some(ObjectBox { class, ..object })
+    })
 }
 
 /// The objective of a target, and the grid of its output.
@@ -200,6 +236,7 @@ pub(crate) fn objective(
         }
         "segment_semantic" => (Objective::Classes { count }, dense),
         "class_scene" | "class_object" => (Objective::Classes { count }, Grid::new(1, 1)),
+        "object_detection" => (Objective::Boxes { classes: count }, dense),
         target => return Err(FitError::NoSuchTarget { target }),
     })
 }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use super::classes::{Segmentation, Top1};
 use super::depth::Depth;
+use super::detection::{ClassPrecision, Detections};
 use super::edges::Edges;
 use super::layout::{LAYOUT_NUMBERS, Layouts, Vanishing};
 use super::normals::Normals;
@@ -91,6 +92,7 @@ enum Kind {
     Values(Values),
     Layouts(Layouts),
     Vanishing(Vanishing),
+    Boxes(Detections),
 }
 
 impl TaskQuality {
@@ -105,15 +107,12 @@ impl TaskQuality {
             ("vanishing_point", _) => Kind::Vanishing(Vanishing::default()),
             (_, OutputKind::Classes) => Kind::Top1(Top1::default()),
             (_, OutputKind::ClassMap) => Kind::Segmentation(Segmentation::default()),
+            (_, OutputKind::Boxes2d) => Kind::Boxes(Detections::default()),
             (_, OutputKind::RoomLayout) => Kind::Layouts(Layouts::default()),
             (_, OutputKind::Dense { .. }) => Kind::Values(Values::default()),
-            (
-                _,
-                OutputKind::Points { .. }
-                | OutputKind::Boxes2d
-                | OutputKind::Vector { .. }
-                | OutputKind::Odometry,
-            ) => return None,
+            (_, OutputKind::Points { .. } | OutputKind::Vector { .. } | OutputKind::Odometry) => {
+                return None;
+            }
         };
         let frames = 0;
         Some(Self { task, frames, kind })
@@ -123,7 +122,8 @@ impl TaskQuality {
     /// layout: for values per pixel, channels × height × width at the label's
     /// resolution ([`resample`](super::resample)); for segmentation one class
     /// number per pixel ([`class_numbers`](super::class_numbers)); for classes
-    /// of the picture one score per class.
+    /// of the picture one score per class; for boxes any number of rows `x0 y0 x1 y1
+    /// class score`, in px of the label's picture.
     ///
     /// # Errors
     /// A prediction of another size.
@@ -133,7 +133,8 @@ impl TaskQuality {
             Kind::Layouts(_) => (predicted.len(), LAYOUT_NUMBERS),
             _ => (predicted.len(), truth.values.len()),
         };
-        if found != expected && !matches!(self.kind, Kind::Top1(_)) {
+        let of_another_size = matches!(self.kind, Kind::Top1(_) | Kind::Boxes(_));
+        if found != expected && !of_another_size {
             return Err(QualityError::Size {
                 task,
                 found,
@@ -141,6 +142,9 @@ impl TaskQuality {
             });
         }
         let mut frame = Self::new(self.task).unwrap_or_else(|| self.clone());
+        if let (Kind::Boxes(one), Kind::Boxes(all)) = (&mut frame.kind, &self.kind) {
+            *one = all.emptied();
+        }
         frame.frames = 1;
         match &mut frame.kind {
             Kind::Depth(one) => one.add(&truth.values, predicted),
@@ -150,6 +154,7 @@ impl TaskQuality {
             Kind::Values(one) => one.add(&truth.values, predicted),
             Kind::Layouts(one) => one.add(&truth.values, predicted),
             Kind::Vanishing(one) => one.add(&truth.values, predicted),
+            Kind::Boxes(one) => one.add(truth, predicted),
             Kind::Top1(one) => {
                 let class = truth.values.first().copied().unwrap_or(0.0) as usize;
                 let scores = predicted.len();
@@ -176,6 +181,7 @@ impl TaskQuality {
             (Kind::Values(all), Kind::Values(one)) => all.merge(one),
             (Kind::Layouts(all), Kind::Layouts(one)) => all.merge(one),
             (Kind::Vanishing(all), Kind::Vanishing(one)) => all.merge(one),
+            (Kind::Boxes(all), Kind::Boxes(one)) => all.merge(one),
             _ => return,
         }
         self.frames += other.frames;
@@ -193,6 +199,26 @@ impl TaskQuality {
             Kind::Values(all) => all.measures(),
             Kind::Layouts(all) => all.measures(),
             Kind::Vanishing(all) => all.measures(),
+            Kind::Boxes(all) => all.measures(),
+        }
+    }
+
+    /// Measures boxes of at least so many px in their longer side; of other tasks,
+    /// nothing changes.
+    #[must_use]
+    pub fn with_min_pixels(mut self, min_pixels: f64) -> Self {
+        if let Kind::Boxes(boxes) = &mut self.kind {
+            *boxes = Detections::with_min_pixels(min_pixels);
+        }
+        self
+    }
+
+    /// The measures of each class of boxes; none of other tasks.
+    #[must_use]
+    pub fn class_precisions(&self) -> Vec<ClassPrecision> {
+        match &self.kind {
+            Kind::Boxes(boxes) => boxes.classes(),
+            _ => Vec::new(),
         }
     }
 

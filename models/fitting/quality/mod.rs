@@ -8,6 +8,7 @@
 //! | segmentation | `miou`: mean over the classes that occur of intersection over union; `pixel_accuracy` | Everingham et al., IJCV 2010 |
 //! | edges | `f1` at the best threshold for the whole set, hits within 0.75 % of the diagonal; `l1` | Martin, Fowlkes, Malik, PAMI 2004 |
 //! | others with a value per pixel | `l1`: mean absolute difference | Taskonomy, CVPR 2018 |
+//! | boxes | `ap50`: mean over classes of the area below precision over recall at an intersection over union of 0.5; `recall50`; `objects`: see [`Detections`] | Everingham et al., IJCV 2015; COCO's rules for what is ignored |
 //! | odometry | `ate_m`, `rpe_m`, `rpe_deg`: see [`trajectory`] | Sturm et al., IROS 2012 |
 //! | room layout | `corner_m`, `plane_m`, `manhattan_deg`, and sides in view apart from the rest: `seen_plane_m`, `seen_within_10_cm`, `unseen_plane_m`: see [`layout`] | |
 //!
@@ -23,6 +24,7 @@
 mod classes;
 mod constant;
 mod depth;
+mod detection;
 pub(crate) mod directions;
 mod edges;
 pub mod layout;
@@ -36,6 +38,7 @@ mod values;
 mod window;
 
 pub use constant::ConstantFit;
+pub use detection::{ClassPrecision, Detections, intersection_over_union};
 pub use measures::{Measures, QualityError, TaskQuality};
 pub use sampling::{Filter, class_numbers, resample};
 pub use sharpness::Sharpness;

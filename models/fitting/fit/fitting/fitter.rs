@@ -2,11 +2,12 @@
 //! are compared.
 
 use super::super::FitError;
-use super::super::convolutional::{Scaling, Shape, dense_net, whole_net};
+use super::super::convolutional::Scaling;
 use super::super::descent::Sample;
 use super::super::export;
 use super::super::from_onnx::Start;
 use super::super::interpolation;
+use super::super::known::net_of;
 use super::super::model::Model;
 use super::super::net::Net;
 use super::super::representations::RepresentationLayout;
@@ -45,11 +46,13 @@ impl<'a> Fitter<'a> {
             .iter()
             .map(|sample| &sample.representation);
         let scaling = Scaling::measure(&layout, plain);
-        let channels = training_set.objective.channels();
-        let net = match training_set.grid.cells() {
-            1 => whole_net(&layout, channels),
-            _ => dense_net(&layout, channels, Shape::default()),
-        };
+        let (objective, grid) = (&training_set.objective, training_set.grid);
+        if request.kind == Some(FitKind::Ridge) && !objective.has_closed_form() {
+            return Err(FitError::NoClosedForm {
+                target: request.target.name,
+            });
+        }
+        let net = net_of(FitKind::Convolutional, &layout, objective, grid);
         let mut fitter = Self {
             layout,
             training_set,
@@ -122,6 +125,9 @@ impl<'a> Fitter<'a> {
             Some(FitKind::Convolutional) => vec![Candidate::Warm, Candidate::Convolutional],
             None => vec![Candidate::Ridge, Candidate::Warm, Candidate::Convolutional],
         };
+        if !self.training_set.objective.has_closed_form() {
+            order.retain(|candidate| *candidate != Candidate::Ridge);
+        }
         if self.warm.is_none() {
             order.retain(|candidate| *candidate != Candidate::Warm);
         }

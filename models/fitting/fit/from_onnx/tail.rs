@@ -30,6 +30,8 @@ pub(super) fn find<'a>(
         Objective::Edge { .. } | Objective::Unit => at.before(&["Sigmoid"]),
         Objective::Compressed { scale } => at.before_scaling(scale),
         Objective::Classes { .. } => Some(at.before(&["Softmax"]).unwrap_or(at)),
+        // No graph but this program's own is read back.
+        Objective::Boxes { .. } => None,
     };
     let end = end.ok_or_else(|| {
         format!(
@@ -38,6 +40,7 @@ pub(super) fn find<'a>(
                 Objective::LogDepth => "the logarithm of a depth",
                 Objective::Normal => "a direction",
                 Objective::Compressed { .. } => "a compressed number",
+                Objective::Boxes { .. } => "boxes of `concert fit`",
                 _ => "a probability",
             }
         )

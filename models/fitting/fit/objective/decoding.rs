@@ -4,6 +4,7 @@
 //! nodes: what changes here changes there.
 
 use super::super::kernels::Grid;
+use super::boxes;
 
 /// The way from the net's numbers to the task's; the exported file does the same.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,6 +26,8 @@ pub(crate) enum Decoding {
     /// As it is: of a map of classes, only the greatest score of a cell counts,
     /// and probabilities would cost more than the rest of the readout.
     Scores,
+    /// Rows of boxes of so many classes, from maps of their centres.
+    Boxes(usize),
 }
 
 /// Logarithms of metres between which depth is held: 5 cm and 100 m.
@@ -49,6 +52,7 @@ impl Decoding {
                 metres.clamp(METRES.0, METRES.1)
             }),
             Decoding::Scores => output.to_vec(),
+            Decoding::Boxes(classes) => boxes::decode(output, classes, grid),
             Decoding::Sigmoid => each(&sigmoid),
             Decoding::Clip => each(&|x| x.clamp(0.0, 1.0)),
             Decoding::Scaled(scale) => each(&|x| x.clamp(-COMPRESSED, COMPRESSED) * scale),

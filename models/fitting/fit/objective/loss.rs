@@ -1,8 +1,8 @@
 //! The loss of each objective, with its gradient.
 
 use super::super::kernels::Grid;
-use super::Objective;
 use super::decoding::sigmoid;
+use super::{Objective, boxes};
 
 /// Share of the loss of depth that is relative error rather than its logarithm.
 const RELATIVE: f32 = 0.5;
@@ -26,6 +26,7 @@ impl Objective {
             Objective::Unit => unit_loss(output, label, gradient),
             Objective::Compressed { .. } => compressed_loss(output, label, gradient),
             Objective::Classes { count } => classes_loss(output, label, *count, gradient),
+            Objective::Boxes { classes } => boxes::loss(output, label, (*classes, grid), gradient),
         }
     }
 }
@@ -35,7 +36,7 @@ fn known_count(label: &[f32]) -> f32 {
 }
 
 /// |x| with a round bottom, and its gradient.
-fn round_abs(x: f32) -> (f32, f32) {
+pub(super) fn round_abs(x: f32) -> (f32, f32) {
     const ROUND: f32 = 0.02;
     let root = (x * x + ROUND * ROUND).sqrt();
     (root - ROUND, x / root)

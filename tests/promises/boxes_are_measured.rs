@@ -1,0 +1,104 @@
+//! Boxes around objects: the shipped detector is held to a data set of the apartment and to
+//! a user's own photographs, and what is no such file is refused.
+
+use std::fs;
+use std::path::Path;
+
+use crate::common::{program, repository};
+use serde_json::{Value, json};
+
+const READOUT: &str = "object_detection_from_home_multi";
+
+fn evaluate(arguments: &[&str]) -> (Option<i32>, Value) {
+    let mut all = vec!["evaluate", "--json", "--readout", READOUT];
+    all.extend(arguments);
+    let output = program::run(&all);
+    (output.status.code(), program::parsed(&output))
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("utf-8")
+}
+
+#[test]
+fn the_detector_is_held_to_a_home_it_never_saw() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path().join("home");
+    let output = program::run(&[
+        "apartment",
+        "--write",
+        text(&home),
+        "--seeds",
+        "2000040..2000042",
+        "--frames",
+        "12",
+        "--views",
+        "things",
+        "--fov",
+        "72",
+        "--height",
+        "1.1",
+        "--tilt=-20..-10",
+    ]);
+    assert!(output.status.success(), "{output:?}");
+    let (code, found) = evaluate(&["--data", text(&home)]);
+    assert_eq!(code, Some(0), "{found}");
+    let number = |pointer: &str| found.pointer(pointer).and_then(Value::as_f64);
+    let ap50 = number("/ap50").expect("a mean");
+    assert!((0.2..=1.0).contains(&ap50), "{found}");
+    assert_eq!(
+        number("/constant/ap50"),
+        Some(0.0),
+        "nothing found hits nothing"
+    );
+    let classes = found["classes"].as_object().expect("each class");
+    let objects: f64 = classes
+        .values()
+        .filter_map(|class| class["objects"].as_f64())
+        .sum();
+    assert_eq!(Some(objects), number("/objects"));
+    // Objects that are too small to be measured are fewer than all.
+    let (_, all) = evaluate(&["--data", text(&home), "--min-pixels", "0"]);
+    let all = all["objects"].as_f64().expect("a number");
+    assert!(all > objects, "{all} of at least 0 px, {objects} of 12");
+}
+
+#[test]
+fn photographs_with_labels_of_coco_are_measured_and_bad_ones_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let photograph = repository().join("launch/photographs/coffee.jpg");
+    fs::copy(&photograph, folder.path().join("coffee.jpg")).expect("copied");
+    let bytes = fs::read(&photograph).expect("read");
+    let limits = concert_models::image_file::DecodeLimits::default();
+    let image = concert_models::image_file::decode(&bytes, &limits).expect("a picture");
+    let (width, height) = (image.width(), image.height());
+    let labels = |bbox: Value, category: u64| {
+        json!({
+            "images": [{ "id": 1, "file_name": "coffee.jpg", "width": width, "height": height }],
+            "annotations": [{ "image_id": 1, "category_id": category, "bbox": bbox, "iscrowd": 0 }],
+            "categories": [{ "id": 47, "name": "cup" }, { "id": 1, "name": "person" }],
+        })
+    };
+    let file = folder.path().join("instances.json");
+    let run = |labels: Value| {
+        fs::write(&file, labels.to_string()).expect("written");
+        evaluate(&["--coco", text(&file), "--data", text(folder.path())])
+    };
+    // The cup's saucer and all: a third of the picture, in its middle.
+    let middle = json!([width / 4, height / 4, width / 2, height / 2]);
+    let (code, found) = run(labels(middle.clone(), 47));
+    assert_eq!(code, Some(0), "{found}");
+    assert_eq!(found["classes"]["cup"]["objects"], 1, "{found}");
+    // What the readout does not look for is no miss.
+    let (code, found) = run(labels(middle, 1));
+    assert_eq!(code, Some(0), "{found}");
+    assert_eq!(found["objects"], 0.0, "{found}");
+    let (code, found) = run(labels(json!([0, 0, 10 * width, 10]), 47));
+    assert_eq!(code, Some(2), "{found}");
+    let error = found["error"].as_str().expect("why");
+    assert!(
+        error.contains("instances.json: annotations[0]: bbox"),
+        "{error}"
+    );
+    assert!(error.contains("must lie within its picture"), "{error}");
+}
