@@ -17,6 +17,7 @@ import torch
 import cards
 import efficientnet_lite0
 import epipolar
+import nanodet
 import packages
 import xfeat
 from photographs import photograph, stereo_errors, tensor_of
@@ -183,6 +184,7 @@ def main() -> None:
     check_efficientnet_lite0()
     check_xfeat()
     check_matching()
+    nanodet.check(nanodet.TensorFlowGraph(nanodet.NAME))
     if arguments.frames:
         measure_matching(arguments.frames)
     if arguments.time:
