@@ -18,12 +18,13 @@ use serde_json::Value;
 const LIMIT: Duration = Duration::from_secs(120);
 /// Sound messages of every target from every camera.
 const WANTED: u32 = 3;
-const TARGETS: [&str; 8] = [
+const TARGETS: [&str; 9] = [
     "depth_zbuffer",
     "normal",
     "room_layout",
     "odometry",
     "segment_semantic",
+    "object_detection",
     "edge_occlusion",
     "class_scene",
     "keypoints2d",
@@ -137,6 +138,17 @@ fn look(received: &Received) {
                 results.all(|one| !one.class_id.is_empty() && one.score >= 0.0),
                 "{key}"
             );
+        }
+        AnyMessage::Detection2DArray(boxes) => {
+            // An empty corridor may show none; what is there has a name and a size.
+            let sane = boxes.detections.iter().all(|found| {
+                let best = &found.results[0];
+                let named = best
+                    .class_id
+                    .starts_with(|first: char| first.is_ascii_lowercase());
+                named && best.score >= 0.1 && found.size.iter().all(|px| (0.5..1500.0).contains(px))
+            });
+            assert!(sane, "{key}: {boxes:?}");
         }
         AnyMessage::PointCloud2(points) => assert!(points.width > 50, "{key}"),
         other => panic!("{key} is {other:?}"),

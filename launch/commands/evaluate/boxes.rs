@@ -1,6 +1,6 @@
 //! Pictures of boxes for the sheet: what is there, what was said, and where they differ.
 
-use concert_fitting::dataset::{Label, ObjectBox};
+use concert_fitting::dataset::{BOX_NUMBERS, Label, ObjectBox};
 use concert_fitting::quality::intersection_over_union;
 use concert_models::Image;
 use concert_runtime::Output;
@@ -62,4 +62,18 @@ fn drawn(object: &ObjectBox, name: String, colour: Rgb) -> DrawnBox {
 fn flat(one: &DrawnBox) -> [f32; 4] {
     let [[x0, y0], [x1, y1]] = one.corners;
     [x0, y0, x1, y1].map(|px| px as f32)
+}
+
+/// Rows of boxes with their corners in px of the image, counted from its edges as labels
+/// are: the task's px have their origin in the middle of the first pixel.
+pub(super) fn boxes_in_image(output: &Output) -> Vec<f32> {
+    let mut rows = output.values.clone();
+    for row in rows.chunks_exact_mut(BOX_NUMBERS) {
+        for corner in row[..4].chunks_exact_mut(2) {
+            let pixel = [f64::from(corner[0]), f64::from(corner[1])];
+            let [u, v] = output.image_from_output.apply(pixel);
+            (corner[0], corner[1]) = ((u + 0.5) as f32, (v + 0.5) as f32);
+        }
+    }
+    rows
 }

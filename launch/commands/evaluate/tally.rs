@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use concert_fitting::dataset::{BOX_NUMBERS, DataSet, Example, Label, LabelError};
+use concert_fitting::dataset::{DataSet, Example, Label, LabelError};
 use concert_fitting::quality::trajectory::{StepEstimate, Trajectories};
 use concert_fitting::quality::{
     ClassPrecision, ConstantFit, Filter, Measures, QualityError, Sharpness, TaskQuality,
@@ -14,6 +14,7 @@ use concert_policies::{OutputKind, Task};
 use concert_runtime::{Outcome, Output, Timestamp};
 use nalgebra::{Isometry3, SMatrix, SVector};
 
+use super::boxes::boxes_in_image;
 use super::classes::ClassNumbers;
 
 /// The running sums of one target.
@@ -352,20 +353,6 @@ fn prediction(output: &Output, truth: &Label) -> Result<Vec<f32>, TallyError> {
         }),
         _ => Ok(output.values.clone()),
     }
-}
-
-/// Rows of boxes with their corners in px of the image, counted from its edges as labels
-/// are: the task's px have their origin in the middle of the first pixel.
-fn boxes_in_image(output: &Output) -> Vec<f32> {
-    let mut rows = output.values.clone();
-    for row in rows.chunks_exact_mut(BOX_NUMBERS) {
-        for corner in row[..4].chunks_exact_mut(2) {
-            let pixel = [f64::from(corner[0]), f64::from(corner[1])];
-            let [u, v] = output.image_from_output.apply(pixel);
-            (corner[0], corner[1]) = ((u + 0.5) as f32, (v + 0.5) as f32);
-        }
-    }
-    rows
 }
 
 /// `odom_from_optical` of an odometry output, with the camera's own optical

@@ -1,9 +1,12 @@
 //! A fitted readout becomes two files of the store (three with classes), all or
 //! none of them, after the file was held to what was fitted.
 
+mod difference;
+
 use std::path::{Path, PathBuf};
 
 use concert_policies::{OutputKind, Task};
+use difference::{difference, different_boxes};
 
 use super::FitError;
 use super::convolutional::Scaling;
@@ -12,11 +15,9 @@ use super::fitting::FittedReadout;
 use super::known::net_of;
 use super::model::Model;
 use super::objective::Decoding;
-use super::objective::boxes::LEAST_SCORE;
 use super::representations::{Representation, RepresentationLayout};
 use super::training_set::{objective, reference_focal_px};
 use super::warm::WarmReadout;
-use crate::dataset::BOX_NUMBERS;
 use concert_models::card::{
     CameraNumber, Card, FitData, FitKind, FitRecord, Origin, Provenance, Quality, Read, ReadFrom,
     ReadoutCard, ReadoutOutput,
@@ -27,12 +28,6 @@ use concert_models::onnx::build::bytes_of;
 use concert_models::onnx::{CheckLimits, check};
 use concert_models::tensor::TensorSpec;
 use concert_policies::document::{WholeFile, WriteError};
-
-/// Furthest that the engine's output may lie from what was fitted, as a share
-/// of the greatest number.
-const TOLERANCE: f32 = 1e-4;
-/// Furthest that the corner of a box may lie from where it was fitted, px.
-const BOX_TOLERANCE_PX: f32 = 0.05;
 
 /// The part of a card that the fit does not know.
 #[derive(Debug, Clone, PartialEq)]
@@ -374,42 +369,6 @@ impl WarmReadout {
             None => Ok(()),
         }
     }
-}
-
-fn difference(wanted: &[f32], found: &[f32]) -> Option<String> {
-    let greatest = wanted.iter().fold(1.0_f32, |most, x| most.max(x.abs()));
-    let mut both = wanted.iter().zip(found).enumerate();
-    let far = |(_, (wanted, found)): &(usize, (&f32, &f32))| {
-        let near = (**wanted - **found).abs() <= TOLERANCE * greatest;
-        !near
-    };
-    both.find(far).map(|(at, (wanted, found))| {
-        format!("number {at} of the output is {found}, but was fitted as {wanted}")
-    })
-}
-
-/// As [`difference`], for rows of boxes: two of nearly the same score may change places,
-/// and one at the least score may be left out.
-fn different_boxes(wanted: &[f32], found: &[f32]) -> Option<String> {
-    let rows = |rows: &'_ [f32]| -> Vec<[f32; BOX_NUMBERS]> {
-        let (rows, _) = rows.as_chunks::<BOX_NUMBERS>();
-        rows.iter().copied().filter(|row| row[5] > 0.0).collect()
-    };
-    let near = |a: &[f32; BOX_NUMBERS], b: &[f32; BOX_NUMBERS]| {
-        let corners = (0..4).all(|at| (a[at] - b[at]).abs() <= BOX_TOLERANCE_PX);
-        corners && a[4] == b[4] && (a[5] - b[5]).abs() <= 1e-3
-    };
-    let (wanted, found) = (rows(wanted), rows(found));
-    let missing = |of: &[[f32; BOX_NUMBERS]], among: &[[f32; BOX_NUMBERS]]| {
-        let sure = of.iter().filter(|row| row[5] > LEAST_SCORE + 1e-3);
-        { sure }
-            .find(|row| !among.iter().any(|other| near(row, other)))
-            .copied()
-    };
-    if let Some(row) = missing(&wanted, &found) {
-        return Some(format!("box {row:?} was fitted, but is not in the output"));
-    }
-    missing(&found, &wanted).map(|row| format!("box {row:?} of the output was not fitted"))
 }
 
 /// A file that is complete, but not yet where it belongs.
