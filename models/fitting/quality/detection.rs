@@ -6,7 +6,7 @@ use crate::dataset::{BOX_NUMBERS, Label, ObjectBox};
 /// Least intersection over union of a hit: the 50 of AP50.
 const MIN_OVERLAP: f64 = 0.5;
 /// Objects whose longer side is shorter than this are neither hit nor miss, px.
-pub(crate) const DEFAULT_MIN_PIXELS: f64 = 12.0;
+const DEFAULT_MIN_PIXELS: f64 = 12.0;
 
 /// Average precision of detected boxes at an intersection over union of 0.5.
 ///
@@ -19,7 +19,7 @@ pub(crate) const DEFAULT_MIN_PIXELS: f64 = 12.0;
 ///
 /// What is not to be measured is neither hit nor miss, as in COCO's `cocoeval`
 /// (Lin et al., Microsoft COCO, ECCV 2014): objects marked so and those whose
-/// longer side is below [`DEFAULT_MIN_PIXELS`], detections that hit nothing else but such
+/// longer side is below 12 px (or what was asked for), detections that hit nothing else but such
 /// an object, and detections that hit nothing and are as small themselves. A crowd
 /// takes any number of detections, of which it covers half.
 #[derive(Debug, Clone)]
