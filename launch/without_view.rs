@@ -39,4 +39,6 @@ impl Beside {
     pub(crate) fn line(&self) -> Option<String> {
         None
     }
+
+    pub(crate) fn finish(self) {}
 }

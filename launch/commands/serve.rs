@@ -233,7 +233,7 @@ pub(super) fn serve(
         elsewhere: beside.line(),
     };
     watched.until(&stop, screen(global));
-    drop(beside);
+    beside.finish();
     let learnt = learning.finish();
     let snapshot = runtime.stop();
     let rows = snapshot.targets.iter();

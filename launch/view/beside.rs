@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::Args;
+use concert_runtime::io::thread;
 use concert_runtime::io::zenoh::SessionOptions;
 
 use super::{DEFAULT_ADDRESS, TableFiles, View, ViewOptions};
@@ -77,12 +78,19 @@ impl Beside {
         let view = self.0.as_ref()?;
         Some(format!("view at {}", view.url()))
     }
+
+    /// Ends it, without waiting for that.
+    pub(crate) fn finish(self) {}
 }
 
 impl Drop for Beside {
     fn drop(&mut self) {
         if let Some(view) = self.0.take() {
-            view.stop();
+            // The server ends meanwhile, and has little time for it.
+            let stopping = thread::spawn("view-stop", move || view.stop());
+            if let Err(error) = stopping {
+                tracing::debug!("the view is not stopped: {error}");
+            }
         }
     }
 }

@@ -167,7 +167,7 @@ fn scalars(
 /// pictures.
 fn scale(values: &[f32], about: &About<'_>, scales: &mut Scales) -> (f32, f32) {
     if let Some(task) = about.task.filter(|task| task.unit == "1") {
-        let (min, max) = (task.range.min as f32, task.range.max as f32);
+        let (min, max) = (task.range.min, task.range.max);
         if min.is_finite() && max.is_finite() && max > min {
             return (min, max);
         }

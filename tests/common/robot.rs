@@ -119,7 +119,7 @@ fn publish(
         frame_id: "front_optical".to_owned(),
     };
     let grey = (count % 250) as u8;
-    if let Some(garbage) = garbage.filter(|_| count % 3 == 0) {
+    if let Some(garbage) = garbage.filter(|_| count.is_multiple_of(3)) {
         let put = publisher.publish_bytes("image", "sensor_msgs/msg/Image", garbage);
         put.expect("a declared key");
     } else {

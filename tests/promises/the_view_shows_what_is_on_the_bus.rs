@@ -150,7 +150,7 @@ fn a_page_that_does_not_draw_misses_pictures_and_delays_nobody() {
     let waiting = std::iter::from_fn(|| slow.next_undrawn(quiet));
     let waiting: Vec<Batch> = waiting.take(10).collect();
     assert!(waiting.len() <= 2, "{} batches wait", waiting.len());
-    let old = waiting.iter().filter_map(grey_of).last();
+    let old = waiting.iter().rev().find_map(grey_of);
     slow.say(&json!({ "ack": waiting.last().expect("a greeting").head["batch"] }));
     // Then it gets the newest, not what it missed.
     let now = grey(&mut slow);
