@@ -27,6 +27,8 @@ pub(crate) mod serve;
 pub(crate) mod solve;
 pub(crate) mod swap;
 pub(crate) mod tasks;
+#[cfg(feature = "view")]
+pub(crate) mod view;
 mod visit;
 pub(crate) mod watch;
 
@@ -60,6 +62,10 @@ commands! {
     serve::Serve(ServeArgs),
     /// Show what another process publishes
     watch::Watch(WatchArgs),
+    [feature = "view"]
+    /// Serve a page that shows a robot: pictures, map, health, and the choice of a
+    /// policy
+    view::View(ViewArgs),
     /// Change the policy of a running server, between two frames
     swap::Swap(SwapArgs),
     [feature = "fitting"]

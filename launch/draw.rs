@@ -25,6 +25,8 @@ pub(crate) use curve::{Curve, Switch, WatchedPoint, curve_picture};
 pub(crate) use front::front_picture;
 pub(crate) use geometry::{camera_of, room_edges};
 pub(crate) use legend::Legend;
+#[cfg(feature = "view")]
+pub(crate) use map::bulk;
 pub(crate) use map::map_of;
 pub(crate) use message::{About, note_of_message, picture_of_message};
 pub(crate) use output::{note_of, on_photograph, picture_of};

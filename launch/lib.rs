@@ -42,6 +42,11 @@ mod stop;
 mod strangers;
 mod terminal;
 mod transfers;
+#[cfg(feature = "view")]
+mod view;
+#[cfg(not(feature = "view"))]
+#[path = "without_view.rs"]
+mod view;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};

@@ -49,6 +49,8 @@ pub(crate) struct Watched<'a> {
     pub(crate) clock: &'a dyn Clock,
     /// Something that learns beside what serves.
     pub(crate) aside: Option<&'a dyn Aside>,
+    /// Where else it can be looked at, in words.
+    pub(crate) elsewhere: Option<String>,
 }
 
 impl Watched<'_> {
@@ -87,7 +89,10 @@ impl Watched<'_> {
         View {
             title: format!("{} on {}; Ctrl-C ends", snapshot.policy, cameras(snapshot)),
             rows: serving(snapshot).map(row).collect(),
-            remarks: learning.chain(self.aside.map(Aside::line)).collect(),
+            remarks: learning
+                .chain(self.aside.map(Aside::line))
+                .chain(self.elsewhere.clone())
+                .collect(),
             panels: match pictures {
                 true => self.panels(snapshot),
                 false => Vec::new(),

@@ -94,7 +94,7 @@ fn helps() -> Vec<Line> {
 fn is_server(words: &[&str]) -> bool {
     let ends = words.contains(&"--frames");
     let drives = words.contains(&"--drive");
-    matches!(words.get(1), Some(&("serve" | "demo" | "watch"))) && !ends || drives
+    matches!(words.get(1), Some(&("serve" | "demo" | "watch" | "view"))) && !ends || drives
 }
 
 /// Whether a line speaks to a server that a line before it started.

@@ -30,6 +30,12 @@ impl AskedSolver {
         AskedSolver { table, device }
     }
 
+    /// The table that it answers from.
+    #[cfg(feature = "view")]
+    pub(crate) fn table(&self) -> &TransferTable {
+        &self.table
+    }
+
     /// The answer of `concert solve --json`, with the `policy` that it makes
     /// (`toml`, `hash`; null where there is none), or `refused`, with the reason.
     pub(crate) fn answer(&self, text: &str) -> Value {

@@ -9,6 +9,7 @@ use crate::cameras::Images;
 use crate::cli::{Global, Session};
 use crate::launch_file::{DEFAULT_SEED, LaunchFile};
 use crate::report::{Failure, Report};
+use crate::view::ViewFlags;
 
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
@@ -22,6 +23,7 @@ and learns: both pictures and both errors over time are shown.
 Examples:
   concert demo
   concert demo --seed 12              another home
+  concert demo --view                 in a browser, too: http://127.0.0.1:8080/
   concert demo --image launch/photographs   what the policy makes of your images
   concert demo --camera /dev/video0   what it makes of your webcam")]
 pub struct DemoArgs {
@@ -39,6 +41,9 @@ pub struct DemoArgs {
     /// film, or a folder of images
     #[arg(long, value_name = "DEVICE|URL|FILE", conflicts_with_all = ["seed", "images"])]
     pub camera: Option<String>,
+    /// A page to look at
+    #[command(flatten)]
+    pub view: ViewFlags,
     /// Where to publish
     #[command(flatten)]
     pub session: Session,
@@ -69,6 +74,7 @@ pub(crate) fn run(args: &DemoArgs, global: &Global) -> Result<Report, Failure> {
     let options = ServeOptions {
         everything: true,
         begins: true,
+        view: args.view.clone(),
         ..ServeOptions::default()
     };
     serve::serve(&launch, &args.session, global, options)

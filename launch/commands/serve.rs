@@ -35,6 +35,7 @@ use crate::report::{Exit, Failure, Refuse, Report};
 use crate::stop::Stop;
 use crate::terminal::Style;
 use crate::transfers::read_transfers;
+use crate::view::{TableFiles, ViewFlags};
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
@@ -47,6 +48,7 @@ Examples:
   concert serve policies/shipped/first_light.toml --prefix lab/perception
   concert serve first_light --frames 30 --json
   concert serve first_light --camera /dev/video0
+  concert serve home --view --allow-control       with a page at http://127.0.0.1:8080/
   concert serve launch/robots/apartment_learns.toml --learn-curve curve.svg")]
 pub struct ServeArgs {
     /// A launch file, a policy file, or the name of a shipped policy
@@ -75,6 +77,9 @@ pub struct ServeArgs {
     /// Learning while serving
     #[command(flatten)]
     pub learning: learning::Flags,
+    /// A page to look at
+    #[command(flatten)]
+    pub view: ViewFlags,
     /// Where to publish
     #[command(flatten)]
     pub session: Session,
@@ -89,6 +94,12 @@ pub(crate) fn run(args: &ServeArgs, global: &Global) -> Result<Report, Failure> 
         shadow: args.shadow.clone(),
         solver: solver(args)?,
         learning: args.learning.clone(),
+        view: args.view.clone(),
+        tables: TableFiles {
+            transfers: args.transfers.clone(),
+            partial: args.partial,
+            profile: args.profile.clone(),
+        },
     };
     let mut launch = launch_of(&args.file)?;
     if let Some(camera) = &args.camera {
@@ -126,6 +137,9 @@ pub(super) struct ServeOptions {
     pub(super) solver: Option<AskedSolver>,
     /// What is learnt.
     pub(super) learning: learning::Flags,
+    /// A page to look at, and what that solves from.
+    pub(super) view: ViewFlags,
+    pub(super) tables: TableFiles,
 }
 
 /// Who answers problems, where there is a table of transfers.
@@ -172,6 +186,9 @@ pub(super) fn serve(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     // First what is refused at once; networks take time to load.
     let transport = Transport::open(&launch)?;
+    let beside = options
+        .view
+        .start(&launch, &options.tables, session.allow_control)?;
     let cameras = Cameras::open(&launch, &clock, &transport).map_err(Failure::refused)?;
     let folders = model_folders(&global.models, &launch.models(), choice.path.as_deref());
     let (plans, folders) =
@@ -213,8 +230,10 @@ pub(super) fn serve(
         newest: &newest,
         clock: clock.as_ref(),
         aside: learning.aside(),
+        elsewhere: beside.line(),
     };
     watched.until(&stop, screen(global));
+    beside.finish();
     let learnt = learning.finish();
     let snapshot = runtime.stop();
     let rows = snapshot.targets.iter();

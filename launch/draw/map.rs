@@ -91,7 +91,7 @@ fn classes(values: &[f32], channels: usize, area: usize) -> Vec<f32> {
 }
 
 /// The range of the middle 96 of 100 finite values; never empty.
-pub(super) fn bulk(values: &[f32]) -> (f32, f32) {
+pub(crate) fn bulk(values: &[f32]) -> (f32, f32) {
     let mut sorted: Vec<_> = values.iter().copied().filter(|x| x.is_finite()).collect();
     sorted.sort_by(f32::total_cmp);
     let Some(last) = sorted.len().checked_sub(1) else {

@@ -7,11 +7,16 @@
 //! | `TARGET/tf` | odometry as a transform |
 //! | `image`, `image/camera_info`; with several cameras `CAMERA/image`, … | the camera's image |
 //! | `status` | how well every part is |
+//! | `errand` | how a behaviour fares that stands on the outputs, as JSON; others put it |
 //! | `policy`, `control/swap`, `control/solve`, `control/learn` | answer queries |
 //! | `@concert/SESSION` | the liveliness token of who publishes below the prefix |
 
 /// Last part of the key of a camera's image.
 pub const IMAGE: &str = "image";
+/// Everything below a prefix, but for tokens.
+pub const EVERYTHING: &str = "**";
+/// Key at which a behaviour tells how it fares, as JSON: not the runtime itself.
+pub const ERRAND: &str = "errand";
 /// Key of the status.
 pub const STATUS: &str = "status";
 /// Key at which the running policy is answered.
@@ -41,7 +46,7 @@ pub fn below(prefix: &str, key: &str) -> String {
 /// Key expression of everything below a prefix, but for tokens.
 #[must_use]
 pub fn everything(prefix: &str) -> String {
-    below(prefix, "**")
+    below(prefix, EVERYTHING)
 }
 
 /// The part of a whole key below the prefix; `None` for a key outside of it.
@@ -85,12 +90,12 @@ pub fn is_image(key: &str) -> bool {
     target(key) == IMAGE
 }
 
-/// Tells whether a key below the prefix is a target's output: neither the status, nor
-/// a companion, nor a camera's image.
+/// Tells whether a key below the prefix is a target's output: neither the status or an
+/// errand, nor a companion, nor a camera's image.
 #[must_use]
 pub fn is_output(key: &str) -> bool {
     let last = target(key);
-    last != STATUS && last != IMAGE && !BESIDE.contains(&last)
+    ![STATUS, ERRAND, IMAGE].contains(&last) && !BESIDE.contains(&last)
 }
 
 /// Liveliness token of a session that publishes below a prefix.

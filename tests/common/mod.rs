@@ -6,8 +6,13 @@
     reason = "each test file uses its own part"
 )]
 
+#[cfg(feature = "view")]
+pub mod browser;
 pub mod program;
+pub mod robot;
 pub mod skip;
+#[cfg(feature = "view")]
+pub mod web;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -28,3 +28,7 @@ mod the_home_policy_is_served;
 mod the_robot_drives_on_the_bus;
 mod the_room_is_a_box;
 mod the_terminal_is_left_as_it_was;
+#[cfg(feature = "view")]
+mod the_view_in_a_browser;
+#[cfg(feature = "view")]
+mod the_view_shows_what_is_on_the_bus;

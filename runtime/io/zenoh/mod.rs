@@ -34,7 +34,7 @@ pub use error::ZenohError;
 pub use frames::{ZenohCamera, ZenohCameraOptions};
 pub use publishers::{Listeners, MessageOptions, MessagePublisher};
 pub use session::{SessionOptions, check_session, close_session, open_session};
-pub use sessions::Sessions;
+pub use sessions::{Reached, Sessions};
 pub use subscriber::{KeyCounts, Received, Watcher};
 pub use tls::TlsOptions;
 pub use too_long::{TRACE_TARGET, note_trace};

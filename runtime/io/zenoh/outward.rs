@@ -48,11 +48,28 @@ struct Inner {
 /// One endpoint.
 struct Way {
     endpoint: String,
-    /// Somebody named it; else it is looked for where it might be, and its
-    /// absence is no fault.
-    is_named: bool,
+    role: Role,
     /// Set where whoever answers there is met on another way, too.
     is_redundant: AtomicBool,
+}
+
+/// Purpose of the connections, for what is said of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// Outputs go there.
+    Publisher {
+        /// Somebody named the endpoint; else it is looked for where it might be,
+        /// and its absence is no fault.
+        is_named: bool,
+    },
+    /// Outputs come from there, and whoever reads them says what is missing.
+    Reader,
+}
+
+impl Role {
+    fn is_named(self) -> bool {
+        self == Role::Publisher { is_named: true }
+    }
 }
 
 struct Shared {
@@ -109,11 +126,11 @@ impl Outward {
     pub(super) fn begin(
         own: &Session,
         options: &SessionOptions,
-        is_named: bool,
+        role: Role,
     ) -> Result<Self, ZenohError> {
         let way = |endpoint: &String| Way {
             endpoint: endpoint.clone(),
-            is_named,
+            role,
             is_redundant: AtomicBool::new(false),
         };
         let ways: Vec<Way> = options.connect.iter().map(way).collect();
@@ -229,7 +246,7 @@ impl Outward {
         let ways = inner.ways.iter().zip(&shared.states);
         let state = |(way, state): (&Way, &State)| WayState {
             endpoint: way.endpoint.clone(),
-            is_named: way.is_named,
+            is_named: way.role.is_named(),
             link: state.link.clone(),
         };
         ways.map(state).collect()

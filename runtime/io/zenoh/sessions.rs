@@ -5,8 +5,9 @@ use std::time::Duration;
 use zenoh::{Session, Wait};
 
 use super::error::ZenohError;
-use super::outward::{Declared, Kept, Outward};
-use super::session::{SessionOptions, close_session, open_own};
+use super::outward::{Declared, Kept, Link, Outward, Role};
+use super::session::{SessionOptions, check_session, close_session, open_own};
+use super::tls::TlsOptions;
 
 /// Longest wait of the start until it is known who answers where we connect.
 const SETTLE: Duration = Duration::from_secs(1);
@@ -18,6 +19,15 @@ const SETTLE: Duration = Duration::from_secs(1);
 pub struct Sessions {
     own: Session,
     outward: Outward,
+}
+
+/// A connection to an endpoint, at one moment.
+#[derive(Debug, Clone)]
+pub struct Reached {
+    /// The endpoint.
+    pub endpoint: String,
+    /// The session with who answers there, or why nobody does.
+    pub session: Result<Session, String>,
 }
 
 /// A declaration in every session, until this is dropped.
@@ -35,9 +45,51 @@ impl Sessions {
     /// As [`open_session`](super::open_session).
     pub fn open(options: &SessionOptions, is_named: bool) -> Result<Self, ZenohError> {
         let own = open_own(options)?;
-        let outward = Outward::begin(&own, options, is_named)?;
+        let role = Role::Publisher { is_named };
+        let outward = Outward::begin(&own, options, role)?;
         outward.settle(SETTLE);
         Ok(Self { own, outward })
+    }
+
+    /// Begins to connect to every endpoint of `connect`, for somebody who only
+    /// reads: returns at once, and connects whenever somebody answers there, also
+    /// again and again.
+    ///
+    /// # Errors
+    /// As [`open_session`](super::open_session), but for who does not answer.
+    pub fn begin(options: &SessionOptions) -> Result<Self, ZenohError> {
+        check_session(options)?;
+        // It meets nobody, so it needs nothing of what the others need.
+        let own = open_own(&SessionOptions {
+            listen: Vec::new(),
+            connect: Vec::new(),
+            must_connect: None,
+            shared_memory: false,
+            config: None,
+            tls: TlsOptions::default(),
+        })?;
+        let outward = Outward::begin(&own, options, Role::Reader)?;
+        Ok(Self { own, outward })
+    }
+
+    /// The connections outward, in the order of the endpoints.
+    #[must_use]
+    pub fn reached(&self) -> Vec<Reached> {
+        let sessions = self.outward.sessions();
+        let states = self.outward.states().into_iter().enumerate();
+        let each = states.map(|(way, state)| {
+            let session = sessions.iter().find(|(index, _)| *index == way);
+            let session = session.map(|(_, session)| session.clone());
+            Reached {
+                endpoint: state.endpoint,
+                session: match state.link {
+                    Link::Up => session.ok_or_else(String::new),
+                    Link::Unknown => Err("nobody answered yet".to_owned()),
+                    Link::Down(reason) => Err(reason),
+                },
+            }
+        });
+        each.collect()
     }
 
     /// The session that listens.

@@ -1,6 +1,6 @@
 //! Listening to a runtime from outside: the newest message of every key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -49,12 +49,15 @@ pub struct KeyCounts {
     pub refused: u64,
 }
 
-/// Listens to everything below a prefix and keeps the newest of each key.
+/// Listens below a prefix, to everything or to chosen keys, and keeps the newest
+/// of each key.
 pub struct Watcher {
     shared: Arc<Shared>,
-    _subscribers: Vec<EverywhereKept>,
+    prefix: String,
+    /// By what stands below the prefix.
+    subscribers: BTreeMap<String, Vec<EverywhereKept>>,
     /// A session closes when nobody holds it.
-    _sessions: Vec<Sessions>,
+    sessions: Vec<Sessions>,
 }
 
 #[derive(Default)]
@@ -96,27 +99,68 @@ impl Watcher {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn open_on(sessions: &[Sessions], prefix: &str) -> Result<Self, ZenohError> {
-        let shared = Arc::new(Shared::default());
-        let subscribe = |sessions: &Sessions| {
-            let (shared, prefix) = (Arc::clone(&shared), prefix.to_owned());
-            sessions.declare(move |session| {
-                let (heard, prefix) = (Arc::clone(&shared), prefix.clone());
-                let key = keys::everything(&prefix);
-                let subscriber = session
-                    .declare_subscriber(key.clone())
-                    .callback(move |sample| heard.put(&prefix, &sample));
-                let subscriber = subscriber.wait().map_err(|error| ZenohError::Key {
-                    key,
-                    reason: error.to_string(),
-                })?;
-                Ok(Box::new(subscriber))
-            })
-        };
-        let subscribers = sessions.iter().map(subscribe).collect::<Result<_, _>>()?;
-        Ok(Self {
-            shared,
-            _subscribers: subscribers,
-            _sessions: sessions.to_vec(),
+        let mut watcher = Self::idle(sessions, prefix);
+        watcher.listen_to([keys::EVERYTHING])?;
+        Ok(watcher)
+    }
+
+    /// A watcher that listens to nothing until it is told to
+    /// [what](Self::listen_to).
+    #[must_use]
+    pub fn idle(sessions: &[Sessions], prefix: &str) -> Self {
+        Self {
+            shared: Arc::default(),
+            prefix: prefix.to_owned(),
+            subscribers: BTreeMap::new(),
+            sessions: sessions.to_vec(),
+        }
+    }
+
+    /// Listens to these keys below the prefix and to no others from now on; what
+    /// came of the others and was not taken yet is dropped. A runtime computes what
+    /// somebody listens to, so each key here may cost it something.
+    ///
+    /// # Errors
+    /// A key that is no key expression, or a session that is closed; then it
+    /// listens to those before it.
+    pub fn listen_to<'a>(
+        &mut self,
+        keys: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), ZenohError> {
+        let keys: BTreeSet<&str> = keys.into_iter().collect();
+        let shared = &self.shared;
+        self.subscribers.retain(|key, _| {
+            let stays = keys.contains(key.as_str());
+            if !stays && let Some(state) = lock(&shared.keys).by_name.get_mut(key) {
+                state.newest = None;
+            }
+            stays
+        });
+        for key in keys {
+            if self.subscribers.contains_key(key) {
+                continue;
+            }
+            let each = self.sessions.iter();
+            let each = each.map(|sessions| self.subscribe(sessions, key));
+            let subscribers = each.collect::<Result<_, _>>()?;
+            self.subscribers.insert(key.to_owned(), subscribers);
+        }
+        Ok(())
+    }
+
+    fn subscribe(&self, sessions: &Sessions, key: &str) -> Result<EverywhereKept, ZenohError> {
+        let (shared, prefix) = (Arc::clone(&self.shared), self.prefix.clone());
+        let key = keys::below(&prefix, key);
+        sessions.declare(move |session| {
+            let (heard, prefix) = (Arc::clone(&shared), prefix.clone());
+            let subscriber = session
+                .declare_subscriber(key.clone())
+                .callback(move |sample| heard.put(&prefix, &sample));
+            let subscriber = subscriber.wait().map_err(|error| ZenohError::Key {
+                key: key.clone(),
+                reason: error.to_string(),
+            })?;
+            Ok(Box::new(subscriber))
         })
     }
 

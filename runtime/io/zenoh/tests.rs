@@ -737,3 +737,38 @@ fn depth_images_that_lie_about_themselves_are_refused_with_both_quantities() {
         "depth is 4x2, but its image is 8x4: depth must be registered to the image"
     );
 }
+
+#[test]
+fn a_watcher_that_names_its_keys_is_a_subscriber_of_those_alone() {
+    let endpoint = free_endpoint();
+    let mut bus = bus(server(&endpoint), &["normal", "depth_zbuffer"]);
+    let sessions = Sessions::begin(&SessionOptions {
+        listen: Vec::new(),
+        connect: vec![endpoint],
+        ..SessionOptions::serve()
+    });
+    let sessions = sessions.expect("a session");
+    until("somebody answers", || {
+        let reached = sessions.reached();
+        reached[0].session.is_ok().then_some(())
+    });
+    let mut watcher = Watcher::idle(&[sessions], PREFIX);
+    let is_heard = |bus: &mut ZenohBus, key: &str| bus.has_subscriber(key) == Some(true);
+    assert!(!is_heard(&mut bus, "normal"));
+    watcher.listen_to(["normal", "status"]).expect("subscribes");
+    let normal = output("normal", &[1, 3, 2, 2], vec![0.5; 12]);
+    heard(&mut bus, &watcher, &normal);
+    assert!(is_heard(&mut bus, "normal") && !is_heard(&mut bus, "depth_zbuffer"));
+    watcher.listen_to(["depth_zbuffer"]).expect("subscribes");
+    until("another key", || {
+        (is_heard(&mut bus, "depth_zbuffer") && !is_heard(&mut bus, "normal")).then_some(())
+    });
+    // What came before is not taken later.
+    bus.publish(&normal).expect("publishes");
+    assert!(watcher.take(Duration::ZERO).is_empty());
+    watcher.listen_to([]).expect("nothing to refuse");
+    until("nobody", || {
+        (!is_heard(&mut bus, "depth_zbuffer")).then_some(())
+    });
+    assert!(watcher.listen_to(["a//b"]).is_err());
+}

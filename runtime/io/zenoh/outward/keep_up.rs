@@ -8,7 +8,7 @@ use zenoh::{Session, Wait};
 use super::super::endpoint::probe;
 use super::super::error::ZenohError;
 use super::super::session::{NOT_LET_IN, SessionOptions, open_session};
-use super::{Inner, Link, Way};
+use super::{Inner, Link, Role, Way};
 use crate::clock::Clock;
 use crate::io::clock::SystemClock;
 
@@ -123,7 +123,13 @@ impl<'a> Voice<'a> {
     fn is_up(&mut self) {
         self.down_since = None;
         if self.said != Said::Up {
-            tracing::info!("connected to {}: outputs go there, too", self.way.endpoint);
+            let endpoint = &self.way.endpoint;
+            match self.way.role {
+                Role::Publisher { .. } => {
+                    tracing::info!("connected to {endpoint}: outputs go there, too");
+                }
+                Role::Reader => tracing::info!("connected to {endpoint}"),
+            }
             self.said = Said::Up;
         }
     }
@@ -132,12 +138,15 @@ impl<'a> Voice<'a> {
         let now = self.clock.monotonic();
         let since = *self.down_since.get_or_insert(now);
         let is_due = self.said == Said::Up
-            || (self.way.is_named && self.said == Said::Nothing && now - since >= PATIENCE);
+            || (self.way.role.is_named() && self.said == Said::Nothing && now - since >= PATIENCE);
         if is_due {
             let endpoint = &self.way.endpoint;
+            let loss = match self.way.role {
+                Role::Publisher { .. } => "nobody there hears the outputs; ",
+                Role::Reader => "",
+            };
             tracing::warn!(
-                "not connected to {endpoint} ({reason}): nobody there hears the outputs; it is \
-                 tried again and again"
+                "not connected to {endpoint} ({reason}): {loss}it is tried again and again"
             );
             self.said = Said::Down;
         }

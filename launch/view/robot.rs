@@ -1,0 +1,380 @@
+//! What the view knows of a robot: its outputs, how well it is, what it runs.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use concert_policies::{OutputKind, Task};
+use concert_runtime::io::zenoh::Received;
+use concert_runtime::wire::{AnyMessage, keys};
+use concert_runtime::{Clock, Timestamp};
+use serde_json::{Value, json};
+
+use super::digest::{About, Scales, digest};
+use super::errand::Errand;
+use super::history::History;
+use super::hub::Item;
+use super::policy::Running;
+use super::status::{Status, cut};
+use crate::draw::note_of_message;
+
+/// Time over which a rate is taken, and after which an output is silent.
+const RECENT: Duration = Duration::from_secs(3);
+/// Most arrivals that a rate is taken over.
+const MAX_ARRIVALS: usize = 256;
+/// A runtime that says nothing for this long is silent; it says something once
+/// a second.
+const SILENT: Duration = Duration::from_secs(3);
+/// Most keys that are known.
+const MAX_KEYS: usize = 256;
+
+/// A connection with the robot's side of the bus.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Link {
+    Up,
+    /// Why not.
+    Down(String),
+}
+
+/// What is known of a robot.
+pub(super) struct Robot {
+    prefix: String,
+    keys: BTreeMap<String, Key>,
+    status: Status,
+    /// When it said something of itself (monotonic).
+    heard: Option<Duration>,
+    running: Option<Running>,
+    scales: Scales,
+}
+
+/// What is known of one key.
+#[derive(Default)]
+struct Key {
+    /// Monotonic.
+    arrivals: VecDeque<Duration>,
+    /// Age of the newest when it came, ms.
+    latency: Option<f64>,
+    /// The newest in a few words.
+    note: String,
+    /// Messages that could not be read, and why the last could not.
+    unreadable: u64,
+    reason: String,
+}
+
+impl Robot {
+    pub(super) fn new(prefix: &str) -> Self {
+        Self {
+            prefix: prefix.to_owned(),
+            keys: BTreeMap::new(),
+            status: Status::default(),
+            heard: None,
+            running: None,
+            scales: Scales::new(),
+        }
+    }
+
+    /// Takes note of a message; gives what pages are told of it, if they are. What
+    /// cannot be read costs that message, and is counted.
+    pub(super) fn observe(&mut self, received: &Received, clock: &dyn Clock) -> Option<Item> {
+        let read = match received.key.as_str() {
+            keys::STATUS => self.observe_status(received, clock).map(|()| None),
+            keys::ERRAND => errand(received),
+            _ => self.observe_output(received, clock),
+        };
+        match read {
+            Ok(told) => {
+                let (mut head, bytes) = told?;
+                head["key"] = json!(received.key);
+                Some(Item {
+                    key: received.key.clone(),
+                    head,
+                    bytes: bytes.into(),
+                })
+            }
+            Err(reason) => {
+                if let Some(key) = self.key(&received.key) {
+                    key.unreadable += 1;
+                    key.reason = cut(&reason);
+                }
+                None
+            }
+        }
+    }
+
+    fn key(&mut self, name: &str) -> Option<&mut Key> {
+        if self.keys.len() >= MAX_KEYS && !self.keys.contains_key(name) {
+            return None;
+        }
+        Some(self.keys.entry(name.to_owned()).or_default())
+    }
+
+    fn observe_status(&mut self, received: &Received, clock: &dyn Clock) -> Result<(), String> {
+        let message = received.message().map_err(|error| error.to_string())?;
+        let AnyMessage::DiagnosticArray(status) = message else {
+            return Err(format!(
+                "it is {}, which is no status",
+                cut(&received.message_type)
+            ));
+        };
+        let now = clock.monotonic();
+        self.heard = Some(now);
+        self.status.take(&status, now.as_secs_f64());
+        Ok(())
+    }
+
+    fn observe_output(
+        &mut self,
+        received: &Received,
+        clock: &dyn Clock,
+    ) -> Result<Option<(Value, Vec<u8>)>, String> {
+        let message = received.message().map_err(|error| error.to_string())?;
+        let attachment = received.attachment.as_ref();
+        let labels = attachment.and_then(|attachment| {
+            let running = self.running.as_ref()?;
+            running.labels.get(&attachment.readout.1)
+        });
+        let about = About {
+            key: &received.key,
+            task: task_of(&received.key, attachment.map(|a| a.task.as_str())),
+            attachment,
+            labels: labels.map_or(&[], Vec::as_slice),
+        };
+        let told = digest(&message, &about, &mut self.scales)?;
+        let stamp = message.header().map(|header| header.stamp);
+        let stamp = stamp.or_else(|| Some(Timestamp::from_nanos(attachment?.stamp_ns)));
+        let latency = stamp.and_then(|stamp| stamp.age_at(clock.now()));
+        let note = told.as_ref().and_then(|(head, _)| note(head));
+        let note = note.unwrap_or_else(|| note_of_message(&message));
+        let at = clock.monotonic();
+        if let Some(key) = self.key(&received.key) {
+            key.note = cut(&note);
+            key.latency = latency.map(|latency| latency.as_secs_f64() * 1e3);
+            if key.arrivals.len() == MAX_ARRIVALS {
+                key.arrivals.pop_front();
+            }
+            key.arrivals.push_back(at);
+        }
+        Ok(told)
+    }
+
+    /// The policy that runs, where the robot said it.
+    pub(super) fn running(&self) -> Option<&Running> {
+        self.running.as_ref()
+    }
+
+    /// Tells whether the robot is to be asked which policy it runs: it runs another
+    /// than is known here.
+    pub(super) fn lacks_policy(&self) -> bool {
+        let known = self.running.as_ref().map(|running| running.hash.as_str());
+        !self.status.policy_hash.is_empty() && known != Some(self.status.policy_hash.as_str())
+    }
+
+    /// Takes the answer at `<prefix>/policy`; true where it is understood.
+    pub(super) fn take_policy(&mut self, answer: &Value) -> bool {
+        match Running::read(answer) {
+            Ok(running) => {
+                self.running = Some(running);
+                true
+            }
+            Err(error) => {
+                if let Some(key) = self.key(keys::POLICY) {
+                    key.unreadable += 1;
+                    key.reason = cut(&error.to_string());
+                }
+                false
+            }
+        }
+    }
+
+    /// Messages that could not be read, of all keys.
+    pub(super) fn unreadable(&self) -> u64 {
+        self.keys.values().map(|key| key.unreadable).sum()
+    }
+
+    /// How everything is, for pages, and the points by which curves grow.
+    pub(super) fn state(&self, clock: &dyn Clock, link: &Link, pages: usize) -> Value {
+        let now = clock.monotonic();
+        let silent = self.heard.map(|heard| now.saturating_sub(heard));
+        let faults = self.keys.iter().filter(|(_, key)| key.unreadable > 0);
+        let faults = faults.map(
+            |(name, key)| json!({ "key": name, "count": key.unreadable, "reason": key.reason }),
+        );
+        let is_silent = silent.is_none_or(|silent| silent > SILENT);
+        json!({
+            "robot": self.words(silent, link),
+            "outputs": self.outputs(now, is_silent),
+            "cameras": self.status.cameras,
+            "status": self.status.lines,
+            "learning": self.status.learning,
+            "faults": faults.collect::<Vec<_>>(),
+            "unreadable": self.unreadable(),
+            "pages": pages,
+        })
+    }
+
+    /// Whether the robot is heard, and how well it says it is.
+    fn words(&self, silent: Option<Duration>, link: &Link) -> Value {
+        let prefix = &self.prefix;
+        let (reach, health, words) = match (link, silent) {
+            (Link::Down(reason), _) => ("down", 3, format!("{prefix} is not reached: {reason}")),
+            (Link::Up, None) => (
+                "waiting",
+                3,
+                format!("nothing was heard below {prefix} yet"),
+            ),
+            (Link::Up, Some(silent)) if silent > SILENT => {
+                let seconds = silent.as_secs();
+                (
+                    "silent",
+                    3,
+                    format!("{prefix} has been silent for {seconds} s"),
+                )
+            }
+            (Link::Up, Some(_)) => match self.status.whole() {
+                Some(whole) if whole.level > 0 => {
+                    ("up", whole.level, format!("{prefix}: {}", whole.message))
+                }
+                _ => ("up", 0, format!("{prefix} is well")),
+            },
+        };
+        json!({ "reach": reach, "health": health, "words": words })
+    }
+
+    /// Cameras first, then outputs in the order of the policy.
+    fn outputs(&self, now: Duration, is_silent: bool) -> Vec<Value> {
+        let known = self
+            .keys
+            .keys()
+            .filter(|key| keys::is_output(key) || keys::is_image(key));
+        let known = known.filter(|key| key.as_str() != keys::POLICY);
+        // What nobody speaks of any more, as after a swap, is forgotten while the
+        // robot speaks.
+        let known = known.filter(|_| self.status.outputs.is_empty());
+        let mut all: Vec<&String> = self.status.outputs.keys().chain(known).collect();
+        let targets = self
+            .running
+            .as_ref()
+            .map_or(&[][..], |running| &running.targets);
+        let place = |key: &str| {
+            let target = keys::target(key);
+            let place = targets.iter().position(|known| *known == target);
+            (!keys::is_image(key), place.unwrap_or(targets.len()))
+        };
+        all.sort_by_key(|key| (place(key), key.as_str()));
+        let each = all.into_iter().map(|key| self.output(key, now, is_silent));
+        each.collect()
+    }
+
+    fn output(&self, name: &str, now: Duration, is_silent: bool) -> Value {
+        let task = task_of(name, None);
+        let said = self.status.outputs.get(name);
+        let key = self.keys.get(name);
+        let is_fresh = |at: &Duration| now.saturating_sub(*at) <= RECENT;
+        let fresh = key.filter(|key| key.arrivals.back().is_some_and(is_fresh));
+        let said_if = said.filter(|said| said.is_busy && !is_silent);
+        let rate = fresh.map_or_else(|| said_if?.rate_hz, |key| rate(&key.arrivals, now));
+        let latency = fresh.map_or_else(|| said_if?.latency_millis, |key| key.latency);
+        json!({
+            "key": name, "task": keys::target(name), "kind": kind(name, task),
+            "unit": task.map_or("1", |task| task.unit),
+            "description": task.map(|task| task.description),
+            "rate": rate.map(tenths), "latency": latency.map(tenths),
+            "health": if is_silent { 3 } else { said.map_or(0, |said| said.level) },
+            "message": said.map(|said| &said.message),
+            "note": fresh.map_or("", |key| key.note.as_str()),
+            "now": said.and_then(|said| said.now).map(|now| now.name()),
+            "more": said.and_then(|said| said.more.as_deref()),
+            "busy": said.is_some_and(|said| said.is_busy) && !is_silent,
+            "unreadable": key.map_or(0, |key| key.unreadable),
+        })
+    }
+
+    /// Lets every curve grow by what a [state](Self::state) says.
+    pub(super) fn note(&mut self, state: &Value, history: &mut History) {
+        let outputs = state["outputs"].as_array().into_iter().flatten();
+        let points: Vec<_> = outputs
+            .map(|output| {
+                let key = output["key"].as_str().unwrap_or_default();
+                (key, output["rate"].as_f64(), output["latency"].as_f64())
+            })
+            .collect();
+        history.note(&points);
+        for (target, point) in std::mem::take(&mut self.status.learning_points) {
+            history.note_learning(&target, point);
+        }
+    }
+}
+
+/// What pages are told of a map, in a few words: from where to where it reaches, or
+/// what covers most of it.
+fn note(head: &Value) -> Option<String> {
+    match head["form"].as_str()? {
+        "grey" => {
+            let (low, high) = (head["low"].as_f64()?, head["high"].as_f64()?);
+            let unit = head["unit"].as_str().filter(|unit| *unit != "1");
+            Some(format!(
+                "{low:.2} to {high:.2} {}",
+                unit.unwrap_or_default()
+            ))
+        }
+        "classes" => {
+            let classes = head["classes"].as_array()?.iter().take(3);
+            let each = classes.filter_map(|class| {
+                let percent = 100.0 * class["share"].as_f64()?;
+                Some(format!("{} {percent:.0} %", class["name"].as_str()?))
+            });
+            Some(each.collect::<Vec<_>>().join(", "))
+        }
+        _ => None,
+    }
+}
+
+fn errand(received: &Received) -> Result<Option<(Value, Vec<u8>)>, String> {
+    let errand = Errand::parse(&received.payload)?;
+    let errand = serde_json::to_value(errand).map_err(|error| error.to_string())?;
+    Ok(Some((
+        json!({ "form": "errand", "errand": errand }),
+        Vec::new(),
+    )))
+}
+
+/// The task that a message is about: as it says, or as its key does.
+fn task_of(key: &str, said: Option<&str>) -> Option<&'static Task> {
+    let said = said.and_then(Task::find);
+    said.or_else(|| Task::find(keys::target(key)))
+}
+
+fn kind(key: &str, task: Option<&'static Task>) -> &'static str {
+    if keys::is_image(key) {
+        return "camera";
+    }
+    match task.map(|task| task.output) {
+        Some(OutputKind::Dense { .. }) => "dense",
+        Some(OutputKind::ClassMap) => "classmap",
+        Some(OutputKind::Classes) => "classes",
+        Some(OutputKind::Points { .. }) => "points",
+        Some(OutputKind::Boxes2d) => "boxes",
+        Some(OutputKind::RoomLayout) => "room",
+        Some(OutputKind::Vector { .. }) => "vector",
+        Some(OutputKind::Odometry) => "odometry",
+        None => "unknown",
+    }
+}
+
+/// Arrivals per second over the last three.
+fn rate(arrivals: &VecDeque<Duration>, now: Duration) -> Option<f64> {
+    let recent = |at: &&Duration| now.saturating_sub(**at) <= RECENT;
+    let (first, count) = (
+        arrivals.iter().find(recent)?,
+        arrivals.iter().filter(recent).count(),
+    );
+    let span = arrivals.back()?.saturating_sub(*first).as_secs_f64();
+    (count > 1 && span > 0.0).then(|| (count - 1) as f64 / span)
+}
+
+fn tenths(value: f64) -> f64 {
+    (value * 10.0).round() / 10.0
+}
+
+#[cfg(test)]
+#[path = "robot_tests.rs"]
+mod tests;
