@@ -12,6 +12,8 @@ pub(crate) mod draw;
 #[cfg(feature = "fitting")]
 pub(crate) mod evaluate;
 pub(crate) mod explain;
+#[cfg(feature = "apartment")]
+pub(crate) mod fetch_soda;
 #[cfg(feature = "fitting")]
 pub(crate) mod fit;
 #[cfg(feature = "fitting")]
@@ -106,6 +108,10 @@ commands! {
     [feature = "apartment"]
     /// A simulated home: write labelled pictures, drive a robot in it, look at it
     apartment::Apartment(ApartmentArgs),
+    [feature = "apartment"]
+    /// A robot that sees only what Concert publishes does an errand in a simulated
+    /// home
+    fetch_soda::FetchSoda(FetchSodaArgs),
 }
 
 /// Runs the command that the command line asks for.

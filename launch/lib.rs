@@ -17,6 +17,8 @@ pub mod cli;
 mod commands;
 mod draw;
 mod embedded_models;
+#[cfg(feature = "apartment")]
+mod fetch_soda;
 #[cfg(test)]
 mod foreign_bytes_tests;
 mod launch_file;

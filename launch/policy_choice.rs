@@ -84,7 +84,7 @@ mod tests {
         let error = PolicyChoice::of("last_light", Path::new("last_light")).expect_err("a refusal");
         assert_eq!(
             error.to_string(),
-            "there is no file last_light, and no policy of that name ships: there are apartment, apartment_k1, apartment_k2, apartment_k3, corridor_k1, corridor_k2, corridor_k3, demo, first_light, home"
+            "there is no file last_light, and no policy of that name ships: there are apartment, apartment_k1, apartment_k2, apartment_k3, corridor_k1, corridor_k2, corridor_k3, demo, fetch_soda, first_light, home"
         );
     }
 }

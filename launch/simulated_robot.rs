@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use concert_apartment::{
-    ApartmentError, Development, DriveReport, Home, Picture, Pinhole, Renderer, Robot, RobotConfig,
-    Tour,
+    ApartmentError, Development, DriveReport, Gripper, Home, Labels, Picture, Pinhole, Release,
+    Renderer, Robot, RobotConfig, Tour,
 };
 use concert_models::image_file::DepthImage;
 use concert_models::{Image, PixelFormat};
@@ -22,6 +22,7 @@ pub(crate) struct SimulatedRobot {
     camera: Pinhole,
     development: Development,
     pictures: u64,
+    gripper: Gripper,
 }
 
 impl SimulatedRobot {
@@ -53,6 +54,7 @@ impl SimulatedRobot {
             camera,
             development,
             pictures: 0,
+            gripper: Gripper::new(),
         })
     }
 
@@ -94,6 +96,45 @@ impl SimulatedRobot {
             self.renderer
                 .picture(&self.home, &self.camera, pose, &self.development, noise)?;
         Ok(split(picture))
+    }
+
+    /// What the camera sees now, and all that is true of it.
+    ///
+    /// # Errors
+    /// What [`Renderer::capture`] refuses.
+    pub(crate) fn shot(&mut self) -> Result<(Image, Arc<DepthImage>, Labels), ApartmentError> {
+        let (image, depth) = self.picture()?;
+        let pose = self.robot.world_from_optical();
+        let labels = self.renderer.labels(&self.home, &self.camera, pose)?;
+        Ok((image, depth, labels))
+    }
+
+    /// All that is true of what the camera would see now.
+    ///
+    /// # Errors
+    /// What [`Renderer::labels`] refuses.
+    #[cfg(test)]
+    pub(crate) fn labels(&mut self) -> Result<Labels, ApartmentError> {
+        let pose = self.robot.world_from_optical();
+        self.renderer.labels(&self.home, &self.camera, pose)
+    }
+
+    /// Closes the gripper; gives the number of what it took.
+    ///
+    /// # Errors
+    /// As [`Gripper::close`].
+    pub(crate) fn close_gripper(&mut self) -> Result<Option<u16>, ApartmentError> {
+        self.gripper.close(&mut self.home, &self.robot)
+    }
+
+    /// Opens the gripper; gives what it let go.
+    pub(crate) fn open_gripper(&mut self) -> Option<Release> {
+        self.gripper.open(&self.home, &self.robot)
+    }
+
+    /// True where the gripper holds something.
+    pub(crate) fn is_holding(&self) -> bool {
+        self.gripper.held().is_some()
     }
 
     /// The robot.

@@ -37,6 +37,7 @@ const SHIPPED: &[(&str, &str)] = &[
     ("corridor_k2", include_str!("shipped/corridor_k2.toml")),
     ("corridor_k3", include_str!("shipped/corridor_k3.toml")),
     ("demo", include_str!("shipped/demo.toml")),
+    ("fetch_soda", include_str!("shipped/fetch_soda.toml")),
     ("first_light", include_str!("shipped/first_light.toml")),
     ("home", include_str!("shipped/home.toml")),
 ];

@@ -90,11 +90,16 @@ fn helps() -> Vec<Line> {
     lines
 }
 
-/// Whether a line serves, until it is told to stop.
+/// Whether a line serves, until it is told to stop; so does an errand, which
+/// takes minutes.
 fn is_server(words: &[&str]) -> bool {
     let ends = words.contains(&"--frames");
     let drives = words.contains(&"--drive");
-    matches!(words.get(1), Some(&("serve" | "demo" | "watch" | "view"))) && !ends || drives
+    let runs = matches!(
+        words.get(1),
+        Some(&("serve" | "demo" | "watch" | "view" | "fetch-soda"))
+    );
+    runs && !ends || drives
 }
 
 /// Whether a line speaks to a server that a line before it started.

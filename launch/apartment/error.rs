@@ -52,6 +52,14 @@ pub enum ApartmentError {
         /// Rule that it breaks.
         rule: &'static str,
     },
+    /// A thing that cannot be put into a home, or left out.
+    #[error("stock: {class}: {rule}")]
+    Stock {
+        /// Its class.
+        class: &'static str,
+        /// Rule that it breaks.
+        rule: &'static str,
+    },
     /// A data set with nothing in it, or too much.
     #[error("data set: {name} is {value}, but must be {rule}")]
     DataSet {

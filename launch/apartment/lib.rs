@@ -41,14 +41,17 @@ mod writer;
 pub use camera::{Development, Exposure, MAX_PIXELS, MAX_SIDE, Pinhole};
 pub use class::Class;
 pub use error::ApartmentError;
-pub use home::{Door, FloorPlan, Home, LightQuality, Redraw, Room, RoomKind, Window};
+pub use home::{
+    Door, Doors, FloorPlan, Home, LightQuality, Paint, Redraw, Room, RoomKind, Stock, Thing, Window,
+};
 pub use labels::Labels;
 pub use layout::{RoomBox, VanishingPoints};
 pub use pose::CameraPose;
 pub use randomise::{Randomisation, Range};
 pub use renderer::{Picture, Renderer, Shot};
 pub use robot::{
-    DriveCommand, DriveReport, Guidance, Occupancy, Robot, RobotConfig, Tour, WheelOdometry,
+    DriveCommand, DriveReport, Gripper, Guidance, HURTING_SPEED, Occupancy, Release, Robot,
+    RobotConfig, Tour, WheelOdometry,
 };
 pub use scene::Object;
 pub use view::contact_sheet;

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::camera::{Development, Exposure, Pinhole};
 use crate::dice::Dice;
 use crate::error::ApartmentError;
+use crate::home::Stock;
 
 /// An inclusive range of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,6 +47,8 @@ pub struct Randomisation {
     pub camera_tilt: Range,
     /// Horizontal field of view, rad.
     pub field_of_view: Range,
+    /// What is there on purpose.
+    pub stock: Stock,
 }
 
 impl Default for Randomisation {
@@ -59,15 +62,17 @@ impl Default for Randomisation {
             camera_height: Range::new(0.35, 1.6),
             camera_tilt: Range::new(-0.35, 0.12),
             field_of_view: Range::new(0.95, 1.5),
+            stock: Stock::default(),
         }
     }
 }
 
 impl Randomisation {
-    /// Checks every range.
+    /// Checks every range, and what is there on purpose.
     ///
     /// # Errors
-    /// The first range that is not finite, upside down or out of bounds.
+    /// The first range that is not finite, upside down or out of bounds; as
+    /// [`Stock::check`].
     pub fn check(&self) -> Result<(), ApartmentError> {
         let unit = "within 0..1, low first";
         let single = |p: f32| Range::new(p, p);
@@ -109,7 +114,7 @@ impl Randomisation {
                 });
             }
         }
-        Ok(())
+        self.stock.check()
     }
 
     /// The camera of a seed: its intrinsics with a drawn field of view.

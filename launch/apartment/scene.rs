@@ -36,6 +36,14 @@ pub struct Object {
 }
 
 impl Object {
+    /// Level distance from a place on the floor to its bounding box, m; 0 within.
+    pub fn distance_on_floor(&self, [x, y]: [f32; 2]) -> f32 {
+        let height = self.pose.translation.z;
+        let local = self.pose.inverse().point(Vec3::new(x, y, height));
+        let nearest = local.clamp(self.low, self.high);
+        (local - nearest).truncate().length()
+    }
+
     /// The eight corners of its bounding box in the world, m.
     pub fn corners(&self) -> [Vec3; 8] {
         std::array::from_fn(|i| {

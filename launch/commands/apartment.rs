@@ -3,9 +3,12 @@
 
 mod args;
 mod drive;
+mod hand;
 mod messages;
 mod pilot;
 mod settings;
+mod situation;
+mod truth;
 mod values;
 mod view;
 mod write;
@@ -15,7 +18,7 @@ use concert_apartment::ApartmentError;
 use crate::cli::Global;
 use crate::report::{Failure, Report};
 
-pub(crate) use args::ApartmentArgs;
+pub(crate) use args::{ApartmentArgs, DoorsArg};
 
 /// Does one of the three.
 pub(crate) fn run(args: &ApartmentArgs, global: &Global) -> Result<Report, Failure> {
@@ -35,6 +38,7 @@ fn failure(error: ApartmentError) -> Failure {
         ApartmentError::Camera { .. }
         | ApartmentError::Randomisation { .. }
         | ApartmentError::Robot { .. }
+        | ApartmentError::Stock { .. }
         | ApartmentError::DataSet { .. } => Failure::refused(error),
         _ => Failure::failed(error),
     }

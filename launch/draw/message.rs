@@ -49,6 +49,7 @@ pub(crate) fn note_of_message(message: &AnyMessage<'_>) -> String {
                 format!("{}: {}", worst.name, worst.message)
             })
         }
+        AnyMessage::Bool(value) => value.data.to_string(),
         // Nothing short is to be said of these.
         AnyMessage::CompressedImage(_)
         | AnyMessage::CameraInfo(_)
@@ -91,6 +92,7 @@ pub(crate) fn picture_of_message(
         | AnyMessage::TfMessage(_)
         | AnyMessage::Twist(_)
         | AnyMessage::Float32MultiArray(_)
+        | AnyMessage::Bool(_)
         | AnyMessage::DiagnosticArray(_) => None,
     }
 }

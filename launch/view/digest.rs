@@ -60,9 +60,10 @@ pub(super) fn digest(
         AnyMessage::Float32MultiArray(array) => told(json!({
             "form": "numbers", "values": array.data.iter().take(MAX_SHOWN).collect::<Vec<_>>(),
         })),
-        AnyMessage::TfMessage(_) | AnyMessage::Twist(_) | AnyMessage::DiagnosticArray(_) => {
-            Ok(None)
-        }
+        AnyMessage::TfMessage(_)
+        | AnyMessage::Twist(_)
+        | AnyMessage::Bool(_)
+        | AnyMessage::DiagnosticArray(_) => Ok(None),
     }
 }
 

@@ -7,7 +7,7 @@ use super::geometry_msgs::Twist;
 use super::message::Message;
 use super::nav_msgs::Odometry;
 use super::sensor_msgs::{CameraInfo, CompressedImage, Image, PointCloud2};
-use super::std_msgs::Float32MultiArray;
+use super::std_msgs::{Bool, Float32MultiArray};
 use super::tf2_msgs::TfMessage;
 use super::vision_msgs::{BoundingBox3DArray, Classification, Detection2DArray};
 
@@ -64,6 +64,7 @@ any_message! {
     TfMessage(TfMessage),
     Twist(Twist),
     Float32MultiArray(Float32MultiArray),
+    Bool(Bool),
     DiagnosticArray(DiagnosticArray),
 }
 
@@ -82,7 +83,7 @@ impl AnyMessage<'_> {
             Self::Odometry(message) => &message.header,
             Self::DiagnosticArray(message) => &message.header,
             Self::TfMessage(message) => return message.transforms.first().map(|t| &t.header),
-            Self::Float32MultiArray(_) | Self::Twist(_) => return None,
+            Self::Float32MultiArray(_) | Self::Twist(_) | Self::Bool(_) => return None,
         })
     }
 }

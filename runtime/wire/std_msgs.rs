@@ -3,6 +3,27 @@
 use super::cdr::{CdrError, CdrReader, CdrWriter};
 use super::message::Message;
 
+/// `std_msgs/msg/Bool`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Bool {
+    /// The value.
+    pub data: bool,
+}
+
+impl<'a> Message<'a> for Bool {
+    const TYPE: &'static str = "std_msgs/msg/Bool";
+
+    fn write(&self, writer: &mut CdrWriter<'_>) {
+        writer.bool(self.data);
+    }
+
+    fn read(reader: &mut CdrReader<'a>) -> Result<Self, CdrError> {
+        Ok(Self {
+            data: reader.bool("data")?,
+        })
+    }
+}
+
 /// `std_msgs/msg/MultiArrayDimension`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MultiArrayDimension {

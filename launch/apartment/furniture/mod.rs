@@ -23,7 +23,9 @@ pub(crate) use seating::{armchair, bed, chair, office_chair, sofa, stool};
 pub(crate) use small::{book_lying, book_row, carton, cushion, framed, laptop, shoe};
 pub(crate) use storage::{bookcase, chest, radiator, television, tv_stand, wardrobe};
 pub(crate) use tables::{coffee_table, desk, dining_table, night_table};
-pub(crate) use tableware::{bottle, bowl, can, cup, fruit, kettle, toaster, vase};
+pub(crate) use tableware::{
+    bottle, bowl, can, cup, fruit, glazed_bowl, glazed_cup, kettle, toaster, vase,
+};
 
 /// `Vec3::new`, shorter: furniture is made of numbers.
 pub(crate) fn v(x: f32, y: f32, z: f32) -> Vec3 {

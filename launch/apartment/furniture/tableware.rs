@@ -5,6 +5,7 @@ use glam::Vec2;
 use super::{small_model, v};
 use crate::dice::Dice;
 use crate::home::Palette;
+use crate::material::MaterialId;
 use crate::shape::Model;
 
 /// A can of soda: 66 mm wide, 115 mm high.
@@ -43,12 +44,17 @@ pub(crate) fn can(palette: &Palette, dice: &mut Dice) -> Model {
 
 /// A cup with a handle.
 pub(crate) fn cup(palette: &Palette, dice: &mut Dice) -> Model {
-    let mut m = small_model();
     let glaze = if dice.chance(0.45) {
         palette.porcelain
     } else {
         dice.pick(&palette.paints)
     };
+    glazed_cup(glaze, dice)
+}
+
+/// A cup with a handle, of a certain glaze.
+pub(crate) fn glazed_cup(glaze: MaterialId, dice: &mut Dice) -> Model {
+    let mut m = small_model();
     let (r, h) = (dice.range(0.037, 0.044), dice.range(0.075, 0.1));
     m.lathe(
         glaze,
@@ -132,12 +138,17 @@ pub(crate) fn bottle(palette: &Palette, dice: &mut Dice) -> Model {
 
 /// A bowl.
 pub(crate) fn bowl(palette: &Palette, dice: &mut Dice, r: f32) -> Model {
-    let mut m = small_model();
     let glaze = if dice.chance(0.5) {
         dice.pick(&palette.paints)
     } else {
         palette.porcelain
     };
+    glazed_bowl(glaze, r)
+}
+
+/// A bowl of a certain glaze.
+pub(crate) fn glazed_bowl(glaze: MaterialId, r: f32) -> Model {
+    let mut m = small_model();
     let h = r * 0.55;
     m.lathe(
         glaze,

@@ -38,6 +38,8 @@ pub(crate) struct Furnisher<'a> {
     pub(crate) clutter: f32,
     pub(crate) lamp_share: f32,
     pub(crate) lamps: Vec<Lamp>,
+    /// Classes of small things that are left out.
+    pub(crate) without: &'a [Class],
     taken: Vec<Taken>,
     walls: Vec<WallTaken>,
 }
@@ -67,6 +69,7 @@ impl<'a> Furnisher<'a> {
             clutter,
             lamp_share,
             lamps: Vec::new(),
+            without: &[],
             taken: Vec::new(),
             walls: Vec::new(),
         };

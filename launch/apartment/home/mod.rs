@@ -6,6 +6,7 @@ mod plan;
 mod portals;
 mod rooms;
 mod shell;
+mod stock;
 
 use glam::Vec3;
 use rayon::prelude::*;
@@ -24,6 +25,7 @@ use crate::scene::{Object, Scene};
 pub(crate) use palette::Palette;
 pub use plan::{Door, FloorPlan, Room, RoomKind, Window};
 pub(crate) use portals::visible_rooms;
+pub use stock::{Doors, Paint, Stock, Thing};
 
 /// Draws per seed before it is given up.
 const MAX_DRAWS: u32 = 24;
@@ -62,6 +64,7 @@ pub struct Home {
     lamps: Vec<Lamp>,
     occupancy: Occupancy,
     quality: LightQuality,
+    stocked: Vec<u16>,
 }
 
 impl Home {
@@ -101,7 +104,11 @@ impl Home {
         quality: LightQuality,
     ) -> Result<Self, String> {
         let mut dice = Dice::new(seed, 1000 + u64::from(attempt));
-        let plan = FloorPlan::draw(&mut dice.fork())?;
+        let mut plan = FloorPlan::draw(&mut dice.fork())?;
+        // Draws of its own: what is there on purpose changes nothing else.
+        let stock = &randomisation.stock;
+        let mut stock_dice = Dice::new(seed, 2000 + u64::from(attempt));
+        stock.set_doors(&mut plan, &mut stock_dice);
         let mut scene = Scene::default();
         let colour = randomisation.colour.draw(&mut dice);
         let daylight = randomisation.daylight.draw(&mut dice).powf(1.4);
@@ -120,12 +127,22 @@ impl Home {
             &mut room_dice,
             (clutter, lamp_share),
         );
+        furnisher.without = &stock.without;
         for room in 0..plan.rooms.len() {
             rooms::furnish(&mut furnisher, room)?;
         }
         let lamps = furnisher.lamps;
-        let occupancy = Occupancy::build(&scene, &plan);
-        occupancy.check_connected(&plan)?;
+        let mut occupancy = Occupancy::build(&scene, &plan, &[]);
+        let mut stocked = Vec::new();
+        if *stock == Stock::default() {
+            occupancy.check_connected(&plan)?;
+        } else {
+            // Doors can be opened: a home is one whatever they do.
+            let open = Occupancy::build(&scene, &plan, &[Class::Door]);
+            open.check_connected(&plan)?;
+            stocked = stock.put(&mut scene, (&plan, &open), &palette, &mut stock_dice)?;
+            occupancy = Occupancy::build(&scene, &plan, &[]);
+        }
         let bvh = Bvh::build(&scene);
         Ok(Self {
             seed,
@@ -137,6 +154,7 @@ impl Home {
             lamps,
             occupancy,
             quality,
+            stocked,
         })
     }
 
@@ -214,6 +232,12 @@ impl Home {
     /// The objects of a class.
     pub fn objects_of(&self, class: Class) -> impl Iterator<Item = &Object> {
         self.scene.objects.iter().filter(move |o| o.class == class)
+    }
+
+    /// Numbers of the things that were put there on purpose, in their order in
+    /// [`Stock::things`].
+    pub fn stocked(&self) -> &[u16] {
+        &self.stocked
     }
 
     /// The floor as a robot sees it.

@@ -14,6 +14,10 @@ use crate::pose::CameraPose;
 const MAX_STEP: Duration = Duration::from_secs(10);
 /// Motion is integrated in steps of this length.
 const TICK: Duration = Duration::from_millis(10);
+/// Without contact for so long, the next touch is another bump.
+const APART: Duration = Duration::from_millis(500);
+/// Faster than this a bump hurts, m/s.
+pub const HURTING_SPEED: f32 = 0.1;
 
 /// A velocity command in the base frame (x forward, y left, z up).
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -124,6 +128,10 @@ pub struct WheelOdometry {
 pub struct DriveReport {
     /// The base touched something and stood still.
     pub bumped: bool,
+    /// Times that it came to touch something.
+    pub bumps: u32,
+    /// Those of them at more than [`HURTING_SPEED`].
+    pub hurting_bumps: u32,
     /// The command was too old and the robot was braking.
     pub timed_out: bool,
 }
@@ -145,6 +153,8 @@ pub struct Robot {
     measured: DriveCommand,
     wheel_scale: (f32, f32),
     left_over: Duration,
+    /// Since the base touched something; none where it never did.
+    since_contact: Option<Duration>,
     dice: Dice,
 }
 
@@ -205,6 +215,7 @@ impl Robot {
             measured: DriveCommand::default(),
             wheel_scale,
             left_over: Duration::ZERO,
+            since_contact: None,
             dice,
         })
     }
@@ -312,8 +323,15 @@ impl Robot {
         // Backing off from an obstacle is allowed, closing in on it is not.
         let blocked =
             clearance <= ROBOT_RADIUS && clearance < home.occupancy().clearance(self.position);
+        self.since_contact = self.since_contact.map(|since| since + TICK);
         if blocked && self.velocity.linear != 0.0 {
             report.bumped = true;
+            if self.since_contact.is_none_or(|since| since > APART) {
+                report.bumps += 1;
+                report.hurting_bumps +=
+                    u32::from(self.velocity.linear.abs() > HURTING_SPEED + 1e-3);
+            }
+            self.since_contact = Some(Duration::ZERO);
             self.velocity.linear = 0.0;
         } else {
             self.position = target;
@@ -374,6 +392,13 @@ impl Robot {
     /// `world_from_optical` now.
     pub fn world_from_optical(&self) -> CameraPose {
         self.world_from_base().then(self.base_from_optical())
+    }
+
+    /// What its bumper says: whether the base touches something, or did within
+    /// the last 0.2 s.
+    pub fn is_in_contact(&self) -> bool {
+        self.since_contact
+            .is_some_and(|since| since <= Duration::from_millis(200))
     }
 
     /// Commands overwritten by newer ones before any step used them.

@@ -2,6 +2,7 @@
 
 use glam::Vec2;
 
+use crate::class::Class;
 use crate::home::FloorPlan;
 use crate::scene::Scene;
 
@@ -25,8 +26,9 @@ pub struct Occupancy {
 }
 
 impl Occupancy {
-    /// From every face between [`STEP`] and [`ROBOT_HEIGHT`] above the floor.
-    pub(crate) fn build(scene: &Scene, plan: &FloorPlan) -> Self {
+    /// From every face between [`STEP`] and [`ROBOT_HEIGHT`] above the floor, but
+    /// for those of objects `without` which the floor is asked about.
+    pub(crate) fn build(scene: &Scene, plan: &FloorPlan, without: &[Class]) -> Self {
         let (mut low, mut high) = (Vec2::INFINITY, Vec2::NEG_INFINITY);
         for room in &plan.rooms {
             low = low.min(room.low.truncate());
@@ -37,6 +39,9 @@ impl Occupancy {
         let (columns, rows) = (size.x as usize, size.y as usize);
         let mut taken = vec![false; columns * rows];
         for face in 0..scene.faces.len() as u32 {
+            if without.contains(&scene.object_of(face).class) {
+                continue;
+            }
             let corners = scene.triangle(face);
             let bottom = corners.iter().map(|c| c.z).fold(f32::INFINITY, f32::min);
             let top = corners

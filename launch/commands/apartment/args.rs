@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, ValueEnum};
 use concert_apartment as home;
 
-use super::values::{Size, Spread, rate, seeds, size, spread};
+use super::values::{Size, Spread, rate, seeds, size, small_class, speed, spread, thing};
 use crate::cli::{endpoint, key};
 
 const AFTER: &str = "\
@@ -37,13 +37,19 @@ The robot of --drive publishes, as ROS 2 messages in CDR:
   PREFIX/tf                 tf2_msgs/TFMessage: odom from base_link,
                             base_link from front_optical
   PREFIX/odom               nav_msgs/Odometry, of its wheels, with their errors
-and takes PREFIX/cmd_vel, geometry_msgs/Twist: linear.x (m/s), angular.z (rad/s).
+  PREFIX/bumper             std_msgs/Bool: it touches something
+  PREFIX/gripper/holding    std_msgs/Bool
+and takes PREFIX/cmd_vel, geometry_msgs/Twist: linear.x (m/s), angular.z (rad/s),
+and PREFIX/gripper/close, std_msgs/Bool: closed, the gripper takes what stands
+within 0.85 m and 15 degrees of straight ahead; opened, it hands that over.
 It tours the home until the first command comes. From then on it is yours: it
 does what the newest command says, and stops 0.5 s after it. `--tour when-idle`
 takes up the tour again after 5 s without commands, `--tour never` begins none.
 Of commands that come faster than frames the newest counts and the others are
 counted; what is no Twist, not finite or beyond 100 m/s or rad/s is refused and
-counted. Pictures that nobody subscribes to are not rendered.";
+counted. Pictures that nobody subscribes to are not rendered.
+With --truth KEY the outputs of a perfect perception stand below KEY, as Concert
+publishes them: depth_zbuffer, normal, segment_semantic, object_detection.";
 
 /// Arguments of `apartment`.
 #[derive(Debug, Args)]
@@ -97,7 +103,7 @@ pub struct CameraArgs {
     #[arg(long, value_name = "M|LOW..HIGH", value_parser = spread)]
     pub height: Option<Spread>,
     /// Tilt, degrees, up positive: one, or a range [default: -20..7; with
-    /// --view -8; --drive moves the camera itself]
+    /// --view -8; with --drive -7 once it is commanded, as it likes on its tour]
     #[arg(long, value_name = "DEG|LOW..HIGH", value_parser = spread, allow_hyphen_values = true)]
     pub tilt: Option<Spread>,
     /// Noise of the sensor at mid grey, as a share of full scale, 0 to 0.5; a
@@ -132,6 +138,17 @@ pub struct HomeArgs {
     /// Probability that a lamp is on by day [default: 0.35]
     #[arg(long, value_name = "P")]
     pub lamps: Option<f32>,
+    /// How doors between rooms stand
+    #[arg(long, value_enum, default_value_t = DoorsArg::Open)]
+    pub doors: DoorsArg,
+    /// Put a thing within a robot's reach, in the kitchen if it can be: can, cup,
+    /// bottle, bowl, fruit, or red-cup, green-bowl …; may be repeated
+    #[arg(long, value_name = "THING", value_parser = thing)]
+    pub put: Vec<home::Thing>,
+    /// Leave out a class of small things, but for those that are put; may be
+    /// repeated
+    #[arg(long, value_name = "CLASS", value_parser = small_class)]
+    pub without: Vec<home::Class>,
 }
 
 /// How a data set is written.
@@ -172,6 +189,15 @@ pub struct BusArgs {
     #[arg(long, value_name = "QUALITY", num_args = 0..=1, default_missing_value = "90",
           value_parser = clap::value_parser!(u8).range(1..=100))]
     pub compressed: Option<u8>,
+    /// How fast time goes in the home: 0.5 is half as fast as the clock
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed)]
+    pub speed: f64,
+    /// Publish below this key, too, what a perfect perception would
+    #[arg(long, value_name = "KEY", value_parser = key)]
+    pub truth: Option<String>,
+    /// Publish black pictures, as a camera with its lid on
+    #[arg(long)]
+    pub black: bool,
     /// Publish and listen below this key
     #[arg(long, value_name = "KEY", default_value = "robot", value_parser = key)]
     pub prefix: String,
@@ -183,6 +209,9 @@ pub struct BusArgs {
     #[arg(long, value_name = "ENDPOINT", value_parser = endpoint,
           default_value = crate::launch_file::DEFAULT_ROUTER)]
     pub connect: Vec<String>,
+    /// Connect nowhere, not even to a router on this computer
+    #[arg(long)]
+    pub no_router: bool,
 }
 
 /// Where the robot listens if nothing else is said: beside `serve`.
@@ -230,6 +259,32 @@ pub enum ArrangementArg {
     PerSeed,
     /// All into one folder, numbered through, one field of view
     Flat,
+}
+
+/// How doors between rooms stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DoorsArg {
+    /// Wide open
+    Open,
+    /// Open by 15 to 45 degrees
+    Ajar,
+    /// Shut
+    Shut,
+    /// Each its own, by seed: three of five open, one ajar, one shut
+    Mixed,
+}
+
+impl DoorsArg {
+    /// As the library has it.
+    #[must_use]
+    pub fn doors(self) -> home::Doors {
+        match self {
+            Self::Open => home::Doors::Open,
+            Self::Ajar => home::Doors::Ajar,
+            Self::Shut => home::Doors::Shut,
+            Self::Mixed => home::Doors::Mixed,
+        }
+    }
 }
 
 /// When the robot tours the home by itself.

@@ -11,15 +11,18 @@ use concert_runtime::io::zenoh::{
     CommandListener, MessageOptions, MessagePublisher, SessionOptions, Sessions,
 };
 use concert_runtime::wire::encode::camera_info;
+use concert_runtime::wire::std_msgs::Bool;
 use concert_runtime::wire::{Message, keys};
 use concert_runtime::{BusError, Clock, Timestamp};
 use indicatif::ProgressBar;
 use serde_json::json;
 
 use super::args::ApartmentArgs;
+use super::hand::{self, Hand};
 use super::pilot::Pilot;
 use super::settings::Defaults;
-use super::{failure, messages};
+use super::truth::Truth;
+use super::{failure, messages, situation};
 use crate::cli::Global;
 use crate::report::{Exit, Failure, Refuse, Report as Done, Report};
 use crate::simulated_home::home;
@@ -32,7 +35,8 @@ const DEPTH: &str = "front/depth";
 const TF: &str = keys::TRANSFORMS;
 const ODOM: &str = "odom";
 const COMMAND: &str = "cmd_vel";
-const KEYS: [&str; 5] = [IMAGE, CAMERA_INFO, DEPTH, TF, ODOM];
+const BUMPER: &str = "bumper";
+const KEYS: [&str; 7] = [IMAGE, CAMERA_INFO, DEPTH, TF, ODOM, BUMPER, hand::HOLDING];
 /// Shared memory for pictures.
 const SHARED_MEMORY_BYTES: usize = 32 << 20;
 /// How long another robot of this name is looked for.
@@ -60,7 +64,10 @@ pub(in super::super) fn run(args: &ApartmentArgs, global: &Global) -> Result<Rep
     let clock = SystemClock::start();
     let options = SessionOptions {
         listen: args.bus.listen.clone(),
-        connect: args.bus.connect.clone(),
+        connect: match args.bus.no_router {
+            true => Vec::new(),
+            false => args.bus.connect.clone(),
+        },
         ..SessionOptions::serve()
     };
     let is_named = args.bus.connect != [crate::launch_file::DEFAULT_ROUTER];
@@ -72,7 +79,11 @@ pub(in super::super) fn run(args: &ApartmentArgs, global: &Global) -> Result<Rep
         claim: Some(NAME_QUERY),
     };
     let publisher = MessagePublisher::open(sessions.clone(), &options).or_refuse()?;
-    let robot = robot(args)?;
+    let truth = args.bus.truth.as_deref();
+    let truth = truth.map(|prefix| Truth::open(&sessions, prefix));
+    let truth = truth.transpose().or_refuse()?;
+    let (robot, tilt) = robot(args)?;
+    let hand = Hand::open(&sessions, &args.bus.prefix).or_refuse()?;
     let key = keys::below(&args.bus.prefix, COMMAND);
     let commands = CommandListener::open(sessions, &key).or_refuse()?;
     tracing::info!(
@@ -84,7 +95,11 @@ pub(in super::super) fn run(args: &ApartmentArgs, global: &Global) -> Result<Rep
     );
     let mut drive = Drive {
         robot,
-        pilot: Pilot::new(args.bus.tour),
+        pilot: Pilot::new(args.bus.tour, tilt),
+        hand,
+        truth,
+        speed: args.bus.speed,
+        is_black: args.bus.black,
         publisher,
         commands,
         quality: args.bus.compressed,
@@ -102,19 +117,21 @@ pub(in super::super) fn run(args: &ApartmentArgs, global: &Global) -> Result<Rep
 }
 
 /// Everything that may be refused before the home is made.
-fn robot(args: &ApartmentArgs) -> Result<SimulatedRobot, Failure> {
+fn robot(args: &ApartmentArgs) -> Result<(SimulatedRobot, f32), Failure> {
     let seed = args.seeds.start;
     let (width, height) = args.size(&Defaults::ROBOT);
     let randomisation = args.randomisation(&Defaults::ROBOT);
     let camera = randomisation.camera(seed, width, height).map_err(failure)?;
     let development = args.development(false);
     development.check().map_err(failure)?;
+    let (height, tilt) = randomisation.mount(seed);
     let config = RobotConfig {
-        camera_height: randomisation.mount(seed).0,
+        camera_height: height,
         ..RobotConfig::default()
     };
     let home = home(seed, &randomisation, args.homes.light.quality()).map_err(failure)?;
-    SimulatedRobot::new(home, camera, development, config).map_err(failure)
+    let robot = SimulatedRobot::new(home, camera, development, config).map_err(failure)?;
+    Ok((robot, tilt))
 }
 
 /// What was published, and what not.
@@ -130,8 +147,10 @@ struct Counts {
     unheard: u64,
     /// Messages that could not be published.
     failed: u64,
-    /// Steps in which the base touched something.
+    /// Times that the base came to touch something.
     bumps: u64,
+    /// Those of them that hurt.
+    hurting_bumps: u64,
     /// m.
     way: f32,
 }
@@ -139,6 +158,12 @@ struct Counts {
 struct Drive {
     robot: SimulatedRobot,
     pilot: Pilot,
+    hand: Hand,
+    /// Where the outputs of a perfect perception go, if anywhere.
+    truth: Option<Truth>,
+    /// How fast time goes in the home.
+    speed: f64,
+    is_black: bool,
     publisher: MessagePublisher,
     commands: CommandListener,
     /// Of the JPEG, where pictures are compressed.
@@ -163,7 +188,7 @@ impl Drive {
             let passed = slot - last;
             last = slot;
             self.counts.late += passed.saturating_sub(1);
-            let elapsed = pace.since_start(passed).min(MAX_STEP);
+            let elapsed = pace.since_start(passed).min(MAX_STEP).mul_f64(self.speed);
             self.step(elapsed).map_err(Failure::failed)?;
             let stamp = clock.now();
             if let Err(error) = self.publish(stamp) {
@@ -179,9 +204,11 @@ impl Drive {
     fn step(&mut self, elapsed: Duration) -> Result<(), ApartmentError> {
         let before = self.robot.robot().place().0;
         let command = self.commands.take();
+        self.hand.follow(&mut self.robot)?;
         let report = self.pilot.drive(&mut self.robot, command, elapsed)?;
         self.counts.steps += 1;
-        self.counts.bumps += u64::from(report.bumped);
+        self.counts.bumps += u64::from(report.bumps);
+        self.counts.hurting_bumps += u64::from(report.hurting_bumps);
         self.counts.way += self.robot.robot().place().0.distance(before);
         Ok(())
     }
@@ -194,8 +221,17 @@ impl Drive {
         self.publisher.publish(TF, &transforms)?;
         let odometry = messages::odometry(stamp, &wheels);
         self.publisher.publish(ODOM, &odometry)?;
+        let bumper = Bool {
+            data: robot.is_in_contact(),
+        };
+        self.publisher.publish(BUMPER, &bumper)?;
+        let holding = Bool {
+            data: self.robot.is_holding(),
+        };
+        self.publisher.publish(hand::HOLDING, &holding)?;
         let heard = |key| self.publisher.has_subscriber(key);
-        if !heard(IMAGE) && !heard(DEPTH) && !heard(CAMERA_INFO) {
+        let is_true = self.truth.as_ref().is_some_and(Truth::is_heard);
+        if !heard(IMAGE) && !heard(DEPTH) && !heard(CAMERA_INFO) && !is_true {
             self.counts.unheard += 1;
             return Ok(());
         }
@@ -206,7 +242,18 @@ impl Drive {
 
     /// The camera's information first: whoever hears the picture knows it.
     fn publish_picture(&mut self, stamp: Timestamp) -> anyhow::Result<()> {
-        let (image, depth) = self.robot.picture()?;
+        let (image, depth) = match &mut self.truth {
+            None => self.robot.picture()?,
+            Some(truth) => {
+                let (image, depth, labels) = self.robot.shot()?;
+                truth.publish(stamp, &labels, &self.robot)?;
+                (image, depth)
+            }
+        };
+        let image = match self.is_black {
+            true => messages::black(&image),
+            false => image,
+        };
         let header = || messages::header(stamp, messages::OPTICAL);
         let info = camera_info(header(), &self.robot.intrinsics());
         self.publisher.publish(CAMERA_INFO, &info)?;
@@ -235,8 +282,11 @@ impl Drive {
             "seed": args.seeds.start, "prefix": args.bus.prefix, "seconds": seconds,
             "steps": counts.steps, "late": counts.late, "pictures": counts.pictures,
             "unheard": counts.unheard, "failed": counts.failed, "bumps": counts.bumps,
+            "hurting_bumps": counts.hurting_bumps, "hand": self.hand.report(),
             "way_metres": counts.way, "commands": commands, "last_refusal": last_refusal,
             "position": position.to_array(), "yaw": yaw,
+            "metres_to": situation::metres_to(self.robot.home(), position.to_array()),
+            "open_doors": situation::open_doors(self.robot.home()),
         });
         Done::done(json, self.text(&commands_text(commands)))
     }
@@ -249,11 +299,12 @@ impl Drive {
             unheard,
             failed,
             bumps,
+            hurting_bumps,
             way,
         } = &self.counts;
         format!(
             "{steps} steps ({late} left out), {pictures} pictures ({unheard} nobody wanted, \
-             {failed} failed), {way:.1} m driven, {bumps} bumps, {}; {commands}",
+             {failed} failed), {way:.1} m driven, {bumps} bumps ({hurting_bumps} hurting), {}; {commands}",
             self.pilot.who()
         )
     }

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use concert_apartment::{CameraPose, WheelOdometry};
-use concert_models::Image;
 use concert_models::image_file::DepthImage;
+use concert_models::{Image, PixelFormat};
 use concert_runtime::Timestamp;
 use concert_runtime::wire::common::{Header, Pose};
 use concert_runtime::wire::nav_msgs::Odometry;
@@ -36,6 +36,13 @@ pub(super) fn raw(header: Header, image: &Image) -> ImageMessage<'_> {
         step: image.width() as u32 * 3,
         data: Cow::Borrowed(image.bytes()),
     }
+}
+
+/// A picture of the same size in which nothing is seen.
+pub(super) fn black(image: &Image) -> Image {
+    let bytes = vec![0; image.width() * image.height() * 3];
+    Image::packed(image.width(), image.height(), PixelFormat::Rgb8, bytes)
+        .expect("as large as the picture that it stands for")
 }
 
 /// The picture as JPEG of a quality from 1 to 100.

@@ -10,22 +10,21 @@ use crate::simulated_robot::SimulatedRobot;
 
 /// Without commands for so long, a tour that may begins again.
 const IDLE: Duration = Duration::from_secs(5);
-/// Where the camera looks while the robot is commanded: ahead and down a
-/// little, as on a tour on average; pan, tilt, rad.
-const LOOK: (f32, f32) = (0.0, -0.12);
-
 /// Who drives.
 #[derive(Debug)]
 pub(super) struct Pilot {
     tour: TourArg,
     on_tour: bool,
+    /// Tilt of the camera while the robot is commanded, rad, up positive.
+    tilt: f32,
     /// Since the last command.
     silence: Duration,
 }
 
 impl Pilot {
-    pub(super) fn new(tour: TourArg) -> Self {
+    pub(super) fn new(tour: TourArg, tilt: f32) -> Self {
         Self {
+            tilt,
             tour,
             on_tour: tour != TourArg::Never,
             silence: Duration::ZERO,
@@ -41,6 +40,9 @@ impl Pilot {
         elapsed: Duration,
     ) -> Result<DriveReport, ApartmentError> {
         self.silence = self.silence.saturating_add(elapsed);
+        if !self.on_tour {
+            robot.robot_mut().look(0.0, self.tilt)?;
+        }
         if let Some(command) = command {
             self.silence = Duration::ZERO;
             self.on_tour = false;
@@ -48,7 +50,6 @@ impl Pilot {
                 linear: command.linear[0] as f32,
                 angular: command.angular[2] as f32,
             })?;
-            robot.robot_mut().look(LOOK.0, LOOK.1)?;
         } else if !self.on_tour && self.tour == TourArg::WhenIdle && self.silence >= IDLE {
             robot.plan_tour_from_here();
             self.on_tour = true;
@@ -93,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_tour_ends_with_the_first_command_and_a_silent_commander_stops_the_robot() {
-        let (mut robot, mut pilot) = (robot(), Pilot::new(TourArg::UntilCommand));
+        let (mut robot, mut pilot) = (robot(), Pilot::new(TourArg::UntilCommand, -0.12));
         let start = robot.robot().place().0;
         for _ in 0..90 {
             pilot.drive(&mut robot, None, FRAME).unwrap();
@@ -120,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_tour_when_idle_begins_again_where_the_robot_stands() {
-        let (mut robot, mut pilot) = (robot(), Pilot::new(TourArg::WhenIdle));
+        let (mut robot, mut pilot) = (robot(), Pilot::new(TourArg::WhenIdle, -0.12));
         pilot.drive(&mut robot, turn(0.5), FRAME).unwrap();
         for _ in 0..100 {
             pilot.drive(&mut robot, None, FRAME).unwrap();
@@ -136,7 +137,7 @@ mod tests {
 
     #[test]
     fn a_robot_that_never_tours_stands_until_it_is_commanded() {
-        let (mut robot, mut pilot) = (robot(), Pilot::new(TourArg::Never));
+        let (mut robot, mut pilot) = (robot(), Pilot::new(TourArg::Never, -0.12));
         let start = robot.robot().place();
         for _ in 0..300 {
             pilot.drive(&mut robot, None, FRAME).unwrap();

@@ -1,6 +1,6 @@
 //! From the command line to the apartment's own settings.
 
-use concert_apartment::{Development, Randomisation, Range};
+use concert_apartment::{Development, Randomisation, Range, Stock};
 
 use super::args::ApartmentArgs;
 use super::values::Spread;
@@ -29,6 +29,7 @@ impl Defaults {
     pub(super) const ROBOT: Self = Self {
         fov: Some(72.0),
         height: Some(1.1),
+        tilt: Some(-7.0),
         ..Self::WIDE
     };
     /// For looking at.
@@ -87,6 +88,11 @@ impl ApartmentArgs {
                 f32::to_radians,
                 wide.field_of_view,
             ),
+            stock: Stock {
+                doors: homes.doors.doors(),
+                things: homes.put.clone(),
+                without: homes.without.clone(),
+            },
         }
     }
 }

@@ -68,6 +68,50 @@ pub(super) fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
+/// How fast time goes.
+pub(super) fn speed(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(factor) if (0.05..=4.0).contains(&factor) => Ok(factor),
+        _ => Err("must be a number from 0.05 to 4".to_owned()),
+    }
+}
+
+/// The class of a small thing: `can`.
+pub(super) fn small_class(text: &str) -> Result<home::Class, String> {
+    let mut classes = home::Thing::CLASSES.into_iter();
+    let found = classes.find(|class| class.name() == text);
+    found.ok_or_else(|| {
+        let names = home::Thing::CLASSES.map(home::Class::name).join(", ");
+        format!("`{text}` is no small thing: there are {names}")
+    })
+}
+
+/// A thing that is put into a home: `can`, `red-cup`.
+pub(crate) fn thing(text: &str) -> Result<home::Thing, String> {
+    let (paint, class) = match text.split_once('-') {
+        None => (None, text),
+        Some((colour, class)) => {
+            let mut paints = home::Paint::ALL.into_iter();
+            let paint = paints.find(|paint| paint.name() == colour);
+            let paint = paint.ok_or_else(|| {
+                let names = home::Paint::ALL.map(home::Paint::name).join(", ");
+                format!("`{colour}` is no colour of a thing: there are {names}")
+            })?;
+            (Some(paint), class)
+        }
+    };
+    let thing = home::Thing {
+        class: small_class(class)?,
+        paint,
+    };
+    let stock = home::Stock {
+        things: vec![thing],
+        ..home::Stock::default()
+    };
+    stock.check().map_err(|error| error.to_string())?;
+    Ok(thing)
+}
+
 /// `60` or `50..70`.
 pub(super) fn spread(text: &str) -> Result<Spread, String> {
     let number = |text: &str| match text.parse::<f32>() {

@@ -6,7 +6,7 @@ use concert_runtime::commands::read_command;
 use concert_runtime::wire::cdr::CdrWriter;
 use concert_runtime::wire::{AnyMessage, Attachment};
 
-const TYPES: [&str; 13] = [
+const TYPES: [&str; 14] = [
     "sensor_msgs/msg/Image",
     "sensor_msgs/msg/CompressedImage",
     "sensor_msgs/msg/CameraInfo",
@@ -18,6 +18,7 @@ const TYPES: [&str; 13] = [
     "tf2_msgs/msg/TFMessage",
     "geometry_msgs/msg/Twist",
     "std_msgs/msg/Float32MultiArray",
+    "std_msgs/msg/Bool",
     "diagnostic_msgs/msg/DiagnosticArray",
     "nobody/msg/Knows",
 ];

@@ -35,6 +35,9 @@ impl Furnisher<'_> {
                 if fits && placed.iter().all(|(p, r)| p.distance(at) > r + radius) {
                     placed.push((at, radius));
                     let yaw = self.dice.range(0.0, std::f32::consts::TAU);
+                    if self.without.contains(&class) {
+                        break;
+                    }
                     self.put(class, model, room, pose, at.extend(z), yaw);
                     break;
                 }

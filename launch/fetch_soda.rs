@@ -1,0 +1,32 @@
+//! Fetching the soda: a robot that sees only what Concert publishes.
+//!
+//! An example to copy, not a planner to be proud of. One function is called ten
+//! times a second with what was perceived since, and gives a velocity:
+//!
+//! ```text
+//! outputs ──► senses ──► localiser   where am I: wheels, turned right by walls and pictures
+//!                   ├──► grid        where can I drive: depth and the floor's classes
+//!                   ├──► landmarks   what was seen where: boxes and classes, with depth
+//!                   └──► behaviour   survey, explore, approach, grasp, return, hand over
+//!                            └─► planner (ways over the grid) ─► driver ─► Twist
+//! ```
+//!
+//! Nothing here knows zenoh, a clock or the simulator but for `bus.rs`, so that
+//! a test runs an errand in simulated time. Frames (REP-103, REP-105): `map` has
+//! its origin where the robot started, x where it looked; `base` is the robot's,
+//! x ahead, y left, z up. Metres, radians.
+
+pub(crate) mod behaviour;
+pub(crate) mod bus;
+pub(crate) mod child;
+mod driver;
+pub(crate) mod errand;
+mod grid;
+mod landmarks;
+mod localiser;
+pub(crate) mod place;
+mod planner;
+pub(crate) mod senses;
+pub(crate) mod sheet;
+#[cfg(all(test, feature = "apartment"))]
+mod trial;

@@ -1,0 +1,214 @@
+//! Where to look next.
+
+use concert_runtime::Timestamp;
+
+use super::super::driver::Velocity;
+use super::super::errand::{Errand, ROOMS};
+use super::super::landmarks::Landmark;
+use super::super::localiser::seconds;
+use super::super::place::{Place, Point, distance};
+use super::super::planner::{Goal, Ways};
+use super::perceive::SMALL;
+use super::{Action, Behaviour, REACHED, Step};
+
+/// A look at what a robot came for takes so long, and turning to it at most so
+/// long, s.
+const LOOK_S: f64 = 0.8;
+const TURN_S: f64 = 6.0;
+/// Within this distance of what tells a kitchen, a goal is worth so much more
+/// way, m; and beside what tells a bathroom or a bedroom so much less.
+const IN_A_KITCHEN: (f64, f64) = (3.5, 5.0);
+const IN_ANOTHER_ROOM: (f64, f64) = (2.5, 5.0);
+/// A top is worth so much less way than a border of the unknown, m: what stands
+/// on it may be seen on the way.
+const ANY_TOP: f64 = -5.0;
+/// The goal that was chosen before is worth so much more, m: who turns back
+/// walks twice.
+const SAME_GOAL: f64 = 1.0;
+/// A goal that was gone to so often shows nothing new.
+const MAX_VAIN: u32 = 2;
+/// So often what seems to stand in the way is doubted.
+const MAX_DOUBTS: u32 = 2;
+/// Goals are chosen anew after so long, s.
+const CHOOSE_S: f64 = 3.0;
+/// Fewest sights after which a small thing, or a large one, is believed.
+const BELIEVED: (u32, u32) = (4, 6);
+
+impl Behaviour {
+    pub(super) fn explore(&mut self, base: Place, now: Timestamp) -> Action {
+        if let Some(target) = self.target(base) {
+            self.turn_to(Step::Approach { target });
+            return Action::default();
+        }
+        if let Some(answer) = self.answer_from_what_was_seen() {
+            self.answer = Some(answer);
+            self.turn_to(Step::Return);
+            return Action::default();
+        }
+        let chosen = self.chosen;
+        let chosen = chosen.filter(|(_, at)| seconds(*at, now) < CHOOSE_S);
+        let goal = chosen.map(|(goal, _)| goal).or_else(|| self.choose(base));
+        let Some(goal) = goal else {
+            self.end_search();
+            return Action::default();
+        };
+        if chosen.is_none() {
+            self.chosen = Some((goal, now));
+        }
+        if distance(base.point(), goal.at) < REACHED {
+            self.note_vain(goal.look_at);
+            self.turn_to(Step::Look {
+                at: goal.look_at,
+                began: now,
+                faced: None,
+            });
+            return Action::default();
+        }
+        let action = self.go_to(base, now, goal);
+        if action.is_none() {
+            self.note_vain(goal.look_at);
+            self.chosen = None;
+        }
+        action.unwrap_or_default()
+    }
+
+    /// Everything was seen that can be: what seems to stand in the way is doubted
+    /// and looked at anew, and only then the search ends.
+    fn end_search(&mut self) {
+        if self.doubts < MAX_DOUBTS {
+            self.doubts += 1;
+            self.grid.doubt();
+            self.vain.clear();
+            self.turn_to(Step::Survey {
+                turned: 0.0,
+                last: f64::NAN,
+            });
+            return;
+        }
+        match &self.errand {
+            Errand::IsDoorOpen(room) => {
+                self.answer = Some(format!(
+                    "the door of the {room} is shut: every open room was looked into, and none \
+                     is it"
+                ));
+                self.turn_to(Step::Return);
+            }
+            Errand::Bring(thing) => self.give_up(format!("there is no {thing} to be seen")),
+            Errand::GoTo(what) => self.give_up(format!("there is no {what} to be seen")),
+        }
+    }
+
+    /// Turns to what it came to see, and stays a moment.
+    pub(super) fn look(
+        &mut self,
+        base: Place,
+        now: Timestamp,
+        (at, began, faced): (Point, Timestamp, Option<Timestamp>),
+    ) -> Action {
+        if self.target(base).is_some() || faced.is_some_and(|since| seconds(since, now) > LOOK_S) {
+            self.turn_to(Step::Explore);
+            return Action::default();
+        }
+        let bearing = base.bearing(at);
+        if faced.is_none() && bearing.abs() > 0.2 && seconds(began, now) < TURN_S {
+            return Action {
+                velocity: Velocity::turning(bearing),
+                ..Action::default()
+            };
+        }
+        self.step = Step::Look {
+            at,
+            began,
+            faced: Some(faced.unwrap_or(now)),
+        };
+        Action::default()
+    }
+
+    /// The best place to go to, by its way and what is to be seen there.
+    fn choose(&mut self, base: Place) -> Option<Goal> {
+        let before = self.plan.as_ref().map(|plan| plan.goal.at);
+        let ways = Ways::from(&self.grid, base.point());
+        self.counts.plans += 1;
+        let mut goals = ways.frontiers();
+        if matches!(self.errand, Errand::Bring(_)) {
+            goals.extend(ways.tops(|at| (!is_vain(&self.vain, at)).then_some(ANY_TOP)));
+        }
+        let goals = goals.into_iter();
+        let goals = goals.filter(|goal| !is_vain(&self.vain, goal.look_at));
+        let cost = |goal: &Goal| {
+            let is_same = before.is_some_and(|at| distance(at, goal.at) < 0.8);
+            goal.cost - self.worth(goal.look_at) - if is_same { SAME_GOAL } else { 0.0 }
+        };
+        goals.min_by(|a, b| cost(a).total_cmp(&cost(b)))
+    }
+
+    /// How much way a place is worth for what is known to be around it, m.
+    fn worth(&self, at: Point) -> f64 {
+        if !matches!(self.errand, Errand::Bring(_)) {
+            return 0.0;
+        }
+        let is_near = |room: &str, limit: f64| {
+            let told = ROOMS.iter().find(|(name, _)| *name == room);
+            let mut told = told.map_or(&[][..], |(_, by)| by).iter();
+            told.any(|class| {
+                let near = self.landmarks.nearest(class, at);
+                near.is_some_and(|one| one.sights >= 3 && distance(one.at, at) < limit)
+            })
+        };
+        if is_near("kitchen", IN_A_KITCHEN.0) {
+            return IN_A_KITCHEN.1;
+        }
+        let is_elsewhere = ["bathroom", "bedroom"]
+            .iter()
+            .any(|room| is_near(room, IN_ANOTHER_ROOM.0));
+        if is_elsewhere {
+            -IN_ANOTHER_ROOM.1
+        } else {
+            0.0
+        }
+    }
+
+    fn note_vain(&mut self, at: Point) {
+        let mut vain = self.vain.iter_mut();
+        match vain.find(|(known, _)| distance(*known, at) < 0.3) {
+            Some((_, times)) => *times += 1,
+            None => self.vain.push((at, 1)),
+        }
+    }
+
+    /// What the errand wants, where it was seen often enough.
+    pub(super) fn target(&self, base: Place) -> Option<Point> {
+        let (class, least) = match &self.errand {
+            Errand::Bring(thing) => (&thing.class, BELIEVED.0),
+            Errand::GoTo(what) => (what, BELIEVED.1),
+            Errand::IsDoorOpen(_) => return None,
+        };
+        let seen = self.landmarks.of(class);
+        let seen = seen
+            .filter(|one| one.sights >= least && one.sights > self.landmarks.rivals(one, &SMALL));
+        let away = |one: &&Landmark| distance(one.at, base.point()) - 2.0 * one.score;
+        let nearest = seen.min_by(|a, b| away(a).total_cmp(&away(b)));
+        nearest.map(|one| one.at)
+    }
+
+    /// Whether a door is open, where what stands behind it was seen.
+    fn answer_from_what_was_seen(&self) -> Option<String> {
+        let Errand::IsDoorOpen(room) = &self.errand else {
+            return None;
+        };
+        let told = self.errand.classes();
+        let seen = told.iter().find_map(|class| {
+            let mut seen = self.landmarks.of(class);
+            seen.find(|one| one.sights >= BELIEVED.1)
+        })?;
+        Some(format!(
+            "the door of the {room} is open: a {} is seen in it",
+            seen.class
+        ))
+    }
+}
+
+fn is_vain(vain: &[(Point, u32)], at: Point) -> bool {
+    let mut vain = vain.iter();
+    vain.any(|(known, times)| *times >= MAX_VAIN && distance(*known, at) < 0.3)
+}

@@ -1,0 +1,160 @@
+//! What comes in goes to where it belongs.
+
+use concert_runtime::Timestamp;
+
+use super::super::errand::ROOMS;
+use super::super::grid::scale;
+use super::super::landmarks::boxes_of;
+use super::super::localiser::seconds;
+use super::super::planner::RADIUS;
+use super::super::senses::{Boxes, DepthMap, Sense};
+use super::Behaviour;
+
+/// Depth waits so long for the classes of its frame, s.
+const WAITS_S: f64 = 0.8;
+/// Part of a scale's change that one frame brings.
+const SCALE_GAIN: f64 = 0.3;
+/// Depth of so many frames is kept for what else is made of them.
+const MAX_DEPTHS: usize = 5;
+/// What stands within this strip ahead is before the robot, m.
+const STRIP: f64 = RADIUS + 0.05;
+/// Small things, besides what is wanted.
+pub(super) const SMALL: [&str; 5] = ["can", "cup", "bottle", "bowl", "fruit"];
+
+impl Behaviour {
+    pub(super) fn note(&mut self, now: Timestamp, sense: Sense) {
+        match sense {
+            Sense::Wheels(stamp, odom_from_base) => {
+                self.localiser.note_wheels(stamp, odom_from_base);
+                if let Some(base) = self.localiser.place() {
+                    self.grid.note_passed(base, 0.18);
+                }
+            }
+            Sense::Bumper(touches) => self.is_touching = touches,
+            Sense::Holding(holds) => self.is_holding = holds,
+            Sense::Visual(visual) => self.localiser.note_visual(visual, self.settings.mount),
+            Sense::Normals(normals) => self.localiser.note_walls(&normals, self.settings.mount),
+            Sense::Depth(depth) => self.note_depth(now, depth),
+            Sense::Classes(classes) => {
+                self.classes = Some(classes);
+                self.map_pair();
+                self.note_pieces();
+            }
+            Sense::Boxes(boxes) => {
+                self.has_detector = true;
+                self.note_boxes(&boxes);
+            }
+        }
+    }
+
+    fn note_depth(&mut self, now: Timestamp, depth: DepthMap) {
+        let age = seconds(depth.stamp, now);
+        // A stamp of the future is none.
+        if age >= -0.05 {
+            self.sighted = Some(depth.stamp);
+            self.counts.sights += 1;
+            self.counts.age_sum_s += age;
+        }
+        self.map_old_depth(now);
+        self.ahead = self.distance_ahead(&depth);
+        if self.depths.len() == MAX_DEPTHS {
+            self.depths.pop_front();
+        }
+        self.depths.push_back(depth);
+        self.map_pair();
+    }
+
+    /// Depth whose classes never came is mapped by itself.
+    fn map_old_depth(&mut self, now: Timestamp) {
+        let Some(depth) = self.depths.back() else {
+            return;
+        };
+        let classes = self.classes.as_ref();
+        let lacks_classes = classes.is_none_or(|map| seconds(map.stamp, now) > WAITS_S);
+        if !lacks_classes || self.mapped == Some(depth.stamp) {
+            return;
+        }
+        self.mapped = Some(depth.stamp);
+        if let Some(base) = self.localiser.place_at(depth.stamp) {
+            let mount = self.settings.mount;
+            self.grid.note_frame(base, mount, depth, None);
+        }
+    }
+
+    /// Depth and classes of one frame are mapped together, the depth put to scale
+    /// by the floor.
+    fn map_pair(&mut self) {
+        let Some(classes) = &self.classes else { return };
+        let mut depths = self.depths.iter_mut();
+        let Some(depth) = depths.find(|depth| depth.stamp == classes.stamp) else {
+            return;
+        };
+        if self.mapped == Some(depth.stamp) {
+            return;
+        }
+        self.mapped = Some(depth.stamp);
+        let mount = self.settings.mount;
+        let pair = (!self.meanings.floor.is_empty()).then_some((classes, &self.meanings));
+        let scale = pair.and_then(|pair| scale(mount, depth, pair));
+        if let Some(scale) = scale {
+            self.scale += SCALE_GAIN * (scale - self.scale);
+        }
+        // Where no floor is seen, as it was where some was.
+        let scale = scale.unwrap_or(self.scale) as f32;
+        for metres in &mut depth.metres {
+            *metres *= scale;
+        }
+        if let Some(base) = self.localiser.place_at(depth.stamp) {
+            self.grid.note_frame(base, mount, depth, pair);
+        }
+    }
+
+    /// Pieces of the class map are things: the small ones where there is no
+    /// detector, the large ones in any case.
+    fn note_pieces(&mut self) {
+        let Some(classes) = &self.classes else { return };
+        let wanted = self.errand.classes();
+        let has_detector = self.has_detector;
+        let is_wanted = |name: &str| {
+            let is_told = ROOMS.iter().any(|(_, by)| by.contains(&name));
+            let is_small = SMALL.contains(&name);
+            let is_wanted = is_told || is_small || wanted.iter().any(|one| one == name);
+            is_wanted && !(is_small && has_detector)
+        };
+        let is_small = |name: &str| SMALL.contains(&name);
+        let boxes = boxes_of(classes, &self.settings.names, is_wanted, is_small);
+        self.note_boxes(&boxes);
+    }
+
+    fn note_boxes(&mut self, boxes: &Boxes) {
+        let mut depths = self.depths.iter();
+        let Some(depth) = depths.find(|depth| depth.stamp == boxes.stamp) else {
+            return;
+        };
+        let Some(base) = self.localiser.place_at(boxes.stamp) else {
+            return;
+        };
+        let mount = self.settings.mount;
+        let is_small = |class: &str| SMALL.contains(&class);
+        self.landmarks.note(base, mount, boxes, depth, is_small);
+    }
+
+    /// Distance from the base's middle to the nearest that stands before it, m.
+    fn distance_ahead(&self, depth: &DepthMap) -> f64 {
+        let camera = depth.camera;
+        let mount = self.settings.mount;
+        let pixels = 0..camera.width * camera.height;
+        let mut ranges: Vec<f64> = pixels
+            .filter_map(|pixel| {
+                let at = [(pixel % camera.width) as f64, (pixel / camera.width) as f64];
+                let metres = self.scale * f64::from(*depth.metres.get(pixel)?);
+                let [x, y, z] = camera.point(mount, at, metres);
+                let stands = (0.12 + 0.04 * x..1.2).contains(&z);
+                (stands && y.abs() < STRIP && x > 0.0).then_some(x)
+            })
+            .collect();
+        ranges.sort_by(f64::total_cmp);
+        // A few pixels are noise.
+        ranges.get(4).copied().unwrap_or(f64::INFINITY)
+    }
+}

@@ -1,0 +1,70 @@
+//! What it knows, for whoever looks.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::super::grid::CELL;
+use super::super::place::{Place, Point};
+use super::Behaviour;
+
+impl Behaviour {
+    /// What it is at, in a few words.
+    pub(crate) fn state(&self) -> &'static str {
+        self.step.name()
+    }
+
+    /// How often walls and pictures put the heading right.
+    pub(crate) fn localised(&self) -> (u64, u64) {
+        (self.localiser.walls_used, self.localiser.visual_used)
+    }
+
+    /// `map_from_base`, as it believes.
+    pub(crate) fn place(&self) -> Place {
+        self.localiser.place().unwrap_or_default()
+    }
+
+    /// Its map: as [`Grid::picture`].
+    pub(crate) fn map(&self) -> (Point, usize, usize, Vec<u8>) {
+        self.grid.picture()
+    }
+
+    /// Things that it is sure of: class and place.
+    pub(crate) fn things(&self) -> impl Iterator<Item = (String, Point)> {
+        let certain = self.landmarks.certain(4);
+        certain.map(|one| (one.class.clone(), one.at))
+    }
+
+    /// Whether the errand wants things of a class.
+    pub(crate) fn wants(&self, class: &str) -> bool {
+        self.errand.classes().iter().any(|wanted| wanted == class)
+    }
+
+    /// Why it gave up, or what it is at.
+    pub(crate) fn said(&self) -> &str {
+        let said = self.gave_up.as_deref().or(self.answer.as_deref());
+        said.unwrap_or(self.state())
+    }
+
+    /// What it knows, for whoever looks: see docs/formats.md.
+    pub(crate) fn picture(&self) -> Value {
+        let (origin, columns, rows, cells) = self.grid.picture();
+        let base = self.localiser.place().unwrap_or_default();
+        let landmarks = self.landmarks.certain(3).map(|one| {
+            json!({ "class": one.class, "at": one.at, "score": one.score, "sights": one.sights })
+        });
+        json!({
+            "errand": self.errand.to_string(),
+            "state": self.state(),
+            "pose": [base.x, base.y, base.yaw],
+            "path": self.plan.as_ref().map_or(&[][..], |plan| &plan.way),
+            "goal": self.plan.as_ref().map(|plan| plan.goal.at),
+            "start": [0.0, 0.0],
+            "landmarks": landmarks.collect::<Vec<_>>(),
+            "grid": {
+                "origin": origin, "cell": CELL, "columns": columns, "rows": rows,
+                "cells": STANDARD.encode(cells),
+            },
+        })
+    }
+}

@@ -1,0 +1,296 @@
+//! Where the robot is: what its wheels say, turned right by what it sees.
+//!
+//! Wheels know distances well and headings badly: a per mille of difference
+//! between two of them is a third of a degree a metre. Two things that Concert
+//! publishes put the heading right: visual odometry, weighed against the wheels
+//! by its own variance, and the walls, which in a home stand at right angles
+//! (Coughlan and Yuille, "Manhattan World", ICCV 1999).
+
+use std::collections::VecDeque;
+use std::f64::consts::{FRAC_PI_2, TAU};
+
+use concert_runtime::Timestamp;
+
+use super::place::{Mount, Place, wrap};
+use super::senses::{NormalMap, Visual};
+
+/// Most places of the wheels that are remembered: some twenty seconds.
+const MAX_WHEELS: usize = 600;
+/// A heading that the walls deny by more than this is not put right by them.
+const MOST_WRONG: f64 = 0.3;
+/// Part of a heading's error that one frame of walls puts right.
+const GAIN: f64 = 0.12;
+/// Frames of walls that the home's axes are learnt from.
+const LEARNT_FROM: u32 = 12;
+/// Least agreement of walls (1: all at right angles) that counts.
+const LEAST_AGREEMENT: f64 = 0.45;
+/// Error of the wheels' heading per metre and per radian, standard deviation.
+const WHEELS_PER_METRE: f64 = 0.013;
+const WHEELS_PER_RADIAN: f64 = 0.006;
+
+/// Where the robot is in the map, at any time of the last seconds.
+#[derive(Debug, Default)]
+pub(crate) struct Localiser {
+    /// `odom_from_base` with its stamps, oldest first.
+    wheels: VecDeque<(Timestamp, Place)>,
+    map_from_odom: Place,
+    /// `odom_from_base` where the robot was first.
+    start: Option<Place>,
+    /// Sum of the walls' directions, as cosine and sine of four times their
+    /// angle in the map, and how many frames are in it.
+    axes: (f64, f64, u32),
+    visual: Option<Visual>,
+    /// How often each put the heading right.
+    pub(crate) walls_used: u64,
+    pub(crate) visual_used: u64,
+}
+
+impl Localiser {
+    /// Takes note of the wheels. Stamps that go back are passed over.
+    pub(crate) fn note_wheels(&mut self, stamp: Timestamp, odom_from_base: Place) {
+        if self.wheels.back().is_some_and(|(last, _)| *last >= stamp) {
+            return;
+        }
+        if self.start.is_none() {
+            self.start = Some(odom_from_base);
+            self.map_from_odom = odom_from_base.inverse();
+        }
+        if self.wheels.len() == MAX_WHEELS {
+            self.wheels.pop_front();
+        }
+        self.wheels.push_back((stamp, odom_from_base));
+    }
+
+    /// `map_from_base` now, as far as the wheels go.
+    pub(crate) fn place(&self) -> Option<Place> {
+        let (_, newest) = self.wheels.back()?;
+        Some(self.map_from_odom.then(*newest))
+    }
+
+    /// Stamp of the newest word of the wheels.
+    pub(crate) fn newest(&self) -> Option<Timestamp> {
+        self.wheels.back().map(|(stamp, _)| *stamp)
+    }
+
+    /// `map_from_base` at a stamp; `None` before the memory begins, and more
+    /// than 0.3 s after it ends.
+    pub(crate) fn place_at(&self, stamp: Timestamp) -> Option<Place> {
+        Some(self.map_from_odom.then(self.odom_at(stamp)?))
+    }
+
+    fn odom_at(&self, stamp: Timestamp) -> Option<Place> {
+        let after = self.wheels.partition_point(|(at, _)| *at < stamp);
+        let Some((later, there)) = self.wheels.get(after) else {
+            let (last, place) = self.wheels.back()?;
+            return (seconds(*last, stamp) <= 0.3).then_some(*place);
+        };
+        if *later == stamp {
+            return Some(*there);
+        }
+        let (earlier, here) = self.wheels.get(after.checked_sub(1)?)?;
+        let part = seconds(*earlier, stamp) / seconds(*earlier, *later).max(1e-9);
+        Some(here.towards(*there, part))
+    }
+
+    /// Turns the heading towards what the walls say: most of what stands upright
+    /// in a home looks along one of two axes.
+    pub(crate) fn note_walls(&mut self, map: &NormalMap, mount: Mount) {
+        let Some(base) = self.place_at(map.stamp) else {
+            return;
+        };
+        let Some((angle, agreement)) = level_axis(map, mount) else {
+            return;
+        };
+        if agreement < LEAST_AGREEMENT {
+            return;
+        }
+        let in_map = 4.0 * (base.yaw + angle);
+        let (cosine, sine, frames) = &mut self.axes;
+        if *frames < LEARNT_FROM {
+            *cosine += in_map.cos();
+            *sine += in_map.sin();
+            *frames += 1;
+            return;
+        }
+        let axis = sine.atan2(*cosine) / 4.0;
+        let error = (base.yaw + angle - axis).rem_euclid(FRAC_PI_2);
+        let error = if error > FRAC_PI_2 / 2.0 {
+            error - FRAC_PI_2
+        } else {
+            error
+        };
+        if error.abs() < MOST_WRONG {
+            self.turn(-GAIN * error, base);
+            self.walls_used += 1;
+        }
+    }
+
+    /// Weighs what the pictures say of the turn since the frame before against
+    /// what the wheels say.
+    pub(crate) fn note_visual(&mut self, visual: Visual, mount: Mount) {
+        let Some(before) = self.visual.replace(visual) else {
+            return;
+        };
+        let (Some(from), Some(to)) = (self.odom_at(before.stamp), self.odom_at(visual.stamp))
+        else {
+            return;
+        };
+        let variance = visual.yaw_variance - before.yaw_variance.min(visual.yaw_variance);
+        let by_wheels = wrap(to.yaw - from.yaw);
+        let by_pictures = turn_between(before.orientation, visual.orientation, mount);
+        let away = (to.x - from.x).hypot(to.y - from.y);
+        let of_wheels =
+            (WHEELS_PER_METRE * away).powi(2) + (WHEELS_PER_RADIAN * by_wheels).powi(2) + 1e-9;
+        let differs = wrap(by_pictures - by_wheels);
+        // False for what is not a number.
+        let is_sound = variance > 0.0 && differs.abs() < 0.1;
+        if !is_sound {
+            return;
+        }
+        let weight = of_wheels / (of_wheels + variance);
+        if let Some(base) = self.place_at(visual.stamp) {
+            self.turn(weight * differs, base);
+            self.visual_used += 1;
+        }
+    }
+
+    /// Turns the map about where the robot stands.
+    fn turn(&mut self, angle: f64, about: Place) {
+        let back = Place::new(-about.x, -about.y, 0.0);
+        let turned = Place::new(0.0, 0.0, angle).then(back);
+        let there = Place::new(about.x, about.y, 0.0).then(turned);
+        self.map_from_odom = there.then(self.map_from_odom);
+    }
+}
+
+/// Seconds from one stamp to another; negative where that is earlier.
+pub(crate) fn seconds(from: Timestamp, to: Timestamp) -> f64 {
+    (to.nanos() - from.nanos()) as f64 * 1e-9
+}
+
+/// The angle in the base frame, modulo a quarter turn, along which most upright
+/// surfaces look, and how far they agree (0 to 1).
+fn level_axis(map: &NormalMap, mount: Mount) -> Option<(f64, f64)> {
+    let (sin, cos) = mount.tilt.sin_cos();
+    let (mut cosine, mut sine, mut count) = (0.0, 0.0, 0.0);
+    for [right, down, forward] in &map.normals {
+        let (right, down, forward) = (f64::from(*right), f64::from(*down), f64::from(*forward));
+        // The optical frame in the base frame: as the rays of a pinhole.
+        let ahead = forward * cos + down * sin;
+        let left = -right;
+        let up = forward * sin - down * cos;
+        if up.abs() > 0.3 || !up.is_finite() {
+            continue;
+        }
+        let angle = 4.0 * left.atan2(ahead);
+        cosine += angle.cos();
+        sine += angle.sin();
+        count += 1.0;
+    }
+    let enough = count > 0.08 * map.normals.len() as f64;
+    enough.then(|| (sine.atan2(cosine) / 4.0, cosine.hypot(sine) / count))
+}
+
+/// By how much the base turned between two orientations of a tilted body, rad.
+fn turn_between(before: [f64; 4], after: [f64; 4], mount: Mount) -> f64 {
+    let [ax, ay, az, aw] = [-before[0], -before[1], -before[2], before[3]];
+    let [bx, by, bz, bw] = after;
+    let (x, y, z, w) = (
+        aw * bx + ax * bw + ay * bz - az * by,
+        aw * by - ax * bz + ay * bw + az * bx,
+        aw * bz + ax * by - ay * bx + az * bw,
+        aw * bw - ax * bx - ay * by - az * bz,
+    );
+    let length = (x * x + y * y + z * z).sqrt();
+    if length < 1e-12 {
+        return 0.0;
+    }
+    let angle = 2.0 * length.atan2(w);
+    let angle = angle - TAU * (angle / TAU).round();
+    // Up, in the body frame.
+    let (sin, cos) = mount.tilt.sin_cos();
+    angle * (x * sin + z * cos) / length
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEVEL: Mount = Mount {
+        height: 1.0,
+        tilt: -0.2,
+    };
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_nanos(millis * 1_000_000)
+    }
+
+    /// Walls of a home whose axes are those of the world, seen from a heading.
+    fn walls(stamp: Timestamp, yaw: f64) -> NormalMap {
+        let (sin, cos) = LEVEL.tilt.sin_cos();
+        let normals = (0..200).map(|index| {
+            let world = [0.0, 0.5, 1.0, 1.5][index % 4] * std::f64::consts::PI;
+            let (left, ahead) = (world - yaw).sin_cos();
+            let (right, down, forward) = (-left, ahead * sin, ahead * cos);
+            [right as f32, down as f32, forward as f32]
+        });
+        NormalMap {
+            stamp,
+            normals: normals.collect(),
+        }
+    }
+
+    #[test]
+    fn walls_put_a_heading_right_that_the_wheels_lose() {
+        let mut localiser = Localiser::default();
+        let mut truth = 0.0;
+        for step in 0..400 {
+            // Turns slowly; the wheels believe five per cent less.
+            truth += 0.01;
+            localiser.note_wheels(at(step * 100), Place::new(0.0, 0.0, 0.95 * truth));
+            localiser.note_walls(&walls(at(step * 100), truth), LEVEL);
+        }
+        let place = localiser.place().unwrap();
+        // The map's x is where the robot looked first: at the first word of the wheels.
+        assert!(
+            wrap(place.yaw - (truth - 0.0095)).abs() < 0.02,
+            "{place:?} of {truth}"
+        );
+        assert!(localiser.walls_used > 300);
+    }
+
+    #[test]
+    fn a_place_is_known_between_two_words_of_the_wheels_and_not_long_after() {
+        let mut localiser = Localiser::default();
+        localiser.note_wheels(at(0), Place::new(5.0, 5.0, FRAC_PI_2));
+        localiser.note_wheels(at(100), Place::new(5.0, 6.0, FRAC_PI_2));
+        let middle = localiser.place_at(at(50)).unwrap();
+        assert!((middle.x - 0.5).abs() < 1e-12 && middle.y.abs() < 1e-12);
+        assert!(localiser.place_at(at(350)).is_some());
+        assert!(localiser.place_at(at(450)).is_none());
+        assert!(localiser.place_at(at(-1)).is_none());
+    }
+
+    #[test]
+    fn pictures_that_are_sure_outweigh_wheels_that_slip() {
+        let mut localiser = Localiser::default();
+        let quaternion = |yaw: f64| {
+            // About the up of a body that looks down by 0.2.
+            let (sin, cos) = LEVEL.tilt.sin_cos();
+            let half = (0.5 * yaw).sin();
+            [half * sin, 0.0, half * cos, (0.5 * yaw).cos()]
+        };
+        for step in 0..100 {
+            let turned = 0.02 * step as f64;
+            localiser.note_wheels(at(step * 100), Place::new(0.0, 0.0, 0.8 * turned));
+            let visual = Visual {
+                stamp: at(step * 100),
+                orientation: quaternion(turned),
+                yaw_variance: 1e-9 * (1.0 + step as f64),
+            };
+            localiser.note_visual(visual, LEVEL);
+        }
+        let yaw = localiser.place().unwrap().yaw;
+        assert!((yaw - 1.98).abs() < 0.1, "{yaw}");
+    }
+}

@@ -1,0 +1,239 @@
+//! Ways over the grid (Dijkstra, "A note on two problems in connexion with
+//! graphs", 1959) and places worth going to.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::grid::{CELL, Cell, Grid};
+use super::place::{Point, distance};
+
+/// The base's radius, and what is kept free around it, m.
+pub(crate) const RADIUS: f64 = 0.2;
+const MARGIN: f64 = 0.04;
+/// Nearer than this to something, a way costs more, m.
+const COMFORT: f64 = 0.5;
+/// Borders to the unknown of fewer cells than this are none.
+const MIN_FRONTIER: usize = 8;
+
+/// The floor as it was known at one moment, with the cheapest ways from where
+/// the robot stood.
+pub(crate) struct Ways<'a> {
+    grid: &'a Grid,
+    pub(crate) clearance: Vec<f32>,
+    /// Cost from the robot, m; infinite where there is no way.
+    cost: Vec<f32>,
+    from: Vec<u32>,
+}
+
+/// A place worth going to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Goal {
+    pub(crate) at: Point,
+    /// What to look at from there.
+    pub(crate) look_at: Point,
+    /// Metres of way, as they cost.
+    pub(crate) cost: f64,
+}
+
+impl<'a> Ways<'a> {
+    /// Finds the ways from a point. Where the robot stands too close to
+    /// something, it may leave.
+    pub(crate) fn from(grid: &'a Grid, start: Point) -> Self {
+        let clearance = grid.clearances();
+        let mut cost = vec![f32::INFINITY; clearance.len()];
+        let mut from = vec![u32::MAX; clearance.len()];
+        let mut open = BinaryHeap::new();
+        if let Some(cell) = grid.cell(start) {
+            cost[cell] = 0.0;
+            open.push((Reverse(0), cell));
+        }
+        // Costs as whole numbers, tenths of a millimetre, order exactly.
+        let key = |cost: f32| Reverse((cost * 1e4) as u64);
+        while let Some((Reverse(at), cell)) = open.pop() {
+            if at > (cost[cell] * 1e4) as u64 {
+                continue;
+            }
+            for (next, way) in Grid::neighbours(cell) {
+                let room = f64::from(clearance[next]);
+                let leaves = distance(grid.point(next), start) < 0.35 && !grid.is_taken(next);
+                let passes = room >= RADIUS + MARGIN && grid.is_free(next);
+                let gets_away = leaves && room + 1e-6 >= f64::from(clearance[cell]);
+                if !(passes || gets_away) {
+                    continue;
+                }
+                let tight = 1.0 + 4.0 * (COMFORT - room).max(0.0) / COMFORT;
+                let total = cost[cell] + (way * tight) as f32;
+                if total < cost[next] {
+                    cost[next] = total;
+                    from[next] = cell as u32;
+                    open.push((key(total), next));
+                }
+            }
+        }
+        Self {
+            grid,
+            clearance,
+            cost,
+            from,
+        }
+    }
+
+    /// What the way to a cell costs, m; `None` where there is none.
+    fn cost(&self, cell: Cell) -> Option<f64> {
+        let cost = self.cost[cell];
+        cost.is_finite().then(|| f64::from(cost))
+    }
+
+    /// The way to a point, from where the robot stood, in steps of a cell; `None`
+    /// where there is none.
+    pub(crate) fn way_to(&self, goal: Point) -> Option<Vec<Point>> {
+        let mut cell = self.grid.cell(goal)?;
+        self.cost(cell)?;
+        let mut way = vec![self.grid.point(cell)];
+        while self.from[cell] != u32::MAX {
+            cell = self.from[cell] as usize;
+            way.push(self.grid.point(cell));
+        }
+        way.reverse();
+        Some(way)
+    }
+
+    /// The reachable point that is nearest to another, and how near.
+    pub(crate) fn nearest_to(&self, to: Point) -> Option<(Point, f64)> {
+        let cells = self.grid.known_cells();
+        let reached = cells.filter(|cell| self.cost[*cell].is_finite());
+        let near = reached.map(|cell| {
+            let at = self.grid.point(cell);
+            (at, distance(at, to))
+        });
+        near.min_by(|a, b| a.1.total_cmp(&b.1))
+    }
+
+    /// The cheapest place from which something at `target` is between `from` and
+    /// `to` metres away.
+    pub(crate) fn place_before(&self, target: Point, (from, to): (f64, f64)) -> Option<Goal> {
+        let rings = ((to - from) / CELL).ceil().max(1.0) as usize;
+        let points = (0..=rings).flat_map(|ring| {
+            let radius = from + (to - from) * ring as f64 / rings as f64;
+            Grid::around(target, radius, 96)
+        });
+        let goals = points.filter_map(|at| {
+            let cell = self.grid.cell(at)?;
+            Some(Goal {
+                at,
+                look_at: target,
+                cost: self.cost(cell)?,
+            })
+        });
+        goals.min_by(|a, b| a.cost.total_cmp(&b.cost))
+    }
+
+    /// Borders between the free floor and the unknown (Yamauchi, "A
+    /// frontier-based approach for autonomous exploration", CIRA 1997), one goal
+    /// each; long ones are worth a longer way.
+    pub(crate) fn frontiers(&self) -> Vec<Goal> {
+        let is_border = |cell: Cell| {
+            self.cost[cell].is_finite()
+                && self.grid.is_free(cell)
+                && Grid::neighbours(cell)
+                    .take(4)
+                    .any(|(next, _)| !self.grid.is_known(next))
+        };
+        let mut borders: Vec<Cell> = self.grid.known_cells().filter(|c| is_border(*c)).collect();
+        let mut is_open: std::collections::HashSet<Cell> = borders.iter().copied().collect();
+        // Cells of equal cost are taken in the order of their numbers.
+        borders.sort_unstable();
+        let mut goals = Vec::new();
+        for first in borders {
+            if !is_open.remove(&first) {
+                continue;
+            }
+            let mut cluster = vec![first];
+            let mut next = 0;
+            while let Some(&cell) = cluster.get(next) {
+                next += 1;
+                for (neighbour, _) in Grid::neighbours(cell) {
+                    if is_open.remove(&neighbour) {
+                        cluster.push(neighbour);
+                    }
+                }
+            }
+            if cluster.len() < MIN_FRONTIER {
+                continue;
+            }
+            goals.extend(self.goal_of(&cluster));
+        }
+        goals
+    }
+
+    fn goal_of(&self, cluster: &[Cell]) -> Option<Goal> {
+        let points = cluster.iter().map(|cell| self.grid.point(*cell));
+        let (x, y) = points.fold((0.0, 0.0), |(x, y), point| (x + point[0], y + point[1]));
+        let middle = [x / cluster.len() as f64, y / cluster.len() as f64];
+        let nearest = cluster.iter().min_by(|a, b| {
+            let away = |cell: &&Cell| distance(self.grid.point(**cell), middle);
+            away(a).total_cmp(&away(b))
+        })?;
+        let at = self.grid.point(*nearest);
+        let length = cluster.len() as f64 * CELL;
+        Some(Goal {
+            at,
+            look_at: self.beyond(*nearest),
+            cost: self.cost(*nearest)? - 0.4 * length.min(2.5),
+        })
+    }
+
+    /// A point on the unknown side of a border's cell.
+    fn beyond(&self, border: Cell) -> Point {
+        let at = self.grid.point(border);
+        let unknown = Grid::around(at, 0.4, 16).filter(|point| {
+            let cell = self.grid.cell(*point);
+            cell.is_none_or(|cell| !self.grid.is_known(cell))
+        });
+        let (mut x, mut y, mut count) = (0.0, 0.0, 0.0);
+        for point in unknown {
+            (x, y, count) = (x + point[0], y + point[1], count + 1.0);
+        }
+        if count == 0.0 {
+            return at;
+        }
+        let towards = [x / count - at[0], y / count - at[1]];
+        let length = towards[0].hypot(towards[1]).max(1e-6);
+        [at[0] + towards[0] / length, at[1] + towards[1] / length]
+    }
+
+    /// The cheapest place from which a top that nobody looked at closely yet is
+    /// seen from close by; `worth` says how much of a way a top is worth, m, and
+    /// `None` where it is not to be looked at any more.
+    pub(crate) fn tops(&self, worth: impl Fn(Point) -> Option<f64>) -> Option<Goal> {
+        let tops = self.grid.known_cells();
+        let tops = tops
+            .filter(|cell| self.grid.is_unlooked_top(*cell))
+            .step_by(3);
+        let goals = tops.filter_map(|top| {
+            let at = self.grid.point(top);
+            let worth = worth(at)?;
+            let goal = self.place_before_coarsely(at)?;
+            Some(Goal {
+                cost: goal.cost - worth,
+                ..goal
+            })
+        });
+        goals.min_by(|a, b| a.cost.total_cmp(&b.cost))
+    }
+
+    fn place_before_coarsely(&self, target: Point) -> Option<Goal> {
+        let points = [0.8, 1.0, 1.25]
+            .into_iter()
+            .flat_map(|radius| Grid::around(target, radius, 16));
+        let goals = points.filter_map(|at| {
+            let cell = self.grid.cell(at)?;
+            Some(Goal {
+                at,
+                look_at: target,
+                cost: self.cost(cell)?,
+            })
+        });
+        goals.min_by(|a, b| a.cost.total_cmp(&b.cost))
+    }
+}
