@@ -36,6 +36,8 @@ Examples:
   concert demo                                             in another terminal
   concert view
   concert view --allow-control
+
+Of another robot, with tables of your own, or for others to look at:
   concert view --connect tcp/192.168.0.7:7448 --prefix robot/perception
   concert view --transfers measured/affinities.csv --profile here.toml
   concert view --listen 0.0.0.0:8080 --name robot.local    for others to look at")]

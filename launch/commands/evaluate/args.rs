@@ -41,6 +41,8 @@ Examples:
   concert evaluate --data walk_2 --readout depth_zbuffer_from_efficientnet_lite0
   concert evaluate --data walk_2 --policy home --last 20 --sheet sheet.png --json
   concert evaluate --data walk_2 --readout object_detection_from_home_multi --min-pixels 20
+
+With photographs of your own, labelled in COCO's format:
   concert evaluate --coco instances.json --data photographs --readout object_detection_from_home_multi";
 
 /// Arguments of `evaluate`.

@@ -24,6 +24,8 @@ done, 2 where it was refused.
 
 Examples:
   concert fetch-soda
+
+With other errands and other eyes:
   concert fetch-soda --seed 21 --errand \"bring the cup\"
   concert fetch-soda --view                    watch it in a browser: http://127.0.0.1:8080/
   concert fetch-soda --perception truth --json

@@ -41,8 +41,10 @@ held-out frames on which the readout is better is its Gain (Taskonomy, section
 Examples:
   concert apartment --write kitchen --seed 11 --frames 30 --views tour
   concert fit --data kitchen --target depth_zbuffer --sources efficientnet_lite0 --variant kitchen
-  concert fit --data homes --target object_detection --sources home_multi --variant mine
-  concert fit --data kitchen --target normal --sources efficientnet_lite0 --kind ridge --json";
+  concert fit --data kitchen --target normal --sources efficientnet_lite0 --kind ridge --json
+
+Boxes take minutes:
+  concert fit --data homes --target object_detection --sources home_multi --variant mine";
 
 /// Arguments of `fit`.
 #[derive(Debug, Args)]
