@@ -11,22 +11,23 @@
 //!                            └─► planner (ways over the grid) ─► driver ─► Twist
 //! ```
 //!
-//! Nothing here knows zenoh, a clock or the simulator but for `bus.rs`, so that
-//! a test runs an errand in simulated time. Frames (REP-103, REP-105): `map` has
+//! Only `bus.rs` knows zenoh, only `sheet.rs` draws, and nothing here knows a
+//! clock or the simulator, so that a test (`trial.rs`) runs whole errands in
+//! simulated time. Frames (REP-103, REP-105): `map` has
 //! its origin where the robot started, x where it looked; `base` is the robot's,
 //! x ahead, y left, z up. Metres, radians.
 
 pub(crate) mod behaviour;
 pub(crate) mod bus;
-pub(crate) mod child;
 mod driver;
 pub(crate) mod errand;
 mod grid;
 mod landmarks;
 mod localiser;
-pub(crate) mod place;
+mod place;
 mod planner;
-pub(crate) mod senses;
+mod reader;
+mod senses;
 pub(crate) mod sheet;
-#[cfg(all(test, feature = "apartment"))]
+#[cfg(test)]
 mod trial;

@@ -40,7 +40,7 @@ use concert_runtime::io::zenoh::{SessionOptions, Sessions};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-pub(crate) use self::beside::ViewFlags;
+pub(crate) use self::beside::{Beside, ViewFlags};
 pub(crate) use self::tables::TableFiles;
 
 use self::bus::ReadCounts;

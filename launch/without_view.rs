@@ -33,6 +33,14 @@ impl ViewFlags {
     ) -> Result<Beside, Failure> {
         Ok(Beside)
     }
+
+    pub(crate) fn start_on(
+        &self,
+        _bus: concert_runtime::io::zenoh::SessionOptions,
+        _prefix: &str,
+    ) -> Result<Beside, Failure> {
+        Ok(Beside)
+    }
 }
 
 impl Beside {

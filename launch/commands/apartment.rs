@@ -19,6 +19,7 @@ use crate::cli::Global;
 use crate::report::{Failure, Report};
 
 pub(crate) use args::{ApartmentArgs, DoorsArg};
+pub(crate) use values::{rate, speed};
 
 /// Does one of the three.
 pub(crate) fn run(args: &ApartmentArgs, global: &Global) -> Result<Report, Failure> {

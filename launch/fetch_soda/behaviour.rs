@@ -37,13 +37,24 @@ pub(crate) struct Settings {
 /// robot has moved 20 cm meanwhile.
 pub(crate) const MAX_AGE: Duration = Duration::from_millis(420);
 
-/// How an errand ended.
+/// How an errand ended, as the robot has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// It is done; what there is to say.
     Done(String),
+    /// A door is open, or is not; in words, too.
+    Answered { is_open: bool, said: String },
     /// It could not be done, and the robot is back.
     GaveUp(String),
+}
+
+impl Outcome {
+    /// In words.
+    pub(crate) fn said(&self) -> &str {
+        match self {
+            Self::Done(said) | Self::GaveUp(said) | Self::Answered { said, .. } => said,
+        }
+    }
 }
 
 /// What is to be done now.
@@ -133,10 +144,8 @@ pub(crate) struct Behaviour {
     /// The goal that was chosen, and when.
     chosen: Option<(Goal, Timestamp)>,
     began: Option<Timestamp>,
-    /// Why the search ended without the thing.
-    gave_up: Option<String>,
-    /// An answer that is to be brought home.
-    answer: Option<String>,
+    /// How the errand will have ended when the robot is back.
+    ends: Option<Outcome>,
     attempts: u32,
     /// Where the robot last made headway, and when.
     headway: Option<(Place, Timestamp)>,
@@ -216,8 +225,7 @@ impl Behaviour {
             plan: None,
             chosen: None,
             began: None,
-            gave_up: None,
-            answer: None,
+            ends: None,
             attempts: 0,
             headway: None,
             vain: Vec::new(),
@@ -331,7 +339,7 @@ impl Behaviour {
     /// Stops searching and goes home.
     fn give_up(&mut self, reason: String) {
         tracing::info!("{}: {reason}; going back", self.errand);
-        self.gave_up = Some(reason);
+        self.ends = Some(Outcome::GaveUp(reason));
         self.turn_to(Step::Return);
     }
 

@@ -7,6 +7,7 @@
 //! | `PERCEPTION/segment_semantic`, `normal` | `sensor_msgs/Image` mono8, 32FC3 | in |
 //! | `PERCEPTION/object_detection` | `vision_msgs/Detection2DArray` | in |
 //! | `PERCEPTION/odometry` | `nav_msgs/Odometry`, of the pictures | in |
+//! | `ROBOT/front/camera_info` | `sensor_msgs/CameraInfo`: the size of the image | in |
 //! | `ROBOT/odom`, `tf` | `nav_msgs/Odometry`, of the wheels; the camera's mount | in |
 //! | `ROBOT/bumper`, `gripper/holding` | `std_msgs/Bool` | in |
 //! | `ROBOT/cmd_vel` | `geometry_msgs/Twist` | out |
@@ -16,27 +17,22 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use anyhow::anyhow;
 use concert_runtime::BusError;
 use concert_runtime::io::zenoh::{
     MessageOptions, MessagePublisher, Received, Sessions, Watcher, ZenohError,
 };
 use concert_runtime::wire::geometry_msgs::Twist;
-use concert_runtime::wire::sensor_msgs::{CameraInfo, Image};
 use concert_runtime::wire::std_msgs::Bool;
-use concert_runtime::wire::vision_msgs::Detection2DArray;
 use concert_runtime::wire::{AnyMessage, keys};
 use serde_json::Value;
 
 use super::behaviour::Action;
-use super::place::{Mount, Pinhole, Place};
-use super::senses::{Boxes, ClassMap, DepthMap, NormalMap, ObjectBox, Sense, Visual};
+use super::place::{Mount, Place};
+use super::reader::{BOXES, CLASSES, DEPTH, NORMALS, Reader, VISUAL, mount};
+use super::senses::Sense;
 use crate::draw::{About, Canvas, picture_of_message};
 
-const DEPTH: &str = "depth_zbuffer";
-const CLASSES: &str = "segment_semantic";
-const NORMALS: &str = "normal";
-const BOXES: &str = "object_detection";
-const VISUAL: &str = "odometry";
 const WHEELS: &str = "odom";
 const BUMPER: &str = "bumper";
 const HOLDING: &str = "gripper/holding";
@@ -48,8 +44,8 @@ const CLOSE: &str = "gripper/close";
 const ERRAND: &str = keys::ERRAND;
 /// A frame id that ends so is a camera's (REP-103).
 const OPTICAL: &str = "_optical";
-/// Boxes of a lower score are not acted on.
-const MIN_SCORE: f64 = 0.3;
+/// How long a server may take to say its policy.
+const ANSWER: Duration = Duration::from_secs(5);
 /// Most outputs that wait for their delay to pass.
 const MAX_DELAYED: usize = 256;
 /// Shared memory for what the robot says.
@@ -69,17 +65,8 @@ pub(crate) struct Nerves {
     delayed: VecDeque<(Duration, Sense)>,
     mount: Option<Mount>,
     reader: Reader,
-}
-
-/// Reads outputs; remembers what stands beside them.
-#[derive(Debug, Default)]
-pub(crate) struct Reader {
-    /// Of depth outputs.
-    camera: Option<Pinhole>,
-    /// Width and height of the camera's image, px.
-    pub(crate) image_size: Option<(f64, f64)>,
-    /// Messages that could not be read.
-    unreadable: u64,
+    sessions: Sessions,
+    perception: String,
 }
 
 impl Nerves {
@@ -125,7 +112,40 @@ impl Nerves {
             delayed: VecDeque::new(),
             mount: None,
             reader: Reader::default(),
+            sessions: sessions.clone(),
+            perception: perception.to_owned(),
         })
+    }
+
+    /// Names of the classes of class maps, by number, as the server's policy has
+    /// them; none where its class maps have no names, or there are no class maps.
+    ///
+    /// # Errors
+    /// Where nobody answers for the policy.
+    pub(crate) fn class_names(&self) -> anyhow::Result<Vec<String>> {
+        let reached = self.sessions.reached().into_iter();
+        let answer = reached
+            .filter_map(|one| one.session.ok())
+            .find_map(|session| {
+                let answer = Watcher::ask_policy(&session, &self.perception, ANSWER);
+                serde_json::from_str::<Value>(&answer.ok()??).ok()
+            });
+        let answer = answer.ok_or_else(|| {
+            let (prefix, limit) = (&self.perception, ANSWER.as_secs());
+            anyhow!("{prefix}/policy: nobody answered within {limit} s")
+        })?;
+        let networks = answer["provenance"].as_array().into_iter().flatten();
+        let of_classes = format!("{CLASSES}_from_");
+        let mut named = networks.filter(|network| {
+            let name = network["name"].as_str();
+            name.is_some_and(|name| name.starts_with(&of_classes))
+        });
+        let labels = named.find_map(|network| network["labels"].as_array());
+        let labels = labels.into_iter().flatten();
+        Ok(labels
+            .filter_map(Value::as_str)
+            .map(str::to_owned)
+            .collect())
     }
 
     /// The camera's mount, once the robot has said it.
@@ -135,7 +155,7 @@ impl Nerves {
 
     /// True once an output came that can be driven by.
     pub(crate) fn sees(&self) -> bool {
-        self.reader.camera.is_some()
+        self.reader.sees()
     }
 
     /// Messages that could not be read.
@@ -248,157 +268,5 @@ impl Nerves {
         let message = received.message();
         self.reader.unreadable += u64::from(message.is_err());
         message.ok()
-    }
-}
-
-impl Reader {
-    /// What the message at a key below the perception's prefix says.
-    pub(crate) fn sense(&mut self, key: &str, message: AnyMessage<'_>) -> Option<Sense> {
-        match (key, message) {
-            (DEPTH, AnyMessage::Image(image)) => depth(&image, self.camera?).map(Sense::Depth),
-            (CLASSES, AnyMessage::Image(image)) => classes(&image).map(Sense::Classes),
-            (NORMALS, AnyMessage::Image(image)) => normals(&image).map(Sense::Normals),
-            (BOXES, AnyMessage::Detection2DArray(array)) => {
-                boxes(&array, self.image_size?).map(Sense::Boxes)
-            }
-            (VISUAL, AnyMessage::Odometry(odometry)) => Some(Sense::Visual(Visual {
-                stamp: odometry.header.stamp,
-                orientation: odometry.pose.orientation,
-                yaw_variance: odometry.pose_covariance[35],
-            })),
-            (_, AnyMessage::CameraInfo(info)) if key.starts_with(DEPTH) => {
-                self.camera = pinhole(&info);
-                None
-            }
-            _ => None,
-        }
-    }
-}
-
-/// Height and tilt of a camera that looks ahead; `None` for one that does not.
-fn mount(height: f64, [x, y, z, w]: [f64; 4]) -> Option<Mount> {
-    // The optical axis in the base frame.
-    let ahead = 2.0 * (x * z + w * y);
-    let up = 1.0 - 2.0 * (x * x + y * y);
-    let is_sound = ahead > 0.3 && up.abs() < 1.0 && height > 0.0;
-    is_sound.then(|| Mount {
-        height,
-        tilt: up.asin(),
-    })
-}
-
-fn pinhole(info: &CameraInfo) -> Option<Pinhole> {
-    let [fx, _, cx, _, fy, cy, ..] = info.k;
-    let is_sound = fx > 0.0 && fy > 0.0 && [fx, fy, cx, cy].iter().all(|x| x.is_finite());
-    is_sound.then_some(Pinhole {
-        fx,
-        fy,
-        cx,
-        cy,
-        width: info.width as usize,
-        height: info.height as usize,
-    })
-}
-
-/// The rows of an image of cells of `bytes` bytes; `None` where it is not what
-/// it says.
-fn cells<'a>(image: &'a Image<'_>, encoding: &str, bytes: usize) -> Option<Vec<&'a [u8]>> {
-    let (width, height) = (image.width as usize, image.height as usize);
-    let step = image.step as usize;
-    let is_sound = image.encoding == encoding
-        && !image.is_bigendian
-        && step >= width.checked_mul(bytes)?
-        && image.data.len() >= step.checked_mul(height)?
-        && width.checked_mul(height)? <= 1 << 21;
-    if !is_sound {
-        return None;
-    }
-    let rows = (0..height).map(|row| &image.data[row * step..row * step + width * bytes]);
-    Some(rows.flat_map(|row| row.chunks_exact(bytes)).collect())
-}
-
-fn float(bytes: &[u8]) -> f32 {
-    f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
-}
-
-fn depth(image: &Image<'_>, camera: Pinhole) -> Option<DepthMap> {
-    let metres = cells(image, "32FC1", 4)?.into_iter().map(float).collect();
-    let (width, height) = (image.width as usize, image.height as usize);
-    Some(DepthMap {
-        stamp: image.header.stamp,
-        camera: camera.resized(width, height),
-        metres,
-    })
-}
-
-fn classes(image: &Image<'_>) -> Option<ClassMap> {
-    let classes = cells(image, "mono8", 1)?;
-    Some(ClassMap {
-        stamp: image.header.stamp,
-        width: image.width as usize,
-        height: image.height as usize,
-        classes: classes.into_iter().map(|cell| cell[0]).collect(),
-    })
-}
-
-fn normals(image: &Image<'_>) -> Option<NormalMap> {
-    let normals = cells(image, "32FC3", 12)?.into_iter();
-    let normals = normals.map(|cell| [float(cell), float(&cell[4..]), float(&cell[8..])]);
-    Some(NormalMap {
-        stamp: image.header.stamp,
-        normals: normals.collect(),
-    })
-}
-
-fn boxes(array: &Detection2DArray, (width, height): (f64, f64)) -> Option<Boxes> {
-    if !(width > 0.0 && height > 0.0) {
-        return None;
-    }
-    let one = |detection: &concert_runtime::wire::vision_msgs::Detection2D| {
-        let best = detection
-            .results
-            .first()
-            .filter(|best| best.score >= MIN_SCORE)?;
-        let [u, v] = detection.center;
-        let [wide, high] = detection.size;
-        let sides = [
-            (u - 0.5 * wide) / width,
-            (v - 0.5 * high) / height,
-            (u + 0.5 * wide) / width,
-            (v + 0.5 * high) / height,
-        ];
-        let is_sound = sides.iter().all(|side| side.is_finite());
-        is_sound.then(|| ObjectBox {
-            class: best.class_id.clone(),
-            score: best.score,
-            sides: sides.map(|side| side.clamp(0.0, 1.0)),
-        })
-    };
-    Some(Boxes {
-        stamp: array.header.stamp,
-        boxes: array.detections.iter().filter_map(one).collect(),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_mount_of_a_camera_is_read_from_its_transform() {
-        // Looks ahead and 0.3 rad down: a turn about y after that from the
-        // optical frame.
-        let (sin, cos) = 0.15f64.sin_cos();
-        let [x, y, z, w] = [-0.5, 0.5, -0.5, 0.5];
-        let rotation = [
-            cos * x + sin * z,
-            cos * y + sin * w,
-            cos * z - sin * x,
-            cos * w - sin * y,
-        ];
-        let mount = mount(1.1, rotation).unwrap();
-        assert!((mount.tilt + 0.3).abs() < 1e-5, "{mount:?}");
-        assert_eq!(super::mount(0.0, rotation), None);
-        assert_eq!(super::mount(1.0, [0.0, 0.0, 0.0, 1.0]), None, "looks up");
     }
 }

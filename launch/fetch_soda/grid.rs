@@ -63,6 +63,17 @@ pub(crate) struct Grid {
     bounds: [usize; 4],
 }
 
+/// The known part of a grid.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct GridPicture {
+    /// Lowest corner of the first cell, in the map, m.
+    pub(crate) origin: Point,
+    pub(crate) columns: usize,
+    pub(crate) rows: usize,
+    /// Row by row, along x first: 0 unknown, 1 free, 2 taken.
+    pub(crate) cells: Vec<u8>,
+}
+
 impl Grid {
     /// Nothing is known but that the robot stands somewhere: around it the floor
     /// is taken for free as far as its camera cannot see.
@@ -279,28 +290,26 @@ impl Grid {
         clearance
     }
 
-    /// The known part, for whoever looks: its lowest corner (m), columns, rows,
-    /// and of each cell 0 unknown, 1 free, 2 taken.
-    pub(crate) fn picture(&self) -> (Point, usize, usize, Vec<u8>) {
+    /// The known part, for whoever looks.
+    pub(crate) fn picture(&self) -> GridPicture {
         let [left, top, right, bottom] = self.bounds;
         let (columns, rows) = (right - left + 1, bottom - top + 1);
         let cells = (0..columns * rows).map(|index| {
             let cell = (top + index / columns) * SIDE + left + index % columns;
-            match (
-                self.is_taken(cell),
-                self.known[cell] && self.odds[cell] < 0.0,
-            ) {
+            let is_passable = self.known[cell] && self.odds[cell] < 0.0;
+            match (self.is_taken(cell), is_passable) {
                 (true, _) => 2,
                 (false, true) => 1,
                 (false, false) => 0,
             }
         });
-        (
-            self.point(top * SIDE + left),
+        let [x, y] = self.point(top * SIDE + left);
+        GridPicture {
+            origin: [x - 0.5 * CELL, y - 0.5 * CELL],
             columns,
             rows,
-            cells.collect(),
-        )
+            cells: cells.collect(),
+        }
     }
 
     /// Whether nothing taken lies within `radius` of the straight way.

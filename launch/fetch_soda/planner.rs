@@ -12,6 +12,8 @@ pub(crate) const RADIUS: f64 = 0.2;
 const MARGIN: f64 = 0.04;
 /// Nearer than this to something, a way costs more, m.
 const COMFORT: f64 = 0.5;
+/// Distances from which a top is seen from close by, m.
+const CLOSE_BY: [f64; 3] = [0.8, 1.0, 1.25];
 /// Borders to the unknown of fewer cells than this are none.
 const MIN_FRONTIER: usize = 8;
 
@@ -117,6 +119,11 @@ impl<'a> Ways<'a> {
             let radius = from + (to - from) * ring as f64 / rings as f64;
             Grid::around(target, radius, 96)
         });
+        self.cheapest(target, points)
+    }
+
+    /// The cheapest of several points to look at `target` from.
+    fn cheapest(&self, target: Point, points: impl Iterator<Item = Point>) -> Option<Goal> {
         let goals = points.filter_map(|at| {
             let cell = self.grid.cell(at)?;
             Some(Goal {
@@ -213,25 +220,13 @@ impl<'a> Ways<'a> {
         let goals = tops.filter_map(|top| {
             let at = self.grid.point(top);
             let worth = worth(at)?;
-            let goal = self.place_before_coarsely(at)?;
+            // Coarsely: there are many tops.
+            let points = CLOSE_BY.into_iter();
+            let points = points.flat_map(|radius| Grid::around(at, radius, 16));
+            let goal = self.cheapest(at, points)?;
             Some(Goal {
                 cost: goal.cost - worth,
                 ..goal
-            })
-        });
-        goals.min_by(|a, b| a.cost.total_cmp(&b.cost))
-    }
-
-    fn place_before_coarsely(&self, target: Point) -> Option<Goal> {
-        let points = [0.8, 1.0, 1.25]
-            .into_iter()
-            .flat_map(|radius| Grid::around(target, radius, 16));
-        let goals = points.filter_map(|at| {
-            let cell = self.grid.cell(at)?;
-            Some(Goal {
-                at,
-                look_at: target,
-                cost: self.cost(cell)?,
             })
         });
         goals.min_by(|a, b| a.cost.total_cmp(&b.cost))

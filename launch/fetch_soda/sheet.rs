@@ -6,6 +6,7 @@ use std::path::Path;
 use concert_policies::document::WriteError;
 
 use super::behaviour::Behaviour;
+use super::grid::{CELL, GridPicture};
 use super::place::Point;
 use crate::draw::{Canvas, Rgb};
 
@@ -94,8 +95,12 @@ impl Sheet {
     /// The map, north up as the robot looked first to the right, of a height in
     /// px.
     fn map(&self, behaviour: &Behaviour, height: usize) -> Canvas {
-        let (origin, columns, rows, cells) = behaviour.map();
-        let cell = super::grid::CELL;
+        let GridPicture {
+            origin,
+            columns,
+            rows,
+            cells,
+        } = behaviour.map();
         let scale = (height as f64 / rows as f64).min(3.0 * height as f64 / columns as f64);
         let width = ((columns as f64 * scale) as usize).max(1);
         let mut map = Canvas::new(width, height, UNKNOWN);
@@ -115,8 +120,8 @@ impl Sheet {
             }
         }
         let pixel = |[x, y]: Point| {
-            let (column, row) = ((x - origin[0]) / cell, (y - origin[1]) / cell);
-            [(column + 0.5) * scale, (rows as f64 - row - 0.5) * scale]
+            let (column, row) = ((x - origin[0]) / CELL, (y - origin[1]) / CELL);
+            [column * scale, (rows as f64 - row) * scale]
         };
         for pair in self.way.windows(2) {
             map.line(pixel(pair[0]), pixel(pair[1]), WAY);

@@ -1,29 +1,26 @@
-//! Errands in simulated time with true senses: the behaviour alone is tried.
+//! Errands in simulated time: the behaviour alone is tried, with true senses.
+//!
+//! To look at one, or to try it with the networks of a policy:
+//! `SHOW_TRIALS=1 TRIAL_NETWORKS=1 TRIAL_SEEDS=401..407 cargo test --workspace
+//! --lib a_can_is_fetched -- --nocapture` prints its way and draws each into the
+//! system's temporary folder (`TRIAL_POLICY` names another policy).
 
-use std::sync::Arc;
+mod eyes;
+mod show;
+
 use std::time::Duration;
 
 use concert_apartment::{
-    Class, Development, DriveCommand, Home, LightQuality, Pinhole as Camera, Randomisation, Range,
-    RobotConfig, Stock, Thing,
+    Class, Development, Doors, DriveCommand, Home, LightQuality, Pinhole as Camera, Randomisation,
+    Range, RobotConfig, Stock, Thing,
 };
-use concert_runtime::wire::sensor_msgs::CameraInfo;
-use concert_runtime::wire::{AnyMessage, Message as _, encode};
-use concert_runtime::{
-    Clock as _, Frame, ManualClock, NoWatch, Output, OutputSink, Pipeline, Timestamp,
-};
+use concert_runtime::Timestamp;
 
-use super::behaviour::{Behaviour, MAX_AGE, Outcome, Settings};
-use super::bus::Reader;
+use self::eyes::{Eyes, Networks, senses};
+use super::behaviour::{Action, Behaviour, MAX_AGE, Outcome, Settings};
 use super::errand::Errand;
-use super::place::{Mount, Pinhole, Place};
-use super::senses::{ClassMap, DepthMap, NormalMap, Sense};
+use super::place::{Mount, Pinhole};
 use super::sheet::Sheet;
-use crate::assemble::{self, EngineChoice};
-use crate::cli::Global;
-use crate::launch_file::LaunchFile;
-use crate::model_folders::model_folders;
-use crate::policy_choice::PolicyChoice;
 use crate::simulated_robot::SimulatedRobot;
 
 const STEP: Duration = Duration::from_millis(100);
@@ -31,364 +28,281 @@ const MOUNT: Mount = Mount {
     height: 1.1,
     tilt: -0.3,
 };
+/// Horizontal field of view, 72 degrees.
+const FIELD_OF_VIEW: f32 = 1.2566;
+/// Longest errand, s of simulated time.
+const LIMIT: f64 = 300.0;
 
-/// How an errand went.
-#[derive(Debug)]
+/// An errand that goes on, and how it went so far.
 struct Trial {
+    robot: SimulatedRobot,
+    behaviour: Behaviour,
+    eyes: Eyes,
+    sheet: Sheet,
+    now: Timestamp,
+    start: [f32; 2],
     outcome: Option<Outcome>,
+    /// The thing that was let go last, and how far from the start, m.
     released: Option<(&'static str, f32)>,
     hurting_bumps: u32,
     seconds: f64,
+    /// m.
     path: f32,
 }
 
-fn home(seed: u64, stock: Stock) -> Home {
-    let randomisation = Randomisation {
-        stock,
-        field_of_view: Range::new(1.2566, 1.2566),
-        ..Randomisation::default()
-    };
-    let light = match std::env::var_os("TRIAL_NETWORKS").is_some() {
-        true => LightQuality::Standard,
-        false => LightQuality::Flat,
-    };
-    Home::generate(seed, &randomisation, light).unwrap()
+fn is_asked_for(variable: &str) -> bool {
+    std::env::var_os(variable).is_some()
 }
 
-fn with_a_can() -> Stock {
-    Stock {
-        things: vec![Thing {
-            class: Class::Can,
-            paint: None,
-        }],
-        without: vec![Class::Can],
-        ..Stock::default()
-    }
-}
-
-/// What the robot sees with.
-enum Eyes {
-    /// The truth.
-    True(Pinhole),
-    /// The networks of the shipped policy, in simulated time.
-    Networks(Box<Networks>),
-}
-
-/// The shipped policy, run frame by frame.
-struct Networks {
-    pipeline: Pipeline,
-    clock: Arc<ManualClock>,
-    sink: Sink,
-    reader: Reader,
-    frames: u64,
-}
-
-/// Keeps what was delivered.
-#[derive(Default)]
-struct Sink {
-    buffers: Vec<Output>,
-    delivered: Vec<Output>,
-}
-
-impl OutputSink for Sink {
-    fn wants(&self, _: usize) -> bool {
-        true
-    }
-
-    fn deliver(&mut self, target: usize, output: &mut Output) {
-        let mut kept = self.buffers[target].clone();
-        kept.copy_from(output);
-        self.delivered.push(kept);
-    }
-}
-
-impl Networks {
-    fn load() -> Self {
-        let policy = std::env::var("TRIAL_POLICY").unwrap_or_else(|_| "fetch_soda".to_owned());
-        let launch = LaunchFile::of_policy(&policy);
-        let choice = PolicyChoice::of_launch(&launch).unwrap();
-        let folders = model_folders(&[], &[], choice.path.as_deref());
-        let planned = assemble::plan(&choice.policy, folders).unwrap();
-        let engine = EngineChoice::start(launch.providers(), None, &Global::default()).unwrap();
-        let clock = Arc::new(ManualClock::at(Timestamp::from_nanos(0)));
-        let (time, watch) = (clock.clone(), Arc::new(NoWatch));
-        let plan = planned.plan;
-        let pipeline = assemble::pipeline(&launch, plan, engine, time, watch, None).unwrap();
-        Self {
-            pipeline,
-            clock,
-            sink: Sink::default(),
-            reader: Reader::default(),
-            frames: 0,
-        }
-    }
-
-    fn see(&mut self, robot: &mut SimulatedRobot, stamp: Timestamp) -> Vec<Sense> {
-        let (image, _) = robot.picture().unwrap();
-        self.clock.advance(STEP);
-        let (width, height) = (image.width() as f64, image.height() as f64);
-        self.reader.image_size = Some((width, height));
-        let frame = Frame {
-            sequence: self.frames,
-            stamp,
-            arrived: self.clock.monotonic(),
-            frame_id: "front_optical".into(),
-            image,
-            intrinsics: Some(robot.intrinsics()),
-            distorted: false,
-            depth: None,
+impl Trial {
+    fn begin(seed: u64, stock: Stock, errand: &str) -> Self {
+        let with_networks = is_asked_for("TRIAL_NETWORKS");
+        let randomisation = Randomisation {
+            stock,
+            field_of_view: Range::new(FIELD_OF_VIEW, FIELD_OF_VIEW),
+            ..Randomisation::default()
         };
-        self.frames += 1;
-        self.sink.buffers = self.pipeline.buffers(0);
-        self.sink.delivered.clear();
-        self.pipeline.step(0, &frame, STEP, &mut self.sink);
-        let mut senses = Vec::new();
-        for output in &self.sink.delivered {
-            let key = output.origin.task.name;
-            let mut bytes = Vec::new();
-            if encode::encode_camera_info(output, &mut bytes) {
-                let info = AnyMessage::decode(CameraInfo::TYPE, &bytes).unwrap();
-                let key = format!("{key}/camera_info");
-                senses.extend(self.reader.sense(&key, info));
-            }
-            // What cannot be said is not published.
-            let Ok(name) = encode::encode(output, &mut bytes) else {
-                continue;
-            };
-            let message = AnyMessage::decode(name, &bytes).unwrap();
-            senses.extend(self.reader.sense(key, message));
+        let (light, (width, height)) = match with_networks {
+            true => (LightQuality::Standard, (320, 240)),
+            false => (LightQuality::Flat, (120, 90)),
+        };
+        let home = Home::generate(seed, &randomisation, light).unwrap();
+        let camera = Camera::from_field_of_view(width, height, FIELD_OF_VIEW.into()).unwrap();
+        let eyes = match with_networks {
+            true => Eyes::Networks(Box::new(Networks::load())),
+            false => Eyes::True(Pinhole {
+                fx: camera.fx(),
+                fy: camera.fy(),
+                cx: camera.cx(),
+                cy: camera.cy(),
+                width: width as usize,
+                height: height as usize,
+            }),
+        };
+        let config = RobotConfig {
+            camera_height: MOUNT.height as f32,
+            ..RobotConfig::default()
+        };
+        let mut robot = SimulatedRobot::new(home, camera, Development::default(), config).unwrap();
+        robot.robot_mut().look(0.0, MOUNT.tilt as f32).unwrap();
+        robot.step(Duration::from_secs(1)).unwrap();
+        let classes = Class::ALL.iter().map(|class| class.name().to_owned());
+        let settings = Settings {
+            mount: MOUNT,
+            names: classes.collect(),
+            max_age: MAX_AGE,
+            search_limit: Duration::from_secs(210),
+        };
+        Self {
+            start: robot.robot().place().0.to_array(),
+            robot,
+            behaviour: Behaviour::new(settings, Errand::parse(errand).unwrap()),
+            eyes,
+            sheet: Sheet::default(),
+            now: Timestamp::from_nanos(1_000_000_000),
+            outcome: None,
+            released: None,
+            hurting_bumps: 0,
+            seconds: 0.0,
+            path: 0.0,
         }
-        senses
     }
-}
 
-/// What is seen and felt now.
-fn senses(robot: &mut SimulatedRobot, stamp: Timestamp, eyes: &mut Eyes) -> Vec<Sense> {
-    let wheels = robot.robot().odometry().odom_from_base;
-    let yaw = 2.0 * f64::from(wheels.rotation.z).atan2(f64::from(wheels.rotation.w));
-    let (x, y) = (wheels.translation.x, wheels.translation.y);
-    let place = Place::new(f64::from(x), f64::from(y), yaw);
-    let (is_in_contact, is_holding) = (robot.robot().is_in_contact(), robot.is_holding());
-    let mut senses = vec![
-        Sense::Wheels(stamp, place),
-        Sense::Bumper(is_in_contact),
-        Sense::Holding(is_holding),
-    ];
-    senses.extend(match eyes {
-        Eyes::Networks(networks) => networks.see(robot, stamp),
-        Eyes::True(intrinsics) => truth(robot, stamp, *intrinsics),
-    });
-    senses
-}
+    /// To its end, or to the limit.
+    fn run(seed: u64, stock: Stock, errand: &str) -> Self {
+        let mut trial = Self::begin(seed, stock, errand);
+        while trial.seconds < LIMIT && trial.outcome.is_none() {
+            trial.step(true);
+        }
+        println!("seed {seed}: {}", trial.text());
+        if is_asked_for("SHOW_TRIALS") {
+            let path = std::env::temp_dir().join(format!("trial_{seed}.png"));
+            trial.sheet.write(&trial.behaviour, &path).unwrap();
+            println!("{:?}\n{}", trial.behaviour.counts, path.display());
+        }
+        trial
+    }
 
-fn truth(robot: &mut SimulatedRobot, stamp: Timestamp, camera: Pinhole) -> Vec<Sense> {
-    let labels = robot.labels().unwrap();
-    vec![
-        Sense::Depth(DepthMap {
-            stamp,
-            camera,
-            metres: labels.depth,
-        }),
-        Sense::Normals(NormalMap {
-            stamp,
-            normals: labels.normals,
-        }),
-        Sense::Classes(ClassMap {
-            stamp,
-            width: camera.width,
-            height: camera.height,
-            classes: labels.semantic,
-        }),
-    ]
-}
-
-fn run(home: Home, errand: &str, limit: f64) -> Trial {
-    let with_networks = std::env::var_os("TRIAL_NETWORKS").is_some();
-    let (width, height) = if with_networks { (320, 240) } else { (120, 90) };
-    let camera = Camera::from_field_of_view(width, height, 1.2566).unwrap();
-    let intrinsics = Pinhole {
-        fx: camera.fx(),
-        fy: camera.fy(),
-        cx: camera.cx(),
-        cy: camera.cy(),
-        width: width as usize,
-        height: height as usize,
-    };
-    let mut eyes = match with_networks {
-        true => Eyes::Networks(Box::new(Networks::load())),
-        false => Eyes::True(intrinsics),
-    };
-    let config = RobotConfig {
-        camera_height: 1.1,
-        ..RobotConfig::default()
-    };
-    let seed = home.seed();
-    let mut robot = SimulatedRobot::new(home, camera, Development::default(), config).unwrap();
-    robot.robot_mut().look(0.0, MOUNT.tilt as f32).unwrap();
-    robot.step(Duration::from_secs(1)).unwrap();
-    let start = robot.robot().place().0;
-    let settings = Settings {
-        mount: MOUNT,
-        names: Class::ALL
-            .iter()
-            .map(|class| class.name().to_owned())
-            .collect(),
-        max_age: MAX_AGE,
-        search_limit: Duration::from_secs(210),
-    };
-    let mut behaviour = Behaviour::new(settings, Errand::parse(errand).unwrap());
-    let mut trial = Trial {
-        outcome: None,
-        released: None,
-        hurting_bumps: 0,
-        seconds: 0.0,
-        path: 0.0,
-    };
-    let mut sheet = Sheet::default();
-    let show = std::env::var_os("SHOW_TRIALS").is_some();
-    let mut now = Timestamp::from_nanos(1_000_000_000);
-    while trial.seconds < limit && trial.outcome.is_none() {
-        let seen = senses(&mut robot, now, &mut eyes);
-        behaviour.take_in(now, seen);
-        let action = behaviour.act(now);
-        robot
-            .robot_mut()
-            .command(DriveCommand {
-                linear: action.velocity.ahead as f32,
-                angular: action.velocity.turn as f32,
-            })
-            .unwrap();
+    /// A tenth of a second, in which the robot sees, or feels its wheels alone;
+    /// gives what it did.
+    fn step(&mut self, sees: bool) -> Action {
+        let felt_and_seen = senses(&mut self.robot, self.now, sees.then_some(&mut self.eyes));
+        self.behaviour.take_in(self.now, felt_and_seen);
+        let action = self.behaviour.act(self.now);
+        let shows = is_asked_for("SHOW_TRIALS");
+        let command = DriveCommand {
+            linear: action.velocity.ahead as f32,
+            angular: action.velocity.turn as f32,
+        };
+        self.robot.robot_mut().command(command).unwrap();
         match action.gripper {
             Some(true) => {
-                if show {
-                    show_reach(&robot, &behaviour);
+                if shows {
+                    show::reach(&self.robot, &self.behaviour);
                 }
-                let _ = robot.close_gripper().unwrap();
+                self.robot.close_gripper().unwrap();
             }
             Some(false) => {
-                let released = robot.open_gripper();
-                let away = released.map(|one| (one.class, one.at.distance(start)));
-                trial.released = away.or(trial.released);
+                let released = self.robot.open_gripper();
+                let away = released.map(|one| (one.class, self.away(one.at.to_array())));
+                self.released = away.or(self.released);
             }
             None => {}
         }
-        let before = robot.robot().place().0;
-        let report = robot.step(STEP).unwrap();
-        trial.path += robot.robot().place().0.distance(before);
-        trial.hurting_bumps += report.hurting_bumps;
-        if show && report.bumps > 0 {
-            let (place, yaw) = robot.robot().place();
-            let ahead = [place.x + 0.25 * yaw.cos(), place.y + 0.25 * yaw.sin()];
-            let objects = robot.home().objects().iter();
-            let objects = objects.filter(|one| one.low.z + one.pose.translation.z < 1.2);
-            let mut near: Vec<_> = objects
-                .map(|one| (one.distance_on_floor(ahead), one.class.name()))
-                .collect();
-            near.sort_by(|a, b| a.0.total_cmp(&b.0));
-            let near: Vec<_> = near.iter().map(|(_, name)| *name).take(6).collect();
-            println!(
-                "BUMP {:.1} s {} {:?} hurting {}: {near:?}",
-                trial.seconds,
-                behaviour.state(),
-                action.velocity,
-                report.hurting_bumps
-            );
+        let before = self.robot.robot().place().0;
+        let report = self.robot.step(STEP).unwrap();
+        self.path += self.robot.robot().place().0.distance(before);
+        self.hurting_bumps += report.hurting_bumps;
+        self.outcome.clone_from(&action.outcome);
+        self.seconds += STEP.as_secs_f64();
+        self.now = self.now.after(STEP);
+        self.sheet.note(&self.behaviour, self.seconds);
+        if shows {
+            show::step(&self.robot, &self.behaviour, (&action, &report), self);
         }
-        trial.outcome = action.outcome;
-        trial.seconds += STEP.as_secs_f64();
-        now = now.after(STEP);
-        sheet.note(&behaviour, trial.seconds);
-        if show && ((trial.seconds * 10.0).round() as u64).is_multiple_of(20) {
-            let (place, yaw) = robot.robot().place();
-            println!(
-                "{:6.1} s {} at {:.2} {:.2} {:.2} {:?}",
-                trial.seconds,
-                behaviour.state(),
-                place.x,
-                place.y,
-                yaw,
-                action.velocity
-            );
-        }
+        action
     }
-    if show {
-        println!("{trial:?} {:?}", behaviour.counts);
-        let path = format!("/tmp/trial_{seed}.png");
-        sheet
-            .write(&behaviour, std::path::Path::new(&path))
-            .unwrap();
+
+    /// Distance from the start, m.
+    fn away(&self, [x, y]: [f32; 2]) -> f32 {
+        (x - self.start[0]).hypot(y - self.start[1])
     }
-    trial
+
+    /// Distance of the robot from its start, m.
+    fn robot_away(&self) -> f32 {
+        self.away(self.robot.robot().place().0.to_array())
+    }
+
+    /// Whether a thing of a class was handed over.
+    fn brought(&self, wanted: &str) -> bool {
+        let released = self.released;
+        released.is_some_and(|(class, away)| class == wanted && away < 0.8)
+    }
+
+    fn text(&self) -> String {
+        format!(
+            "{:.0} s, {:.1} m, {} bumps that hurt, {:?}, let go {:?}",
+            self.seconds, self.path, self.hurting_bumps, self.outcome, self.released
+        )
+    }
 }
 
-/// Which things are before the robot, truly, and what it believes of them.
-fn show_reach(robot: &SimulatedRobot, behaviour: &Behaviour) {
-    let (place, yaw) = robot.robot().place();
-    let objects = robot.home().objects().iter().filter(|one| one.movable);
-    for one in objects {
-        let at = one.pose.translation.truncate() - place;
-        let bearing = super::place::wrap(f64::from(at.to_angle() - yaw));
-        if at.length() < 1.1 && bearing.abs() < 0.6 {
-            println!(
-                "  truth {} at {:.2} m, {bearing:.2} rad",
-                one.class.name(),
-                at.length()
-            );
-        }
-    }
-    let base = behaviour.place();
-    for (class, at) in behaviour.things() {
-        let away = super::place::distance(at, base.point());
-        let bearing = base.bearing(at);
-        if away < 1.3 && bearing.abs() < 0.6 {
-            println!("  believes {class} at {away:.2} m, {bearing:.2} rad");
-        }
+/// So many cans, and no others.
+fn cans(count: usize) -> Stock {
+    let can = Thing {
+        class: Class::Can,
+        paint: None,
+    };
+    Stock {
+        things: vec![can; count],
+        without: vec![Class::Can],
+        ..Stock::default()
     }
 }
 
 #[test]
 fn a_can_is_fetched_by_a_robot_that_sees_truly() {
     let seeds = std::env::var("TRIAL_SEEDS").unwrap_or_else(|_| "402..404".to_owned());
-    let (first, last) = seeds.split_once("..").unwrap();
-    let (first, last): (u64, u64) = (first.parse().unwrap(), last.parse().unwrap());
-    let mut fetched = 0;
-    for seed in first..last {
-        let trial = run(home(seed, with_a_can()), "bring the can", 300.0);
-        let is_fetched = trial
-            .released
-            .is_some_and(|(class, away)| class == "can" && away < 0.8);
-        println!(
-            "seed {seed}: {} in {:.0} s, {:.1} m, {} hurting bumps: {:?} {:?}",
-            is_fetched,
-            trial.seconds,
-            trial.path,
-            trial.hurting_bumps,
-            trial.outcome,
-            trial.released
-        );
-        assert_eq!(trial.hurting_bumps, 0, "seed {seed}");
-        fetched += u64::from(is_fetched);
-    }
+    let (first, end) = seeds.split_once("..").unwrap();
+    let (first, end): (u64, u64) = (first.parse().unwrap(), end.parse().unwrap());
+    let trials: Vec<_> = (first..end)
+        .map(|seed| Trial::run(seed, cans(1), "bring the can"))
+        .collect();
+    let brought = trials.iter().filter(|trial| trial.brought("can")).count();
     assert!(
-        fetched * 10 >= (last - first) * 8,
-        "{fetched} of {}",
-        last - first
+        brought * 10 >= trials.len() * 8,
+        "{brought} of {}",
+        trials.len()
     );
+    assert!(trials.iter().all(|trial| trial.hurting_bumps == 0));
+}
+
+#[test]
+fn of_two_cans_one_is_fetched() {
+    let trial = Trial::run(403, cans(2), "bring the can");
+    assert!(trial.brought("can"), "{}", trial.text());
+    assert_eq!(trial.hurting_bumps, 0);
 }
 
 #[test]
 fn a_can_that_does_not_exist_is_said_to_be_none_and_the_robot_returns() {
-    let stock = Stock {
-        without: vec![Class::Can],
-        ..Stock::default()
-    };
-    let trial = run(home(405, stock), "bring the can", 300.0);
-    let Some(Outcome::GaveUp(reason)) = &trial.outcome else {
-        panic!("{trial:?}");
-    };
+    let trial = Trial::run(405, cans(0), "bring the can");
     assert!(
-        reason.contains("can") || reason.contains("not found"),
-        "{reason}"
+        matches!(trial.outcome, Some(Outcome::GaveUp(_))),
+        "{}",
+        trial.text()
     );
+    assert!(trial.robot_away() < 0.6, "{} m", trial.robot_away());
     assert_eq!((trial.released, trial.hurting_bumps), (None, 0));
+}
+
+#[test]
+fn behind_shut_doors_no_can_is_found_and_the_robot_returns() {
+    let stock = Stock {
+        doors: Doors::Shut,
+        ..cans(1)
+    };
+    let trial = Trial::run(402, stock, "bring the can");
+    assert!(
+        matches!(trial.outcome, Some(Outcome::GaveUp(_))),
+        "{}",
+        trial.text()
+    );
+    assert!(trial.robot_away() < 0.6, "{} m", trial.robot_away());
+    assert_eq!(trial.hurting_bumps, 0);
+}
+
+#[test]
+fn a_robot_goes_to_the_sofa() {
+    let trial = Trial::run(402, Stock::default(), "go to the sofa");
+    assert!(
+        matches!(trial.outcome, Some(Outcome::Done(_))),
+        "{}",
+        trial.text()
+    );
+    let at = trial.robot.robot().place().0.to_array();
+    let sofas = trial.robot.home().objects_of(Class::Sofa);
+    let nearest = sofas.map(|sofa| sofa.distance_on_floor(at));
+    let nearest = nearest.fold(f32::INFINITY, f32::min);
+    assert!(nearest < 1.0, "{nearest} m");
+}
+
+#[test]
+fn a_robot_says_whether_the_door_of_the_bathroom_is_open() {
+    for (doors, want) in [(Doors::Open, true), (Doors::Shut, false)] {
+        let stock = Stock {
+            doors,
+            ..Stock::default()
+        };
+        let trial = Trial::run(402, stock, "is the door of the bathroom open?");
+        let Some(Outcome::Answered { is_open, .. }) = &trial.outcome else {
+            panic!("{doors:?}: {}", trial.text());
+        };
+        assert_eq!(*is_open, want, "{doors:?}");
+        assert!(trial.robot_away() < 0.6, "{} m", trial.robot_away());
+    }
+}
+
+#[test]
+fn a_robot_that_sees_nothing_any_more_stands_and_goes_on_when_it_sees_again() {
+    let mut trial = Trial::begin(402, cans(1), "bring the can");
+    // Past the look around, on its way.
+    let drives = |action: &Action| action.velocity.ahead > 0.05;
+    let mut steps = 0;
+    while !drives(&trial.step(true)) {
+        steps += 1;
+        assert!(steps < 300, "it never drove");
+    }
+    let blind: Vec<_> = (0..20).map(|_| trial.step(false)).collect();
+    // Five tenths of a second after what it saw last.
+    let late = &blind[5..];
+    assert!(
+        late.iter().all(|action| *action == Action::default()),
+        "{late:?}"
+    );
+    let before = trial.robot.robot().place().0;
+    trial.step(false);
+    assert_eq!(trial.robot.robot().place().0, before, "it stands");
+    let again = (0..100).any(|_| drives(&trial.step(true)));
+    assert!(again, "it goes on");
 }

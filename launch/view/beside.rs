@@ -56,14 +56,43 @@ impl ViewFlags {
                 listen.join(", ")
             ))
         })?;
+        let bus = SessionOptions {
+            shared_memory: launch.zenoh().shared_memory,
+            ..SessionOptions::client(&own, Duration::from_secs(1))
+        };
+        Self::serve(
+            address,
+            bus,
+            &launch.publish().prefix,
+            tables,
+            allow_control,
+        )
+    }
+
+    /// Starts the view of whoever publishes below `prefix` on a bus, where one is
+    /// asked for.
+    ///
+    /// # Errors
+    /// As [`View::start`].
+    pub(crate) fn start_on(&self, bus: SessionOptions, prefix: &str) -> Result<Beside, Failure> {
+        match self.view {
+            None => Ok(Beside(None)),
+            Some(address) => Self::serve(address, bus, prefix, &TableFiles::default(), false),
+        }
+    }
+
+    fn serve(
+        address: SocketAddr,
+        bus: SessionOptions,
+        prefix: &str,
+        tables: &TableFiles,
+        allow_control: bool,
+    ) -> Result<Beside, Failure> {
         let view = View::start(&ViewOptions {
             address,
             names: Vec::new(),
-            bus: SessionOptions {
-                shared_memory: launch.zenoh().shared_memory,
-                ..SessionOptions::client(&own, Duration::from_secs(1))
-            },
-            prefix: launch.publish().prefix.clone(),
+            bus,
+            prefix: prefix.to_owned(),
             tables: tables.clone(),
             allow_control,
         })?;

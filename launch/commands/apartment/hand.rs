@@ -55,7 +55,8 @@ impl Hand {
         };
         if !command.data {
             if let Some(release) = robot.open_gripper() {
-                self.note_release(&release, start);
+                let is_stocked = robot.home().stocked().contains(&release.instance);
+                self.note_release(&release, is_stocked, start);
             }
             return Ok(());
         }
@@ -75,11 +76,11 @@ impl Hand {
         Ok(())
     }
 
-    fn note_release(&mut self, release: &Release, start: [f32; 2]) {
+    fn note_release(&mut self, release: &Release, is_stocked: bool, start: [f32; 2]) {
         let away = (release.at.x - start[0]).hypot(release.at.y - start[1]);
         if self.releases.len() < MAX_EVENTS {
             self.releases.push(json!({
-                "instance": release.instance, "class": release.class,
+                "instance": release.instance, "class": release.class, "put": is_stocked,
                 "metres_from_start": away,
             }));
         }

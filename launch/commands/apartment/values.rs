@@ -61,7 +61,7 @@ pub(super) fn size(text: &str) -> Result<Size, String> {
 }
 
 /// Frames per second.
-pub(super) fn rate(text: &str) -> Result<f64, String> {
+pub(crate) fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if (1.0..=1000.0).contains(&rate) => Ok(rate),
         _ => Err("must be a number from 1 to 1000".to_owned()),
@@ -69,7 +69,7 @@ pub(super) fn rate(text: &str) -> Result<f64, String> {
 }
 
 /// How fast time goes.
-pub(super) fn speed(text: &str) -> Result<f64, String> {
+pub(crate) fn speed(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(factor) if (0.05..=4.0).contains(&factor) => Ok(factor),
         _ => Err("must be a number from 0.05 to 4".to_owned()),
@@ -87,7 +87,7 @@ pub(super) fn small_class(text: &str) -> Result<home::Class, String> {
 }
 
 /// A thing that is put into a home: `can`, `red-cup`.
-pub(crate) fn thing(text: &str) -> Result<home::Thing, String> {
+pub(super) fn thing(text: &str) -> Result<home::Thing, String> {
     let (paint, class) = match text.split_once('-') {
         None => (None, text),
         Some((colour, class)) => {

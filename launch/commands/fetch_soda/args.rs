@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use crate::commands::apartment::DoorsArg;
+use crate::commands::apartment::{DoorsArg, rate, speed};
 use crate::fetch_soda::errand::{Errand, ErrandError, ErrandFileError};
+use crate::view::ViewFlags;
 
 const AFTER: &str = "\
 Three processes meet over zenoh: a robot in a simulated home (`apartment --drive`),
@@ -54,22 +55,21 @@ pub struct FetchSodaArgs {
     #[arg(long, value_name = "S", default_value_t = 300, value_parser = clap::value_parser!(u64).range(20..=3600))]
     pub seconds: u64,
     /// Pictures per second of the robot's camera
-    #[arg(long, value_name = "HZ", default_value_t = 12.0)]
+    #[arg(long, value_name = "HZ", default_value_t = 12.0, value_parser = rate)]
     pub rate: f64,
     /// How fast time goes in the home: 0.5 is half as fast as the clock
-    #[arg(long, value_name = "FACTOR", default_value_t = 1.0)]
+    #[arg(long, value_name = "FACTOR", default_value_t = 1.0, value_parser = speed)]
     pub speed: f64,
     /// Draw the errand: what the robot saw at its turning points, its map and way
     #[arg(long, value_name = "FILE.png")]
     pub picture: Option<PathBuf>,
-    /// Serve a page that shows it, too: http://127.0.0.1:8080/ unless said
-    #[arg(long, value_name = "ADDR:PORT", num_args = 0..=1, require_equals = true,
-          default_missing_value = "127.0.0.1:8080")]
-    pub view: Option<std::net::SocketAddr>,
     /// Another launch file for perception; it hears robot/front/image and
     /// publishes at robot/perception
     #[arg(long, value_name = "FILE")]
     pub launch: Option<PathBuf>,
+    /// A page that shows it
+    #[command(flatten)]
+    pub view: ViewFlags,
 }
 
 /// What the robot perceives with.
@@ -100,6 +100,11 @@ impl Perception {
     }
 }
 
+/// A flag that would be passed over in silence.
+#[derive(Debug, thiserror::Error)]
+#[error("--launch names a perception, but with --perception truth there is none")]
+pub(super) struct LaunchOfNobody;
+
 /// Why an errand is refused.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ErrandFault {
@@ -110,6 +115,16 @@ pub(super) enum ErrandFault {
 }
 
 impl FetchSodaArgs {
+    /// Refuses flags that contradict each other.
+    pub(super) fn check(&self) -> Result<(), LaunchOfNobody> {
+        let is_of_nobody = self.launch.is_some() && self.perception == Perception::Truth;
+        if is_of_nobody {
+            Err(LaunchOfNobody)
+        } else {
+            Ok(())
+        }
+    }
+
     /// The errand, from the sentence or the file.
     pub(super) fn errand(&self) -> Result<Errand, ErrandFault> {
         let path = Path::new(&self.errand);

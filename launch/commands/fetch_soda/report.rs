@@ -62,9 +62,7 @@ impl Run {
         let age = 1e3 * counts.age_sum_s / counts.sights.max(1) as f64;
         let rate = counts.sights as f64 / self.seconds.max(1e-3);
         let per_metre = self.cpu_seconds.map(|cpu| cpu / path.max(1e-3));
-        let said = match &self.outcome {
-            Outcome::Done(said) | Outcome::GaveUp(said) => said,
-        };
+        let said = self.outcome.said();
         let json = json!({
             "seed": args.seed, "errand": self.errand.to_string(),
             "perception": args.perception.name(), "success": success,
@@ -79,7 +77,9 @@ impl Run {
         });
         let verdict = match (success, &self.outcome) {
             (true, _) => "done",
-            (false, Outcome::Done(_)) => "NOT done, though the robot believes so",
+            (false, Outcome::Done(_) | Outcome::Answered { .. }) => {
+                "NOT done, though the robot believes so"
+            }
             (false, Outcome::GaveUp(_)) => "not done",
         };
         let cpu = self.cpu_seconds.map_or_else(String::new, |cpu| {
@@ -108,11 +108,8 @@ impl Run {
 
     /// What is true decides.
     fn is_done(&self, home: &Value) -> bool {
-        if !matches!(self.outcome, Outcome::Done(_)) {
-            return false;
-        }
-        match &self.errand {
-            Errand::Bring(thing) => {
+        match (&self.errand, &self.outcome) {
+            (Errand::Bring(thing), Outcome::Done(_)) => {
                 let releases = home["hand"]["releases"].as_array();
                 let mut releases = releases.into_iter().flatten();
                 releases.any(|one| {
@@ -122,17 +119,14 @@ impl Run {
                         && away.is_some_and(|away| away <= HANDED_OVER)
                 })
             }
-            Errand::GoTo(what) => {
+            (Errand::GoTo(what), Outcome::Done(_)) => {
                 let away = home["metres_to"][what].as_f64();
                 away.is_some_and(|away| away <= BEFORE)
             }
-            Errand::IsDoorOpen(room) => {
-                let Outcome::Done(said) = &self.outcome else {
-                    return false;
-                };
-                let is_open = home["open_doors"][room].as_bool();
-                is_open == Some(said.contains("is open"))
+            (Errand::IsDoorOpen(room), Outcome::Answered { is_open, .. }) => {
+                home["open_doors"][room].as_bool() == Some(*is_open)
             }
+            (_, Outcome::GaveUp(_) | Outcome::Done(_) | Outcome::Answered { .. }) => false,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::super::localiser::seconds;
 use super::super::place::{Place, Point, distance};
 use super::super::planner::{Goal, Ways};
 use super::perceive::SMALL;
-use super::{Action, Behaviour, REACHED, Step};
+use super::{Action, Behaviour, Outcome, REACHED, Step};
 
 /// A look at what a robot came for takes so long, and turning to it at most so
 /// long, s.
@@ -41,7 +41,7 @@ impl Behaviour {
             return Action::default();
         }
         if let Some(answer) = self.answer_from_what_was_seen() {
-            self.answer = Some(answer);
+            self.ends = Some(answer);
             self.turn_to(Step::Return);
             return Action::default();
         }
@@ -87,10 +87,14 @@ impl Behaviour {
         }
         match &self.errand {
             Errand::IsDoorOpen(room) => {
-                self.answer = Some(format!(
+                let said = format!(
                     "the door of the {room} is shut: every open room was looked into, and none \
                      is it"
-                ));
+                );
+                self.ends = Some(Outcome::Answered {
+                    is_open: false,
+                    said,
+                });
                 self.turn_to(Step::Return);
             }
             Errand::Bring(thing) => self.give_up(format!("there is no {thing} to be seen")),
@@ -192,7 +196,7 @@ impl Behaviour {
     }
 
     /// Whether a door is open, where what stands behind it was seen.
-    fn answer_from_what_was_seen(&self) -> Option<String> {
+    fn answer_from_what_was_seen(&self) -> Option<Outcome> {
         let Errand::IsDoorOpen(room) = &self.errand else {
             return None;
         };
@@ -201,10 +205,13 @@ impl Behaviour {
             let mut seen = self.landmarks.of(class);
             seen.find(|one| one.sights >= BELIEVED.1)
         })?;
-        Some(format!(
-            "the door of the {room} is open: a {} is seen in it",
-            seen.class
-        ))
+        Some(Outcome::Answered {
+            is_open: true,
+            said: format!(
+                "the door of the {room} is open: a {} is seen in it",
+                seen.class
+            ),
+        })
     }
 }
 

@@ -56,13 +56,9 @@ impl Behaviour {
                 ..Action::default()
             };
         }
-        let outcome = match (&self.gave_up, &self.answer) {
-            (Some(reason), _) => Outcome::GaveUp(reason.clone()),
-            (None, Some(answer)) => Outcome::Done(answer.clone()),
-            (None, None) => Outcome::Done(format!("{}: done", self.errand)),
-        };
+        let done = || Outcome::Done(format!("{}: done", self.errand));
         Action {
-            outcome: Some(outcome),
+            outcome: Some(self.ends.clone().unwrap_or_else(done)),
             ..Action::default()
         }
     }

@@ -4,9 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::super::grid::CELL;
+use super::super::grid::{CELL, GridPicture};
 use super::super::place::{Place, Point};
-use super::Behaviour;
+use super::{Behaviour, Outcome};
 
 impl Behaviour {
     /// What it is at, in a few words.
@@ -24,8 +24,8 @@ impl Behaviour {
         self.localiser.place().unwrap_or_default()
     }
 
-    /// Its map: as [`Grid::picture`].
-    pub(crate) fn map(&self) -> (Point, usize, usize, Vec<u8>) {
+    /// Its map.
+    pub(crate) fn map(&self) -> GridPicture {
         self.grid.picture()
     }
 
@@ -42,13 +42,12 @@ impl Behaviour {
 
     /// Why it gave up, or what it is at.
     pub(crate) fn said(&self) -> &str {
-        let said = self.gave_up.as_deref().or(self.answer.as_deref());
-        said.unwrap_or(self.state())
+        self.ends.as_ref().map_or(self.state(), Outcome::said)
     }
 
     /// What it knows, for whoever looks: see docs/formats.md.
     pub(crate) fn picture(&self) -> Value {
-        let (origin, columns, rows, cells) = self.grid.picture();
+        let grid = self.grid.picture();
         let base = self.localiser.place().unwrap_or_default();
         let landmarks = self.landmarks.certain(3).map(|one| {
             json!({ "class": one.class, "at": one.at, "score": one.score, "sights": one.sights })
@@ -62,8 +61,8 @@ impl Behaviour {
             "start": [0.0, 0.0],
             "landmarks": landmarks.collect::<Vec<_>>(),
             "grid": {
-                "origin": origin, "cell": CELL, "columns": columns, "rows": rows,
-                "cells": STANDARD.encode(cells),
+                "origin": grid.origin, "cell": CELL, "columns": grid.columns,
+                "rows": grid.rows, "cells": STANDARD.encode(grid.cells),
             },
         })
     }

@@ -10,7 +10,7 @@ use super::super::localiser::seconds;
 use super::super::place::{Place, Point, distance};
 use super::super::planner::{Goal, Ways};
 use super::perceive::SMALL;
-use super::{Action, Behaviour, REACHED, Step};
+use super::{Action, Behaviour, Outcome, REACHED, Step};
 
 /// Distances from a thing at which the robot stands to take it, m: first tried,
 /// and where there is no place.
@@ -57,7 +57,8 @@ impl Behaviour {
         let is_there = distance(base.point(), goal.at) < REACHED;
         let is_large = matches!(self.errand, Errand::GoTo(_));
         if is_there && is_large {
-            self.answer = Some(format!("{}: it stands before it", self.errand));
+            let said = format!("{}: it stands before it", self.errand);
+            self.ends = Some(Outcome::Done(said));
             self.turn_to(Step::HandOver { since: now });
             return Action::default();
         }

@@ -22,7 +22,7 @@ const MAX_WORDS: u64 = 4 << 20;
 const TICKS_A_SECOND: f64 = 100.0;
 
 /// A running process.
-pub(crate) struct Process {
+pub(super) struct Process {
     name: &'static str,
     child: Child,
     words: File,
@@ -35,7 +35,7 @@ impl Process {
     ///
     /// # Errors
     /// Where it cannot be started.
-    pub(crate) fn start(
+    pub(super) fn start(
         name: &'static str,
         args: &[String],
         folder: &Path,
@@ -70,7 +70,7 @@ impl Process {
     ///
     /// # Errors
     /// That it has ended, with its last words.
-    pub(crate) fn check(&mut self) -> anyhow::Result<()> {
+    pub(super) fn check(&mut self) -> anyhow::Result<()> {
         let Some(status) = self.child.try_wait()? else {
             return Ok(());
         };
@@ -86,7 +86,7 @@ impl Process {
     }
 
     /// Seconds of processor time that it has taken so far.
-    pub(crate) fn cpu_seconds(&self) -> Option<f64> {
+    pub(super) fn cpu_seconds(&self) -> Option<f64> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
         // The name, in brackets, may hold anything.
         let (_, rest) = stat.rsplit_once(')')?;
@@ -96,23 +96,30 @@ impl Process {
         Some((user + system) / TICKS_A_SECOND)
     }
 
+    /// Asks it to end, without waiting for that.
+    pub(super) fn ask_to_end(&self) {
+        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        if let Some(pid) = pid {
+            // Fails only where it has just ended.
+            let _ = kill_process(pid, Signal::TERM);
+        }
+    }
+
     /// Asks it to end, waits for that, and gives what it says of itself; null
     /// where it says nothing.
-    pub(crate) fn end(mut self) -> Value {
+    pub(super) fn end(mut self) -> Value {
         self.stop();
         serde_json::from_str(read(&mut self.words).trim()).unwrap_or(Value::Null)
     }
 
     fn stop(&mut self) {
-        let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
+        let has_ended = |child: &mut Child| matches!(child.try_wait(), Ok(Some(_)));
+        if has_ended(&mut self.child) {
+            return;
+        }
+        self.ask_to_end();
         let mut waited = Duration::ZERO;
-        while !matches!(self.child.try_wait(), Ok(Some(_))) {
-            if waited.is_zero()
-                && let Some(pid) = pid
-            {
-                // Fails only where it has just ended.
-                let _ = kill_process(pid, Signal::TERM);
-            }
+        while !has_ended(&mut self.child) {
             if waited >= FAREWELL {
                 let _ = self.child.kill();
                 let _ = self.child.wait();
