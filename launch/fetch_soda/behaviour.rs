@@ -37,6 +37,9 @@ pub(crate) struct Settings {
 /// robot has moved 20 cm meanwhile.
 pub(crate) const MAX_AGE: Duration = Duration::from_millis(420);
 
+/// Of an errand's time so much is kept for taking and for the way back.
+pub(crate) const WAY_BACK: Duration = Duration::from_secs(75);
+
 /// How an errand ended, as the robot has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -151,6 +154,8 @@ pub(crate) struct Behaviour {
     headway: Option<(Place, Timestamp)>,
     /// Places of goals that led nowhere, and how often.
     vain: Vec<(Point, u32)>,
+    /// Where things that it wants were seen and no way was known, and when.
+    unreached: Vec<(Point, Timestamp)>,
     /// How often what seems to stand in the way was doubted.
     doubts: u32,
     pub(crate) counts: Counts,
@@ -185,6 +190,11 @@ struct Plan {
 
 /// A plan is made anew after so long, s.
 const REPLAN_S: f64 = 1.0;
+/// What was found within the limit may be taken so long after it.
+const TAKING: Duration = Duration::from_secs(25);
+/// A thing no farther than this from where one was that could not be reached is
+/// that one, m.
+const UNREACHED: f64 = 0.8;
 /// Nearer than this a goal is reached, m.
 const REACHED: f64 = 0.14;
 
@@ -229,6 +239,7 @@ impl Behaviour {
             attempts: 0,
             headway: None,
             vain: Vec::new(),
+            unreached: Vec::new(),
             doubts: 0,
             counts: Counts::default(),
             settings,
@@ -265,11 +276,15 @@ impl Behaviour {
             self.note_touch(base, now);
         }
         self.was_touching = self.is_touching;
-        let is_searching = !matches!(
-            self.step,
-            Step::Return | Step::HandOver { .. } | Step::BackOff { .. }
-        );
-        if is_searching && seconds(began, now) > self.settings.search_limit.as_secs_f64() {
+        let limit = match self.step {
+            Step::Survey { .. } | Step::Explore | Step::Look { .. } => self.settings.search_limit,
+            // Who sees it takes it.
+            Step::Approach { .. } | Step::Face { .. } | Step::Grasp { .. } => {
+                self.settings.search_limit + TAKING
+            }
+            Step::BackOff { .. } | Step::Return | Step::HandOver { .. } => Duration::MAX,
+        };
+        if seconds(began, now) > limit.as_secs_f64() {
             let limit = self.settings.search_limit.as_secs();
             self.give_up(format!("not found within {limit} s"));
         }

@@ -2,7 +2,7 @@
 //! "Implementation of the pure pursuit path tracking algorithm", CMU-RI-TR-92-01),
 //! slower where it is narrow.
 
-use super::grid::Grid;
+use super::grid::{CELL, Grid};
 use super::place::{Place, Point, distance};
 use super::planner::RADIUS;
 
@@ -14,11 +14,20 @@ pub(crate) struct Velocity {
 }
 
 /// So slow that a bump does not hurt, m/s.
-pub(crate) const GENTLE: f64 = 0.085;
+pub(crate) const GENTLE: f64 = 0.09;
 /// Fastest, m/s and rad/s.
 const FASTEST: (f64, f64) = (0.55, 1.3);
-/// So far ahead the floor must have been seen well to drive fast, m.
-const SURE: f64 = 0.65;
+/// So far ahead the robot heeds what is on its way, m.
+const STRETCH: f64 = 1.0;
+/// A metre more room than it needs lets it drive so much faster, m/s.
+const PER_ROOM: f64 = 3.0;
+/// So far along its arc it looks whether it will come nearer to something than so
+/// much more than its radius, m.
+const CUTS: f64 = 0.5;
+const TOUCHES: f64 = 0.04;
+/// It slows down by so much, m/s², and begins so long after it should, s.
+const SLOWS: f64 = 0.5;
+const LATE: f64 = 0.25;
 /// How far ahead on its way the robot aims, m.
 const AIM: f64 = 0.55;
 /// Where the heading is off by more, the robot turns on the spot, rad.
@@ -63,28 +72,53 @@ pub(crate) fn follow(
     if bearing.abs() > TURN_FIRST {
         return Velocity::turning(bearing);
     }
-    // The narrowest place of the next stretch, and of here.
-    let stretch = way[nearest..].iter().take_while(|point| away(point) < 0.7);
-    let room = stretch
-        .chain([&here])
-        .filter_map(|point| grid.cell(*point))
-        .map(|cell| f64::from(clearance[cell]))
-        .fold(f64::INFINITY, f64::min);
-    let narrow = GENTLE + 2.0 * (room - RADIUS - 0.05).max(0.0);
-    let before = GENTLE + 0.7 * (ahead - RADIUS - 0.3).max(0.0);
+    // Each place of the next stretch, and here.
+    let stretch = way[nearest..]
+        .iter()
+        .take_while(|point| away(point) < STRETCH);
+    let ahead_of = |point: &Point| (away(point) - RADIUS).max(0.0);
+    let narrow = stretch.chain([&here]).filter_map(|point| {
+        let room = f64::from(clearance[grid.cell(*point)?]);
+        let there = GENTLE + PER_ROOM * (room - RADIUS - 0.045).max(0.0);
+        // Where the floor was not seen well, something low may stand.
+        let is_sure = grid.is_surely_free(grid.cell(*point)?) || away(point) < RADIUS;
+        let there = if is_sure { there } else { GENTLE };
+        Some(slowing_to(there, ahead_of(point)))
+    });
+    let narrow = narrow.fold(f64::INFINITY, f64::min);
+    let before = slowing_to(GENTLE, (ahead - RADIUS - 0.1).max(0.0));
     let last = way.last().map_or(0.0, away);
     let arriving = GENTLE + 0.8 * (last - 0.1).max(0.0);
     let straight = 1.0 - bearing.abs() / TURN_FIRST;
-    // Where the floor was not seen well, something low may stand.
-    let mut next = way[nearest..].iter().take_while(|point| away(point) < SURE);
-    let is_sure = next.all(|point| {
-        grid.cell(*point)
-            .is_some_and(|cell| grid.is_surely_free(cell))
-    });
-    let sure = if is_sure { FASTEST.0 } else { GENTLE };
-    let fastest = FASTEST.0.min(narrow).min(before).min(arriving).min(sure);
+    let fastest = FASTEST.0.min(narrow).min(before).min(arriving);
+    let turn = (2.2 * bearing).clamp(-FASTEST.1, FASTEST.1);
+    let ahead = (fastest * straight).max(0.0);
     Velocity {
-        ahead: (fastest * straight).max(0.0),
-        turn: (2.2 * bearing).clamp(-FASTEST.1, FASTEST.1),
+        ahead: ahead.min(along_arc((grid, clearance), base, turn / ahead.max(GENTLE))),
+        turn,
     }
+}
+
+/// The fastest along an arc, 1/m, that may lead closer to something than the way
+/// does: a robot cuts corners.
+fn along_arc((grid, clearance): (&Grid, &[f32]), base: Place, curvature: f64) -> f64 {
+    let mut at = base;
+    for step in 1..=(CUTS / CELL) as usize {
+        let yaw = at.yaw + curvature * CELL;
+        at = Place::new(at.x + CELL * yaw.cos(), at.y + CELL * yaw.sin(), yaw);
+        let room = grid.cell(at.point()).map_or(0.0, |cell| clearance[cell]);
+        if f64::from(room) < RADIUS + TOUCHES {
+            return slowing_to(GENTLE, (step - 1) as f64 * CELL);
+        }
+    }
+    FASTEST.0
+}
+
+/// The fastest at which one can still slow down to a speed within a distance, m/s
+/// and m.
+fn slowing_to(speed: f64, within: f64) -> f64 {
+    // v·LATE + (v² - speed²) / (2·SLOWS) = within, solved for v.
+    let late = LATE * SLOWS;
+    let root = (late * late + speed * speed + 2.0 * SLOWS * within).sqrt();
+    (root - late).max(speed)
 }

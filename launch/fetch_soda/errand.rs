@@ -54,7 +54,7 @@ const LARGE: [&str; 14] = [
 /// Rooms, by what tells them.
 pub(crate) const ROOMS: [(&str, &[&str]); 4] = [
     ("bathroom", &["toilet", "bathtub"]),
-    ("kitchen", &["fridge", "stove"]),
+    ("kitchen", &["fridge", "stove", "counter"]),
     ("bedroom", &["bed"]),
     ("living room", &["sofa"]),
 ];

@@ -9,9 +9,10 @@
 
 mod frame;
 
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::f64::consts::TAU;
 
-use super::place::{Place, Point};
+use super::place::{Place, Point, distance};
 
 pub(crate) use frame::scale;
 
@@ -56,6 +57,10 @@ pub(crate) struct Grid {
     tops: Vec<u8>,
     /// It was looked at from close by.
     inspected: Vec<bool>,
+    /// What stands there was seen, from however far.
+    viewed: Vec<bool>,
+    /// The base's middle was there.
+    passed: Vec<bool>,
     /// Frame in which a cell was last seen taken, so that it counts once.
     seen: Vec<u32>,
     frame: u32,
@@ -83,6 +88,8 @@ impl Grid {
             known: vec![false; SIDE * SIDE],
             tops: vec![0; SIDE * SIDE],
             inspected: vec![false; SIDE * SIDE],
+            viewed: vec![false; SIDE * SIDE],
+            passed: vec![false; SIDE * SIDE],
             seen: vec![0; SIDE * SIDE],
             frame: 0,
             bounds: [SIDE / 2, SIDE / 2, SIDE / 2, SIDE / 2],
@@ -131,6 +138,22 @@ impl Grid {
 
     pub(crate) fn is_known(&self, cell: Cell) -> bool {
         self.known[cell]
+    }
+
+    /// Whether it is neither known to be free nor to be taken.
+    pub(crate) fn is_uncertain(&self, cell: Cell) -> bool {
+        !self.is_free(cell) && !self.is_taken(cell)
+    }
+
+    /// Whether what stands there was seen, from however far.
+    pub(crate) fn is_viewed(&self, cell: Cell) -> bool {
+        self.viewed[cell]
+    }
+
+    /// Whether the base's middle was there: where it came from, it may go back,
+    /// however narrow it seems.
+    pub(crate) fn is_passed(&self, cell: Cell) -> bool {
+        self.passed[cell]
     }
 
     /// Whether a top is there that was not looked at from close by.
@@ -193,8 +216,50 @@ impl Grid {
         (*top, *bottom) = ((*top).min(row), (*bottom).max(row));
     }
 
-    /// Marks what the bumper touched: the cells before the base.
+    /// Cells from which one walks no farther than a limit, m, to one of several
+    /// things, over all that is not known to be taken but by tops.
+    pub(crate) fn around_all(
+        &self,
+        things: impl Iterator<Item = Point>,
+        limit: f64,
+    ) -> HashSet<Cell> {
+        // A thing is itself taken, and where it stands is known to so much, m.
+        const STANDS: f64 = 0.45;
+        let mut walks = HashMap::new();
+        let mut open = VecDeque::new();
+        for cell in things.filter_map(|at| self.cell(at)) {
+            walks.insert(cell, (0.0, cell));
+            open.push_back(cell);
+        }
+        while let Some(cell) = open.pop_front() {
+            let (walked, from) = walks[&cell];
+            for (next, way) in Self::neighbours(cell) {
+                let total = walked + way as f32;
+                let is_near = distance(self.point(next), self.point(from)) < STANDS;
+                let passes = is_near || !self.is_taken(next) || self.tops[next] >= TOP_FRAMES;
+                let is_nearer = walks
+                    .get(&next)
+                    .is_none_or(|(known, _)| total < known - 1e-3);
+                if passes && is_nearer && f64::from(total) < limit {
+                    walks.insert(next, (total, from));
+                    open.push_back(next);
+                }
+            }
+        }
+        walks.into_keys().collect()
+    }
+
+    /// Marks what the bumper touched: the cells before the base, and that it
+    /// cannot have passed there.
     pub(crate) fn note_touch(&mut self, base: Place, radius: f64) {
+        for part in 1..=6 {
+            let ahead = base.apply([radius * f64::from(part) / 6.0, 0.0]);
+            for cell in Self::around(ahead, 1.5 * CELL, 8).chain([ahead]) {
+                if let Some(cell) = self.cell(cell) {
+                    self.passed[cell] = false;
+                }
+            }
+        }
         for step in -3..=3 {
             let angle = f64::from(step) * 0.12;
             let ahead = radius + 0.02;
@@ -207,6 +272,11 @@ impl Grid {
 
     /// The base stood there: it is free.
     pub(crate) fn note_passed(&mut self, base: Place, radius: f64) {
+        for at in Self::around(base.point(), CELL, 8).chain([base.point()]) {
+            if let Some(cell) = self.cell(at) {
+                self.passed[cell] = true;
+            }
+        }
         let steps = (radius / CELL) as i64;
         for (column, row) in (-steps..=steps).flat_map(|c| (-steps..=steps).map(move |r| (c, r))) {
             if column * column + row * row < steps * steps {

@@ -7,8 +7,8 @@ use super::senses::{Boxes, ClassMap, DepthMap, ObjectBox};
 
 /// Most things that are remembered; the least certain makes room.
 const MAX_LANDMARKS: usize = 256;
-/// Farther than this nothing is believed to be a thing, m.
-const FARTHEST: f64 = 5.0;
+/// Farther than this nothing is believed to be a small thing, or a large one, m.
+const FARTHEST: (f64, f64) = (4.0, 7.0);
 /// Two sights of one class nearer to each other than this are one thing, m, and
 /// this share of the distance from which they were seen more.
 const SAME: (f64, f64) = (0.3, 0.12);
@@ -19,6 +19,8 @@ const LARGE: f64 = 1.0;
 /// Between these distances and within this angle a thing that is there is seen,
 /// m and rad.
 const IN_VIEW: (f64, f64, f64) = (0.4, 1.6, 0.4);
+/// What is nearer than a thing by this share of its depth hides it.
+const HIDES: f64 = 0.15;
 /// After so many frames in which a thing should have been seen, it is held for a
 /// mistake where it was seen in a smaller share of them.
 const LOOKS: u32 = 14;
@@ -43,8 +45,8 @@ pub(crate) struct Landmark {
     /// From so near it was seen, m.
     pub(crate) nearest: f64,
     pub(crate) last: Timestamp,
-    /// It is not there, or cannot be taken.
-    pub(crate) is_refuted: bool,
+    /// It cannot be taken.
+    is_refuted: bool,
     weight: f64,
     /// Classes of things that stand beside it: seen with it in one frame, they
     /// are others than it.
@@ -52,6 +54,14 @@ pub(crate) struct Landmark {
     /// Frames in which it should have been seen, and those in which it was.
     looks: u32,
     seen: u32,
+}
+
+impl Landmark {
+    /// It can be taken, and was seen in most frames in which it should have been.
+    fn is_there(&self) -> bool {
+        let share = f64::from(self.seen) / f64::from(self.looks.max(1));
+        !self.is_refuted && (self.looks < LOOKS || share >= LEAST_SEEN)
+    }
 }
 
 /// All things that were seen.
@@ -84,14 +94,18 @@ impl Landmarks {
             let Some(sight) = sight(base, mount, one, depth) else {
                 continue;
             };
-            let same = match is_small(&one.class) {
+            let is_small = is_small(&one.class);
+            if sight.range > if is_small { FARTHEST.0 } else { FARTHEST.1 } {
+                continue;
+            }
+            let same = match is_small {
                 true => SAME.0 + SAME.1 * sight.range,
                 false => LARGE,
             };
             seen.push(self.note_sight(&sight, same, boxes.stamp));
         }
         self.note_neighbours(&seen);
-        self.note_absences(base, &seen, is_small);
+        self.note_absences((base, mount), depth, &seen, is_small);
     }
 
     /// What is seen in one frame under two names is two things.
@@ -151,28 +165,38 @@ impl Landmarks {
         weakest
     }
 
-    /// A small thing that should be seen and mostly is not was a mistake.
-    fn note_absences(&mut self, base: Place, seen: &[usize], is_small: impl Fn(&str) -> bool) {
+    /// A small thing that should be seen, since nothing hides its place, and
+    /// mostly is not was a mistake.
+    fn note_absences(
+        &mut self,
+        (base, mount): (Place, Mount),
+        depth: &DepthMap,
+        seen: &[usize],
+        is_small: impl Fn(&str) -> bool,
+    ) {
         let (nearest, farthest, angle) = IN_VIEW;
         for (index, one) in self.all.iter_mut().enumerate() {
             let range = distance(base.point(), one.at);
             let in_view = (nearest..farthest).contains(&range)
                 && base.bearing(one.at).abs() < angle
                 && is_small(&one.class);
-            if !in_view {
-                continue;
+            let [x, y] = base.inverse().apply(one.at);
+            let pixel = depth.camera.pixel(mount, [x, y, one.height]);
+            let is_open = pixel.is_some_and(|([u, v], metres)| {
+                let shown = depth.metres.get(v * depth.camera.width + u);
+                shown.is_some_and(|shown| f64::from(*shown) > (1.0 - HIDES) * metres)
+            });
+            if in_view && is_open {
+                one.looks += 1;
+                one.seen += u32::from(seen.contains(&index));
             }
-            one.looks += 1;
-            one.seen += u32::from(seen.contains(&index));
-            let share = f64::from(one.seen) / f64::from(one.looks);
-            one.is_refuted |= one.looks >= LOOKS && share < LEAST_SEEN;
         }
     }
 
     /// Things of a class that are not refuted, the most often seen first.
     pub(crate) fn of(&self, class: &str) -> impl Iterator<Item = &Landmark> {
         let mut of: Vec<_> = (self.all.iter())
-            .filter(|one| one.class == class && !one.is_refuted)
+            .filter(|one| one.class == class && one.is_there())
             .collect();
         of.sort_by_key(|one| std::cmp::Reverse(one.sights));
         of.into_iter()
@@ -181,7 +205,7 @@ impl Landmarks {
     /// All things that were seen at least so often and are not refuted.
     pub(crate) fn certain(&self, sights: u32) -> impl Iterator<Item = &Landmark> {
         let all = self.all.iter();
-        all.filter(move |one| one.sights >= sights && !one.is_refuted)
+        all.filter(move |one| one.sights >= sights && one.is_there())
     }
 
     /// The thing of a class nearest to a point.
@@ -211,7 +235,7 @@ impl Landmarks {
     }
 }
 
-/// Where a box's object stands; `None` where its depth is not known or too far.
+/// Where a box's object stands; `None` where its depth is not known.
 fn sight<'a>(base: Place, mount: Mount, one: &'a ObjectBox, depth: &DepthMap) -> Option<Sight<'a>> {
     let camera = depth.camera;
     let [left, top, right, bottom] = one.sides;
@@ -232,7 +256,7 @@ fn sight<'a>(base: Place, mount: Mount, one: &'a ObjectBox, depth: &DepthMap) ->
     ];
     let [x, y, z] = camera.point(mount, pixel, metres);
     let range = x.hypot(y);
-    let is_sound = range.is_finite() && range < FARTHEST && !one.class.is_empty();
+    let is_sound = range.is_finite() && !one.class.is_empty();
     is_sound.then(|| Sight {
         class: &one.class,
         score: one.score.clamp(0.0, 1.0),

@@ -122,6 +122,25 @@ impl Pinhole {
         [depth * x, depth * y, mount.height + depth * z]
     }
 
+    /// The pixel that shows a point of the base frame, and the point's depth, m;
+    /// `None` where it is not within the picture.
+    pub(crate) fn pixel(self, mount: Mount, [x, y, z]: [f64; 3]) -> Option<([usize; 2], f64)> {
+        let (sin, cos) = mount.tilt.sin_cos();
+        let z = z - mount.height;
+        let depth = x * cos + z * sin;
+        let u = self.cx - self.fx * y / depth;
+        let v = self.cy + self.fy * (x * sin - z * cos) / depth;
+        let is_within = depth > 0.0
+            && (0.0..self.width as f64 - 0.5).contains(&(u + 0.5))
+            && (0.0..self.height as f64 - 0.5).contains(&(v + 0.5));
+        is_within.then(|| {
+            (
+                [u.round().max(0.0) as usize, v.round().max(0.0) as usize],
+                depth,
+            )
+        })
+    }
+
     /// Where a pixel's ray meets the floor, in the base frame; `None` where it
     /// rises, or meets it farther away than `limit`, m.
     pub(crate) fn on_floor(self, mount: Mount, pixel: Point, limit: f64) -> Option<Point> {
@@ -134,6 +153,28 @@ impl Pinhole {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_point_is_seen_where_its_pixel_shows_it() {
+        let camera = Pinhole {
+            fx: 100.0,
+            fy: 100.0,
+            cx: 79.5,
+            cy: 59.5,
+            width: 160,
+            height: 120,
+        };
+        let mount = Mount {
+            height: 1.1,
+            tilt: -0.3,
+        };
+        let point = camera.point(mount, [41.0, 90.0], 1.7);
+        let (pixel, depth) = camera.pixel(mount, point).unwrap();
+        assert_eq!(pixel, [41, 90]);
+        assert!((depth - 1.7).abs() < 1e-9);
+        assert_eq!(camera.pixel(mount, [-1.0, 0.0, 0.5]), None, "behind");
+        assert_eq!(camera.pixel(mount, [1.0, 3.0, 0.5]), None, "beside");
+    }
 
     #[test]
     fn there_and_back_is_here() {

@@ -7,15 +7,22 @@ use std::collections::BinaryHeap;
 use super::grid::{CELL, Cell, Grid};
 use super::place::{Point, distance};
 
-/// The base's radius, and what is kept free around it, m.
+/// The base's radius, with a little more than it has, m.
 pub(crate) const RADIUS: f64 = 0.2;
-const MARGIN: f64 = 0.04;
 /// Nearer than this to something, a way costs more, m.
-const COMFORT: f64 = 0.5;
+const COMFORT: f64 = 0.45;
 /// Distances from which a top is seen from close by, m.
 const CLOSE_BY: [f64; 3] = [0.8, 1.0, 1.25];
 /// Borders to the unknown of fewer cells than this are none.
 const MIN_FRONTIER: usize = 8;
+/// Floor behind a border counts within this distance, m; a border with less
+/// behind it is none, m².
+const BEHIND: f64 = 1.5;
+const LEAST_UNKNOWN: f64 = 0.12;
+/// A square metre of floor that is unknown is worth so much way, m, and one on
+/// which nobody saw what stands there so much more: there may be another room.
+const PER_UNKNOWN: f64 = 0.2;
+const PER_HIDDEN: f64 = 1.8;
 
 /// The floor as it was known at one moment, with the cheapest ways from where
 /// the robot stood.
@@ -58,12 +65,12 @@ impl<'a> Ways<'a> {
             for (next, way) in Grid::neighbours(cell) {
                 let room = f64::from(clearance[next]);
                 let leaves = distance(grid.point(next), start) < 0.35 && !grid.is_taken(next);
-                let passes = room >= RADIUS + MARGIN && grid.is_free(next);
+                let passes = grid.is_passed(next) || (room >= RADIUS && grid.is_free(next));
                 let gets_away = leaves && room + 1e-6 >= f64::from(clearance[cell]);
                 if !(passes || gets_away) {
                     continue;
                 }
-                let tight = 1.0 + 4.0 * (COMFORT - room).max(0.0) / COMFORT;
+                let tight = 1.0 + 2.5 * (COMFORT - room).max(0.0) / COMFORT;
                 let total = cost[cell] + (way * tight) as f32;
                 if total < cost[next] {
                     cost[next] = total;
@@ -135,16 +142,15 @@ impl<'a> Ways<'a> {
         goals.min_by(|a, b| a.cost.total_cmp(&b.cost))
     }
 
-    /// Borders between the free floor and the unknown (Yamauchi, "A
+    /// Borders between the free floor and what is not certain (Yamauchi, "A
     /// frontier-based approach for autonomous exploration", CIRA 1997), one goal
-    /// each; long ones are worth a longer way.
+    /// each; one that hides more floor is worth a longer way.
     pub(crate) fn frontiers(&self) -> Vec<Goal> {
         let is_border = |cell: Cell| {
+            let mut beside = Grid::neighbours(cell).take(4);
             self.cost[cell].is_finite()
                 && self.grid.is_free(cell)
-                && Grid::neighbours(cell)
-                    .take(4)
-                    .any(|(next, _)| !self.grid.is_known(next))
+                && beside.any(|(next, _)| self.grid.is_uncertain(next))
         };
         let mut borders: Vec<Cell> = self.grid.known_cells().filter(|c| is_border(*c)).collect();
         let mut is_open: std::collections::HashSet<Cell> = borders.iter().copied().collect();
@@ -182,12 +188,32 @@ impl<'a> Ways<'a> {
             away(a).total_cmp(&away(b))
         })?;
         let at = self.grid.point(*nearest);
-        let length = cluster.len() as f64 * CELL;
-        Some(Goal {
+        let [unknown, hidden] = self.behind(cluster, at);
+        (unknown > LEAST_UNKNOWN).then_some(Goal {
             at,
             look_at: self.beyond(*nearest),
-            cost: self.cost(*nearest)? - 0.4 * length.min(2.5),
+            cost: self.cost(*nearest)? - PER_UNKNOWN * unknown - PER_HIDDEN * hidden,
         })
+    }
+
+    /// Floor behind a border, m²: of which nothing is known, and on which nobody
+    /// saw what stands there. It can be walked to from the border over what is
+    /// not certain, and lies within [`BEHIND`] of a point.
+    fn behind(&self, border: &[Cell], around: Point) -> [f64; 2] {
+        let mut open: Vec<Cell> = border.to_vec();
+        let mut done = std::collections::HashSet::new();
+        while let Some(cell) = open.pop() {
+            for (next, _) in Grid::neighbours(cell).take(4) {
+                let is_behind = self.grid.is_uncertain(next)
+                    && distance(self.grid.point(next), around) < BEHIND;
+                if is_behind && done.insert(next) {
+                    open.push(next);
+                }
+            }
+        }
+        let unknown = done.iter().filter(|cell| !self.grid.is_known(**cell));
+        let hidden = unknown.clone().filter(|cell| !self.grid.is_viewed(**cell));
+        [unknown.count(), hidden.count()].map(|cells| cells as f64 * CELL * CELL)
     }
 
     /// A point on the unknown side of a border's cell.
@@ -210,22 +236,22 @@ impl<'a> Ways<'a> {
     }
 
     /// The cheapest place from which a top that nobody looked at closely yet is
-    /// seen from close by; `worth` says how much of a way a top is worth, m, and
-    /// `None` where it is not to be looked at any more.
-    pub(crate) fn tops(&self, worth: impl Fn(Point) -> Option<f64>) -> Option<Goal> {
+    /// seen from close by; `worth` says how much of a way it is worth to stand at
+    /// a place and look at a top, m, and `None` where it is not to be looked at
+    /// any more.
+    pub(crate) fn tops(&self, worth: impl Fn(Point, Point) -> Option<f64>) -> Option<Goal> {
         let tops = self.grid.known_cells();
         let tops = tops
             .filter(|cell| self.grid.is_unlooked_top(*cell))
             .step_by(3);
         let goals = tops.filter_map(|top| {
-            let at = self.grid.point(top);
-            let worth = worth(at)?;
+            let top = self.grid.point(top);
             // Coarsely: there are many tops.
             let points = CLOSE_BY.into_iter();
-            let points = points.flat_map(|radius| Grid::around(at, radius, 16));
-            let goal = self.cheapest(at, points)?;
+            let points = points.flat_map(|radius| Grid::around(top, radius, 16));
+            let goal = self.cheapest(top, points)?;
             Some(Goal {
-                cost: goal.cost - worth,
+                cost: goal.cost - worth(goal.at, top)?,
                 ..goal
             })
         });

@@ -1,9 +1,9 @@
 //! Concert's outputs and the robot's transforms, as senses. What is not what it
 //! says is passed over.
 
+use concert_runtime::wire::AnyMessage;
 use concert_runtime::wire::sensor_msgs::{CameraInfo, Image};
 use concert_runtime::wire::vision_msgs::{Detection2D, Detection2DArray};
-use concert_runtime::wire::AnyMessage;
 
 use super::place::{Mount, Pinhole};
 use super::senses::{Boxes, ClassMap, DepthMap, NormalMap, ObjectBox, Sense, Visual};

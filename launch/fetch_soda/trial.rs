@@ -17,7 +17,7 @@ use concert_apartment::{
 use concert_runtime::Timestamp;
 
 use self::eyes::{Eyes, Networks, senses};
-use super::behaviour::{Action, Behaviour, MAX_AGE, Outcome, Settings};
+use super::behaviour::{Action, Behaviour, MAX_AGE, Outcome, Settings, WAY_BACK};
 use super::errand::Errand;
 use super::place::{Mount, Pinhole};
 use super::sheet::Sheet;
@@ -41,6 +41,7 @@ struct Trial {
     sheet: Sheet,
     now: Timestamp,
     start: [f32; 2],
+    start_yaw: f32,
     outcome: Option<Outcome>,
     /// The thing that was let go last, and how far from the start, m.
     released: Option<(&'static str, f32)>,
@@ -91,10 +92,11 @@ impl Trial {
             mount: MOUNT,
             names: classes.collect(),
             max_age: MAX_AGE,
-            search_limit: Duration::from_secs(210),
+            search_limit: Duration::from_secs_f64(LIMIT).saturating_sub(WAY_BACK),
         };
         Self {
             start: robot.robot().place().0.to_array(),
+            start_yaw: robot.robot().place().1,
             robot,
             behaviour: Behaviour::new(settings, Errand::parse(errand).unwrap()),
             eyes,
@@ -116,6 +118,7 @@ impl Trial {
         }
         println!("seed {seed}: {}", trial.text());
         if is_asked_for("SHOW_TRIALS") {
+            show::wanted(&trial);
             let path = std::env::temp_dir().join(format!("trial_{seed}.png"));
             trial.sheet.write(&trial.behaviour, &path).unwrap();
             println!("{:?}\n{}", trial.behaviour.counts, path.display());

@@ -11,7 +11,7 @@ use indicatif::ProgressBar;
 use super::args::FetchSodaArgs;
 use super::report::Run;
 use super::{LISTEN, PERCEPTION};
-use crate::fetch_soda::behaviour::{Action, Behaviour, MAX_AGE, Outcome, Settings};
+use crate::fetch_soda::behaviour::{Action, Behaviour, MAX_AGE, Outcome, Settings, WAY_BACK};
 use crate::fetch_soda::bus::Nerves;
 use crate::fetch_soda::errand::Errand;
 use crate::fetch_soda::sheet::Sheet;
@@ -20,8 +20,6 @@ use crate::report::Failure;
 /// How often the behaviour acts, and how often it tells what it is at.
 const ACT_EVERY: Duration = Duration::from_millis(100);
 const TELL_EVERY: Duration = Duration::from_millis(500);
-/// A search is given up so long before the errand's end.
-const WAY_BACK: Duration = Duration::from_secs(90);
 
 /// An errand that goes on.
 pub(super) struct ErrandRun {

@@ -1,27 +1,37 @@
 //! Where to look next.
 
+use std::collections::HashSet;
+
 use concert_runtime::Timestamp;
 
 use super::super::driver::Velocity;
 use super::super::errand::{Errand, ROOMS};
+use super::super::grid::{Cell, Grid};
 use super::super::landmarks::Landmark;
 use super::super::localiser::seconds;
 use super::super::place::{Place, Point, distance};
 use super::super::planner::{Goal, Ways};
 use super::perceive::SMALL;
-use super::{Action, Behaviour, Outcome, REACHED, Step};
+use super::{Action, Behaviour, Outcome, REACHED, Step, UNREACHED};
 
 /// A look at what a robot came for takes so long, and turning to it at most so
 /// long, s.
-const LOOK_S: f64 = 0.8;
+const LOOK_S: f64 = 0.5;
 const TURN_S: f64 = 6.0;
-/// Within this distance of what tells a kitchen, a goal is worth so much more
-/// way, m; and beside what tells a bathroom or a bedroom so much less.
-const IN_A_KITCHEN: (f64, f64) = (3.5, 5.0);
-const IN_ANOTHER_ROOM: (f64, f64) = (2.5, 5.0);
-/// A top is worth so much less way than a border of the unknown, m: what stands
-/// on it may be seen on the way.
-const ANY_TOP: f64 = -5.0;
+/// What tells a room was seen so often.
+const TELLS: u32 = 3;
+/// Where one walks no farther than this to what tells a kitchen, a goal is worth
+/// so much more way, m; and to what tells a bathroom or a bedroom so much less.
+const IN_A_KITCHEN: (f64, f64) = (4.0, 10.0);
+const IN_ANOTHER_ROOM: (f64, f64) = (3.0, 5.0);
+/// Where a thing that is wanted was seen and no way to it is known, a goal is worth
+/// so much more way, m, less so much for each metre that it is away from there;
+/// and a way is looked for again after so long, s.
+const NO_WAY: (f64, f64) = (15.0, 1.5);
+const TRY_AGAIN_S: f64 = 4.0;
+/// A top that is in no kitchen is worth so much less way than a border of the
+/// unknown, m: a kitchen may lie behind that.
+const ANY_TOP: f64 = -14.0;
 /// The goal that was chosen before is worth so much more, m: who turns back
 /// walks twice.
 const SAME_GOAL: f64 = 1.0;
@@ -29,14 +39,17 @@ const SAME_GOAL: f64 = 1.0;
 const MAX_VAIN: u32 = 2;
 /// So often what seems to stand in the way is doubted.
 const MAX_DOUBTS: u32 = 2;
-/// Goals are chosen anew after so long, s.
-const CHOOSE_S: f64 = 3.0;
+/// Goals are chosen anew after so long at the least, where what they were to show
+/// was seen on the way, and at the most, s.
+const CHOOSE_S: (f64, f64) = (0.5, 3.0);
+/// Around the goal at a border, something unknown is at least so near, m.
+const BORDER: f64 = 0.2;
 /// Fewest sights after which a small thing, or a large one, is believed.
 const BELIEVED: (u32, u32) = (4, 6);
 
 impl Behaviour {
     pub(super) fn explore(&mut self, base: Place, now: Timestamp) -> Action {
-        if let Some(target) = self.target(base) {
+        if let Some(target) = self.target(base, now) {
             self.turn_to(Step::Approach { target });
             return Action::default();
         }
@@ -46,7 +59,10 @@ impl Behaviour {
             return Action::default();
         }
         let chosen = self.chosen;
-        let chosen = chosen.filter(|(_, at)| seconds(*at, now) < CHOOSE_S);
+        let chosen = chosen.filter(|(goal, at)| {
+            let age = seconds(*at, now);
+            age < CHOOSE_S.0 || (age < CHOOSE_S.1 && self.has_more_to_show(goal))
+        });
         let goal = chosen.map(|(goal, _)| goal).or_else(|| self.choose(base));
         let Some(goal) = goal else {
             self.end_search();
@@ -109,7 +125,9 @@ impl Behaviour {
         now: Timestamp,
         (at, began, faced): (Point, Timestamp, Option<Timestamp>),
     ) -> Action {
-        if self.target(base).is_some() || faced.is_some_and(|since| seconds(since, now) > LOOK_S) {
+        if self.target(base, now).is_some()
+            || faced.is_some_and(|since| seconds(since, now) > LOOK_S)
+        {
             self.turn_to(Step::Explore);
             return Action::default();
         }
@@ -128,48 +146,80 @@ impl Behaviour {
         Action::default()
     }
 
+    /// Whether a goal's top was not looked at closely, or its border is one, still.
+    fn has_more_to_show(&self, goal: &Goal) -> bool {
+        let top = self.grid.cell(goal.look_at);
+        let mut around = Grid::around(goal.at, BORDER, 12);
+        top.is_some_and(|cell| self.grid.is_unlooked_top(cell))
+            || around.any(|at| {
+                let cell = self.grid.cell(at);
+                cell.is_some_and(|cell| self.grid.is_uncertain(cell))
+            })
+    }
+
     /// The best place to go to, by its way and what is to be seen there.
     fn choose(&mut self, base: Place) -> Option<Goal> {
         let before = self.plan.as_ref().map(|plan| plan.goal.at);
         let ways = Ways::from(&self.grid, base.point());
         self.counts.plans += 1;
         let mut goals = ways.frontiers();
+        let worth = self.worth();
+        for goal in &mut goals {
+            goal.cost -= worth(goal.at);
+        }
         if matches!(self.errand, Errand::Bring(_)) {
-            goals.extend(ways.tops(|at| (!is_vain(&self.vain, at)).then_some(ANY_TOP)));
+            let of_top = |at, top| {
+                let worth = worth(at);
+                let worth = if worth > 0.0 { worth } else { worth + ANY_TOP };
+                (!is_vain(&self.vain, top)).then_some(worth)
+            };
+            goals.extend(ways.tops(of_top));
         }
         let goals = goals.into_iter();
         let goals = goals.filter(|goal| !is_vain(&self.vain, goal.look_at));
         let cost = |goal: &Goal| {
             let is_same = before.is_some_and(|at| distance(at, goal.at) < 0.8);
-            goal.cost - self.worth(goal.look_at) - if is_same { SAME_GOAL } else { 0.0 }
+            goal.cost - if is_same { SAME_GOAL } else { 0.0 }
         };
         goals.min_by(|a, b| cost(a).total_cmp(&cost(b)))
     }
 
-    /// How much way a place is worth for what is known to be around it, m.
-    fn worth(&self, at: Point) -> f64 {
-        if !matches!(self.errand, Errand::Bring(_)) {
-            return 0.0;
-        }
-        let is_near = |room: &str, limit: f64| {
-            let told = ROOMS.iter().find(|(name, _)| *name == room);
-            let mut told = told.map_or(&[][..], |(_, by)| by).iter();
-            told.any(|class| {
-                let near = self.landmarks.nearest(class, at);
-                near.is_some_and(|one| one.sights >= 3 && distance(one.at, at) < limit)
-            })
+    /// How much way it is worth to stand at a place, for what is known to be
+    /// around it, m.
+    fn worth(&self) -> impl Fn(Point) -> f64 + '_ {
+        let brings = matches!(self.errand, Errand::Bring(_));
+        let around = |room, limit| match brings {
+            true => self.around_what_tells(room, limit),
+            false => HashSet::new(),
         };
-        if is_near("kitchen", IN_A_KITCHEN.0) {
-            return IN_A_KITCHEN.1;
+        let kitchen = around("kitchen", IN_A_KITCHEN.0);
+        let others = ["bathroom", "bedroom"].map(|room| around(room, IN_ANOTHER_ROOM.0));
+        move |at| {
+            let unreached = self.unreached.iter().map(|(of, _)| distance(*of, at));
+            let nearest = unreached.min_by(f64::total_cmp);
+            let Some(cell) = self.grid.cell(at) else {
+                return 0.0;
+            };
+            if let Some(away) = nearest {
+                NO_WAY.0 - NO_WAY.1 * away
+            } else if kitchen.contains(&cell) {
+                IN_A_KITCHEN.1
+            } else if others.iter().any(|other| other.contains(&cell)) {
+                -IN_ANOTHER_ROOM.1
+            } else {
+                0.0
+            }
         }
-        let is_elsewhere = ["bathroom", "bedroom"]
-            .iter()
-            .any(|room| is_near(room, IN_ANOTHER_ROOM.0));
-        if is_elsewhere {
-            -IN_ANOTHER_ROOM.1
-        } else {
-            0.0
-        }
+    }
+
+    /// Places from which one walks no farther than a limit, m, to what tells a
+    /// room.
+    fn around_what_tells(&self, room: &str, limit: f64) -> HashSet<Cell> {
+        let told = ROOMS.iter().find(|(name, _)| *name == room);
+        let told = told.map_or(&[][..], |(_, by)| by);
+        let tellers = told.iter().flat_map(|class| self.landmarks.of(class));
+        let tellers = tellers.filter(|one| one.sights >= TELLS).map(|one| one.at);
+        self.grid.around_all(tellers, limit)
     }
 
     fn note_vain(&mut self, at: Point) {
@@ -181,7 +231,7 @@ impl Behaviour {
     }
 
     /// What the errand wants, where it was seen often enough.
-    pub(super) fn target(&self, base: Place) -> Option<Point> {
+    pub(super) fn target(&self, base: Place, now: Timestamp) -> Option<Point> {
         let (class, least) = match &self.errand {
             Errand::Bring(thing) => (&thing.class, BELIEVED.0),
             Errand::GoTo(what) => (what, BELIEVED.1),
@@ -190,6 +240,14 @@ impl Behaviour {
         let seen = self.landmarks.of(class);
         let seen = seen
             .filter(|one| one.sights >= least && one.sights > self.landmarks.rivals(one, &SMALL));
+        // Where no way was known, one is looked for now and then.
+        let is_unreached = |at: Point| {
+            let mut unreached = self.unreached.iter();
+            unreached.any(|(known, when)| {
+                distance(*known, at) < UNREACHED && seconds(*when, now) < TRY_AGAIN_S
+            })
+        };
+        let seen = seen.filter(|one| !is_unreached(one.at));
         let away = |one: &&Landmark| distance(one.at, base.point()) - 2.0 * one.score;
         let nearest = seen.min_by(|a, b| away(a).total_cmp(&away(b)));
         nearest.map(|one| one.at)

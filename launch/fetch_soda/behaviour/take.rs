@@ -10,7 +10,7 @@ use super::super::localiser::seconds;
 use super::super::place::{Place, Point, distance};
 use super::super::planner::{Goal, Ways};
 use super::perceive::SMALL;
-use super::{Action, Behaviour, Outcome, REACHED, Step};
+use super::{Action, Behaviour, Outcome, REACHED, Step, UNREACHED};
 
 /// Distances from a thing at which the robot stands to take it, m: first tried,
 /// and where there is no place.
@@ -46,8 +46,10 @@ impl Behaviour {
             .filter(|(goal, at)| distance(goal.look_at, target) < 0.12 && seconds(*at, now) < 2.0);
         let goal = chosen.map(|(goal, _)| goal);
         let Some(goal) = goal.or_else(|| self.place_before(base, target)) else {
-            // Nobody can get there; there may be another.
-            self.landmarks.refute(&self.wanted(), target);
+            // No way is known yet; there may be one, or another thing.
+            self.unreached
+                .retain(|(at, _)| distance(*at, target) > UNREACHED);
+            self.unreached.push((target, now));
             self.turn_to(Step::Explore);
             return Action::default();
         };

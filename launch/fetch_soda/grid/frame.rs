@@ -1,6 +1,6 @@
 //! One frame of depth and classes, column by column.
 
-use super::super::place::{Mount, Pinhole, Place};
+use super::super::place::{Mount, Pinhole, Place, Point};
 use super::super::senses::{ClassMap, DepthMap};
 use super::{CELL, CLOSELY, Grid, Meanings, SEEN, weight};
 
@@ -16,6 +16,10 @@ const HANGS: (f64, f64) = (0.2, 0.12);
 const OVER: (f64, f64) = (0.25, 1.25);
 /// Farther than this nothing is believed to stand, or to be floor, m.
 const FARTHEST: (f64, f64) = (3.2, 4.5);
+/// What is lower than this tells how far one sees, m; farther than this nobody
+/// recognises what stands there, m.
+const HIGHEST: f64 = 2.0;
+const VIEWED: f64 = 6.0;
 /// A pixel whose depth differs from its neighbour's by this share shows an edge,
 /// and nothing is at its depth.
 const EDGE: f32 = 0.12;
@@ -56,6 +60,7 @@ impl Grid {
         let mut floor: Option<(f64, f64)> = None;
         let mut end = None;
         let mut over = Vec::new();
+        let mut viewed: f64 = 0.0;
         for v in (0..camera.height).rev() {
             let at = [u as f64, v as f64];
             let metres = f64::from(depth.metres[v * camera.width + u]);
@@ -82,6 +87,9 @@ impl Grid {
                 }
             }
             let is_beyond = class.is_some_and(|class| class.is_beyond);
+            if z < HIGHEST && !is_beyond && !is_edge(depth, v * camera.width + u, u) {
+                viewed = viewed.max(range);
+            }
             let hangs = (OVER.0..OVER.1).contains(&z) && range < FARTHEST.0;
             if hangs && !is_beyond && !is_edge(depth, v * camera.width + u, u) {
                 let is_top = class.is_some_and(|class| class.is_top);
@@ -94,6 +102,12 @@ impl Grid {
         let ray = camera.ray(mount, [u as f64, (camera.height / 2) as f64]);
         let along = Place::new(0.0, 0.0, ray[1].atan2(ray[0]));
         let on_ray = |range: f64| base.apply(along.apply([range, 0.0]));
+        // As wide as a column is there.
+        self.note_viewed(
+            (base.point(), along.yaw + base.yaw),
+            viewed,
+            0.5 / camera.fx,
+        );
         let Some((first, last)) = floor else {
             // No floor at all: something is close by, or nothing is known.
             let near = over.iter().map(|(range, _)| *range);
@@ -119,6 +133,28 @@ impl Grid {
         }
         if end == Some(true) && last < FARTHEST.0 {
             self.note_taken(on_ray(last + CELL), last);
+        }
+    }
+}
+
+impl Grid {
+    /// What stands up to a distance was seen along a ray, which is so wide to
+    /// either side at a metre's distance, m.
+    fn note_viewed(&mut self, (from, yaw): (Point, f64), range: f64, half_width: f64) {
+        let (sin, cos) = yaw.sin_cos();
+        let mut along = 0.0;
+        while along < range.min(VIEWED) {
+            let wide = (half_width * along / CELL).ceil() as i64;
+            for across in (-wide..=wide).map(|index| index as f64 * CELL) {
+                let at = [
+                    from[0] + along * cos - across * sin,
+                    from[1] + along * sin + across * cos,
+                ];
+                if let Some(cell) = self.cell(at) {
+                    self.viewed[cell] = true;
+                }
+            }
+            along += CELL;
         }
     }
 }

@@ -61,3 +61,25 @@ pub(super) fn reach(robot: &SimulatedRobot, behaviour: &Behaviour) {
         }
     }
 }
+
+/// Where the things that were put into the home are, in the map of a robot that
+/// loses nothing.
+pub(super) fn wanted(trial: &Trial) {
+    let home = trial.robot.home();
+    let (sin, cos) = trial.start_yaw.sin_cos();
+    for one in home
+        .objects()
+        .iter()
+        .filter(|one| home.stocked().contains(&one.instance))
+    {
+        let at = one.pose.translation;
+        let (x, y) = (at.x - trial.start[0], at.y - trial.start[1]);
+        println!(
+            "  truth: {} at {:.2} {:.2}, {:.2} m high",
+            one.class.name(),
+            cos * x + sin * y,
+            cos * y - sin * x,
+            at.z
+        );
+    }
+}
