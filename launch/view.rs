@@ -3,7 +3,7 @@
 //!
 //! ```text
 //!  zenoh ──► reader (bus.rs) ──► robot.rs, digest.rs ──► hub.rs ──► page.rs ──► browsers
-//!            one thread,          what is known;          the       one task      WebSocket
+//!            one thread,          what is known;          the       one socket    WebSocket
 //!            one subscription     pictures encoded once   newest    per page
 //!  browser ──► guard.rs ──► routes.rs ──► solve.rs, swap.rs
 //! ```
@@ -36,20 +36,21 @@ use std::time::Duration;
 use anyhow::anyhow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use concert_runtime::io::clock::SystemClock;
 use concert_runtime::io::zenoh::{SessionOptions, Sessions};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 pub(crate) use self::beside::{Beside, ViewFlags};
-pub(crate) use self::tables::TableFiles;
 
 use self::bus::ReadCounts;
 use self::guard::Guard;
-use self::hub::{About, Hub};
+use self::hub::{Greeting, Hub};
 use self::routes::App;
 use self::tables::Tables;
 use self::worker::Worker;
 use crate::report::{Failure, Refuse};
+use crate::transfers::TableFiles;
 
 /// Address at which a view listens where nothing else is said.
 pub(crate) const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
@@ -105,10 +106,11 @@ impl View {
         let address = listener.local_addr()?;
         let sessions = Sessions::begin(&options.bus).or_refuse()?;
         let no_control = no_control(address, options.allow_control);
-        let hub = Arc::new(Hub::new(About {
+        let greeting = Greeting {
             prefix: options.prefix.clone(),
             no_control: no_control.clone(),
-        }));
+        };
+        let hub = Arc::new(Hub::new(greeting, Arc::new(SystemClock::start())));
         let solved = Arc::clone(&tables);
         let swapped = (sessions.clone(), options.prefix.clone());
         let app = App {
@@ -160,7 +162,8 @@ impl View {
         let read = read.unwrap_or_default();
         json!({
             "address": self.address, "prefix": self.prefix, "pages": self.hub.opened(),
-            "messages": read.messages, "unreadable": read.unreadable, "sound": is_sound,
+            "messages": read.messages, "unreadable": read.unreadable, "dropped": read.dropped,
+            "missed": self.hub.missed(), "sound": is_sound,
         })
     }
 }
@@ -168,7 +171,8 @@ impl View {
 /// Why a page may not swap policies in, if it may not.
 fn no_control(address: SocketAddr, allowed: bool) -> Option<String> {
     if !allowed {
-        let text = "swapping from the page is off: start the view with --allow-control";
+        let text = "swapping from the page is off: start the view with --allow-control, or the \
+                    server with `[control] enabled = true`";
         return Some(text.to_owned());
     }
     (!address.ip().is_loopback()).then(|| {

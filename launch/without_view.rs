@@ -1,24 +1,14 @@
 //! A build without the view serves no page.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
 use crate::launch_file::LaunchFile;
 use crate::report::Failure;
+use crate::transfers::TableFiles;
 
 /// The command line's part: nothing.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ViewFlags {}
-
-/// Files that a view would solve from.
-#[derive(Debug, Clone, Default)]
-#[allow(dead_code, reason = "read by the view alone")]
-pub(crate) struct TableFiles {
-    pub(crate) transfers: Option<PathBuf>,
-    pub(crate) partial: bool,
-    pub(crate) profile: Option<PathBuf>,
-}
 
 /// No view.
 #[derive(Default)]
@@ -29,7 +19,6 @@ impl ViewFlags {
         &self,
         _launch: &LaunchFile,
         _tables: &TableFiles,
-        _allow_control: bool,
     ) -> Result<Beside, Failure> {
         Ok(Beside)
     }

@@ -34,8 +34,8 @@ use crate::policy_choice::PolicyChoice;
 use crate::report::{Exit, Failure, Refuse, Report};
 use crate::stop::Stop;
 use crate::terminal::Style;
-use crate::transfers::read_transfers;
-use crate::view::{TableFiles, ViewFlags};
+use crate::transfers::{TableFiles, read_transfers};
+use crate::view::ViewFlags;
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
@@ -186,9 +186,7 @@ pub(super) fn serve(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     // First what is refused at once; networks take time to load.
     let transport = Transport::open(&launch)?;
-    let beside = options
-        .view
-        .start(&launch, &options.tables, session.allow_control)?;
+    let beside = options.view.start(&launch, &options.tables)?;
     let cameras = Cameras::open(&launch, &clock, &transport).map_err(Failure::refused)?;
     let folders = model_folders(&global.models, &launch.models(), choice.path.as_deref());
     let (plans, folders) =

@@ -15,7 +15,8 @@ use crate::launch_file::{DEFAULT_ENDPOINT, DEFAULT_PREFIX};
 use crate::live::LOOK_EVERY;
 use crate::report::{Exit, Failure, Report};
 use crate::stop::Stop;
-use crate::view::{DEFAULT_ADDRESS, TableFiles, View, ViewOptions};
+use crate::transfers::TableFiles;
+use crate::view::{DEFAULT_ADDRESS, View, ViewOptions};
 
 /// Arguments of `view`.
 #[derive(Debug, Args)]
@@ -89,8 +90,9 @@ pub(crate) fn run(args: &ViewArgs, global: &Global) -> Result<Report, Failure> {
     let failed = !stop.is_raised();
     let json = view.stop();
     let text = format!(
-        "{} pages were opened, {} messages read, {} of them unreadable",
-        json["pages"], json["messages"], json["unreadable"]
+        "{} pages were opened, {} messages read, {} of them unreadable; {} did not come or were \
+         not read, {} pictures and other outputs came too fast for a page",
+        json["pages"], json["messages"], json["unreadable"], json["dropped"], json["missed"]
     );
     Ok(Report {
         exit: match failed || json["sound"] != json!(true) {

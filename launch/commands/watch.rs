@@ -129,8 +129,7 @@ fn listen(
 /// What the runtime says of its policy; null where it does not.
 fn policy(sessions: &[Sessions], prefix: &str) -> Result<Value, Failure> {
     for session in sessions {
-        let policy = Watcher::ask_policy(session.own(), prefix, NAMES)?;
-        if let Some(policy) = policy.and_then(|text| serde_json::from_str(&text).ok()) {
+        if let Some(policy) = session.ask_policy(prefix, NAMES)? {
             return Ok(policy);
         }
     }

@@ -8,16 +8,18 @@ use clap::Args;
 use concert_runtime::io::thread;
 use concert_runtime::io::zenoh::SessionOptions;
 
-use super::{DEFAULT_ADDRESS, TableFiles, View, ViewOptions};
-use crate::launch_file::LaunchFile;
+use super::{DEFAULT_ADDRESS, View, ViewOptions};
+use crate::launch_file::{ControlRule, LaunchFile};
 use crate::report::Failure;
 use crate::rules::is_loopback;
+use crate::transfers::TableFiles;
 
 /// Flags of a view beside a server.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ViewFlags {
     /// Serve a page that shows the robot, at 127.0.0.1:8080 or this address; port
-    /// 0 takes a free one. It swaps policies with --allow-control
+    /// 0 takes a free one. It swaps policies with --allow-control, or where the launch
+    /// file has `[control] enabled = true`
     #[arg(
         long,
         value_name = "ADDRESS:PORT",
@@ -43,7 +45,6 @@ impl ViewFlags {
         &self,
         launch: &LaunchFile,
         tables: &TableFiles,
-        allow_control: bool,
     ) -> Result<Beside, Failure> {
         let Some(address) = self.view else {
             return Ok(Beside(None));
@@ -65,7 +66,9 @@ impl ViewFlags {
             bus,
             &launch.publish().prefix,
             tables,
-            allow_control,
+            // Who else may swap at the own listener alone asks from this computer; but
+            // a page is anybody's who finds its address.
+            launch.control() == ControlRule::Anyone,
         )
     }
 

@@ -9,14 +9,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use concert_runtime::Clock;
-use concert_runtime::io::clock::SystemClock;
 use concert_runtime::io::thread;
-use concert_runtime::io::zenoh::{Session, Sessions, Watcher};
+use concert_runtime::io::zenoh::{Sessions, Watcher};
 use concert_runtime::wire::keys;
-use serde_json::Value;
 
 use super::hub::Hub;
-use super::robot::{Link, Robot};
+use super::robot::{Link, Moment, Robot};
 
 /// How long it waits for a message before it looks who wants what.
 const LOOK_EVERY: Duration = Duration::from_millis(40);
@@ -34,6 +32,8 @@ pub(super) struct ReadCounts {
     pub(super) messages: u64,
     /// Number of these that could not be read.
     pub(super) unreadable: u64,
+    /// Messages that did not come, or came and were not looked at.
+    pub(super) dropped: u64,
 }
 
 /// Reads until the hub is over.
@@ -51,7 +51,7 @@ pub(super) fn start(
         robot: Robot::new(prefix),
         sessions: sessions.clone(),
         prefix: prefix.to_owned(),
-        clock: SystemClock::start(),
+        clock: Arc::clone(hub.clock()),
         told: None,
         asked: None,
         messages: 0,
@@ -65,7 +65,7 @@ struct Reader {
     watcher: Watcher,
     robot: Robot,
     prefix: String,
-    clock: SystemClock,
+    clock: Arc<dyn Clock>,
     /// When pages were told how everything is (monotonic).
     told: Option<Duration>,
     /// When the robot was asked for its policy.
@@ -77,9 +77,13 @@ impl Reader {
     fn run(&mut self) -> ReadCounts {
         while !self.hub.is_over() {
             self.listen();
-            for message in self.watcher.take(LOOK_EVERY) {
+            let taken = self.watcher.take(LOOK_EVERY);
+            // Reading one takes time that the next did not wait before it came.
+            let now = Moment::of(self.clock.as_ref());
+            for message in taken {
                 self.messages += 1;
-                if let Some(item) = self.robot.observe(&message, &self.clock) {
+                let came = now.before(message.waited);
+                if let Some(item) = self.robot.observe(&message, came) {
                     self.hub.put(item);
                 }
             }
@@ -92,17 +96,18 @@ impl Reader {
         ReadCounts {
             messages: self.messages,
             unreadable: self.robot.unreadable(),
+            dropped: self.robot.dropped(),
         }
     }
 
     /// Listens to what pages want to see.
     fn listen(&mut self) {
-        let wanted = self.hub.wanted();
         let mut keys: Vec<String> = vec![keys::STATUS.to_owned()];
-        if self.hub.pages() > 0 {
-            keys.push(keys::ERRAND.to_owned());
-        }
-        for key in wanted {
+        for key in self.hub.wanted() {
+            if key == keys::ERRAND {
+                keys.push(key);
+                continue;
+            }
             // The camera's intrinsics come with its image, and with outputs that
             // have pixels; where there are none, this costs nothing.
             keys.push(keys::beside(&key, keys::CAMERA_INFO));
@@ -115,36 +120,37 @@ impl Reader {
 
     fn tell(&mut self, now: Duration) {
         let link = self.link();
-        if let (Ok(session), true) = (&link, self.robot.lacks_policy())
+        if link == Link::Up
+            && self.robot.lacks_policy()
             && self.asked.is_none_or(|asked| now >= asked + ASK_EVERY)
         {
             self.asked = Some(now);
-            self.ask_policy(&session.clone());
+            self.ask_policy();
         }
-        let link = link.map_or_else(Link::Down, |_| Link::Up);
-        let state = self.robot.state(&self.clock, &link, self.hub.pages());
+        self.robot
+            .note_drops(&self.watcher.counts(), self.watcher.ignored_messages());
+        let now = self.clock.monotonic();
+        let state = self.robot.state(now, &link, self.hub.pages());
         let robot = &mut self.robot;
         self.hub
             .put_state(state.to_string(), |history| robot.note(&state, history));
     }
 
-    /// The first session in which somebody is met.
-    fn link(&self) -> Result<Session, String> {
+    /// Whether somebody is met at any endpoint.
+    fn link(&self) -> Link {
         let mut reasons = Vec::new();
         for one in self.sessions.reached() {
             match one.session {
-                Ok(session) => return Ok(session),
+                Ok(_) => return Link::Up,
                 Err(reason) => reasons.push(format!("{}: {reason}", one.endpoint)),
             }
         }
-        Err(reasons.join("; "))
+        Link::Down(reasons.join("; "))
     }
 
-    fn ask_policy(&mut self, session: &Session) {
-        let answer = Watcher::ask_policy(session, &self.prefix, ANSWER);
-        let answer = answer.ok().flatten();
-        let answer = answer.and_then(|text| serde_json::from_str::<Value>(&text).ok());
-        if let Some(answer) = answer
+    fn ask_policy(&mut self) {
+        let answer = self.sessions.ask_policy(&self.prefix, ANSWER);
+        if let Some(answer) = answer.ok().flatten()
             && self.robot.take_policy(&answer)
             && let Some(running) = self.robot.running()
         {

@@ -16,7 +16,9 @@ use super::status::cut;
 use crate::draw::{bulk, label_colour};
 
 /// Most boxes, points, classes and numbers of one message that are shown.
-const MAX_SHOWN: usize = 1024;
+const MAX_PARTS: usize = 1024;
+/// Farthest that anything is shown from where its frame begins, m.
+const MAX_METRES: f64 = 1e5;
 /// Share by which a scale follows the newest picture: one that jumps with every
 /// frame cannot be read.
 const FOLLOW: f32 = 0.2;
@@ -25,7 +27,7 @@ const FOLLOW: f32 = 0.2;
 pub(super) type Scales = BTreeMap<String, (f32, f32)>;
 
 /// What a message is about, as far as its reader knows.
-pub(super) struct About<'a> {
+pub(super) struct Subject<'a> {
     pub(super) key: &'a str,
     pub(super) task: Option<&'static Task>,
     pub(super) attachment: Option<&'a Attachment>,
@@ -40,7 +42,7 @@ pub(super) struct About<'a> {
 /// Words on a message that is not what it says.
 pub(super) fn digest(
     message: &AnyMessage<'_>,
-    about: &About<'_>,
+    about: &Subject<'_>,
     scales: &mut Scales,
 ) -> Result<Option<(Value, Vec<u8>)>, String> {
     let told = |head: Value| Ok(Some((head, Vec::new())));
@@ -49,17 +51,18 @@ pub(super) fn digest(
         AnyMessage::CompressedImage(image) => photograph(image, about).map(Some),
         AnyMessage::CameraInfo(info) => told(intrinsics(info)?),
         AnyMessage::PointCloud2(cloud) => told(points(cloud)?),
-        AnyMessage::Classification(classes) => told(json!({
-            "form": "names", "results": classes.results.iter().take(3).map(hypothesis).collect::<Vec<_>>(),
-        })),
+        AnyMessage::Classification(classes) => told(names(&classes.results)),
         AnyMessage::Detection2DArray(array) => told(boxes(array)),
         AnyMessage::BoundingBox3DArray(array) => {
             Ok(room(array, about).map(|room| (room, Vec::new())))
         }
         AnyMessage::Odometry(odometry) => told(pose(odometry, about)?),
-        AnyMessage::Float32MultiArray(array) => told(json!({
-            "form": "numbers", "values": array.data.iter().take(MAX_SHOWN).collect::<Vec<_>>(),
-        })),
+        AnyMessage::Float32MultiArray(array) => {
+            let numbers = array.data.iter().copied();
+            let numbers: Vec<f32> = numbers.take(MAX_PARTS).filter(|x| x.is_finite()).collect();
+            let left_out = array.data.len() - numbers.len();
+            told(json!({ "form": "numbers", "values": numbers, "left_out": left_out }))
+        }
         AnyMessage::TfMessage(_)
         | AnyMessage::Twist(_)
         | AnyMessage::Bool(_)
@@ -68,7 +71,7 @@ pub(super) fn digest(
 }
 
 /// Where a picture's pixels are in the camera's image.
-fn framed(form: &str, encoded: &Encoded, about: &About<'_>, size: [usize; 2]) -> Value {
+fn framed(form: &str, encoded: &Encoded, about: &Subject<'_>, size: [usize; 2]) -> Value {
     let attachment = about.attachment;
     let image_size = attachment.map_or(size, |a| [a.image_size.0, a.image_size.1]);
     // Without a word on that, it is stretched over the image.
@@ -85,7 +88,7 @@ fn framed(form: &str, encoded: &Encoded, about: &About<'_>, size: [usize; 2]) ->
 
 fn picture(
     image: &Image<'_>,
-    about: &About<'_>,
+    about: &Subject<'_>,
     scales: &mut Scales,
 ) -> Result<(Value, Vec<u8>), String> {
     let size = [image.width as usize, image.height as usize];
@@ -132,7 +135,10 @@ fn photograph_of(cells: Cells<'_>, order: [usize; 3]) -> Result<(Encoded, Value)
     Ok((encoded, json!({ "form": "jpeg" })))
 }
 
-fn photograph(image: &CompressedImage<'_>, about: &About<'_>) -> Result<(Value, Vec<u8>), String> {
+fn photograph(
+    image: &CompressedImage<'_>,
+    about: &Subject<'_>,
+) -> Result<(Value, Vec<u8>), String> {
     let (encoded, size) = compressed(&image.data)?;
     Ok((framed("jpeg", &encoded, about, size), encoded.bytes))
 }
@@ -144,14 +150,15 @@ fn float(bytes: &[u8]) -> f32 {
 /// Values from 1 to 255 along the scale, 0 where nothing is known.
 fn scalars(
     cells: Cells<'_>,
-    about: &About<'_>,
+    about: &Subject<'_>,
     scales: &mut Scales,
 ) -> Result<(Encoded, Value), String> {
     let (cells, size) = cells.reduced();
     let values: Vec<f32> = cells.map(float).collect();
     let unit = about.task.map_or("1", |task| task.unit);
     let (low, high) = scale(&values, about, scales);
-    let step = (high - low) / 254.0;
+    // Never 0: a picture of one value is at the beginning of its scale.
+    let step = ((high - low) / 254.0).max(f32::MIN_POSITIVE);
     let pixels: Vec<u8> = (values.iter())
         .map(|value| match value.is_nan() {
             true => 0,
@@ -166,7 +173,7 @@ fn scalars(
 
 /// The task's own range where it has both ends, else the bulk of the newest
 /// pictures.
-fn scale(values: &[f32], about: &About<'_>, scales: &mut Scales) -> (f32, f32) {
+fn scale(values: &[f32], about: &Subject<'_>, scales: &mut Scales) -> (f32, f32) {
     if let Some(task) = about.task.filter(|task| task.unit == "1") {
         let (min, max) = (task.range.min, task.range.max);
         if min.is_finite() && max.is_finite() && max > min {
@@ -183,7 +190,7 @@ fn scale(values: &[f32], about: &About<'_>, scales: &mut Scales) -> (f32, f32) {
 
 /// Vectors as colours: each part from -1 to 1, or from 0 to 1 where the task has
 /// no less.
-fn directions(cells: Cells<'_>, about: &About<'_>) -> Result<(Encoded, Value), String> {
+fn directions(cells: Cells<'_>, about: &Subject<'_>) -> Result<(Encoded, Value), String> {
     let signed = about.task.is_none_or(|task| task.range.min < 0.0);
     let byte = |value: f32| match signed {
         true => ((value + 1.0) * 127.5) as u8,
@@ -230,12 +237,18 @@ fn intrinsics(info: &CameraInfo) -> Result<Value, String> {
     }))
 }
 
-fn hypothesis(one: &ObjectHypothesis) -> Value {
-    json!({ "name": cut(&one.class_id), "score": one.score })
+/// The first classes that have a score.
+fn names(results: &[ObjectHypothesis]) -> Value {
+    let sound = results.iter().filter(|one| one.score.is_finite());
+    let each = sound.take(3);
+    let each = each.map(|one| json!({ "name": cut(&one.class_id), "score": one.score }));
+    json!({ "form": "names", "results": each.collect::<Vec<_>>() })
 }
 
+/// Boxes by their corners, px of the camera's image, the origin in the middle of its
+/// first pixel.
 fn boxes(array: &Detection2DArray) -> Value {
-    let each = array.detections.iter().take(MAX_SHOWN).filter_map(|one| {
+    let each = array.detections.iter().take(MAX_PARTS).filter_map(|one| {
         let best = one.results.first()?;
         let [low, high] =
             [-0.5, 0.5].map(|half| [0, 1].map(|axis| one.center[axis] + half * one.size[axis]));
@@ -251,12 +264,14 @@ fn boxes(array: &Detection2DArray) -> Value {
             })
         })
     });
-    json!({ "form": "boxes", "boxes": each.collect::<Vec<_>>() })
+    let each: Vec<_> = each.collect();
+    let left_out = array.detections.len() - each.len();
+    json!({ "form": "boxes", "boxes": each, "left_out": left_out })
 }
 
 /// The first room: its corners in the optical frame; bits 0, 1 and 2 of a corner's
 /// number say at which end of the box's x, y and z it lies.
-fn room(array: &BoundingBox3DArray, about: &About<'_>) -> Option<Value> {
+fn room(array: &BoundingBox3DArray, about: &Subject<'_>) -> Option<Value> {
     let room = array.boxes.first()?;
     let corners = [0, 1, 2, 3, 4, 5, 6, 7].map(|corner: usize| {
         let ends = [0, 1, 2].map(|axis| {
@@ -266,13 +281,19 @@ fn room(array: &BoundingBox3DArray, about: &About<'_>) -> Option<Value> {
         let turned = turn(room.center.orientation, ends);
         [0, 1, 2].map(|axis| turned[axis] + room.center.position[axis])
     });
-    let sound = corners.iter().flatten().all(|x| x.is_finite());
+    let sound = corners.iter().flatten().all(|x| is_near(*x));
     sound.then(|| {
         json!({
             "form": "room", "corners": corners, "size": room.size,
             "sure": about.attachment.and_then(|attachment| attachment.face_percent),
         })
     })
+}
+
+/// Tells whether something is at a distance that can be shown: a map whose middle is
+/// at 1e300 m has no room for metres.
+pub(super) fn is_near(metres: f64) -> bool {
+    metres.abs() <= MAX_METRES
 }
 
 /// A vector turned by a unit quaternion x, y, z, w.
@@ -288,12 +309,14 @@ fn turn([x, y, z, w]: [f64; 4], [a, b, c]: [f64; 3]) -> [f64; 3] {
 
 /// x, y and yaw in the frame of odometry, with the standard deviation of the
 /// place, m.
-fn pose(odometry: &Odometry, about: &About<'_>) -> Result<Value, String> {
+fn pose(odometry: &Odometry, about: &Subject<'_>) -> Result<Value, String> {
     let [x, y, z] = odometry.pose.position;
     let ahead = turn(odometry.pose.orientation, [1.0, 0.0, 0.0]);
     let pose = [x, y, ahead[1].atan2(ahead[0])];
-    if !pose.iter().chain([&z]).all(|part| part.is_finite()) {
-        return Err("its pose is not finite".to_owned());
+    if !pose.iter().chain([&z]).all(|part| is_near(*part)) {
+        return Err(format!(
+            "its pose is {x} {y} {z} m, but must be finite and within {MAX_METRES} m"
+        ));
     }
     let covariance = &odometry.pose_covariance;
     let sigma = covariance[0].max(covariance[7]).max(0.0).sqrt();
@@ -324,7 +347,7 @@ fn points(cloud: &PointCloud2<'_>) -> Result<Value, String> {
     let each = cloud
         .data
         .chunks_exact(step)
-        .take(MAX_SHOWN)
+        .take(MAX_PARTS)
         .filter_map(|point| {
             let score = offset("score").map_or(Some(1.0), |at| number(point, at))?;
             let [u, v] = [number(point, u)?, number(point, v)?];
@@ -335,9 +358,11 @@ fn points(cloud: &PointCloud2<'_>) -> Result<Value, String> {
             }
         });
     let each: Vec<_> = each.collect();
+    // A place that no point took has no score.
+    let left_out = (cloud.data.len() / step).saturating_sub(MAX_PARTS);
     Ok(match before {
-        None => json!({ "form": "points", "points": each }),
-        Some(_) => json!({ "form": "matches", "lines": each }),
+        None => json!({ "form": "points", "points": each, "left_out": left_out }),
+        Some(_) => json!({ "form": "matches", "lines": each, "left_out": left_out }),
     })
 }
 

@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use concert_runtime::wire::common::{Header, Pose};
-use concert_runtime::wire::vision_msgs::{BoundingBox3D, Detection2D};
+use concert_runtime::wire::std_msgs::Float32MultiArray;
+use concert_runtime::wire::vision_msgs::{BoundingBox3D, Classification, Detection2D};
 
 use super::*;
 
@@ -20,8 +21,8 @@ fn image(encoding: &'static str, width: u32, height: u32, data: Vec<u8>) -> AnyM
     })
 }
 
-fn about(key: &str) -> About<'_> {
-    About {
+fn about(key: &str) -> Subject<'_> {
+    Subject {
         key,
         task: Task::find(key),
         attachment: None,
@@ -29,7 +30,7 @@ fn about(key: &str) -> About<'_> {
     }
 }
 
-fn told(message: &AnyMessage<'_>, about: &About<'_>) -> (Value, Vec<u8>) {
+fn told(message: &AnyMessage<'_>, about: &Subject<'_>) -> (Value, Vec<u8>) {
     let told = digest(message, about, &mut Scales::new()).expect("it is sound");
     told.expect("it is shown")
 }
@@ -70,7 +71,7 @@ fn a_scale_follows_slowly() {
 fn classes_keep_their_numbers_and_are_told_by_name_and_share() {
     let map = image("mono8", 4, 1, vec![1, 1, 1, 7]);
     let labels = ["wall".to_owned(), "floor".to_owned()];
-    let about = About {
+    let about = Subject {
         labels: &labels,
         ..about("segment_semantic")
     };
@@ -115,8 +116,15 @@ fn boxes_are_told_by_their_corners_and_a_box_that_is_nowhere_is_left_out() {
         }],
         ..Detection2D::default()
     };
+    let mut unsure = detection([5.0, 5.0]);
+    unsure.results[0].score = f64::NAN;
     let array = Detection2DArray {
-        detections: vec![detection([10.0, 20.0]), detection([f64::NAN, 0.0])],
+        detections: vec![
+            detection([10.0, 20.0]),
+            detection([f64::NAN, 0.0]),
+            detection([0.0, f64::INFINITY]),
+            unsure,
+        ],
         ..Detection2DArray::default()
     };
     let (head, _) = told(
@@ -125,7 +133,48 @@ fn boxes_are_told_by_their_corners_and_a_box_that_is_nowhere_is_left_out() {
     );
     let want =
         json!([{ "name": "can", "score": 0.8, "x0": 8.0, "y0": 19.0, "x1": 12.0, "y1": 21.0 }]);
-    assert_eq!(head["boxes"], want);
+    assert_eq!((&head["boxes"], &head["left_out"]), (&want, &json!(3)));
+}
+
+#[test]
+fn what_is_no_number_reaches_no_page() {
+    let results = [f64::NAN, 0.5, f64::INFINITY].map(|score| ObjectHypothesis {
+        class_id: "hall".to_owned(),
+        score,
+    });
+    let classes = Classification {
+        results: results.to_vec(),
+        ..Classification::default()
+    };
+    let (head, _) = told(&AnyMessage::Classification(classes), &about("class_scene"));
+    assert_eq!(head["results"], json!([{ "name": "hall", "score": 0.5 }]));
+    let array = Float32MultiArray {
+        data: vec![1.0, f32::NAN, f32::NEG_INFINITY],
+        ..Float32MultiArray::default()
+    };
+    let (head, _) = told(
+        &AnyMessage::Float32MultiArray(array),
+        &about("vanishing_point"),
+    );
+    assert_eq!(
+        (&head["values"], &head["left_out"]),
+        (&json!([1.0]), &json!(2))
+    );
+    // Nothing but what is no number, and one value alone.
+    for (values, want) in [
+        ([f32::NAN; 2], [0, 0]),
+        ([f32::INFINITY; 2], [255, 255]),
+        ([2.0; 2], [1, 1]),
+    ] {
+        let depth = image("32FC1", 2, 1, floats(&values));
+        let (head, bytes) = told(&depth, &about("depth_zbuffer"));
+        assert!(
+            head["low"].is_number() && head["high"].is_number(),
+            "{head}"
+        );
+        let png = image::load_from_memory(&bytes).expect("a PNG").into_luma8();
+        assert_eq!(png.as_raw(), &want, "{values:?}");
+    }
 }
 
 #[test]
@@ -169,7 +218,20 @@ fn a_pose_looks_where_its_body_does() {
         angular: [0.0; 3],
         twist_covariance: [0.0; 36],
     };
-    let (head, _) = told(&AnyMessage::Odometry(odometry), &about("odometry"));
+    let (head, _) = told(&AnyMessage::Odometry(odometry.clone()), &about("odometry"));
+    let far = Odometry {
+        pose: Pose {
+            position: [1e300, 0.0, 0.0],
+            ..odometry.pose
+        },
+        ..odometry.clone()
+    };
+    let far = digest(
+        &AnyMessage::Odometry(far),
+        &about("odometry"),
+        &mut Scales::new(),
+    );
+    assert!(far.is_err_and(|words| words.contains("within 100000 m")));
     let yaw = head["pose"][2].as_f64().expect("an angle");
     assert!((yaw - std::f64::consts::FRAC_PI_2).abs() < 1e-12);
     assert_eq!(head["sigma"], 0.2);

@@ -6,6 +6,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use super::digest::is_near;
+
 /// Longest message that is read, bytes (4 MiB).
 pub(super) const MAX_ERRAND_BYTES: usize = 4 << 20;
 /// Most points of a path.
@@ -99,6 +101,21 @@ impl Errand {
                 ));
             }
         }
+        let ends = [self.goal, self.start];
+        let at = self.landmarks.iter().map(|mark| mark.at);
+        let origin = self.grid.iter().map(|grid| grid.origin);
+        let places = ends.into_iter().flatten().chain(at).chain(origin);
+        let places = places.chain(self.path.iter().copied());
+        let place = self.pose.map(|[x, y, _]| [x, y]);
+        if let Some([x, y]) = place
+            .into_iter()
+            .chain(places)
+            .find(|place| !place.iter().all(|part| is_near(*part)))
+        {
+            return Err(format!(
+                "a place is at {x}, {y} m, which is farther than can be shown"
+            ));
+        }
         let Some(grid) = &self.grid else {
             return Ok(());
         };
@@ -169,6 +186,9 @@ mod tests {
             Errand::parse(b"\xff"),
             Errand::parse(b"{\"pose\": [1, 2]}"),
             parse(&json!({ "path": vec![[0.0, 0.0]; MAX_PATH + 1] })),
+            parse(&json!({ "pose": [0.0, 1e300, 0.0] })),
+            parse(&json!({ "path": [[0.0, 0.0], [-1e9, 0.0]] })),
+            parse(&json!({ "landmarks": [{ "class": "can", "at": [1e6, 0.0], "score": 1.0 }] })),
         ] {
             assert!(bad.is_err(), "{bad:?}");
         }

@@ -149,7 +149,7 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
 }
 
 fn shown(text: &str) -> String {
-    text.chars().take(100).collect()
+    concert_policies::document::shown(text, 100)
 }
 
 /// Answers who may ask, refuses others, and says to browsers what answers are not.

@@ -26,19 +26,22 @@ pub(super) struct History {
 struct Curve {
     /// Hz.
     rate: VecDeque<Option<f64>>,
-    /// Age on arrival, ms.
+    /// From a frame's arrival in the runtime until its output leaves that, ms.
+    latency: VecDeque<Option<f64>>,
+    /// From the frame's stamp until its output is here, ms.
     age: VecDeque<Option<f64>>,
 }
 
 impl History {
-    /// Takes note of each key's rate (Hz) and age on arrival (ms); keys that are
-    /// not among them are forgotten.
-    pub(super) fn note(&mut self, points: &[(&str, Option<f64>, Option<f64>)]) {
-        let is_known = |key: &String| points.iter().any(|(known, ..)| known == key);
+    /// Takes note of each key's rate (Hz), latency (ms) and age on arrival (ms); keys
+    /// that are not among them are forgotten.
+    pub(super) fn note(&mut self, points: &[(&str, [Option<f64>; 3])]) {
+        let is_known = |key: &String| points.iter().any(|(known, _)| known == key);
         self.curves.retain(|key, _| is_known(key));
-        for (key, rate, age) in points.iter().take(CURVES) {
+        for (key, [rate, latency, age]) in points.iter().take(CURVES) {
             let curve = self.curves.entry((*key).to_owned()).or_default();
             push(&mut curve.rate, *rate, POINTS);
+            push(&mut curve.latency, *latency, POINTS);
             push(&mut curve.age, *age, POINTS);
         }
     }
@@ -51,11 +54,14 @@ impl History {
         }
     }
 
-    /// The curves by key: `rate` and `age`, oldest first.
+    /// The curves by key: `rate`, `latency` and `age`, oldest point first.
     pub(super) fn curves(&self) -> Value {
         let curves = self.curves.iter();
         let curves = curves.map(|(key, curve)| {
-            let curve = json!({ "rate": rounded(&curve.rate), "age": rounded(&curve.age) });
+            let curve = json!({
+                "rate": rounded(&curve.rate), "latency": rounded(&curve.latency),
+                "age": rounded(&curve.age),
+            });
             (key.clone(), curve)
         });
         Value::Object(curves.collect())
@@ -92,12 +98,13 @@ mod tests {
     fn a_curve_keeps_its_newest_points_and_ends_with_its_output() {
         let mut history = History::default();
         for point in 0..300 {
-            history.note(&[("normal", Some(f64::from(point)), None), ("b", None, None)]);
+            let rate = Some(f64::from(point));
+            history.note(&[("normal", [rate, None, None]), ("b", [None; 3])]);
         }
         let curves = history.curves();
         let rate = curves["normal"]["rate"].as_array().expect("points");
         assert_eq!((rate.len(), &rate[239]), (POINTS, &json!(299.0)));
-        history.note(&[("b", Some(1.0), None)]);
+        history.note(&[("b", [Some(1.0), None, None])]);
         assert_eq!(
             history.curves().as_object().map(serde_json::Map::len),
             Some(1)

@@ -6,7 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use concert_runtime::Clock;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -15,22 +17,42 @@ use super::history::History;
 /// Most pages that are open at once.
 pub(super) const MAX_PAGES: usize = 64;
 /// Most keys that one page may ask for.
-pub(super) const MAX_SHOWN: usize = 64;
+pub(super) const MAX_WANTED: usize = 64;
+/// What came longer ago is shown to nobody who opens a page now.
+const MAX_KEPT: Duration = Duration::from_secs(10);
 
 /// A message as pages get it: what is to be said of it, and a picture's bytes.
+/// Written once, however many pages get it.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Item {
     /// Key below the prefix.
     pub(super) key: String,
-    /// A JSON object with `key`, `form` and whatever the form has.
-    pub(super) head: Value,
+    /// A JSON object with `key`, `form`, `bytes` (their number) and whatever the form
+    /// has.
+    pub(super) head: Arc<str>,
     /// A JPEG or PNG file; empty for what is no picture.
     pub(super) bytes: Arc<[u8]>,
+    /// When it came from the bus (monotonic).
+    pub(super) came: Duration,
+}
+
+impl Item {
+    /// A message of this key, with what is said of it; `came` is monotonic.
+    pub(super) fn new(key: &str, mut head: Value, bytes: Vec<u8>, came: Duration) -> Self {
+        head["key"] = json!(key);
+        head["bytes"] = json!(bytes.len());
+        Self {
+            key: key.to_owned(),
+            head: head.to_string().into(),
+            bytes: bytes.into(),
+            came,
+        }
+    }
 }
 
 /// Facts about this view that a page is told when it opens.
 #[derive(Debug, Clone)]
-pub(super) struct About {
+pub(super) struct Greeting {
     /// Key below which is listened.
     pub(super) prefix: String,
     /// Why the page may not swap a policy in; `None` where it may.
@@ -39,7 +61,8 @@ pub(super) struct About {
 
 /// The newest of everything, and who wants to see what.
 pub(super) struct Hub {
-    about: About,
+    greeting: Greeting,
+    clock: Arc<dyn Clock>,
     shared: Mutex<Shared>,
     changed: watch::Sender<u64>,
 }
@@ -48,13 +71,23 @@ pub(super) struct Hub {
 struct Shared {
     /// Counts changes; every part has that of its newest.
     version: u64,
-    items: BTreeMap<String, (u64, Item)>,
-    state: (u64, String),
-    policy: (u64, String),
+    items: BTreeMap<String, Newest>,
+    state: (u64, Arc<str>),
+    policy: (u64, Arc<str>),
     history: History,
     pages: BTreeMap<u64, BTreeSet<String>>,
     opened: u64,
+    /// Items that pages that are closed did not get.
+    missed: u64,
     is_over: bool,
+}
+
+/// The newest message of a key.
+struct Newest {
+    version: u64,
+    item: Item,
+    /// Messages of its key that were put, with it.
+    count: u64,
 }
 
 /// A page that is open, until this is dropped.
@@ -65,12 +98,17 @@ pub(super) struct Page {
     has: Option<u64>,
     /// Batches that were made for it.
     batches: u64,
+    /// Of each key that it wants, how many were put when it got the newest.
+    counts: BTreeMap<String, u64>,
+    /// Items that it wanted and did not get, because newer ones took their place.
+    missed: u64,
 }
 
 impl Hub {
-    pub(super) fn new(about: About) -> Self {
+    pub(super) fn new(greeting: Greeting, clock: Arc<dyn Clock>) -> Self {
         Self {
-            about,
+            greeting,
+            clock,
             shared: Mutex::default(),
             changed: watch::Sender::new(0),
         }
@@ -90,32 +128,49 @@ impl Hub {
         self.changed.send_replace(version);
     }
 
+    /// The clock by which everything here is dated.
+    pub(super) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
     /// Puts a message in the place of the one of its key before.
     pub(super) fn put(&self, item: Item) {
         self.change(|shared, version| {
-            shared.items.insert(item.key.clone(), (version, item));
+            let before = shared.items.get(&item.key);
+            let count = before.map_or(1, |before| before.count + 1);
+            let newest = Newest {
+                version,
+                item,
+                count,
+            };
+            shared.items.insert(newest.item.key.clone(), newest);
         });
     }
 
     /// Puts how everything is, and takes note of it for pages that open later.
     pub(super) fn put_state(&self, state: String, note: impl FnOnce(&mut History)) {
         self.change(|shared, version| {
-            shared.state = (version, state);
+            shared.state = (version, state.into());
             note(&mut shared.history);
         });
     }
 
     /// Puts the policy that runs; `null` where nobody says.
     pub(super) fn put_policy(&self, policy: &Value) {
-        self.change(|shared, version| shared.policy = (version, policy.to_string()));
+        let policy = policy.to_string().into();
+        self.change(|shared, version| shared.policy = (version, policy));
     }
 
-    /// Every key that some page wants to see; messages of others are forgotten, so
-    /// that nobody gets what is old.
+    /// Every key that some page wants to see; messages of others, and those that came
+    /// more than [`MAX_KEPT`] ago, are forgotten, so that nobody gets what is old.
     pub(super) fn wanted(&self) -> BTreeSet<String> {
+        let now = self.clock.monotonic();
+        let is_new = |item: &Item| now.saturating_sub(item.came) <= MAX_KEPT;
         let mut shared = self.lock();
         let wanted: BTreeSet<String> = shared.pages.values().flatten().cloned().collect();
-        shared.items.retain(|key, _| is_for(&wanted, key));
+        shared
+            .items
+            .retain(|key, newest| is_for(&wanted, key) && is_new(&newest.item));
         wanted
     }
 
@@ -127,6 +182,11 @@ impl Hub {
     /// Number of pages that were opened in all.
     pub(super) fn opened(&self) -> u64 {
         self.lock().opened
+    }
+
+    /// Items that pages wanted and did not get, of those that are closed.
+    pub(super) fn missed(&self) -> u64 {
+        self.lock().missed
     }
 
     /// Ends every page.
@@ -145,8 +205,7 @@ impl Hub {
     }
 }
 
-/// Tells whether a key is wanted, or stands beside one that is; an errand is
-/// for everybody.
+/// Tells whether a key is wanted, or stands beside one that is.
 fn is_for(wanted: &BTreeSet<String>, key: &str) -> bool {
     use concert_runtime::wire::keys;
 
@@ -155,7 +214,7 @@ fn is_for(wanted: &BTreeSet<String>, key: &str) -> bool {
         end.strip_suffix('/')
     };
     let is_wanted = |key: &str| wanted.contains(key);
-    is_wanted(key) || beside().is_some_and(is_wanted) || (key == keys::ERRAND && !wanted.is_empty())
+    is_wanted(key) || beside().is_some_and(is_wanted)
 }
 
 impl Page {
@@ -174,47 +233,54 @@ impl Page {
             id,
             has: None,
             batches: 0,
+            counts: BTreeMap::new(),
+            missed: 0,
         })
     }
 
     /// Says what this page wants to see from now on: keys below the prefix.
-    pub(super) fn show(&self, keys: BTreeSet<String>) {
-        self.hub
-            .change(|shared, _| drop(shared.pages.insert(self.id, keys)));
+    pub(super) fn show(&mut self, keys: BTreeSet<String>) {
+        // What was not wanted meanwhile is not missed; what is there now is not, either.
+        self.counts.retain(|key, _| is_for(&keys, key));
+        let counts = &mut self.counts;
+        self.hub.change(|shared, _| {
+            for key in &keys {
+                let there = shared.items.get(key).map_or(0, |newest| newest.count - 1);
+                counts.entry(key.clone()).or_insert(there);
+            }
+            shared.pages.insert(self.id, keys);
+        });
     }
 
     /// Everything that this page wants and does not have yet, as one message; `None`
     /// where there is nothing. Four bytes of the header's length, little-endian;
-    /// the header, JSON; the bytes of its items, one after the other.
+    /// the header, JSON; the bytes of its items, one after the other. `waited` has for
+    /// each item how long ago it came from the bus (ms).
     pub(super) fn batch(&mut self) -> Option<Vec<u8>> {
-        let shared = self.hub.lock();
-        let is_new = |version: u64| self.has.is_none_or(|has| version > has);
-        let shown = shared.pages.get(&self.id)?;
-        let items = shared.items.values();
-        let items: Vec<&Item> = items
-            .filter(|(version, item)| is_new(*version) && is_for(shown, &item.key))
-            .map(|(_, item)| item)
-            .collect();
-        let part = |(version, text): &(u64, String), name: &str| match text.is_empty() {
-            false if is_new(*version) => format!(",\"{name}\":{text}"),
-            _ => String::new(),
-        };
-        let (state, policy) = (part(&shared.state, "state"), part(&shared.policy, "policy"));
-        let hello = match self.has {
-            None => format!(",\"hello\":{}", hello(&self.hub.about, &shared.history)),
-            Some(_) => String::new(),
-        };
-        if items.is_empty() && state.is_empty() && policy.is_empty() && hello.is_empty() {
-            return None;
-        }
-        self.has = Some(shared.version);
+        let now = self.hub.clock.monotonic();
+        let Fresh {
+            items,
+            state,
+            policy,
+            hello,
+        } = self.take_fresh()?;
         self.batches += 1;
-        let heads: Vec<String> = items.iter().map(|item| head(item)).collect();
-        let header = format!(
-            "{{\"batch\":{}{hello}{policy}{state},\"items\":[{}]}}",
-            self.batches,
-            heads.join(",")
-        );
+        let mut header = format!("{{\"batch\":{},\"missed\":{}", self.batches, self.missed);
+        for (name, text) in [("hello", &hello), ("policy", &policy), ("state", &state)] {
+            if let Some(text) = text {
+                header.push_str(&format!(",\"{name}\":{text}"));
+            }
+        }
+        let waited = items.iter().map(|item| now.saturating_sub(item.came));
+        let waited: Vec<_> = waited
+            .map(|waited| waited.as_millis().to_string())
+            .collect();
+        let heads: Vec<&str> = items.iter().map(|item| &*item.head).collect();
+        header.push_str(&format!(
+            ",\"items\":[{}],\"waited\":[{}]}}",
+            heads.join(","),
+            waited.join(",")
+        ));
         let length: usize = items.iter().map(|item| item.bytes.len()).sum();
         let mut batch = Vec::with_capacity(4 + header.len() + length);
         // A header is a few hundred kilobytes at most.
@@ -224,6 +290,41 @@ impl Page {
             .iter()
             .for_each(|item| batch.extend_from_slice(&item.bytes));
         Some(batch)
+    }
+
+    /// What is new to this page, taken while everybody else waits: so nothing is
+    /// written or copied here but for a page that opens.
+    fn take_fresh(&mut self) -> Option<Fresh> {
+        let shared = self.hub.lock();
+        let is_new = |version: u64| self.has.is_none_or(|has| version > has);
+        let shown = shared.pages.get(&self.id)?;
+        let mut items = Vec::new();
+        for (key, newest) in &shared.items {
+            if !is_new(newest.version) || !is_for(shown, key) {
+                continue;
+            }
+            if let Some(had) = self.counts.insert(key.clone(), newest.count) {
+                self.missed += newest.count.saturating_sub(had + 1);
+            }
+            items.push(newest.item.clone());
+        }
+        let part = |(version, text): &(u64, Arc<str>)| {
+            let is_there = !text.is_empty() && is_new(*version);
+            is_there.then(|| Arc::clone(text))
+        };
+        let (state, policy) = (part(&shared.state), part(&shared.policy));
+        let greeting = || Arc::from(hello(&self.hub.greeting, &shared.history).to_string());
+        let hello = self.has.is_none().then(greeting);
+        if items.is_empty() && state.is_none() && policy.is_none() && hello.is_none() {
+            return None;
+        }
+        self.has = Some(shared.version);
+        Some(Fresh {
+            items,
+            state,
+            policy,
+            hello,
+        })
     }
 
     /// Tells of changes.
@@ -244,22 +345,26 @@ impl Page {
 
 impl Drop for Page {
     fn drop(&mut self) {
-        self.hub
-            .change(|shared, _| drop(shared.pages.remove(&self.id)));
+        self.hub.change(|shared, _| {
+            shared.pages.remove(&self.id);
+            shared.missed += self.missed;
+        });
     }
 }
 
-fn head(item: &Item) -> String {
-    let mut head = item.head.clone();
-    head["bytes"] = json!(item.bytes.len());
-    head.to_string()
+/// What is new to a page.
+struct Fresh {
+    items: Vec<Item>,
+    state: Option<Arc<str>>,
+    policy: Option<Arc<str>>,
+    hello: Option<Arc<str>>,
 }
 
-fn hello(about: &About, history: &History) -> Value {
+fn hello(greeting: &Greeting, history: &History) -> Value {
     json!({
         "version": env!("CARGO_PKG_VERSION"),
-        "prefix": about.prefix,
-        "control": { "allowed": about.no_control.is_none(), "reason": about.no_control },
+        "prefix": greeting.prefix,
+        "control": { "allowed": greeting.no_control.is_none(), "reason": greeting.no_control },
         "history": history.curves(),
         "learning": history.learning(),
     })
@@ -267,21 +372,28 @@ fn hello(about: &About, history: &History) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use concert_runtime::ManualClock;
+
     use super::*;
 
     fn hub() -> Arc<Hub> {
-        Arc::new(Hub::new(About {
+        hub_at(Arc::new(ManualClock::default()))
+    }
+
+    fn hub_at(clock: Arc<ManualClock>) -> Arc<Hub> {
+        let greeting = Greeting {
             prefix: "robot".to_owned(),
             no_control: None,
-        }))
+        };
+        Arc::new(Hub::new(greeting, clock))
     }
 
     fn item(key: &str, bytes: &[u8]) -> Item {
-        Item {
-            key: key.to_owned(),
-            head: json!({ "key": key, "form": "jpeg" }),
-            bytes: bytes.into(),
-        }
+        item_at(key, bytes, Duration::ZERO)
+    }
+
+    fn item_at(key: &str, bytes: &[u8], came: Duration) -> Item {
+        Item::new(key, json!({ "form": "jpeg" }), bytes.to_vec(), came)
     }
 
     fn keys(keys: &[&str]) -> BTreeSet<String> {
@@ -319,7 +431,7 @@ mod tests {
     fn what_pages_want_is_joined_and_ends_with_them() {
         let hub = hub();
         let pages = [["image"], ["normal"]].map(|shown| {
-            let page = Page::open(&hub).expect("a page");
+            let mut page = Page::open(&hub).expect("a page");
             page.show(keys(&shown));
             page
         });
@@ -351,7 +463,50 @@ mod tests {
     fn what_stands_beside_an_output_goes_with_it() {
         let shown = keys(&["front/depth_zbuffer"]);
         assert!(is_for(&shown, "front/depth_zbuffer/camera_info"));
-        assert!(is_for(&shown, "errand"));
-        assert!(!is_for(&shown, "front/normal") && !is_for(&BTreeSet::new(), "errand"));
+        assert!(!is_for(&shown, "front/normal") && !is_for(&shown, "errand"));
+    }
+
+    #[test]
+    fn what_came_long_ago_is_dated_and_then_forgotten() {
+        let clock = Arc::new(ManualClock::default());
+        let hub = hub_at(Arc::clone(&clock));
+        let mut first = Page::open(&hub).expect("a page");
+        first.show(keys(&["image"]));
+        clock.advance(Duration::from_secs(1));
+        hub.put(item_at("image", b"1", clock.monotonic()));
+        clock.advance(Duration::from_secs(7));
+        assert_eq!(hub.wanted(), keys(&["image"]));
+        // It is there still, and says how old it is to who comes now.
+        let mut second = Page::open(&hub).expect("a page");
+        second.show(keys(&["image"]));
+        let header = parts(&second.batch().expect("an image")).0;
+        assert_eq!(
+            (&header["items"][0]["bytes"], &header["waited"]),
+            (&json!(1), &json!([7000]))
+        );
+        clock.advance(Duration::from_secs(4));
+        assert_eq!(hub.wanted(), keys(&["image"]));
+        let mut third = Page::open(&hub).expect("a page");
+        third.show(keys(&["image"]));
+        let header = parts(&third.batch().expect("a greeting")).0;
+        assert_eq!(header["items"], json!([]));
+    }
+
+    #[test]
+    fn what_a_slow_page_misses_is_counted_and_what_it_did_not_want_is_not() {
+        let hub = hub();
+        let mut page = Page::open(&hub).expect("a page");
+        let missed = |page: &mut Page| parts(&page.batch().expect("news")).0["missed"].clone();
+        page.show(keys(&["image"]));
+        hub.put(item("image", b"0"));
+        assert_eq!(missed(&mut page), 0);
+        (0..4).for_each(|_| hub.put(item("image", b"1")));
+        assert_eq!(missed(&mut page), 3);
+        page.show(BTreeSet::new());
+        (0..4).for_each(|_| hub.put(item("image", b"2")));
+        page.show(keys(&["image"]));
+        assert_eq!(missed(&mut page), 3);
+        drop(page);
+        assert_eq!(hub.missed(), 3);
     }
 }

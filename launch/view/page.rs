@@ -7,7 +7,7 @@ use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
 use serde::Deserialize;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::hub::{MAX_SHOWN, Page};
+use super::hub::{MAX_WANTED, Page};
 use crate::rules::key_fault;
 
 /// Longest message of a page, bytes.
@@ -55,7 +55,7 @@ pub(super) async fn serve_page(mut socket: WebSocket, mut page: Page) {
         }
         tokio::select! {
             said = socket.recv() => match said.and_then(Result::ok) {
-                Some(Message::Text(text)) => match hear(&text, &page) {
+                Some(Message::Text(text)) => match hear(&text, &mut page) {
                     Ok(Some(ack)) => {
                         drawn = ack.clamp(drawn, page.batches());
                         heard = Instant::now();
@@ -88,7 +88,7 @@ async fn close(socket: &mut WebSocket, code: u16, reason: &str) {
 }
 
 /// Does what a page says; the number of the batch that it has drawn, if it says so.
-fn hear(text: &str, page: &Page) -> Result<Option<u64>, String> {
+fn hear(text: &str, page: &mut Page) -> Result<Option<u64>, String> {
     let said: Said = serde_json::from_str(text).map_err(|error| error.to_string())?;
     if let Some(keys) = said.show {
         page.show(shown(keys)?);
@@ -98,8 +98,8 @@ fn hear(text: &str, page: &Page) -> Result<Option<u64>, String> {
 
 /// The keys that a page may ask for.
 fn shown(keys: Vec<String>) -> Result<BTreeSet<String>, String> {
-    if keys.len() > MAX_SHOWN {
-        return Err(format!("{} keys, at most {MAX_SHOWN}", keys.len()));
+    if keys.len() > MAX_WANTED {
+        return Err(format!("{} keys, at most {MAX_WANTED}", keys.len()));
     }
     match keys.iter().find_map(|key| key_fault(key)) {
         Some(fault) => Err(format!("a key {fault}")),
@@ -122,6 +122,6 @@ mod tests {
         for bad in ["**", "a/*", "", "@x"] {
             assert!(shown(vec![bad.to_owned()]).is_err(), "{bad}");
         }
-        assert!(shown(vec!["a".to_owned(); MAX_SHOWN + 1]).is_err());
+        assert!(shown(vec!["a".to_owned(); MAX_WANTED + 1]).is_err());
     }
 }

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use concert_policies::{OutputKind, Task};
-use concert_runtime::io::zenoh::Received;
+use concert_runtime::io::zenoh::{KeyCounts, Received};
 use concert_runtime::wire::{AnyMessage, keys};
 use concert_runtime::{Clock, Timestamp};
 use serde_json::{Value, json};
 
-use super::digest::{About, Scales, digest};
+use super::digest::{Scales, Subject, digest};
 use super::errand::Errand;
 use super::history::History;
 use super::hub::Item;
@@ -26,6 +26,32 @@ const MAX_ARRIVALS: usize = 256;
 const SILENT: Duration = Duration::from_secs(3);
 /// Most keys that are known.
 const MAX_KEYS: usize = 256;
+
+/// A moment on both clocks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Moment {
+    /// On this computer's clock, to hold stamps against.
+    pub(super) stamp: Timestamp,
+    pub(super) monotonic: Duration,
+}
+
+impl Moment {
+    pub(super) fn of(clock: &dyn Clock) -> Self {
+        Self {
+            stamp: clock.now(),
+            monotonic: clock.monotonic(),
+        }
+    }
+
+    /// The moment so much earlier.
+    pub(super) fn before(self, by: Duration) -> Self {
+        let by_nanos = i64::try_from(by.as_nanos()).unwrap_or(i64::MAX);
+        Self {
+            stamp: Timestamp::from_nanos(self.stamp.nanos().saturating_sub(by_nanos)),
+            monotonic: self.monotonic.saturating_sub(by),
+        }
+    }
+}
 
 /// A connection with the robot's side of the bus.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +70,8 @@ pub(super) struct Robot {
     heard: Option<Duration>,
     running: Option<Running>,
     scales: Scales,
+    /// Messages of keys beyond those that are kept apart.
+    ignored: u64,
 }
 
 /// What is known of one key.
@@ -51,13 +79,15 @@ pub(super) struct Robot {
 struct Key {
     /// Monotonic.
     arrivals: VecDeque<Duration>,
-    /// Age of the newest when it came, ms.
-    latency: Option<f64>,
+    /// Age of the newest when it came, ms: from its stamp to its arrival here.
+    age: Option<f64>,
     /// The newest in a few words.
     note: String,
     /// Messages that could not be read, and why the last could not.
     unreadable: u64,
     reason: String,
+    /// Messages that did not come, or for which there was no time here.
+    dropped: u64,
 }
 
 impl Robot {
@@ -69,26 +99,22 @@ impl Robot {
             heard: None,
             running: None,
             scales: Scales::new(),
+            ignored: 0,
         }
     }
 
-    /// Takes note of a message; gives what pages are told of it, if they are. What
+    /// Takes note of a message that came at this moment; gives what pages are told of it, if they are. What
     /// cannot be read costs that message, and is counted.
-    pub(super) fn observe(&mut self, received: &Received, clock: &dyn Clock) -> Option<Item> {
+    pub(super) fn observe(&mut self, received: &Received, came: Moment) -> Option<Item> {
         let read = match received.key.as_str() {
-            keys::STATUS => self.observe_status(received, clock).map(|()| None),
+            keys::STATUS => self.observe_status(received, came).map(|()| None),
             keys::ERRAND => errand(received),
-            _ => self.observe_output(received, clock),
+            _ => self.observe_output(received, came),
         };
         match read {
             Ok(told) => {
-                let (mut head, bytes) = told?;
-                head["key"] = json!(received.key);
-                Some(Item {
-                    key: received.key.clone(),
-                    head,
-                    bytes: bytes.into(),
-                })
+                let (head, bytes) = told?;
+                Some(Item::new(&received.key, head, bytes, came.monotonic))
             }
             Err(reason) => {
                 if let Some(key) = self.key(&received.key) {
@@ -107,7 +133,7 @@ impl Robot {
         Some(self.keys.entry(name.to_owned()).or_default())
     }
 
-    fn observe_status(&mut self, received: &Received, clock: &dyn Clock) -> Result<(), String> {
+    fn observe_status(&mut self, received: &Received, came: Moment) -> Result<(), String> {
         let message = received.message().map_err(|error| error.to_string())?;
         let AnyMessage::DiagnosticArray(status) = message else {
             return Err(format!(
@@ -115,16 +141,15 @@ impl Robot {
                 cut(&received.message_type)
             ));
         };
-        let now = clock.monotonic();
-        self.heard = Some(now);
-        self.status.take(&status, now.as_secs_f64());
+        self.heard = Some(came.monotonic);
+        self.status.take(&status, came.monotonic.as_secs_f64());
         Ok(())
     }
 
     fn observe_output(
         &mut self,
         received: &Received,
-        clock: &dyn Clock,
+        came: Moment,
     ) -> Result<Option<(Value, Vec<u8>)>, String> {
         let message = received.message().map_err(|error| error.to_string())?;
         let attachment = received.attachment.as_ref();
@@ -132,26 +157,29 @@ impl Robot {
             let running = self.running.as_ref()?;
             running.labels.get(&attachment.readout.1)
         });
-        let about = About {
+        let about = Subject {
             key: &received.key,
             task: task_of(&received.key, attachment.map(|a| a.task.as_str())),
             attachment,
             labels: labels.map_or(&[], Vec::as_slice),
         };
-        let told = digest(&message, &about, &mut self.scales)?;
+        let mut told = digest(&message, &about, &mut self.scales)?;
         let stamp = message.header().map(|header| header.stamp);
         let stamp = stamp.or_else(|| Some(Timestamp::from_nanos(attachment?.stamp_ns)));
-        let latency = stamp.and_then(|stamp| stamp.age_at(clock.now()));
+        let age = stamp.and_then(|stamp| stamp.age_at(came.stamp));
+        if let (Some((head, _)), Some(stamp)) = (&mut told, stamp) {
+            // Nanoseconds are more than a number of JavaScript has digits for.
+            head["stamp"] = json!(stamp.nanos() / 1_000_000);
+        }
         let note = told.as_ref().and_then(|(head, _)| note(head));
         let note = note.unwrap_or_else(|| note_of_message(&message));
-        let at = clock.monotonic();
         if let Some(key) = self.key(&received.key) {
             key.note = cut(&note);
-            key.latency = latency.map(|latency| latency.as_secs_f64() * 1e3);
+            key.age = age.map(|age| age.as_secs_f64() * 1e3);
             if key.arrivals.len() == MAX_ARRIVALS {
                 key.arrivals.pop_front();
             }
-            key.arrivals.push_back(at);
+            key.arrivals.push_back(came.monotonic);
         }
         Ok(told)
     }
@@ -190,9 +218,26 @@ impl Robot {
         self.keys.values().map(|key| key.unreadable).sum()
     }
 
-    /// How everything is, for pages, and the points by which curves grow.
-    pub(super) fn state(&self, clock: &dyn Clock, link: &Link, pages: usize) -> Value {
-        let now = clock.monotonic();
+    /// Takes note of what did not come, by key, and of messages whose keys are too
+    /// many; both since the beginning.
+    pub(super) fn note_drops(&mut self, counts: &[(String, KeyCounts)], ignored: u64) {
+        for (name, counts) in counts {
+            if let Some(key) = self.key(name) {
+                key.dropped = counts.lost + counts.superseded + counts.refused;
+            }
+        }
+        self.ignored = ignored;
+    }
+
+    /// Messages that did not come, or for which there was no time here, of all keys.
+    pub(super) fn dropped(&self) -> u64 {
+        let dropped: u64 = self.keys.values().map(|key| key.dropped).sum();
+        dropped + self.ignored
+    }
+
+    /// How everything is, for pages, and the points by which curves grow; `now` is
+    /// monotonic.
+    pub(super) fn state(&self, now: Duration, link: &Link, pages: usize) -> Value {
         let silent = self.heard.map(|heard| now.saturating_sub(heard));
         let faults = self.keys.iter().filter(|(_, key)| key.unreadable > 0);
         let faults = faults.map(
@@ -202,11 +247,12 @@ impl Robot {
         json!({
             "robot": self.words(silent, link),
             "outputs": self.outputs(now, is_silent),
-            "cameras": self.status.cameras,
+            "cameras": self.cameras(is_silent),
             "status": self.status.lines,
             "learning": self.status.learning,
             "faults": faults.collect::<Vec<_>>(),
             "unreadable": self.unreadable(),
+            "dropped": self.dropped(),
             "pages": pages,
         })
     }
@@ -236,7 +282,19 @@ impl Robot {
                 _ => ("up", 0, format!("{prefix} is well")),
             },
         };
-        json!({ "reach": reach, "health": health, "words": words })
+        let silent = silent.map(millis);
+        json!({ "reach": reach, "health": health, "words": words, "silent": silent })
+    }
+
+    /// The cameras; a rate that was said long ago is none.
+    fn cameras(&self, is_silent: bool) -> Vec<Value> {
+        let mut cameras = self.status.cameras.clone();
+        if is_silent {
+            cameras.iter_mut().for_each(|camera| {
+                (camera["rate"], camera["health"]) = (Value::Null, json!(3));
+            });
+        }
+        cameras
     }
 
     /// Cameras first, then outputs in the order of the policy.
@@ -272,12 +330,16 @@ impl Robot {
         let fresh = key.filter(|key| key.arrivals.back().is_some_and(is_fresh));
         let said_if = said.filter(|said| said.is_busy && !is_silent);
         let rate = fresh.map_or_else(|| said_if?.rate_hz, |key| rate(&key.arrivals, now));
-        let latency = fresh.map_or_else(|| said_if?.latency_millis, |key| key.latency);
+        let age = fresh.and_then(|key| key.age);
+        let latency = said_if.and_then(|said| said.latency_millis);
+        let newest = key.and_then(|key| key.arrivals.back());
+        let since = newest.map(|newest| millis(now.saturating_sub(*newest)));
         json!({
             "key": name, "task": keys::target(name), "kind": kind(name, task),
             "unit": task.map_or("1", |task| task.unit),
             "description": task.map(|task| task.description),
-            "rate": rate.map(tenths), "latency": latency.map(tenths),
+            "rate": rate.map(tenths), "age": age.map(tenths), "latency": latency.map(tenths),
+            "since": since, "dropped": key.map_or(0, |key| key.dropped),
             "health": if is_silent { 3 } else { said.map_or(0, |said| said.level) },
             "message": said.map(|said| &said.message),
             "note": fresh.map_or("", |key| key.note.as_str()),
@@ -294,7 +356,8 @@ impl Robot {
         let points: Vec<_> = outputs
             .map(|output| {
                 let key = output["key"].as_str().unwrap_or_default();
-                (key, output["rate"].as_f64(), output["latency"].as_f64())
+                let number = |name: &str| output[name].as_f64();
+                (key, ["rate", "latency", "age"].map(number))
             })
             .collect();
         history.note(&points);
@@ -369,6 +432,10 @@ fn rate(arrivals: &VecDeque<Duration>, now: Duration) -> Option<f64> {
     );
     let span = arrivals.back()?.saturating_sub(*first).as_secs_f64();
     (count > 1 && span > 0.0).then(|| (count - 1) as f64 / span)
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn tenths(value: f64) -> f64 {

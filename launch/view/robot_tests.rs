@@ -26,6 +26,7 @@ fn message<'a>(key: &str, message: &impl Message<'a>) -> Received {
         message_type: type_of(message).to_owned(),
         payload,
         attachment: None,
+        waited: Duration::ZERO,
     }
 }
 
@@ -59,7 +60,10 @@ fn status(policy_hash: &str, delivered: u64, level: u8) -> Received {
             entry(
                 "target/depth_zbuffer",
                 level,
-                &[("delivered", delivered.to_string())],
+                &[
+                    ("delivered", delivered.to_string()),
+                    ("latency_p50_millis", "12.5".to_owned()),
+                ],
             ),
             entry(
                 "target/room_layout",
@@ -81,14 +85,18 @@ fn a_picture_is_told_once_and_its_rate_and_age_are_known() {
     let (mut robot, clock) = (Robot::new("robot"), clock(0));
     for _ in 0..5 {
         clock.advance(Duration::from_millis(500));
-        let item = robot.observe(&picture("image"), &clock).expect("a picture");
+        let item = robot
+            .observe(&picture("image"), Moment::of(&clock))
+            .expect("a picture");
+        let head: Value = serde_json::from_str(&item.head).expect("JSON");
         assert_eq!(
-            (item.key.as_str(), &item.head["form"]),
-            ("image", &json!("jpeg"))
+            (&head["key"], &head["form"]),
+            (&json!("image"), &json!("jpeg"))
         );
+        assert_eq!(head["bytes"], item.bytes.len());
     }
-    robot.observe(&status("a", 5, 0), &clock);
-    let state = robot.state(&clock, &Link::Up, 1);
+    robot.observe(&status("a", 5, 0), Moment::of(&clock));
+    let state = robot.state(clock.monotonic(), &Link::Up, 1);
     let image = &state["outputs"][0];
     assert_eq!(
         (&image["key"], &image["kind"]),
@@ -96,10 +104,71 @@ fn a_picture_is_told_once_and_its_rate_and_age_are_known() {
     );
     assert_eq!(image["rate"], 2.0);
     // Stamped at 0.
-    assert_eq!(image["latency"], 2500.0);
+    assert_eq!(image["age"], 2500.0);
+    assert_eq!(state["outputs"][1]["latency"], 12.5);
     assert_eq!(state["robot"]["words"], "robot is well");
     assert_eq!(state["outputs"][1]["now"], "delivered");
     assert_eq!(state["outputs"][2]["now"], "no_subscriber");
+}
+
+#[test]
+fn an_output_that_stops_coming_has_neither_rate_nor_age_and_says_since_when() {
+    let (mut robot, clock) = (Robot::new("robot"), clock(0));
+    let output = |robot: &Robot| robot.state(clock.monotonic(), &Link::Up, 1)["outputs"][0].clone();
+    for _ in 0..3 {
+        clock.advance(Duration::from_millis(500));
+        robot.observe(&picture("image"), Moment::of(&clock));
+    }
+    assert_eq!(
+        (&output(&robot)["since"], &output(&robot)["rate"]),
+        (&json!(0), &json!(2.0))
+    );
+    clock.advance(Duration::from_secs(4));
+    let stopped = output(&robot);
+    assert_eq!(stopped["since"], 4000);
+    assert_eq!(
+        (&stopped["rate"], &stopped["age"]),
+        (&Value::Null, &Value::Null)
+    );
+}
+
+#[test]
+fn age_and_rate_are_those_of_the_arrival_not_of_the_reading() {
+    let (mut robot, clock) = (Robot::new("robot"), clock(10));
+    for waited in [400, 300] {
+        clock.advance(Duration::from_millis(400));
+        let received = Received {
+            waited: Duration::from_millis(waited),
+            ..picture("image")
+        };
+        let came = Moment::of(&clock).before(received.waited);
+        robot.observe(&received, came);
+    }
+    let state = robot.state(clock.monotonic(), &Link::Up, 1);
+    // Stamped at 0, read at 10.8 s, there since 10.5 s; the one before since 10 s.
+    assert_eq!(state["outputs"][0]["age"], 10_500.0);
+    assert_eq!(
+        (&state["outputs"][0]["rate"], &state["outputs"][0]["since"]),
+        (&json!(2.0), &json!(300))
+    );
+}
+
+#[test]
+fn what_did_not_come_is_counted_and_told() {
+    let (mut robot, clock) = (Robot::new("robot"), clock(0));
+    robot.observe(&picture("image"), Moment::of(&clock));
+    let counts = KeyCounts {
+        received: 9,
+        lost: 1,
+        superseded: 2,
+        refused: 4,
+    };
+    robot.note_drops(&[("image".to_owned(), counts)], 8);
+    let state = robot.state(clock.monotonic(), &Link::Up, 1);
+    assert_eq!(
+        (&state["outputs"][0]["dropped"], &state["dropped"]),
+        (&json!(7), &json!(15))
+    );
 }
 
 #[test]
@@ -110,6 +179,7 @@ fn garbage_costs_its_message_and_is_counted_by_key() {
         message_type: message_type.to_owned(),
         payload: vec![0xff; 64],
         attachment: None,
+        waited: Duration::ZERO,
     };
     for bad in [
         garbage("image", "sensor_msgs/msg/Image"),
@@ -117,10 +187,14 @@ fn garbage_costs_its_message_and_is_counted_by_key() {
         garbage("status", "diagnostic_msgs/msg/DiagnosticArray"),
         garbage("errand", ""),
     ] {
-        assert_eq!(robot.observe(&bad, &clock), None);
+        assert_eq!(robot.observe(&bad, Moment::of(&clock)), None);
     }
-    assert!(robot.observe(&picture("image"), &clock).is_some());
-    let state = robot.state(&clock, &Link::Up, 1);
+    assert!(
+        robot
+            .observe(&picture("image"), Moment::of(&clock))
+            .is_some()
+    );
+    let state = robot.state(clock.monotonic(), &Link::Up, 1);
     assert_eq!(state["unreadable"], 4);
     let faults = state["faults"].as_array().expect("faults");
     let counts: Vec<_> = faults
@@ -141,9 +215,10 @@ fn garbage_costs_its_message_and_is_counted_by_key() {
 #[test]
 fn a_robot_that_falls_silent_is_said_to_be_and_comes_back() {
     let (mut robot, clock) = (Robot::new("robot"), clock(0));
-    let words = |robot: &Robot, link: &Link| robot.state(&clock, link, 1)["robot"].clone();
+    let words =
+        |robot: &Robot, link: &Link| robot.state(clock.monotonic(), link, 1)["robot"].clone();
     assert_eq!(words(&robot, &Link::Up)["reach"], "waiting");
-    robot.observe(&status("a", 5, 1), &clock);
+    robot.observe(&status("a", 5, 1), Moment::of(&clock));
     assert_eq!(words(&robot, &Link::Up)["words"], "robot: too slow");
     let lost = Link::Down("connection refused".to_owned());
     assert_eq!(words(&robot, &lost)["reach"], "down");
@@ -152,12 +227,12 @@ fn a_robot_that_falls_silent_is_said_to_be_and_comes_back() {
         words(&robot, &Link::Up)["words"],
         "robot has been silent for 4 s"
     );
-    let state = robot.state(&clock, &Link::Up, 1);
+    let state = robot.state(clock.monotonic(), &Link::Up, 1);
     assert_eq!(
         (&state["outputs"][1]["health"], &state["outputs"][1]["busy"]),
         (&json!(3), &json!(false))
     );
-    robot.observe(&status("a", 6, 0), &clock);
+    robot.observe(&status("a", 6, 0), Moment::of(&clock));
     assert_eq!(words(&robot, &Link::Up)["reach"], "up");
 }
 
@@ -170,10 +245,10 @@ fn outputs_stand_in_the_order_of_the_policy_and_another_policy_is_asked_for() {
         .expect("it ships")
         .hash()
         .to_string();
-    robot.observe(&status(&hash, 1, 0), &clock);
+    robot.observe(&status(&hash, 1, 0), Moment::of(&clock));
     assert!(robot.lacks_policy());
     assert!(robot.take_policy(&json!({ "policy": text })) && !robot.lacks_policy());
-    let state = robot.state(&clock, &Link::Up, 0);
+    let state = robot.state(clock.monotonic(), &Link::Up, 0);
     let outputs = state["outputs"].as_array().expect("outputs");
     let order: Vec<_> = outputs
         .iter()
@@ -183,7 +258,7 @@ fn outputs_stand_in_the_order_of_the_policy_and_another_policy_is_asked_for() {
         order,
         [Some("image"), Some("depth_zbuffer"), Some("room_layout")]
     );
-    robot.observe(&status("another", 1, 0), &clock);
+    robot.observe(&status("another", 1, 0), Moment::of(&clock));
     assert!(robot.lacks_policy());
     assert!(!robot.take_policy(&json!({ "policy": "nonsense" })));
     assert_eq!(robot.unreadable(), 1);

@@ -14,6 +14,7 @@ use axum::http::StatusCode;
 use axum::middleware;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
+use concert_policies::MAX_POLICY_BYTES;
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -26,8 +27,11 @@ use super::swap::Swapped;
 use super::tables::Tables;
 use super::worker::{NoAnswer, Worker};
 
-/// Most bytes of a request's body (64 KiB).
-const MAX_BODY_BYTES: usize = 64 << 10;
+/// Most bytes of a problem's body (64 KiB).
+const MAX_PROBLEM_BODY_BYTES: usize = 64 << 10;
+/// Most bytes of a body with a policy: twice the longest policy, because JSON writes
+/// line feeds and quotes as two.
+const MAX_POLICY_BODY_BYTES: usize = 2 * MAX_POLICY_BYTES as usize;
 /// Longest time that a request's body may take.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
@@ -96,7 +100,8 @@ async fn tables(State(app): State<Arc<App>>) -> Response {
 }
 
 async fn solve(State(app): State<Arc<App>>, request: Request) -> Result<Response, Refusal> {
-    let asked = Asked::parse(&body(request).await?, &app.tables)?;
+    let body = body(request, MAX_PROBLEM_BODY_BYTES).await?;
+    let asked = Asked::parse(&body, &app.tables)?;
     let solved = app.solver.ask(asked).await;
     let answer = solved.map_err(|fault| no_answer("solve", &fault))?;
     Ok(json_response(StatusCode::OK, answer?.to_string()))
@@ -106,7 +111,7 @@ async fn swap(State(app): State<Arc<App>>, request: Request) -> Result<Response,
     if let Some(reason) = &app.no_control {
         return Err(Refusal::new(StatusCode::FORBIDDEN, reason.clone()));
     }
-    let policy = super::swap::parse(&body(request).await?)?;
+    let policy = super::swap::parse(&body(request, MAX_POLICY_BODY_BYTES).await?)?;
     let swapped = app.swapper.ask(policy).await;
     let answer = swapped.map_err(|fault| no_answer("swap", &fault))?;
     let (status, answer) = answer?;
@@ -127,14 +132,14 @@ fn no_answer(what: &str, fault: &NoAnswer) -> Refusal {
 }
 
 /// A request's body: JSON of a bounded size that comes in bounded time.
-async fn body(request: Request) -> Result<Value, Refusal> {
-    let read = to_bytes(request.into_body(), MAX_BODY_BYTES);
+async fn body(request: Request, most_bytes: usize) -> Result<Value, Refusal> {
+    let read = to_bytes(request.into_body(), most_bytes);
     let read = timeout(BODY_TIME, read).await.map_err(|_| {
         let error = format!("the body did not come within {} s", BODY_TIME.as_secs());
         Refusal::new(StatusCode::REQUEST_TIMEOUT, error)
     })?;
     let bytes = read.map_err(|_| {
-        let error = format!("the body has more than {MAX_BODY_BYTES} bytes, which is the most");
+        let error = format!("the body has more than {most_bytes} bytes, which is the most");
         Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, error)
     })?;
     serde_json::from_slice(&bytes)

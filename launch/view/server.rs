@@ -1,7 +1,7 @@
 //! The HTTP server: a thread of its own, with the async runtime that axum needs.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::TcpListener as StdListener;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -9,18 +9,40 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::Listener;
 use concert_runtime::io::thread;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::hub::Hub;
 
-/// Most connections at once; others wait in the system's own list.
-const MAX_CONNECTIONS: usize = 256;
 /// Longest farewell of the pages.
 const FAREWELL: Duration = Duration::from_millis(300);
+/// Wait after the system gave no connection (it is out of files).
+const AFTER_FAULT: Duration = Duration::from_millis(200);
+
+/// What one who asks may take of the server.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    /// Most connections at once; others wait in the system's own list.
+    connections: usize,
+    /// Longest wait for the whole head of a request, also of the next one of the
+    /// same connection.
+    head: Duration,
+    /// Longest time without a byte in either direction. An answer takes no longer: a
+    /// swap at most two minutes, and an open page is told something twice a second.
+    idle: Duration,
+}
+
+const LIMITS: Limits = Limits {
+    connections: 256,
+    head: Duration::from_secs(20),
+    idle: Duration::from_secs(150),
+};
 
 /// Serves until the hub is over; the thread ends soon after.
 ///
@@ -31,6 +53,15 @@ pub(super) fn start(
     routes: Router,
     hub: &Arc<Hub>,
 ) -> io::Result<JoinHandle<()>> {
+    start_with(listener, routes, hub, LIMITS)
+}
+
+fn start_with(
+    listener: StdListener,
+    routes: Router,
+    hub: &Arc<Hub>,
+    limits: Limits,
+) -> io::Result<JoinHandle<()>> {
     listener.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
@@ -38,7 +69,7 @@ pub(super) fn start(
         .build()?;
     let hub = Arc::clone(hub);
     thread::spawn_low("view-http", move || {
-        let served = runtime.block_on(serve(listener, routes, &hub));
+        let served = runtime.block_on(serve(listener, routes, &hub, limits));
         if let Err(error) = served {
             tracing::warn!("the view's server ended: {error}");
         }
@@ -46,11 +77,8 @@ pub(super) fn start(
     })
 }
 
-async fn serve(listener: StdListener, routes: Router, hub: &Hub) -> io::Result<()> {
-    let listener = Bounded {
-        listener: TcpListener::from_std(listener)?,
-        places: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
-    };
+async fn serve(listener: StdListener, routes: Router, hub: &Hub, limits: Limits) -> io::Result<()> {
+    let listener = TcpListener::from_std(listener)?;
     let mut changes = hub.changes();
     let over = async {
         while !hub.is_over() && changes.changed().await.is_ok() {}
@@ -62,44 +90,80 @@ async fn serve(listener: StdListener, routes: Router, hub: &Hub) -> io::Result<(
         };
         let _ = tokio::time::timeout(FAREWELL, farewell).await;
     };
-    let served = axum::serve(listener, routes);
     tokio::select! {
-        served = served.into_future() => served,
+        () = accept(&listener, &routes, limits) => Ok(()),
         () = over => Ok(()),
     }
 }
 
-/// A listener with places for so many connections.
-struct Bounded {
-    listener: TcpListener,
-    places: Arc<Semaphore>,
+/// Takes connections, each with a place, and serves every one in a task of its own.
+async fn accept(listener: &TcpListener, routes: &Router, limits: Limits) {
+    let places = Arc::new(Semaphore::new(limits.connections));
+    loop {
+        // It is never closed.
+        let place = Arc::clone(&places).acquire_owned().await.ok();
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::debug!("the view takes no connection: {error}");
+                tokio::time::sleep(AFTER_FAULT).await;
+                continue;
+            }
+        };
+        // What is small leaves at once.
+        let _ = stream.set_nodelay(true);
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(limits.head)
+            .serve_connection(
+                TokioIo::new(Placed::new(stream, place, limits.idle)),
+                TowerToHyperService::new(routes.clone()),
+            )
+            .with_upgrades();
+        tokio::spawn(async move {
+            // Who goes in the middle of an answer is gone.
+            if let Err(error) = connection.await {
+                tracing::trace!("a connection of the view ended: {error}");
+            }
+        });
+    }
 }
 
-/// A connection, and its place until it ends.
+/// A connection, and its place until it ends, or until it was idle for too long.
 struct Placed {
     stream: TcpStream,
+    idle: Duration,
+    /// When it will have been idle for too long.
+    over: Pin<Box<Sleep>>,
     _place: Option<OwnedSemaphorePermit>,
 }
 
-impl Listener for Bounded {
-    type Io = Placed;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Placed, SocketAddr) {
-        // It is never closed.
-        let place = Arc::clone(&self.places).acquire_owned().await.ok();
-        let (stream, address) = Listener::accept(&mut self.listener).await;
-        // What is small leaves at once.
-        let _ = stream.set_nodelay(true);
-        let placed = Placed {
+impl Placed {
+    fn new(stream: TcpStream, place: Option<OwnedSemaphorePermit>, idle: Duration) -> Self {
+        Self {
             stream,
+            idle,
+            over: Box::pin(sleep_until(Instant::now() + idle)),
             _place: place,
-        };
-        (placed, address)
+        }
     }
 
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
+    /// What became of bytes that were to come or to go: they begin the wait anew,
+    /// and without any it ends.
+    fn watch<T>(
+        &mut self,
+        context: &mut Context<'_>,
+        moved: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if moved.is_ready() {
+            let over = Instant::now() + self.idle;
+            self.over.as_mut().reset(over);
+            return moved;
+        }
+        match self.over.as_mut().poll(context) {
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Pending,
+        }
     }
 }
 
@@ -109,7 +173,8 @@ impl AsyncRead for Placed {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        self.watch(context, read)
     }
 }
 
@@ -119,7 +184,8 @@ impl AsyncWrite for Placed {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.watch(context, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -128,5 +194,81 @@ impl AsyncWrite for Placed {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpStream as Client;
+
+    use axum::routing::get;
+    use concert_runtime::ManualClock;
+
+    use super::super::hub::Greeting;
+    use super::*;
+
+    /// A server with so many places; ended by its hub.
+    fn served(limits: Limits) -> (std::net::SocketAddr, Arc<Hub>, JoinHandle<()>) {
+        let greeting = Greeting {
+            prefix: "robot".to_owned(),
+            no_control: None,
+        };
+        let hub = Arc::new(Hub::new(greeting, Arc::new(ManualClock::default())));
+        let listener = StdListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("its address");
+        let routes = Router::new().route("/", get(|| async { "here" }));
+        let server = start_with(listener, routes, &hub, limits).expect("a server");
+        (address, hub, server)
+    }
+
+    fn answer(client: &mut Client) -> String {
+        let limit = Some(Duration::from_secs(60));
+        client.set_read_timeout(limit).expect("a limit");
+        client
+            .write_all(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            .expect("it is sent");
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).expect("an answer");
+        answer
+    }
+
+    /// Who says nothing, or only the beginning of a request, loses its place to who
+    /// asks.
+    fn who_asks_is_answered_past(limits: Limits, beginning: &[u8]) {
+        let (address, hub, server) = served(limits);
+        let silent: Vec<Client> = (0..limits.connections)
+            .map(|_| {
+                let mut client = Client::connect(address).expect("a connection");
+                client.write_all(beginning).expect("it is sent");
+                client
+            })
+            .collect();
+        let mut client = Client::connect(address).expect("a connection");
+        assert!(answer(&mut client).ends_with("here"));
+        drop(silent);
+        hub.end();
+        server.join().expect("the server ends");
+    }
+
+    #[test]
+    fn connections_that_never_finish_a_head_do_not_make_it_deaf() {
+        let limits = Limits {
+            connections: 4,
+            head: Duration::from_millis(200),
+            idle: Duration::from_secs(3600),
+        };
+        who_asks_is_answered_past(limits, b"");
+        who_asks_is_answered_past(limits, b"GET / HTTP/1.1\r\nHost: a\r\n");
+    }
+
+    #[test]
+    fn connections_on_which_nothing_moves_do_not_make_it_deaf() {
+        let limits = Limits {
+            connections: 4,
+            head: Duration::from_secs(3600),
+            idle: Duration::from_millis(200),
+        };
+        who_asks_is_answered_past(limits, b"");
     }
 }

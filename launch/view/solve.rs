@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use concert_policies::affinity::{TransferRow, TransferTable};
+use concert_policies::document::shown;
 use concert_policies::solve::MAX_PROBLEM_TASKS;
 use serde_json::{Map, Value, json};
 
@@ -42,7 +43,7 @@ impl Asked {
             }
         };
         if tables.find(table).is_none() {
-            let shown: String = table.chars().take(100).collect();
+            let shown = shown(table, 100);
             return Err(Refusal::bad(format!(
                 "table is `{shown}`, but there are {}",
                 tables.names().join(", ")
@@ -58,7 +59,7 @@ impl Asked {
         ];
         for (name, value) in numbers {
             if let Some(value) = value.filter(|value| !value.is_number()) {
-                let shown: String = value.to_string().chars().take(100).collect();
+                let shown = shown(&value.to_string(), 100);
                 return Err(Refusal::bad(format!(
                     "{name} is {shown}, but must be a number"
                 )));
@@ -85,7 +86,7 @@ fn fields_of(fields: &Map<String, Value>) -> Result<(&str, &Map<String, Value>),
         .keys()
         .find(|key| !["table", "problem"].contains(&key.as_str()))
     {
-        let shown: String = other.chars().take(100).collect();
+        let shown = shown(other, 100);
         return Err(Refusal::bad(format!(
             "there is no field `{shown}`, but `table` and `problem` alone"
         )));
@@ -181,8 +182,8 @@ fn means(targets: &[String], rows: &[Option<TransferRow>]) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tables::TableFiles;
     use super::*;
+    use crate::transfers::TableFiles;
 
     fn tables() -> Arc<Tables> {
         Arc::new(Tables::read(&TableFiles::default()).expect("tables that ship"))

@@ -31,7 +31,8 @@ pub(super) struct SaidOutput {
     pub(super) message: String,
     /// Outputs per second.
     pub(super) rate_hz: Option<f64>,
-    /// Median age when they were handed to the bus, ms.
+    /// Median time from a frame's arrival in the runtime until its output was handed
+    /// to the bus, ms.
     pub(super) latency_millis: Option<f64>,
     /// What it does now; `None` where there were no frames.
     pub(super) now: Option<Outcome>,

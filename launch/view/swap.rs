@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use concert_policies::Policy;
-use concert_runtime::io::zenoh::{ControlRequest, Sessions, request};
+use concert_runtime::io::zenoh::{ControlRequest, Sessions};
 use serde_json::Value;
 
 use super::refusal::Refusal;
@@ -21,18 +21,14 @@ pub(super) fn parse(body: &Value) -> Result<String, Refusal> {
     Ok(text.to_owned())
 }
 
-/// Asks the robot to run this policy. What it refuses is answered with its own
-/// words.
+/// Asks the robot to run this policy, at whichever endpoint it answers. What it
+/// refuses is answered with its own words.
 pub(super) fn swap(sessions: &Sessions, prefix: &str, policy: &str) -> Swapped {
-    let reached = sessions.reached();
-    let session = reached.iter().find_map(|one| one.session.as_ref().ok());
-    let session = session.ok_or_else(|| {
-        Refusal::new(
-            StatusCode::BAD_GATEWAY,
-            "nobody answers where the robot should",
-        )
-    })?;
-    match request(session, prefix, ControlRequest::Swap, policy) {
+    if sessions.reached().iter().all(|one| one.session.is_err()) {
+        let error = "nobody answers where the robot should";
+        return Err(Refusal::new(StatusCode::BAD_GATEWAY, error));
+    }
+    match sessions.request(prefix, ControlRequest::Swap, policy) {
         Ok(answer) if answer["status"] == "swapped" => Ok((StatusCode::OK, answer)),
         Ok(answer) => Ok((StatusCode::CONFLICT, answer)),
         Err(error) => Err(Refusal::new(StatusCode::BAD_GATEWAY, error.to_string())),

@@ -1,7 +1,6 @@
 //! The tables of transfers that the page can choose policies from.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
 use concert_policies::Task;
 use concert_policies::affinity::{Completeness, SELF, TransferTable};
@@ -10,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::assemble::AskedSolver;
 use crate::report::{Failure, Refuse};
-use crate::transfers::read_transfers;
+use crate::transfers::{TableFiles, read_transfers};
 
 /// Tables that ship: name, words, table, and the problem that policies were
 /// chosen by.
@@ -35,17 +34,6 @@ const UNTRAINED: [&str; 2] = ["pixels", "random"];
 /// Encoders that ship and were trained to classify ImageNet, as their cards say;
 /// in Taskonomy's tables that is the task `class_object` itself.
 const IMAGENET_ENCODERS: [&str; 1] = ["efficientnet_lite0"];
-
-/// Files that a view solves from.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct TableFiles {
-    /// A table of transfers; the tables that ship without one.
-    pub(crate) transfers: Option<PathBuf>,
-    /// The table leaves out rows on purpose.
-    pub(crate) partial: bool,
-    /// What networks cost on the robot.
-    pub(crate) profile: Option<PathBuf>,
-}
 
 /// Every table that the page can solve on.
 pub(super) struct Tables {

@@ -6,8 +6,9 @@ use std::time::Duration;
 use concert_runtime::io::thread;
 use serde_json::{Value, json};
 
-use super::skip;
-use super::web::{Site, free_port};
+use super::program::free_port;
+use super::skip::skip;
+use super::web::Site;
 
 /// The name under which WebDriver hands out elements.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -32,7 +33,7 @@ impl Browser {
         let driver = match driver {
             Ok(driver) => driver,
             Err(error) => {
-                skip::cannot(format_args!(
+                skip(format_args!(
                     "chromedriver (Debian: chromium-driver): {error}"
                 ));
                 return None;
@@ -53,7 +54,7 @@ impl Browser {
         match browser.command("POST", "/session", &options) {
             Ok(value) => browser.session = value["sessionId"].as_str().expect("an id").to_owned(),
             Err(error) => {
-                skip::cannot(format_args!("chromedriver starts no Chromium: {error}"));
+                skip(format_args!("chromedriver starts no Chromium: {error}"));
                 return None;
             }
         }
@@ -109,11 +110,19 @@ impl Browser {
         )
     }
 
-    /// Waits until a script returns something that is true.
+    /// Waits until a script returns something that is true, as JavaScript has it: no
+    /// 0, no empty text.
     pub fn until(&self, what: &str, script: &str) -> Value {
         for _ in 0..600 {
             let value = self.run(script);
-            if !matches!(value, Value::Null | Value::Bool(false)) && value != "" {
+            let is_true = match &value {
+                Value::Null => false,
+                Value::Bool(is_true) => *is_true,
+                Value::Number(number) => number.as_f64() != Some(0.0),
+                Value::String(text) => !text.is_empty(),
+                Value::Array(_) | Value::Object(_) => true,
+            };
+            if is_true {
                 return value;
             }
             thread::sleep(Duration::from_millis(50));
@@ -171,11 +180,18 @@ impl Browser {
         self.ask("POST", "/actions", &body);
     }
 
-    /// Opens another window, at the same page.
+    /// Opens another window, at the same page; it is in front.
     pub fn open_another(&self, url: &str) {
         let opened = self.ask("POST", "/window/new", &json!({ "type": "tab" }));
         self.ask("POST", "/window", &json!({ "handle": opened["handle"] }));
         self.open(url);
+    }
+
+    /// Brings the first of the windows to the front.
+    pub fn back_to_the_first(&self) {
+        let handles = self.ask("GET", "/window/handles", &Value::Null);
+        self.ask("POST", "/window", &json!({ "handle": handles[0] }));
+        self.devtools("Page.bringToFront", &json!({}));
     }
 
     /// Closes the window that is driven.

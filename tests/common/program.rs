@@ -51,10 +51,15 @@ pub fn written(folder: &Path, name: &str, text: &str) -> String {
     path.display().to_string()
 }
 
-/// An address of this machine that was free a moment ago.
-pub fn free_endpoint() -> String {
+/// A port of this machine that was free a moment ago.
+pub fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    format!("tcp/{}", listener.local_addr().expect("its address"))
+    listener.local_addr().expect("its address").port()
+}
+
+/// An endpoint of this machine that was free a moment ago.
+pub fn free_endpoint() -> String {
+    format!("tcp/127.0.0.1:{}", free_port())
 }
 
 /// A running `concert`, ended with the test.
@@ -71,6 +76,14 @@ impl Running {
                 .spawn()
                 .expect("concert starts"),
         )
+    }
+
+    /// Stops it where it is (SIGSTOP), or lets it go on (SIGCONT).
+    pub fn freeze(&self, frozen: bool) {
+        let signal = if frozen { "-STOP" } else { "-CONT" };
+        let id = self.0.id().to_string();
+        let sent = Command::new("kill").args([signal, &id]).status();
+        assert!(sent.expect("kill").success());
     }
 
     /// Sends SIGTERM and waits: exit code, standard output, standard error.

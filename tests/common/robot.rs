@@ -1,7 +1,7 @@
 //! A robot of a few lines on the bus, which publishes what a test wants.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ pub struct Robot {
     session: Session,
     over: Arc<AtomicBool>,
     heard: Arc<[AtomicBool; KEYS.len()]>,
+    muted: Arc<[AtomicBool; KEYS.len()]>,
+    rounds: Arc<AtomicU64>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -52,7 +54,10 @@ impl Robot {
         let mut publisher = MessagePublisher::open(session.clone(), &options).expect("a publisher");
         let over = Arc::new(AtomicBool::new(false));
         let heard = Arc::new([const { AtomicBool::new(false) }; KEYS.len()]);
+        let muted = Arc::new([const { AtomicBool::new(false) }; KEYS.len()]);
+        let rounds = Arc::new(AtomicU64::new(0));
         let (ended, listened) = (Arc::clone(&over), Arc::clone(&heard));
+        let (quiet, counted) = (Arc::clone(&muted), Arc::clone(&rounds));
         let garbage = garbage.map(<[u8]>::to_vec);
         let body = move || {
             let clock = SystemClock::start();
@@ -63,7 +68,10 @@ impl Robot {
                 for (key, heard) in KEYS.iter().zip(listened.iter()) {
                     heard.store(publisher.has_subscriber(key), Ordering::Relaxed);
                 }
-                publish(&mut publisher, count, clock.now(), garbage.as_deref());
+                let says = |key: &str| !quiet[place(key)].load(Ordering::Relaxed);
+                let garbage = garbage.as_deref();
+                publish(&mut publisher, count, clock.now(), garbage, &says);
+                counted.store(count + 1, Ordering::Relaxed);
                 thread::sleep(Duration::from_millis(100));
             }
         };
@@ -71,6 +79,8 @@ impl Robot {
             session,
             over,
             heard,
+            muted,
+            rounds,
             thread: Some(thread::spawn("robot", body).expect("a thread")),
         }
     }
@@ -81,8 +91,17 @@ impl Robot {
 
     /// Whether somebody listens to a key.
     pub fn is_heard(&self, key: &str) -> bool {
-        let at = KEYS.iter().position(|known| *known == key);
-        self.heard[at.expect("a key")].load(Ordering::Relaxed)
+        self.heard[place(key)].load(Ordering::Relaxed)
+    }
+
+    /// Publishes nothing more at a key, or goes on.
+    pub fn mute(&self, key: &str, muted: bool) {
+        self.muted[place(key)].store(muted, Ordering::Relaxed);
+    }
+
+    /// How often it published everything.
+    pub fn rounds(&self) -> u64 {
+        self.rounds.load(Ordering::Relaxed)
     }
 
     /// Waits until somebody listens to a key, or nobody does.
@@ -108,11 +127,17 @@ impl Drop for Robot {
     }
 }
 
+fn place(key: &str) -> usize {
+    let at = KEYS.iter().position(|known| *known == key);
+    at.expect("a key")
+}
+
 fn publish(
     publisher: &mut MessagePublisher,
     count: u64,
     stamp: concert_runtime::Timestamp,
     garbage: Option<&[u8]>,
+    says: &dyn Fn(&str) -> bool,
 ) {
     let header = Header {
         stamp,
@@ -122,14 +147,21 @@ fn publish(
     if let Some(garbage) = garbage.filter(|_| count.is_multiple_of(3)) {
         let put = publisher.publish_bytes("image", "sensor_msgs/msg/Image", garbage);
         put.expect("a declared key");
-    } else {
+    } else if says("image") {
         let put = publisher.publish("image", &rgb(&header, grey));
         put.expect("a declared key");
     }
-    let put = publisher.publish("depth_zbuffer", &depth(&header));
-    put.expect("a declared key");
-    let put = publisher.publish("status", &status(&header, count));
-    put.expect("a declared key");
+    if says("depth_zbuffer") {
+        let put = publisher.publish("depth_zbuffer", &depth(&header));
+        put.expect("a declared key");
+    }
+    if says("status") {
+        let put = publisher.publish("status", &status(&header, count));
+        put.expect("a declared key");
+    }
+    if !says("errand") {
+        return;
+    }
     let errand = r#"{"state":"looking for the can","pose":[0.5,0.25,0.1],"goal":[2.0,1.0]}"#;
     let put = publisher.publish_bytes("errand", "", errand.as_bytes());
     put.expect("a declared key");

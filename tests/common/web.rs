@@ -1,19 +1,13 @@
 //! A browser's side of the view, as plain as it can be: requests and a socket.
 
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use concert_runtime::io::thread;
 use serde_json::{Value, json};
 use tungstenite::client::IntoClientRequest as _;
 use tungstenite::{Message, WebSocket};
-
-/// A port of this machine that was free a moment ago.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("its address").port()
-}
 
 /// An answer.
 #[derive(Debug)]
@@ -206,6 +200,23 @@ impl Page {
                     return None;
                 }
                 Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    /// Reads without drawing until the view closes the socket; the code with which it
+    /// does, `None` where it goes without a word.
+    pub fn until_closed(&mut self) -> Option<u16> {
+        let timeout = self
+            .socket
+            .get_ref()
+            .set_read_timeout(Some(Duration::from_secs(120)));
+        timeout.expect("a timeout");
+        loop {
+            match self.socket.read() {
+                Ok(Message::Close(frame)) => return frame.map(|frame| frame.code.into()),
+                Ok(_) => {}
+                Err(_) => return None,
             }
         }
     }

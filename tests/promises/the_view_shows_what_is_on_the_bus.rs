@@ -7,9 +7,9 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::common::program::{Running, concert, free_endpoint};
+use crate::common::program::{Running, concert, free_endpoint, free_port};
 use crate::common::robot::Robot;
-use crate::common::web::{Batch, Page, Site, free_port};
+use crate::common::web::{Batch, Page, Site};
 use concert_policies::Policy;
 use concert_runtime::io::zenoh::{Admission, ControlRequest, ControlService, Handler};
 use serde_json::{Value, json};
@@ -36,6 +36,16 @@ fn ended(running: Running) -> Value {
 /// The grey of a page's next picture of the camera.
 fn grey(page: &mut Page) -> u8 {
     page.until("a picture", grey_of)
+}
+
+/// The stamp of a page's next picture of the camera, ms.
+fn stamp(page: &mut Page) -> i64 {
+    page.until("a picture", stamp_of)
+}
+
+fn stamp_of(batch: &Batch) -> Option<i64> {
+    let (item, _) = batch.item("image")?;
+    item["stamp"].as_i64()
 }
 
 fn grey_of(batch: &Batch) -> Option<u8> {
@@ -73,7 +83,7 @@ fn a_page_sees_what_it_asks_for_and_the_robot_is_asked_for_nothing_else() {
     robot.until_heard("status", true);
     assert!(!robot.is_heard("image") && !robot.is_heard("normal"));
 
-    page.show(&["image", "depth_zbuffer"]);
+    page.show(&["image", "depth_zbuffer", "errand"]);
     let before = grey(&mut page);
     page.until("a newer picture", |batch| {
         grey_of(batch).filter(|grey| *grey != before)
@@ -94,14 +104,14 @@ fn a_page_sees_what_it_asks_for_and_the_robot_is_asked_for_nothing_else() {
         let image = &batch.head["state"]["outputs"][0];
         image["rate"].is_number().then(|| image.clone())
     });
-    assert!(state["latency"].is_number());
+    assert!(state["age"].is_number());
 
     page.show(&["image"]);
     robot.until_heard("depth_zbuffer", false);
+    robot.until_heard("errand", false);
     // A page that is closed leaves nothing behind.
     drop(page);
     robot.until_heard("image", false);
-    robot.until_heard("errand", false);
     assert!(robot.is_heard("status"));
     let counts = ended(running);
     assert_eq!(
@@ -123,7 +133,6 @@ fn twenty_pages_share_what_one_page_costs_and_the_sixty_fifth_is_told_why_not() 
     pages[0].until("twenty pages", |batch| {
         (batch.head["state"]["pages"] == 20).then_some(())
     });
-    // What came was read once, not twenty times.
     pages.extend((20..64).map(|_| site.open()));
     let refused = site.get("/live");
     assert_eq!(refused.status, 503);
@@ -134,7 +143,14 @@ fn twenty_pages_share_what_one_page_costs_and_the_sixty_fifth_is_told_why_not() 
     drop(pages);
     robot.until_heard("image", false);
     assert_eq!(site.get("/live").status, 426);
-    assert_eq!(ended(running)["pages"], 65);
+    let counts = ended(running);
+    assert_eq!(counts["pages"], 65);
+    // What came was read once, not twenty times: the image and the status.
+    let (read, rounds) = (counts["messages"].as_u64(), robot.rounds() + 1);
+    assert!(
+        read > Some(0) && read <= Some(2 * rounds),
+        "{read:?} messages of {rounds} rounds"
+    );
 }
 
 #[test]
@@ -145,19 +161,22 @@ fn a_page_that_does_not_draw_misses_pictures_and_delays_nobody() {
     let (mut slow, mut fast) = (site.open(), site.open());
     slow.show(&["image"]);
     fast.show(&["image"]);
-    let last = (0..15).map(|_| grey(&mut fast)).last().expect("pictures");
+    let last = (0..15).map(|_| stamp(&mut fast)).last();
     let quiet = Duration::from_millis(300);
     let waiting = std::iter::from_fn(|| slow.next_undrawn(quiet));
     let waiting: Vec<Batch> = waiting.take(10).collect();
     assert!(waiting.len() <= 2, "{} batches wait", waiting.len());
-    let old = waiting.iter().rev().find_map(grey_of);
+    let old = waiting.iter().rev().find_map(stamp_of);
     slow.say(&json!({ "ack": waiting.last().expect("a greeting").head["batch"] }));
-    // Then it gets the newest, not what it missed.
-    let now = grey(&mut slow);
+    // Then it gets the newest, not what it missed; and is told how much that was.
+    let (now, missed) = slow.until("a picture", |batch| {
+        Some((stamp_of(batch)?, batch.head["missed"].as_u64()))
+    });
     assert!(
-        now >= last,
-        "{now} is older than {last} ({old:?} was the one before)"
+        Some(now) >= last && last > old,
+        "{now} is older than {last:?} ({old:?} was the one before)"
     );
+    assert!(missed > Some(0), "{missed:?}");
 }
 
 #[test]
@@ -208,10 +227,8 @@ fn a_page_that_says_nonsense_is_closed_and_nobody_else() {
     ] {
         let mut bad = site.open();
         bad.say(&nonsense);
-        let closed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            while bad.next_undrawn(Duration::from_secs(30)).is_some() {}
-        }));
-        assert!(closed.is_err(), "{nonsense}");
+        // Closed for what it said, not because it draws nothing.
+        assert_eq!(bad.until_closed(), Some(1008), "{nonsense}");
     }
     good.until("only this page", |batch| {
         (batch.head["state"]["pages"] == 1).then_some(())
@@ -448,6 +465,44 @@ fn the_second_button_swaps_where_control_is_allowed_and_says_why_where_it_is_not
     );
     let refused = site.post("/api/swap", &json!({ "policy": "name = 1" }));
     assert_eq!(refused.status, 400);
+    // A policy may be long; what is longer than one is not read.
+    let long = |bytes: usize| {
+        let shipped = Policy::shipped_text("first_light").expect("it ships");
+        let text = format!("{shipped}#{}", "\n".repeat(bytes - shipped.len() - 1));
+        site.post("/api/swap", &json!({ "policy": text })).status
+    };
+    assert_eq!((long(256 << 10), long(512 << 10)), (200, 413));
+}
+
+#[test]
+fn a_robot_at_the_second_endpoint_is_asked_for_its_policy_and_told_to_swap() {
+    // Somebody answers at the first endpoint, who is no runtime.
+    let (first, second) = (free_endpoint(), free_endpoint());
+    let _other = Robot::listen(&first, "elsewhere", None);
+    let photographs = PathBuf::from("tests/photographs").display().to_string();
+    let mut demo = vec!["demo", "--policy", "first_light", "--image", &photographs];
+    demo.extend([
+        "--json",
+        "--allow-control",
+        "--prefix",
+        PREFIX,
+        "--listen",
+        &second,
+    ]);
+    let _running = Running::start(&demo);
+    let (_view, site) = view(&first, &["--connect", &second, "--allow-control"]);
+    let mut page = site.open();
+    let policy = |page: &mut Page, name: &str| {
+        page.until(name, |batch| {
+            (batch.head.get("policy")?["name"] == name).then_some(())
+        });
+    };
+    policy(&mut page, "first_light");
+    let shipped = Policy::shipped_text("first_light").expect("it ships");
+    let other = shipped.replacen("first_light", "second_light", 1);
+    let swapped = site.post("/api/swap", &json!({ "policy": other }));
+    assert_eq!(swapped.status, 200, "{swapped:?}");
+    policy(&mut page, "second_light");
 }
 
 #[test]

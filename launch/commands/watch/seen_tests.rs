@@ -38,6 +38,7 @@ fn message(target: &str, sequence: u64) -> Received {
         message_type: Float32MultiArray::TYPE.to_owned(),
         payload,
         attachment: Some(Attachment::of(&output)),
+        waited: Duration::ZERO,
     }
 }
 
@@ -60,6 +61,7 @@ fn status(targets: &[(&str, u8, &str)]) -> Received {
         message_type: DiagnosticArray::TYPE.to_owned(),
         payload,
         attachment: None,
+        waited: Duration::ZERO,
     }
 }
 

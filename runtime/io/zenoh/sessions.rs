@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use zenoh::{Session, Wait};
 
+use super::control::{ControlRequest, RequestError, request};
 use super::error::ZenohError;
 use super::outward::{Declared, Kept, Link, Outward, Role};
 use super::session::{SessionOptions, check_session, close_session, open_own};
+use super::subscriber::{begin_asking, text_of};
 use super::tls::TlsOptions;
 
 /// Longest wait of the start until it is known who answers where we connect.
@@ -83,13 +86,65 @@ impl Sessions {
             Reached {
                 endpoint: state.endpoint,
                 session: match state.link {
-                    Link::Up => session.ok_or_else(String::new),
+                    Link::Up => session.ok_or_else(|| "its session ended a moment ago".to_owned()),
                     Link::Unknown => Err("nobody answered yet".to_owned()),
                     Link::Down(reason) => Err(reason),
                 },
             }
         });
         each.collect()
+    }
+
+    /// Asks everybody who is met for the policy of the runtime at `prefix`: a JSON
+    /// object with `policy` (TOML) and `provenance`. All sessions are asked at once; the first answer that is JSON counts, in the order of the
+    /// endpoints. `None` where there is none within `limit`.
+    ///
+    /// # Errors
+    /// Where no session could be asked: a prefix that is no key expression.
+    pub fn ask_policy(&self, prefix: &str, limit: Duration) -> Result<Option<Value>, ZenohError> {
+        let asked = self.all();
+        let asked = asked.iter();
+        let asked: Vec<_> = asked
+            .map(|session| begin_asking(session, prefix, limit))
+            .collect();
+        let (mut is_asked, mut fault) = (false, None);
+        for replies in asked {
+            match replies {
+                Ok(replies) => {
+                    let mut answers = replies.iter().filter_map(|reply| text_of(&reply));
+                    let answer = answers.find_map(|text| serde_json::from_str(&text).ok());
+                    if answer.is_some() {
+                        return Ok(answer);
+                    }
+                    is_asked = true;
+                }
+                Err(error) => fault = Some(error),
+            }
+        }
+        fault.filter(|_| !is_asked).map_or(Ok(None), Err)
+    }
+
+    /// Asks the runtime at `prefix`, whichever session it is met in: one after the
+    /// other, until somebody answers, so that nobody else is asked after that.
+    ///
+    /// # Errors
+    /// As [`request`]; where nobody answers, that of the last.
+    pub fn request(
+        &self,
+        prefix: &str,
+        kind: ControlRequest,
+        text: &str,
+    ) -> Result<Value, RequestError> {
+        let mut answer = request(&self.own, prefix, kind, text);
+        for (_, session) in self.outward.sessions() {
+            match &answer {
+                Err(RequestError::NoAnswer { .. } | RequestError::Send { .. }) => {
+                    answer = request(&session, prefix, kind, text);
+                }
+                _ => break,
+            }
+        }
+        answer
     }
 
     /// The session that listens.

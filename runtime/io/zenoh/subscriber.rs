@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
+use zenoh::handlers::FifoChannelHandler;
+use zenoh::query::Reply;
 use zenoh::sample::{Sample, SampleKind};
 use zenoh::{Session, Wait};
 
 use super::error::ZenohError;
 use super::message_type;
 use super::sessions::{EverywhereKept, Sessions};
-use crate::clock::lock;
+use crate::clock::{Clock as _, lock};
+use crate::io::clock::SystemClock;
 use crate::wire::{AnyMessage, Attachment, CdrError, keys};
 
 /// One message as it came.
@@ -24,6 +27,9 @@ pub struct Received {
     pub payload: Vec<u8>,
     /// Its maker; `None` where there is none or it cannot be read.
     pub attachment: Option<Attachment>,
+    /// How long it waited here until it was [taken](Watcher::take): it came so much
+    /// earlier.
+    pub waited: Duration,
 }
 
 impl Received {
@@ -60,10 +66,10 @@ pub struct Watcher {
     sessions: Vec<Sessions>,
 }
 
-#[derive(Default)]
 struct Shared {
     keys: Mutex<Keys>,
     changed: Condvar,
+    clock: SystemClock,
 }
 
 #[derive(Default)]
@@ -75,7 +81,8 @@ struct Keys {
 
 #[derive(Default)]
 struct KeyState {
-    newest: Option<Received>,
+    /// With the time at which it came (monotonic).
+    newest: Option<(Duration, Received)>,
     last_sequence: Option<u64>,
     counts: KeyCounts,
 }
@@ -109,7 +116,11 @@ impl Watcher {
     #[must_use]
     pub fn idle(sessions: &[Sessions], prefix: &str) -> Self {
         Self {
-            shared: Arc::default(),
+            shared: Arc::new(Shared {
+                keys: Mutex::default(),
+                changed: Condvar::new(),
+                clock: SystemClock::start(),
+            }),
             prefix: prefix.to_owned(),
             subscribers: BTreeMap::new(),
             sessions: sessions.to_vec(),
@@ -133,6 +144,8 @@ impl Watcher {
             let stays = keys.contains(key.as_str());
             if !stays && let Some(state) = lock(&shared.keys).by_name.get_mut(key) {
                 state.newest = None;
+                // What is not sent meanwhile is not lost.
+                state.last_sequence = None;
             }
             stays
         });
@@ -174,8 +187,14 @@ impl Watcher {
             .wait_timeout_while(keys, timeout, |keys| keys.waiting == 0);
         let (mut keys, _) = waited.unwrap_or_else(std::sync::PoisonError::into_inner);
         keys.waiting = 0;
-        let states = keys.by_name.values_mut();
-        states.filter_map(|state| state.newest.take()).collect()
+        let now = self.shared.clock.monotonic();
+        let newest = keys.by_name.values_mut();
+        let newest = newest.filter_map(|state| state.newest.take());
+        let taken = newest.map(|(came, received)| Received {
+            waited: now.saturating_sub(came),
+            ..received
+        });
+        taken.collect()
     }
 
     /// Counts of the messages of each key, by key.
@@ -203,18 +222,31 @@ impl Watcher {
         prefix: &str,
         limit: Duration,
     ) -> Result<Option<String>, ZenohError> {
-        let key = keys::below(prefix, keys::POLICY);
-        let replies = session.get(key.clone()).timeout(limit).wait();
-        let replies = replies.map_err(|error| ZenohError::Key {
-            key,
-            reason: error.to_string(),
-        })?;
-        Ok(replies.iter().find_map(|reply| {
-            let payload = reply.result().ok()?.payload();
-            let text = payload.try_to_string().ok()?;
-            (text.len() <= Self::PAYLOAD_LIMIT).then(|| text.into_owned())
-        }))
+        let replies = begin_asking(session, prefix, limit)?;
+        Ok(replies.iter().find_map(|reply| text_of(&reply)))
     }
+}
+
+/// Asks whoever is met in a session for the policy; answers come while `limit` lasts.
+pub(super) fn begin_asking(
+    session: &Session,
+    prefix: &str,
+    limit: Duration,
+) -> Result<FifoChannelHandler<Reply>, ZenohError> {
+    let key = keys::below(prefix, keys::POLICY);
+    let replies = session.get(key.clone()).timeout(limit).wait();
+    replies.map_err(|error| ZenohError::Key {
+        key,
+        reason: error.to_string(),
+    })
+}
+
+/// The text of an answer that is no longer than a message may be.
+pub(super) fn text_of(reply: &Reply) -> Option<String> {
+    let payload = reply.result().ok()?.payload();
+    let is_short = payload.len() <= Watcher::PAYLOAD_LIMIT;
+    let text = is_short.then(|| payload.try_to_string().ok())?;
+    text.map(std::borrow::Cow::into_owned)
 }
 
 impl Shared {
@@ -237,14 +269,16 @@ impl Shared {
             message_type: message_type(sample).unwrap_or_default(),
             payload: sample.payload().to_bytes().into_owned(),
             attachment,
+            waited: Duration::ZERO,
         });
+        let now = self.clock.monotonic();
         let mut keys = lock(&self.keys);
         if !keys.by_name.contains_key(key) && keys.by_name.len() == Watcher::MAX_KEYS {
             keys.ignored += 1;
             return;
         }
         let state = keys.by_name.entry(key.to_owned()).or_default();
-        if state.put(received) {
+        if state.put(received.map(|received| (now, received))) {
             keys.waiting += 1;
         }
         self.changed.notify_all();
@@ -253,9 +287,9 @@ impl Shared {
 
 impl KeyState {
     /// Tells whether something waits that did not before.
-    fn put(&mut self, received: Option<Received>) -> bool {
+    fn put(&mut self, received: Option<(Duration, Received)>) -> bool {
         self.counts.received += 1;
-        let Some(received) = received else {
+        let Some((at, received)) = received else {
             self.counts.refused += 1;
             return false;
         };
@@ -272,7 +306,7 @@ impl KeyState {
         if !is_new {
             self.counts.superseded += 1;
         }
-        self.newest = Some(received);
+        self.newest = Some((at, received));
         is_new
     }
 }
