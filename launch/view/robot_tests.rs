@@ -46,12 +46,8 @@ fn picture(key: &str) -> Received {
 fn status(policy_hash: &str, delivered: u64, level: u8) -> Received {
     let entry = |name: &str, level: u8, values: &[(&str, String)]| DiagnosticStatus {
         level,
-        name: name.to_owned(),
         message: if level > 0 { "too slow" } else { "" }.to_owned(),
-        values: (values.iter())
-            .map(|(name, value)| ((*name).to_owned(), value.clone()))
-            .collect(),
-        ..DiagnosticStatus::default()
+        ..DiagnosticStatus::well(name, values)
     };
     let array = DiagnosticArray {
         header: Header::default(),

@@ -220,13 +220,7 @@ mod tests {
     use super::*;
 
     fn status(shed: u64, delivered: u64) -> DiagnosticArray {
-        let entry = |name: &str, values: &[(&str, String)]| DiagnosticStatus {
-            name: name.to_owned(),
-            values: (values.iter())
-                .map(|(name, value)| ((*name).to_owned(), value.clone()))
-                .collect(),
-            ..DiagnosticStatus::default()
-        };
+        let entry = DiagnosticStatus::well;
         DiagnosticArray {
             status: vec![
                 entry("concert", &[("policy_hash", "abc".to_owned())]),

@@ -20,6 +20,21 @@ pub struct DiagnosticStatus {
     pub values: Vec<(String, String)>,
 }
 
+impl DiagnosticStatus {
+    /// An entry of this name that is well (level 0), with these figures.
+    #[must_use]
+    pub fn well(name: &str, values: &[(&str, String)]) -> Self {
+        let values = values.iter();
+        Self {
+            name: name.to_owned(),
+            values: values
+                .map(|(name, value)| ((*name).to_owned(), value.clone()))
+                .collect(),
+            ..Self::default()
+        }
+    }
+}
+
 /// `diagnostic_msgs/msg/DiagnosticArray`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct DiagnosticArray {

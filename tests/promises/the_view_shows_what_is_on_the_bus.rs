@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::common::program::{Running, concert, free_endpoint, free_port};
+use crate::common::program::{Running, concert, free_endpoint, free_port, written};
 use crate::common::robot::Robot;
 use crate::common::web::{Batch, Page, Site};
 use concert_policies::Policy;
@@ -503,6 +503,26 @@ fn a_robot_at_the_second_endpoint_is_asked_for_its_policy_and_told_to_swap() {
     let swapped = site.post("/api/swap", &json!({ "policy": other }));
     assert_eq!(swapped.status, 200, "{swapped:?}");
     policy(&mut page, "second_light");
+}
+
+#[test]
+fn a_launch_file_that_opens_control_opens_it_for_its_page_too() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let photographs = common::repository().join("tests/photographs");
+    for (control, allowed) in [("[control]\nenabled = true\n", true), ("", false)] {
+        let (endpoint, port) = (free_endpoint(), free_port());
+        let launch = format!(
+            "policy = \"first_light\"\n[[camera]]\nname = \"front\"\nkind = \"images\"\n\
+             paths = [{:?}]\nrate_hz = 10\nrepeat = true\n[zenoh]\nlisten = [{endpoint:?}]\n\
+             {control}",
+            photographs.display().to_string()
+        );
+        let launch = written(folder.path(), "launch.toml", &launch);
+        let view = format!("--view=127.0.0.1:{port}");
+        let _running = Running::start(&["serve", &launch, "--json", &view]);
+        let hello = Site::at(port).open().next().head["hello"]["control"].clone();
+        assert_eq!(hello["allowed"], allowed, "{hello}");
+    }
 }
 
 #[test]
