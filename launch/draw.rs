@@ -16,7 +16,7 @@ mod policy_graph;
 mod svg;
 
 #[cfg(feature = "fitting")]
-pub(crate) use boxes::{DrawnBox, boxes_of, draw_boxes};
+pub(crate) use boxes::{DrawnBox, LEAST_SCORE, draw_boxes};
 pub(crate) use canvas::Canvas;
 pub(crate) use canvas::write_png;
 pub(crate) use colour::{Rgb, label_colour, turbo};
@@ -25,6 +25,8 @@ pub(crate) use curve::{Curve, Switch, WatchedPoint, curve_picture};
 pub(crate) use front::front_picture;
 pub(crate) use geometry::{camera_of, room_edges};
 pub(crate) use legend::Legend;
+#[cfg(feature = "fitting")]
+pub(crate) use legend::class_name;
 #[cfg(feature = "view")]
 pub(crate) use map::bulk;
 pub(crate) use map::map_of;

@@ -87,9 +87,11 @@ pub enum DecodeError {
         /// Content that it holds.
         found: String,
     },
-    /// A picture of numbers that is not 8-bit grey.
-    #[error("picture holds {found}, but must be PNG with 8-bit grey (one number per pixel)")]
+    /// A picture of numbers that is not grey, or of other bits.
+    #[error("picture holds {found}, but must be PNG with {wanted} grey (one number per pixel)")]
     NotNumbers {
+        /// The bits that it may have.
+        wanted: &'static str,
         /// Content that it holds.
         found: String,
     },
@@ -191,14 +193,15 @@ pub fn decode_depth_png(bytes: &[u8], limits: &DecodeLimits) -> Result<DepthImag
 /// # Errors
 /// As [`decode`], and [`DecodeError::NotNumbers`].
 pub fn decode_grey8_png(bytes: &[u8], limits: &DecodeLimits) -> Result<Image, DecodeError> {
+    let wanted = "8-bit";
     if PictureFormat::of(bytes, limits)? != PictureFormat::Png {
         let found = "a JPEG".to_owned();
-        return Err(DecodeError::NotNumbers { found });
+        return Err(DecodeError::NotNumbers { wanted, found });
     }
     let picture = decode_png(bytes, limits)?;
     let DynamicImage::ImageLuma8(numbers) = picture else {
         let found = format!("{:?}", picture.color());
-        return Err(DecodeError::NotNumbers { found });
+        return Err(DecodeError::NotNumbers { wanted, found });
     };
     let (width, height) = (numbers.width() as usize, numbers.height() as usize);
     let pixels = numbers.into_raw();
@@ -210,9 +213,10 @@ pub fn decode_grey8_png(bytes: &[u8], limits: &DecodeLimits) -> Result<Image, De
 /// # Errors
 /// As [`decode`], and [`DecodeError::NotNumbers`].
 pub fn decode_numbers_png(bytes: &[u8], limits: &DecodeLimits) -> Result<NumberImage, DecodeError> {
+    let wanted = "8-bit or 16-bit";
     if PictureFormat::of(bytes, limits)? != PictureFormat::Png {
         let found = "a JPEG".to_owned();
-        return Err(DecodeError::NotNumbers { found });
+        return Err(DecodeError::NotNumbers { wanted, found });
     }
     let picture = decode_png(bytes, limits)?;
     let (width, height) = (picture.width() as usize, picture.height() as usize);
@@ -223,7 +227,7 @@ pub fn decode_numbers_png(bytes: &[u8], limits: &DecodeLimits) -> Result<NumberI
         }
         other => {
             let found = format!("{:?}", other.color());
-            return Err(DecodeError::NotNumbers { found });
+            return Err(DecodeError::NotNumbers { wanted, found });
         }
     };
     Ok(NumberImage {

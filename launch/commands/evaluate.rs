@@ -61,6 +61,10 @@ pub(crate) fn run(args: &EvaluateArgs, global: &Global) -> Result<Report, Failur
             Tally::new(output.origin.task, labels, &data, args.min_pixels)
         })
         .collect();
+    for tally in &tallies {
+        let checked = tally.check_classes(&data);
+        checked.map_err(|reason| Failure::refused(anyhow!(reason)))?;
+    }
     let targets: Vec<_> = tallies.iter().map(|tally| tally.task).collect();
     let sound = data::sound(&data, &frames, &targets)?;
     let (frames, damaged) = (sound.frames, sound.left_out.len());

@@ -4,10 +4,12 @@ use concert_runtime::Output;
 
 use super::canvas::Canvas;
 use super::colour::{Rgb, label_colour};
-use super::legend::{ClassShare, Legend};
+use super::legend::{ClassShare, Legend, class_name};
 
 /// Least score of a box that is drawn or named: below, half are false alarms.
-const LEAST_SCORE: f32 = 0.3;
+pub(crate) const LEAST_SCORE: f32 = 0.3;
+/// Most boxes that are drawn, the best ones: a message may have any number of them.
+const MAX_DRAWN: usize = 256;
 /// Boxes that are named in a few words.
 const NAMED: usize = 3;
 /// Side of a letter, px, at scale 1.
@@ -16,7 +18,7 @@ const LETTER: i64 = 8;
 /// A box to be drawn.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct DrawnBox {
-    /// Top left and bottom right, px of the photograph.
+    /// Top left and bottom right, px of the photograph, whose first pixel's middle is 0.
     pub(crate) corners: [[f64; 2]; 2],
     /// Name of its class.
     pub(crate) name: String,
@@ -47,10 +49,9 @@ pub(crate) fn boxes_of(output: &Output) -> Vec<DrawnBox> {
             output.image_from_output.apply(pixel)
         };
         let class = row[4].max(0.0) as usize;
-        let name = output.origin.labels.get(class);
         DrawnBox {
             corners: [corner(0, 1), corner(2, 3)],
-            name: name.cloned().unwrap_or_else(|| format!("class {class}")),
+            name: class_name(&output.origin.labels, class),
             colour: label_colour(class),
             score: row[5],
         }
@@ -60,6 +61,7 @@ pub(crate) fn boxes_of(output: &Output) -> Vec<DrawnBox> {
 pub(super) fn best_first(boxes: impl Iterator<Item = DrawnBox>) -> Vec<DrawnBox> {
     let mut boxes: Vec<_> = boxes.filter(|one| one.score >= LEAST_SCORE).collect();
     boxes.sort_by(|a, b| b.score.total_cmp(&a.score));
+    boxes.truncate(MAX_DRAWN);
     boxes
 }
 
@@ -69,11 +71,11 @@ pub(crate) fn draw_boxes(boxes: &[DrawnBox], canvas: &mut Canvas) {
     let scale = (canvas.width() / 480).clamp(1, 4) as i64;
     for one in boxes.iter().rev() {
         let [[u0, v0], [u1, v1]] = one.corners;
-        for inset in 0..=scale {
+        for inset in 0..=scale + 1 {
             // The outermost is dark, so that a frame shows on any ground.
             let off = (inset - 1) as f64;
             let colour = if inset == 0 { [16, 16, 24] } else { one.colour };
-            canvas.rectangle([u0 + off, v0 + off], [u1 - off, v1 - off], colour);
+            canvas.frame([u0 + off, v0 + off], [u1 - off, v1 - off], colour);
         }
     }
     // All names above all frames.
@@ -167,6 +169,20 @@ mod tests {
         );
         assert_eq!(note_of_boxes(&best[..1]), "door 0.90");
         assert_eq!(note_of_boxes(&[]), "no box");
+    }
+
+    #[test]
+    fn of_a_flood_of_boxes_the_best_are_drawn() {
+        let flood = (0..10_000).map(|at| {
+            let score = 0.3 + 0.7 * (at as f32 / 10_000.0);
+            one("can", score, [[f64::from(at); 2], [1e300, f64::INFINITY]])
+        });
+        let best = best_first(flood);
+        assert_eq!(best.len(), MAX_DRAWN);
+        assert!(best.iter().all(|one| one.score > 0.97));
+        let mut canvas = Canvas::new(160, 120, [90; 3]);
+        draw_boxes(&best, &mut canvas);
+        small_boxes(&best, canvas);
     }
 
     #[test]

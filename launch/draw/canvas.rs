@@ -157,14 +157,6 @@ impl Canvas {
         }
     }
 
-    /// The outline of a rectangle.
-    pub(crate) fn rectangle(&mut self, [u0, v0]: [f64; 2], [u1, v1]: [f64; 2], colour: Rgb) {
-        self.line([u0, v0], [u1, v0], colour);
-        self.line([u1, v0], [u1, v1], colour);
-        self.line([u1, v1], [u0, v1], colour);
-        self.line([u0, v1], [u0, v0], colour);
-    }
-
     /// The outline of a rectangle, one pixel wide; what lies beyond the picture is left out.
     pub(crate) fn frame(&mut self, from: [f64; 2], to: [f64; 2], colour: Rgb) {
         if !from.iter().chain(&to).all(|px| px.is_finite()) {

@@ -40,6 +40,13 @@ pub(crate) struct ClassShare {
 /// Height of a line of a drawn legend, px, at scale 1.
 const LINE: usize = 12;
 
+/// The name of a class, or its number where it has none.
+#[must_use]
+pub(crate) fn class_name(labels: &[String], class: usize) -> String {
+    let known = labels.get(class).cloned();
+    known.unwrap_or_else(|| format!("class {class}"))
+}
+
 impl Legend {
     /// The classes among `labels` (one per pixel; NaN where nothing is known)
     /// with the names that `name` knows, the largest first.
@@ -60,7 +67,7 @@ impl Legend {
         counts.sort_by_key(|&(label, count)| (std::cmp::Reverse(count), label));
         let share = |(label, count): (usize, usize)| ClassShare {
             colour: label_colour(label),
-            name: name(label).map_or_else(|| format!("class {label}"), str::to_owned),
+            name: name(label).map_or_else(|| class_name(&[], label), str::to_owned),
             percent: 100.0 * count as f32 / all.max(1) as f32,
         };
         Legend::Classes(counts.into_iter().map(share).collect())

@@ -9,7 +9,7 @@ use super::boxes::{boxes_of, draw_boxes, note_of_boxes, small_boxes};
 use super::canvas::Canvas;
 use super::colour::{hue, turbo};
 use super::geometry;
-use super::legend::Legend;
+use super::legend::{Legend, class_name};
 use super::map::map;
 
 /// Why an output cannot be drawn.
@@ -238,8 +238,7 @@ fn dot_radius(canvas: &Canvas) -> f64 {
 }
 
 fn label(output: &Output, class: usize) -> String {
-    let label = output.origin.labels.get(class);
-    label.cloned().unwrap_or_else(|| format!("class {class}"))
+    class_name(&output.origin.labels, class)
 }
 
 /// An output of names or numbers as lines: the three likeliest classes, that it

@@ -93,6 +93,34 @@ fn photographs_with_labels_of_coco_are_measured_and_bad_ones_refused() {
     let (code, found) = run(labels(middle, 1));
     assert_eq!(code, Some(0), "{found}");
     assert_eq!(found["objects"], 0.0, "{found}");
+    // Categories of which the readout looks for none are refused, with both lists.
+    let mut strange = labels(json!([0, 0, 10, 10]), 1);
+    strange["categories"] = json!([{ "id": 1, "name": "giraffe" }]);
+    let (code, found) = run(strange);
+    assert_eq!(code, Some(2), "{found}");
+    let error = found["error"].as_str().expect("why");
+    assert!(
+        error.contains("none of the 1 classes") && error.contains("(giraffe)"),
+        "{error}"
+    );
+    assert!(error.contains("can, cup, bottle"), "{error}");
+    // As of a photograph that was made smaller after it was labelled.
+    let mut large = labels(json!([0, 0, 10, 10]), 47);
+    large["images"][0]["width"] = json!(2 * width);
+    let (code, found) = run(large);
+    assert_eq!(code, Some(2), "{found}");
+    let error = found["error"].as_str().expect("why");
+    let both = format!(
+        "coffee.jpg is {width}x{height} px, but is listed as {}x{height}",
+        2 * width
+    );
+    assert!(error.contains(&both), "{error}");
+    fs::write(&file, labels(json!([0, 0, 10, 10]), 47).to_string()).expect("written");
+    let units = ["--depth-units", "1000"];
+    let mut arguments = vec!["evaluate", "--json", "--readout", READOUT];
+    arguments.extend(["--coco", text(&file), "--data", text(folder.path())]);
+    let refused = program::run(&[&arguments[..], &units].concat());
+    assert_eq!(refused.status.code(), Some(2), "{refused:?}");
     let (code, found) = run(labels(json!([0, 0, 10 * width, 10]), 47));
     assert_eq!(code, Some(2), "{found}");
     let error = found["error"].as_str().expect("why");
@@ -101,6 +129,82 @@ fn photographs_with_labels_of_coco_are_measured_and_bad_ones_refused() {
         "{error}"
     );
     assert!(error.contains("must lie within its picture"), "{error}");
+}
+
+/// Where a box lies is told right from the encoder's input to the photograph: the cup is
+/// found where a person says it is, and nowhere else.
+#[test]
+fn a_cup_is_found_where_it_stands_on_the_photograph() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let photograph = repository().join("launch/photographs/coffee.jpg");
+    fs::copy(&photograph, folder.path().join("coffee.jpg")).expect("copied");
+    let file = folder.path().join("instances.json");
+    let ap50_of_cup = |bbox: [u32; 4]| {
+        let labels = json!({
+            "images": [{ "id": 1, "file_name": "coffee.jpg", "width": 600, "height": 400 }],
+            "annotations": [{ "image_id": 1, "category_id": 47, "bbox": bbox, "iscrowd": 0 }],
+            "categories": [{ "id": 47, "name": "cup" }],
+        });
+        fs::write(&file, labels.to_string()).expect("written");
+        let arguments = [
+            "evaluate",
+            "--json",
+            "--readout",
+            "object_detection_from_nanodet",
+        ];
+        let data = ["--coco", text(&file), "--data", text(folder.path())];
+        let output = program::run(&[&arguments[..], &data].concat());
+        let found = program::parsed(&output);
+        let cup = &found["classes"]["cup"]["ap50"];
+        cup.as_f64().unwrap_or_else(|| panic!("{found}"))
+    };
+    // The cup on its saucer, which the network takes for one.
+    assert_eq!(ap50_of_cup([120, 15, 310, 370]), 1.0);
+    // Elsewhere, and at half the scale.
+    assert_eq!(ap50_of_cup([300, 15, 300, 370]), 0.0);
+    assert_eq!(ap50_of_cup([60, 8, 155, 185]), 0.0);
+}
+
+/// The shipped readout of boxes is a beginning for others: the net that is made of its
+/// file finds in a home what ONNX Runtime finds with the file itself.
+#[test]
+fn a_fit_begins_with_the_readout_of_boxes_that_ships() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let home = folder.path().join("home");
+    let written = program::run(&[
+        "apartment",
+        "--write",
+        text(&home),
+        "--seeds",
+        "2000050..2000052",
+        "--frames",
+        "6",
+        "--views",
+        "things",
+    ]);
+    assert!(written.status.success(), "{written:?}");
+    let out = folder.path().join("models");
+    let output = program::run(&[
+        "fit",
+        "--json",
+        "--data",
+        text(&home),
+        "--target",
+        "object_detection",
+        "--sources",
+        "home_multi",
+        "--variant",
+        "mine",
+        "--steps",
+        "2",
+        "--views",
+        "1",
+        "--out",
+        text(&out),
+    ]);
+    assert!(output.status.success(), "{output:?}");
+    let fitted = program::parsed(&output);
+    assert_eq!(fitted["warm_start"], READOUT, "{fitted}");
 }
 
 #[test]

@@ -31,7 +31,8 @@ below `targets`.
 --coco FILE.json --data PHOTOGRAPHS: boxes of your own pictures, in COCO's format
 of instances; categories and classes of the readout are joined by name (COCO's
 couch, dining table, refrigerator, tv and potted plant are sofa, table, fridge,
-television and plant), crowds are neither hit nor miss.
+television and plant), others are named and left out, crowds are neither hit nor
+miss. Sides in the file must be the pictures' own.
 
 Data sets: layout \"frames\", TUM RGB-D, TIMESTAMP.png with groundtruth.txt, images
 with labels.csv, the apartment's dataset.json, and folders of these.
@@ -70,7 +71,7 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "FX,FY,CX,CY,W,H", value_parser = intrinsics)]
     pub intrinsics: Option<Intrinsics>,
     /// Units of the depth files in a metre, where the layout does not say right
-    #[arg(long, value_name = "N", value_parser = units)]
+    #[arg(long, value_name = "N", value_parser = units, conflicts_with = "coco")]
     pub depth_units: Option<f32>,
     /// Frames over which odometry's relative errors are taken
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = positive)]

@@ -107,12 +107,7 @@ mod tests {
         let data = ["person", "Dining Table", "tv", "can"].map(str::to_owned);
         let readout = ["can", "television", "table"].map(str::to_owned);
         let numbers = ClassNumbers::join(Some(&data), &readout);
-        let object = |class| ObjectBox {
-            corners: [0.0, 0.0, 9.0, 9.0],
-            class,
-            ignored: false,
-            crowd: false,
-        };
+        let object = |class| ObjectBox::new([0.0, 0.0, 9.0, 9.0], class);
         let label = Label::of_objects((20, 20), &[0, 1, 2, 3].map(object));
         let classes: Vec<_> = numbers.of(label).objects().map(|one| one.class).collect();
         assert_eq!(classes, [2, 1, 0]);

@@ -46,7 +46,10 @@ impl Replay {
         let tasks: Vec<_> = measured.map(|tally| tally.task).collect();
         Ok(Self {
             table: Table::new(args.table.as_deref(), &tasks, total)?,
-            sheet: args.sheet.is_some().then(|| Sheet::new(total)),
+            sheet: args
+                .sheet
+                .is_some()
+                .then(|| Sheet::new(total, args.min_pixels)),
             step_ms: Vec::with_capacity(total),
             damaged_poses: 0,
         })

@@ -28,15 +28,18 @@ pub(super) struct Sheet {
     rows: Vec<Canvas>,
     every: usize,
     seen: usize,
+    /// Least longer side of a box that counts, px.
+    min_pixels: f64,
 }
 
 impl Sheet {
-    /// A sheet of some of so many frames.
-    pub(super) fn new(total: usize) -> Self {
+    /// A sheet of some of so many frames, whose boxes count from so many px on.
+    pub(super) fn new(total: usize, min_pixels: f64) -> Self {
         Self {
             rows: Vec::new(),
             every: total.div_ceil(FRAMES).max(1),
             seen: 0,
+            min_pixels,
         }
     }
 
@@ -56,7 +59,7 @@ impl Sheet {
             };
             pictures
         } else if one.truth.kind == LabelKind::Boxes {
-            boxes::pictures(image, &one.truth, output)
+            boxes::pictures(image, one, &output.origin.labels, self.min_pixels)
         } else if matches!(one.truth.kind, LabelKind::Whole) || one.truth.width < 2 {
             return;
         } else {

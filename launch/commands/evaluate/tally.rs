@@ -16,6 +16,7 @@ use nalgebra::{Isometry3, SMatrix, SVector};
 
 use super::boxes::boxes_in_image;
 use super::classes::ClassNumbers;
+use crate::draw::class_name;
 
 /// The running sums of one target.
 pub(super) struct Tally {
@@ -119,11 +120,35 @@ impl Tally {
 
     /// Classes of the data set that the readout does not know.
     pub(super) fn unknown_classes<'a>(&self, data: &'a DataSet) -> Vec<&'a str> {
-        let is_class = matches!(self.task.output, OutputKind::Classes | OutputKind::ClassMap);
+        let kind = self.task.output;
+        let is_class = matches!(
+            kind,
+            OutputKind::Classes | OutputKind::ClassMap | OutputKind::Boxes2d
+        );
         match is_class {
             true => self.numbers.unknown_classes(data_classes(self.task, data)),
             false => Vec::new(),
         }
+    }
+
+    /// Refuses a readout of boxes that knows none of the classes that the data set has:
+    /// every measure would be of nothing.
+    pub(super) fn check_classes(&self, data: &DataSet) -> Result<(), String> {
+        let Some(named) = data_classes(self.task, data) else {
+            return Ok(());
+        };
+        let is_of_boxes = self.task.output == OutputKind::Boxes2d;
+        if !is_of_boxes || self.unknown_classes(data).len() < named.len() {
+            return Ok(());
+        }
+        Err(format!(
+            "none of the {} classes of {} ({}) is one of {}'s ({})",
+            named.len(),
+            data.path().display(),
+            named.join(", "),
+            self.task.name,
+            self.labels.join(", ")
+        ))
     }
 
     /// The measures of each class of boxes, with its name.
@@ -132,10 +157,7 @@ impl Tally {
             return Vec::new();
         };
         let classes = labels.quality.class_precisions().into_iter();
-        let name = |class: usize| match self.labels.get(class) {
-            Some(name) => name.clone(),
-            None => format!("class {class}"),
-        };
+        let name = |class: usize| class_name(&self.labels, class);
         classes.map(|one| (name(one.class), one)).collect()
     }
 

@@ -47,6 +47,7 @@ pub(super) fn open(
         .map(|(file, class)| FrameFiles {
             name: file.clone(),
             image: file,
+            size: None,
             depth: None,
             pose: FramePose::Unknown,
             stamp_seconds: None,

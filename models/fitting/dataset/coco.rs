@@ -65,7 +65,8 @@ impl DataSet {
     /// A file of more than 64 MiB, one that is not of this format (with line and column),
     /// and the first entry that breaks a rule, with its number: two of one id, ids that no
     /// entry has, names that lead out of the folder or that no file has, boxes that are
-    /// not finite, of negative size or beyond their picture.
+    /// not finite, of negative size or beyond their picture. A picture of another size than
+    /// is listed is refused when it is [read](Sequence::read).
     pub fn open_coco(path: &Path, folder: &Path) -> Result<Self, DataSetError> {
         let bytes = read_bounded(path, MAX_BYTES)?;
         let file: File = serde_json::from_slice(&bytes)
@@ -175,6 +176,7 @@ impl Labels<'_> {
             sequence.entries.push(FrameFiles {
                 name: name.into(),
                 image: name.into(),
+                size: Some((picture.width as usize, picture.height as usize)),
                 depth: None,
                 pose: FramePose::Unknown,
                 stamp_seconds: None,
@@ -288,13 +290,12 @@ mod tests {
             let picture = image::RgbImage::new(64, 48);
             picture.save(folder.path().join(name)).unwrap();
         }
+        let frames = [(0, 0), (0, 1)];
         let path = folder.path().join("instances.json");
         std::fs::write(&path, value.to_string()).unwrap();
         let data = DataSet::open_coco(&path, folder.path())?;
         // Read while the folder is there.
-        for index in 0..data.sequences()[0].len() {
-            data.sequences()[0].read(index).unwrap();
-        }
+        data.sound_frames(&frames, &[])?;
         Ok(data)
     }
 
@@ -313,7 +314,7 @@ mod tests {
 
     #[test]
     fn what_breaks_a_rule_is_refused_with_its_entry() {
-        let cases: [(&str, Value, &str); 11] = [
+        let cases: [(&str, Value, &str); 13] = [
             (
                 "/images/1/id",
                 json!(7),
@@ -335,6 +336,17 @@ mod tests {
                 "images[0]: file_name \"c.png\": there is no such file",
             ),
             ("/images/0/width", json!(0), "images[0]: size 0x48 px"),
+            // As of a picture that was scaled, or turned, after it was labelled.
+            (
+                "/images/1/width",
+                json!(128),
+                "b.png is 64x48 px, but is listed as 128x48",
+            ),
+            (
+                "/images/0/height",
+                json!(64),
+                "a.png is 64x48 px, but is listed as 64x64",
+            ),
             (
                 "/annotations/1/image_id",
                 json!(8),

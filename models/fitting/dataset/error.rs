@@ -131,6 +131,22 @@ pub enum DataSetError {
         /// The decoder's fault.
         source: DecodeError,
     },
+    /// A picture is of another size than the list says that has its boxes.
+    #[error(
+        "{path}: {} is {}x{} px, but is listed as {}x{}: what is listed in its pixels would lie \
+         elsewhere",
+        .image.display(), .found.0, .found.1, .listed.0, .listed.1
+    )]
+    ListedSize {
+        /// The list.
+        path: PathBuf,
+        /// The picture.
+        image: PathBuf,
+        /// Width and height that are listed, px.
+        listed: (usize, usize),
+        /// Width and height of the picture, px.
+        found: (usize, usize),
+    },
     /// Colour and depth are of different shapes.
     #[error(
         "{path} is {width}x{height}, but {image} is {image_width}x{image_height}: depth may be \

@@ -48,6 +48,7 @@ pub(super) fn open(name: &str, folder: &Path, listing: &Listing) -> Result<Seque
         sequence.entries.push(FrameFiles {
             name: stem.into(),
             image: image.as_str().into(),
+            size: None,
             depth,
             pose: match has("pose.txt") {
                 true => FramePose::File,

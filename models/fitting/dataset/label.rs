@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use concert_policies::Task;
+use concert_policies::{OutputKind, Task};
 use nalgebra::Isometry3;
 
 use super::derive::{Surface, edges, room_in_view, shading};
@@ -71,6 +71,9 @@ impl Label {
     /// and files that cannot be used.
     pub fn of(task: &'static Task, example: &Example) -> Result<Option<Self>, LabelError> {
         let files = &example.files;
+        if task.output == OutputKind::Boxes2d {
+            return boxes(example);
+        }
         let (image, path) = match task.name {
             "depth_zbuffer" => return Ok(depth(example)),
             "depth_euclidean" => return euclidean(task, example),
@@ -104,7 +107,6 @@ impl Label {
                 },
             ),
             "segment_semantic" => (LabelKind::Class, &files.semantic),
-            "object_detection" => return boxes(example),
             task => return Err(LabelError::NoSuchLabel { task }),
         };
         if let Some(path) = path {
@@ -116,6 +118,9 @@ impl Label {
     /// The file from which the label of a task is read, where there is one.
     #[must_use]
     pub fn file<'f>(task: &Task, files: &'f LabelFiles) -> Option<&'f Path> {
+        if task.output == OutputKind::Boxes2d {
+            return files.instance.as_deref();
+        }
         let file = match task.name {
             "room_layout" | "vanishing_point" => &files.layout,
             "normal" => &files.normal,
@@ -123,7 +128,6 @@ impl Label {
             "curvature" => &files.curvature,
             "reshading" => &files.reshading,
             "segment_semantic" => &files.semantic,
-            "object_detection" => &files.instance,
             _ => &None,
         };
         file.as_deref()

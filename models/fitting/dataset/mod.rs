@@ -44,7 +44,7 @@ pub use depth_fault::DepthFault;
 pub use error::{DataSetError, LabelError};
 pub use example::{Example, LabelFiles};
 pub use label::{Label, LabelKind, relative_pose};
-pub use objects::{BOX_NUMBERS, ObjectBox};
+pub use objects::{BOX_NUMBERS, ObjectBox, area, longer_side};
 pub use open::DataSet;
 pub use sequence::Sequence;
 pub use sound::{LeftOut, SoundFrames};

@@ -22,7 +22,8 @@ const MOST_COVERED: f64 = 0.5;
 /// The box around an object that a picture shows, or around a part of one.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ObjectBox {
-    /// Left, top, right and bottom, px of the picture.
+    /// Left, top, right and bottom, px of the picture counted from its top left corner: the
+    /// first pixel reaches from 0 to 1. (Outputs count from the middle of the first pixel.)
     pub corners: [f32; 4],
     /// Number of its class.
     pub class: usize,
@@ -30,6 +31,37 @@ pub struct ObjectBox {
     pub ignored: bool,
     /// True for a group of objects within one box; such are ignored too.
     pub crowd: bool,
+}
+
+impl ObjectBox {
+    /// A box that is to be found.
+    #[must_use]
+    pub fn new(corners: [f32; 4], class: usize) -> Self {
+        Self {
+            corners,
+            class,
+            ignored: false,
+            crowd: false,
+        }
+    }
+
+    /// Its longer side, px.
+    #[must_use]
+    pub fn longer_side(&self) -> f64 {
+        longer_side(self.corners)
+    }
+}
+
+/// The longer side of a box of these corners (left, top, right, bottom).
+#[must_use]
+pub fn longer_side([x0, y0, x1, y1]: [f32; 4]) -> f64 {
+    f64::from((x1 - x0).max(y1 - y0))
+}
+
+/// The area of a box of these corners (left, top, right, bottom); 0 where it has none.
+#[must_use]
+pub fn area([x0, y0, x1, y1]: [f32; 4]) -> f64 {
+    f64::from((x1 - x0).max(0.0)) * f64::from((y1 - y0).max(0.0))
 }
 
 impl Label {
@@ -250,12 +282,7 @@ mod tests {
     #[test]
     fn a_label_of_boxes_gives_back_what_it_was_made_of() {
         let objects = [
-            ObjectBox {
-                corners: [1.0, 2.0, 3.5, 4.0],
-                class: 3,
-                ignored: false,
-                crowd: false,
-            },
+            ObjectBox::new([1.0, 2.0, 3.5, 4.0], 3),
             ObjectBox {
                 corners: [0.0, 0.0, 9.0, 9.0],
                 class: 0,

@@ -195,12 +195,7 @@ mod tests {
 
     #[test]
     fn boxes_are_stretched_with_their_picture() {
-        let object = ObjectBox {
-            corners: [10.0, 20.0, 30.0, 60.0],
-            class: 4,
-            ignored: false,
-            crowd: false,
-        };
+        let object = ObjectBox::new([10.0, 20.0, 30.0, 60.0], 4);
         let small = Label::of_objects((320, 240), &[object]).resize(160, 60);
         assert_eq!((small.width, small.height), (160, 60));
         let corners = small.objects().next().unwrap().corners;

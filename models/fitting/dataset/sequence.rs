@@ -42,6 +42,8 @@ pub(super) struct FrameFiles {
     /// The frame's name; label files begin with it.
     pub(super) name: Box<str>,
     pub(super) image: Box<str>,
+    /// Width and height of the picture, px, where a list says them.
+    pub(super) size: Option<(usize, usize)>,
     pub(super) depth: Option<Box<str>>,
     pub(super) pose: FramePose,
     pub(super) stamp_seconds: Option<f64>,
@@ -128,7 +130,8 @@ impl Sequence {
     ///
     /// # Errors
     /// Files that are missing or damaged, depth whose aspect ratio is not its
-    /// image's or whose median no room has, intrinsics of another aspect ratio.
+    /// image's or whose median no room has, intrinsics of another aspect ratio, a picture
+    /// of another size than is listed.
     /// A pose that is none is told in [`Example::pose_fault`].
     pub fn read(&self, index: usize) -> Result<Example, DataSetError> {
         let entry = self
@@ -141,6 +144,7 @@ impl Sequence {
             })?;
         let path = self.folder.join(&*entry.image);
         let image = read_picture(&path, image_file::decode)?;
+        self.check_listed_size(entry, &image)?;
         let depth = entry.depth.as_ref();
         let depth = depth.map(|name| self.read_depth(name, &path, &image));
         let (depth, depth_scaled_from) = depth.transpose()?.unzip();
@@ -166,6 +170,21 @@ impl Sequence {
             objects: entry.objects.clone(),
             files: LabelFiles::new(|ending| self.beside(entry, ending), entry.labels),
         })
+    }
+
+    /// Refuses a picture of another size than is listed: what is listed in its pixels would
+    /// lie elsewhere.
+    fn check_listed_size(&self, entry: &FrameFiles, image: &Image) -> Result<(), DataSetError> {
+        let found = (image.width(), image.height());
+        match entry.size {
+            Some(listed) if listed != found => Err(DataSetError::ListedSize {
+                path: self.lists.first().cloned().unwrap_or_default(),
+                image: self.folder.join(&*entry.image),
+                listed,
+                found,
+            }),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn beside(&self, entry: &FrameFiles, ending: &str) -> PathBuf {

@@ -55,6 +55,7 @@ fn entry(image: Stamped, depth: Option<Box<str>>) -> FrameFiles {
     FrameFiles {
         name: format!("{:.6}", image.stamp).into(),
         image: image.file,
+        size: None,
         depth,
         pose: FramePose::Unknown,
         stamp_seconds: Some(image.stamp),

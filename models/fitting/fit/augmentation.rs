@@ -2,7 +2,7 @@
 
 use super::FitError;
 use super::representations::RepresentationLayout;
-use crate::dataset::{Label, LabelKind, ObjectBox};
+use crate::dataset::{Label, LabelKind, ObjectBox, area};
 use concert_models::geometry::Intrinsics;
 use concert_models::image::{Image, PixelFormat};
 use concert_models::rng::Rng;
@@ -29,7 +29,7 @@ impl Default for Augmentation {
 }
 
 /// Share of a box that a view must show for the object to be learnt from it.
-const MIN_LEFT_OVER: f32 = 0.6;
+const MIN_LEFT_OVER: f64 = 0.6;
 
 /// One view of a frame.
 pub(super) struct Transform {
@@ -189,7 +189,6 @@ impl Crop {
     fn crop_boxes(self, label: &Label, mirrored: bool) -> Label {
         let (left, top) = (self.left as f32, self.top as f32);
         let (width, height) = (self.width as f32, self.height as f32);
-        let area = |[x0, y0, x1, y1]: [f32; 4]| (x1 - x0).max(0.0) * (y1 - y0).max(0.0);
         let cut = label.clone().map_objects(|object| {
             let [x0, y0, x1, y1] = object.corners;
             let (x0, x1) = match mirrored {
@@ -203,7 +202,7 @@ impl Crop {
                 whole[2].clamp(0.0, width),
                 whole[3].clamp(0.0, height),
             ];
-            let left_over = area(corners) / area(whole).max(f32::MIN_POSITIVE);
+            let left_over = area(corners) / area(whole).max(f64::MIN_POSITIVE);
             (left_over > 0.0).then_some(ObjectBox {
                 corners,
                 ignored: object.ignored || left_over < MIN_LEFT_OVER,

@@ -18,7 +18,7 @@ use concert_models::geometry::Intrinsics;
 pub struct CachedFrame {
     /// Their levels of it, in the order of the layout.
     pub representation: Representation,
-    /// Its label, at the layout's [`output_size`](RepresentationLayout::output_size) where it
+    /// Its label, with the data set's own numbers of classes; at the layout's [`output_size`](RepresentationLayout::output_size) where it
     /// has a value per pixel.
     pub label: Label,
     /// The camera, where it is known.
@@ -41,6 +41,7 @@ pub fn fit_cached(
 ) -> Result<FittedReadout, FitError> {
     let classes = training_set::classes(request.target, request.data)?;
     let (objective, grid) = training_set::objective(request.target, layout, classes.as_deref())?;
+    let numbers = training_set::numbers_of(request.target, request.data, classes.as_deref());
     let mut training_set = TrainingSet {
         objective,
         grid,
@@ -51,7 +52,8 @@ pub fn fit_cached(
         classes,
     };
     let mut survey = Survey::new(request.target);
-    for (number, frame) in frames.into_iter().enumerate() {
+    for (number, mut frame) in frames.into_iter().enumerate() {
+        frame.label = training_set::looked_for(frame.label, &numbers);
         survey.add(Some(&frame.label));
         let sample = sample(number, frame, layout, &mut training_set);
         training_set.samples.push(sample);

@@ -83,6 +83,22 @@ pub enum FitError {
         /// The task.
         target: &'static str,
     },
+    /// An encoder whose input is no whole number of cells.
+    #[error(
+        "{target} is read off cells of {side}x{side} px, but the input of {source_name} is {}x{} \
+         px: both sides must be multiples of {side}",
+        .input.0, .input.1
+    )]
+    CellSize {
+        /// The task.
+        target: &'static str,
+        /// The encoder.
+        source_name: String,
+        /// Width and height of its input, px.
+        input: (usize, usize),
+        /// Side of a cell, px.
+        side: usize,
+    },
     /// None of the classes that are looked for.
     #[error("{target} looks for {known}, but the data names {classes}")]
     NothingDetected {
@@ -107,9 +123,9 @@ pub enum FitError {
         /// The classes.
         classes: String,
     },
-    /// Representations that do not fit into the memory granted.
+    /// Representations and labels that do not fit into the memory granted.
     #[error(
-        "representations of {frames} frames take {bytes} bytes, but at most {limit} are allowed: \
+        "representations and labels of {frames} frames take {bytes} bytes, but at most {limit} are allowed: \
          take fewer frames"
     )]
     TooMuchMemory {

@@ -4,10 +4,11 @@
 //!
 //! Known are convolutions of 1×1 and 3×3 (whole, or a channel by itself),
 //! rectifiers up to any number, sums, linear interpolation, means over the frame
-//! and their concatenation. Everything else is refused by name: a net that
+//! and their concatenation; of boxes, one layer of heat maps and one of boxes at the end. Everything else is refused by name: a net that
 //! computes something else is no start.
 
 mod constants;
+mod heads;
 mod layers;
 mod scaling;
 mod tail;
@@ -23,6 +24,7 @@ use concert_models::card::{Read, ReadFrom};
 use concert_models::onnx::Checked;
 use concert_models::onnx::proto::{GraphProto, NodeProto};
 use constants::{Constant, constant};
+use heads::Heads;
 use scaling::fold_scaling;
 pub(crate) use scaling::readers;
 
@@ -55,14 +57,27 @@ impl GraphReadout<'_> {
         let graph = self.network.graph();
         let mut reader = Reader::new(graph, self.objective.channels());
         reader.add_inputs(self.reads, self.layout)?;
-        let tail = tail::find(&reader, &self.objective, self.grid)?;
-        reader.last = Some(tail);
-        for node in reader.nodes_before(tail) {
-            reader.add_node(node)?;
-        }
-        let output = match reader.values.get(tail) {
-            Some(Value::Plane(node)) => *node,
-            _ => return Err(format!("its last layer {tail} is no plane of numbers")),
+        let output = match self.objective {
+            Objective::Boxes { classes } => {
+                let heads = Heads::find(&reader)?;
+                for node in reader.nodes_before(&heads.outputs()) {
+                    if !heads.has(node) {
+                        reader.add_node(node)?;
+                    }
+                }
+                reader.add_heads(&heads, classes)?
+            }
+            _ => {
+                let tail = tail::find(&reader, &self.objective, self.grid)?;
+                reader.last = Some(tail);
+                for node in reader.nodes_before(&[tail]) {
+                    reader.add_node(node)?;
+                }
+                match reader.values.get(tail) {
+                    Some(Value::Plane(node)) => *node,
+                    _ => return Err(format!("its last layer {tail} is no plane of numbers")),
+                }
+            }
         };
         reader.net.output = output;
         let found = reader.net.nodes[output];
@@ -80,6 +95,12 @@ impl GraphReadout<'_> {
         let Reader { net, weights, .. } = reader;
         Ok(fold_scaling(net, weights, scaling))
     }
+}
+
+/// The number of classes whose centres a graph of boxes finds, where it is of this form.
+pub(crate) fn classes_of_boxes(graph: &GraphProto) -> Option<usize> {
+    let reader = Reader::new(graph, 0);
+    reader.classes_of(&Heads::find(&reader).ok()?)
 }
 
 /// The counterpart of a tensor of the graph.
@@ -193,10 +214,10 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// The nodes that `tail` needs, in the graph's order, which is one in which
+    /// The nodes that these tensors need, in the graph's order, which is one in which
     /// they can be computed.
-    fn nodes_before(&self, tail: &'a str) -> Vec<&'a NodeProto> {
-        let mut wanted = HashSet::from([tail]);
+    fn nodes_before(&self, tails: &[&'a str]) -> Vec<&'a NodeProto> {
+        let mut wanted: HashSet<&str> = tails.iter().copied().collect();
         let mut needed: Vec<&NodeProto> = Vec::new();
         for node in self.graph.node.iter().rev() {
             let makes = |name: &String| wanted.contains(name.as_str());

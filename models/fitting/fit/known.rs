@@ -90,6 +90,11 @@ impl KnownReadout {
                 found: self.target.name,
             });
         }
+        if self.kind == FitKind::Ridge && !objective.has_closed_form() {
+            return Err(FitError::NoClosedForm {
+                target: target.name,
+            });
+        }
         let reference = reference_focal_px(target, layout);
         let net = net_of(self.kind, layout, &objective, grid);
         let start = match self.kind {

@@ -38,7 +38,7 @@ impl LinearFit {
     /// with [`from_scale`](Self::from_scale).
     ///
     /// # Errors
-    /// A target that is not fitted, no frame, too many channels.
+    /// A target that is not fitted, or not in closed form; no frame, too many channels.
     pub fn new(
         target: &'static Task,
         layout: &RepresentationLayout,
@@ -78,6 +78,11 @@ impl LinearFit {
         scaling: Scaling,
     ) -> Result<Self, FitError> {
         let (objective, grid) = objective(target, layout, classes)?;
+        if !objective.has_closed_form() {
+            return Err(FitError::NoClosedForm {
+                target: target.name,
+            });
+        }
         if let Objective::Classes { count: 0 | 1 } = objective {
             return Err(FitError::NoClasses {
                 target: target.name,

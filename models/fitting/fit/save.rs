@@ -12,6 +12,7 @@ use super::FitError;
 use super::convolutional::Scaling;
 use super::export::{FOCAL, OUTPUT};
 use super::fitting::FittedReadout;
+use super::from_onnx::classes_of_boxes;
 use super::known::net_of;
 use super::model::Model;
 use super::objective::Decoding;
@@ -321,8 +322,7 @@ impl ReadoutFile<'_> {
 
 impl WarmReadout {
     /// Holds the net that a fit would begin with to what the file computes on
-    /// these frames. Maps of classes and boxes are not compared: their last layer may
-    /// begin anew.
+    /// these frames. Maps of classes are not compared: their last layer may begin anew.
     ///
     /// # Errors
     /// [`FitError::OtherForm`] for a file that no net computes, or that computes
@@ -335,14 +335,20 @@ impl WarmReadout {
         engine: &mut dyn Engine,
         frames: &[Representation],
     ) -> Result<(), FitError> {
-        let of_classes = matches!(
-            target.output,
-            OutputKind::Classes | OutputKind::ClassMap | OutputKind::Boxes2d
-        );
-        if of_classes {
-            return Ok(());
-        }
-        let (objective, grid) = objective(target, layout, None)?;
+        let classes = match target.output {
+            OutputKind::Classes | OutputKind::ClassMap => return Ok(()),
+            // As many as the file has, so that no layer of it begins anew.
+            OutputKind::Boxes2d => match classes_of_boxes(self.network.graph()) {
+                Some(classes) => Some(vec![String::new(); classes]),
+                None => return Ok(()),
+            },
+            OutputKind::Dense { .. }
+            | OutputKind::Points { .. }
+            | OutputKind::RoomLayout
+            | OutputKind::Vector { .. }
+            | OutputKind::Odometry => None,
+        };
+        let (objective, grid) = objective(target, layout, classes.as_deref())?;
         let own = net_of(FitKind::Convolutional, layout, &objective, grid);
         let reference = reference_focal_px(target, layout);
         let form = (&objective, reference);

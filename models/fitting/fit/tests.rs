@@ -6,6 +6,11 @@ use concert_models::rng::Rng;
 
 /// A card with planes at two grids, tokens and a vector.
 pub(crate) fn small_card() -> EncoderCard {
+    small_card_of_width(32)
+}
+
+/// The same with an input of this width, px.
+pub(crate) fn small_card_of_width(width: usize) -> EncoderCard {
     let text = r#"kind = "encoder"
 name = "tiny"
 sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -42,7 +47,8 @@ name = "vector"
 tensor = "vector"
 shape = [1, 2]
 "#;
-    match Card::parse(text, "tiny.toml").unwrap() {
+    let text = text.replace("width = 32", &format!("width = {width}"));
+    match Card::parse(&text, "tiny.toml").unwrap() {
         Card::Encoder(card) => card,
         other => panic!("a {}", other.kind()),
     }
@@ -62,11 +68,11 @@ mod whole {
 
     use concert_policies::Task;
 
-    use super::small_card;
+    use super::{RepresentationLayout, small_card, small_card_of_width, small_layout};
     use crate::dataset::{DataSet, Label};
     use crate::fit::{
-        Effort, Encoders, FitError, FitNotes, FitProgress, FitRequest, FittedReadout, LinearFit,
-        WarmReadout, fit, spaced_frames,
+        CachedFrame, Effort, Encoders, FitError, FitNotes, FitProgress, FitRequest, FittedReadout,
+        LinearFit, MAX_BYTES, WarmReadout, fit, fit_cached, spaced_frames,
     };
     use concert_models::card::FitKind;
     use concert_models::engine::NetworkFile;
@@ -462,6 +468,86 @@ mod whole {
         assert!(
             error.contains("the data names nothing, wall, ceiling"),
             "{error}"
+        );
+    }
+
+    #[test]
+    fn boxes_of_frames_that_were_encoded_before_have_the_numbers_of_what_is_looked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        write_boxes(folder.path(), 4);
+        let data = DataSet::open(folder.path()).unwrap();
+        let frames = spaced_frames(&data, None);
+        let target = Task::find("object_detection").unwrap();
+        let mut engine = engine();
+        let mut encoders = Encoders::load(&mut engine, &[encoder()]).unwrap();
+        let cached = (0..4).map(|index| {
+            let example = data.sequences()[0].read(index).unwrap();
+            CachedFrame {
+                representation: encoders.encode(&example.image).unwrap(),
+                label: Label::of(target, &example).unwrap().unwrap(),
+                camera: None,
+                size: (32, 32),
+            }
+        });
+        let cached: Vec<_> = cached.collect();
+        let mut request = FitRequest::new(target, &data, &frames);
+        request.effort.steps = 1;
+        let layout = encoders.layout().clone();
+        let fitted = fit_cached(&layout, &request, cached, &mut |_| true).unwrap();
+        assert_eq!(fitted.classes.as_deref(), Some(&["can".to_owned()][..]));
+        // Every can is missed by who says nothing: so there are some.
+        assert_eq!(fitted.held_out.as_ref().unwrap().constant, 1.0);
+    }
+
+    #[test]
+    fn memory_is_counted_with_the_labels() {
+        let folder = tempfile::tempdir().unwrap();
+        write_boxes(folder.path(), 4);
+        let data = DataSet::open(folder.path()).unwrap();
+        // Representations alone would fit in twice.
+        let layout = small_layout();
+        let label_bytes = (1 + 4 + 1) * 64 * 4;
+        let count = MAX_BYTES / (layout.bytes() + label_bytes) + 1;
+        assert!(2 * count * layout.bytes() < MAX_BYTES);
+        let frames = vec![(0, 0); count];
+        let mut engine = engine();
+        let mut encoders = Encoders::load(&mut engine, &[encoder()]).unwrap();
+        let target = Task::find("object_detection").unwrap();
+        let request = FitRequest::new(target, &data, &frames);
+        let error = fit(&mut encoders, &request, &mut |_| false).unwrap_err();
+        let FitError::TooMuchMemory { bytes, .. } = error else {
+            panic!("{error}");
+        };
+        assert_eq!(bytes, (count * (layout.bytes() + label_bytes)) as u64);
+    }
+
+    #[test]
+    fn boxes_are_refused_where_only_a_closed_form_or_no_class_is_there() {
+        let target = Task::find("object_detection").unwrap();
+        let layout = small_layout();
+        let frame = super::representation(&layout, &mut concert_models::rng::Rng::from_seed(3));
+        let frames = [frame];
+        let can = ["can".to_owned()];
+        let error = LinearFit::new(target, &layout, Some(&can), &frames)
+            .err()
+            .unwrap();
+        assert!(matches!(error, FitError::NoClosedForm { .. }), "{error}");
+        let error = LinearFit::new(target, &layout, None, &frames)
+            .err()
+            .unwrap();
+        assert!(matches!(error, FitError::NoClasses { .. }), "{error}");
+    }
+
+    #[test]
+    fn an_input_that_is_no_whole_number_of_cells_is_refused_with_both_sides() {
+        let layout = RepresentationLayout::of(&[&small_card_of_width(34)]).unwrap();
+        let target = Task::find("object_detection").unwrap();
+        let can = ["can".to_owned()];
+        let error = crate::fit::training_set::objective(target, &layout, Some(&can)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "object_detection is read off cells of 4x4 px, but the input of tiny is 34x32 px: both \
+             sides must be multiples of 4"
         );
     }
 }

@@ -1,7 +1,7 @@
 //! Labelled frames as a fit wants them: every frame seen in a few ways, run
 //! through the encoders once, with its label on the output's grid.
 
-use concert_policies::Task;
+use concert_policies::{OutputKind, Task};
 
 use super::FitError;
 use super::augmentation::{Augmentation, Crop, Transform};
@@ -9,14 +9,14 @@ use super::descent::Sample;
 use super::encoders::Encoders;
 use super::kernels::Grid;
 use super::objective::Objective;
-use super::objective::boxes::DETECTED;
+use super::objective::boxes::{CELL_PX, DETECTED};
 use super::representations::{Representation, RepresentationLayout};
 use crate::dataset::{DataSet, Example, Label, ObjectBox, Survey};
 use concert_models::rng::Rng;
 
 /// Curvatures are compressed by tanh (k / this), in 1/m.
 const CURVATURE_SCALE: f32 = 10.0;
-/// Most memory that representations may take, bytes.
+/// Most memory that representations and labels may take, bytes.
 pub const MAX_BYTES: usize = 2 << 30;
 /// Focal length of the first encoder's input for which metric outputs are
 /// written down, as a share of √(width · height).
@@ -92,7 +92,8 @@ impl TrainingSetRequest<'_> {
         let classes = classes(self.target, self.data)?;
         let numbers = numbers_of(self.target, self.data, classes.as_deref());
         let (mut objective, grid) = objective(self.target, &layout, classes.as_deref())?;
-        let views = self.affordable_views(&layout)?;
+        let label_bytes = objective.label_channels() * grid.cells() * size_of::<f32>();
+        let views = self.affordable_views(layout.bytes() + label_bytes)?;
         let reference = reference_focal_px(self.target, &layout);
         let mut survey = Survey::new(self.target);
         let mut rng = Rng::from_seed(self.seed);
@@ -149,13 +150,14 @@ impl TrainingSetRequest<'_> {
         Ok(training_set)
     }
 
-    /// Ways per frame that memory allows.
-    fn affordable_views(&self, layout: &RepresentationLayout) -> Result<usize, FitError> {
-        let allowed = MAX_BYTES / layout.bytes().max(1) / self.frames.len().max(1);
+    /// Ways per frame that memory allows, where one takes so many bytes: its
+    /// representation and its label, which of boxes is the larger.
+    fn affordable_views(&self, sample_bytes: usize) -> Result<usize, FitError> {
+        let allowed = MAX_BYTES / sample_bytes.max(1) / self.frames.len().max(1);
         if allowed == 0 {
             return Err(FitError::TooMuchMemory {
                 frames: self.frames.len(),
-                bytes: layout.bytes() as u64 * self.frames.len() as u64,
+                bytes: sample_bytes as u64 * self.frames.len() as u64,
                 limit: MAX_BYTES as u64,
             });
         }
@@ -165,10 +167,10 @@ impl TrainingSetRequest<'_> {
 
 /// Names of the classes of a target that has some: of boxes, those that are looked for.
 pub(crate) fn classes(target: &Task, data: &DataSet) -> Result<Option<Vec<String>>, FitError> {
-    let classes = match target.name {
-        "segment_semantic" => data.semantic_classes(),
-        "class_scene" | "class_object" => data.classes(),
-        "object_detection" => {
+    let classes = match target.output {
+        OutputKind::ClassMap => data.semantic_classes(),
+        OutputKind::Classes => data.classes(),
+        OutputKind::Boxes2d => {
             let named = data.object_classes().ok_or(FitError::NoClasses {
                 target: target.name,
             })?;
@@ -185,7 +187,11 @@ pub(crate) fn classes(target: &Task, data: &DataSet) -> Result<Option<Vec<String
                 false => Ok(Some(known)),
             };
         }
-        _ => return Ok(None),
+        OutputKind::Dense { .. }
+        | OutputKind::Points { .. }
+        | OutputKind::RoomLayout
+        | OutputKind::Vector { .. }
+        | OutputKind::Odometry => return Ok(None),
     };
     let target = target.name;
     match classes {
@@ -199,9 +205,13 @@ pub(crate) fn classes(target: &Task, data: &DataSet) -> Result<Option<Vec<String
 }
 
 /// Of boxes: for every class of the data set its number among those that are looked for.
-fn numbers_of(target: &Task, data: &DataSet, classes: Option<&[String]>) -> Vec<Option<usize>> {
-    match (target.name, data.object_classes(), classes) {
-        ("object_detection", Some(named), Some(classes)) => {
+pub(super) fn numbers_of(
+    target: &Task,
+    data: &DataSet,
+    classes: Option<&[String]>,
+) -> Vec<Option<usize>> {
+    match (target.output, data.object_classes(), classes) {
+        (OutputKind::Boxes2d, Some(named), Some(classes)) => {
             let number = |name: &String| classes.iter().position(|class| class == name);
             named.iter().map(number).collect()
         }
@@ -210,7 +220,7 @@ fn numbers_of(target: &Task, data: &DataSet, classes: Option<&[String]>) -> Vec<
 }
 
 /// A label of boxes with those alone that are looked for; another as it is.
-fn looked_for(label: Label, numbers: &[Option<usize>]) -> Label {
+pub(super) fn looked_for(label: Label, numbers: &[Option<usize>]) -> Label {
     label.map_objects(|object| {
         let class = numbers.get(object.class).copied().flatten()?;
         Some(ObjectBox { class, ..object })
@@ -236,9 +246,38 @@ pub(crate) fn objective(
         }
         "segment_semantic" => (Objective::Classes { count }, dense),
         "class_scene" | "class_object" => (Objective::Classes { count }, Grid::new(1, 1)),
-        "object_detection" => (Objective::Boxes { classes: count }, dense),
+        _ if target.output == OutputKind::Boxes2d => {
+            check_cells(target, layout, dense)?;
+            match count {
+                0 => {
+                    return Err(FitError::NoClasses {
+                        target: target.name,
+                    });
+                }
+                classes => (Objective::Boxes { classes }, dense),
+            }
+        }
         target => return Err(FitError::NoSuchTarget { target }),
     })
+}
+
+/// Refuses inputs that are no whole number of cells of boxes: then a cell's place in the
+/// output is not that in the picture.
+fn check_cells(
+    target: &'static Task,
+    layout: &RepresentationLayout,
+    grid: Grid,
+) -> Result<(), FitError> {
+    let side = CELL_PX as usize;
+    match layout.input == (side * grid.width, side * grid.height) {
+        true => Ok(()),
+        false => Err(FitError::CellSize {
+            target: target.name,
+            source_name: layout.sources().next().unwrap_or_default().to_owned(),
+            input: layout.input,
+            side,
+        }),
+    }
 }
 
 /// The focal length for which a metric target is written down, px.

@@ -1,7 +1,7 @@
 //! Boxes: average precision of each class.
 
 use super::measures::{Measures, mean};
-use crate::dataset::{BOX_NUMBERS, Label, ObjectBox};
+use crate::dataset::{BOX_NUMBERS, Label, ObjectBox, area, longer_side};
 
 /// Least intersection over union of a hit: the 50 of AP50.
 const MIN_OVERLAP: f64 = 0.5;
@@ -76,14 +76,9 @@ impl Detections {
     /// same picture, those with a score of 0 left out.
     pub(super) fn add(&mut self, truth: &Label, predicted: &[f32]) {
         let objects: Vec<ObjectBox> = truth.objects().collect();
-        let mut found: Vec<([f32; 4], usize, f32)> = predicted
-            .chunks_exact(BOX_NUMBERS)
-            .filter(|row| row[5] > 0.0 && row[4] >= 0.0)
-            .map(|row| ([row[0], row[1], row[2], row[3]], row[4] as usize, row[5]))
-            .collect();
-        found.sort_by(|a, b| b.2.total_cmp(&a.2));
+        let found = FoundBox::of_rows(predicted);
         let most = (objects.iter().map(|object| object.class))
-            .chain(found.iter().map(|(_, class, _)| *class))
+            .chain(found.iter().map(|found| found.class))
             .filter(|class| *class < MAX_CLASSES)
             .max();
         let Some(most) = most else {
@@ -92,31 +87,23 @@ impl Detections {
         if self.classes.len() <= most {
             self.classes.resize_with(most + 1, Default::default);
         }
-        let ignored: Vec<bool> = (objects.iter())
-            .map(|object| object.ignored || longer_side(object.corners) < self.min_pixels)
-            .collect();
-        for (object, ignored) in objects.iter().zip(&ignored) {
-            if let (false, Some(class)) = (ignored, self.classes.get_mut(object.class)) {
+        for object in objects
+            .iter()
+            .filter(|object| counts(object, self.min_pixels))
+        {
+            if let Some(class) = self.classes.get_mut(object.class) {
                 class.objects += 1;
             }
         }
-        let mut taken = vec![false; objects.len()];
-        for (corners, class, score) in found {
-            let Some(of_class) = self.classes.get_mut(class) else {
+        let matches = match_boxes(&objects, &found, self.min_pixels);
+        for (found, matched) in found.iter().zip(matches) {
+            let Some(of_class) = self.classes.get_mut(found.class) else {
                 continue;
             };
-            let free =
-                |at: &usize| objects[*at].class == class && (!taken[*at] || objects[*at].crowd);
-            let best = best_hit(&objects, &ignored, free, corners);
-            match best {
-                Some(at) => {
-                    taken[at] = true;
-                    if !ignored[at] {
-                        of_class.found.push((score, true));
-                    }
-                }
-                None if longer_side(corners) < self.min_pixels => {}
-                None => of_class.found.push((score, false)),
+            match matched {
+                BoxMatch::Hit(_) => of_class.found.push((found.score, true)),
+                BoxMatch::Alarm => of_class.found.push((found.score, false)),
+                BoxMatch::Uncounted => {}
             }
         }
     }
@@ -160,26 +147,93 @@ impl Detections {
 /// Most classes; boxes of greater numbers are left out.
 const MAX_CLASSES: usize = 4096;
 
-/// The free object that a box hits: one that counts before one that does not.
-fn best_hit(
-    objects: &[ObjectBox],
-    ignored: &[bool],
-    free: impl Fn(&usize) -> bool,
-    corners: [f32; 4],
-) -> Option<usize> {
-    let overlap = |at: usize| match objects[at].crowd {
-        true => covered(corners, objects[at].corners),
-        false => intersection_over_union(corners, objects[at].corners),
-    };
-    let hit = |counts: bool| {
-        (0..objects.len())
-            .filter(|at| ignored[*at] != counts && free(at))
-            .map(|at| (at, overlap(at)))
-            .filter(|(_, overlap)| *overlap >= MIN_OVERLAP)
-            .max_by(|a, b| a.1.total_cmp(&b.1))
-            .map(|(at, _)| at)
-    };
-    hit(true).or_else(|| hit(false))
+/// A box that was found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FoundBox {
+    /// Left, top, right and bottom, px of the same picture and in the same frame as those
+    /// of the objects that it is held against.
+    pub corners: [f32; 4],
+    /// Number of its class.
+    pub class: usize,
+    /// 0..=1.
+    pub score: f32,
+}
+
+impl FoundBox {
+    /// The boxes of rows `x0 y0 x1 y1 class score`, by falling score; those with a score
+    /// of 0 are none.
+    #[must_use]
+    pub fn of_rows(rows: &[f32]) -> Vec<Self> {
+        let rows = rows.chunks_exact(BOX_NUMBERS);
+        let rows = rows.filter(|row| row[5] > 0.0 && row[4] >= 0.0);
+        let mut found: Vec<Self> = rows
+            .map(|row| Self {
+                corners: [row[0], row[1], row[2], row[3]],
+                class: row[4] as usize,
+                score: row[5],
+            })
+            .collect();
+        found.sort_by(|a, b| b.score.total_cmp(&a.score));
+        found
+    }
+}
+
+/// What a box that was found is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BoxMatch {
+    /// That of the object with this number.
+    Hit(usize),
+    /// That of no object: a false alarm.
+    Alarm,
+    /// Neither hit nor alarm: that of an object that does not count, or too small itself.
+    Uncounted,
+}
+
+/// Tells whether an object is to be found: it is not marked, and its longer side has at
+/// least `min_pixels`.
+#[must_use]
+pub fn counts(object: &ObjectBox, min_pixels: f64) -> bool {
+    !object.ignored && object.longer_side() >= min_pixels
+}
+
+/// What each of `found` is, which stand by falling score: each takes the free object of its
+/// class that it overlaps most, if by half of their union (of a crowd, by half of itself);
+/// one that counts before one that does not. The rule of [`Detections`], and of whatever
+/// is drawn or fitted by it.
+#[must_use]
+pub fn match_boxes(objects: &[ObjectBox], found: &[FoundBox], min_pixels: f64) -> Vec<BoxMatch> {
+    let is_counted: Vec<bool> = (objects.iter())
+        .map(|object| counts(object, min_pixels))
+        .collect();
+    let mut taken = vec![false; objects.len()];
+    let each = found.iter().map(|found| {
+        let overlap = |at: usize| match objects[at].crowd {
+            true => covered(found.corners, objects[at].corners),
+            false => intersection_over_union(found.corners, objects[at].corners),
+        };
+        let hit = |counted: bool, taken: &[bool]| {
+            (0..objects.len())
+                .filter(|at| is_counted[*at] == counted && objects[*at].class == found.class)
+                .filter(|at| !taken[*at] || objects[*at].crowd)
+                .map(|at| (at, overlap(at)))
+                .filter(|(_, overlap)| *overlap >= MIN_OVERLAP)
+                .max_by(|a, b| a.1.total_cmp(&b.1))
+                .map(|(at, _)| at)
+        };
+        let best = hit(true, &taken).or_else(|| hit(false, &taken));
+        match best {
+            Some(at) => {
+                taken[at] = true;
+                match is_counted[at] {
+                    true => BoxMatch::Hit(at),
+                    false => BoxMatch::Uncounted,
+                }
+            }
+            None if longer_side(found.corners) < min_pixels => BoxMatch::Uncounted,
+            None => BoxMatch::Alarm,
+        }
+    });
+    each.collect()
 }
 
 impl ClassDetections {
@@ -209,14 +263,6 @@ impl ClassDetections {
             detections: found.len(),
         }
     }
-}
-
-fn longer_side([x0, y0, x1, y1]: [f32; 4]) -> f64 {
-    f64::from((x1 - x0).max(y1 - y0))
-}
-
-fn area([x0, y0, x1, y1]: [f32; 4]) -> f64 {
-    f64::from((x1 - x0).max(0.0)) * f64::from((y1 - y0).max(0.0))
 }
 
 fn intersection(a: [f32; 4], b: [f32; 4]) -> f64 {
@@ -251,12 +297,7 @@ mod tests {
     use super::*;
 
     fn object(corners: [f32; 4], class: usize) -> ObjectBox {
-        ObjectBox {
-            corners,
-            class,
-            ignored: false,
-            crowd: false,
-        }
+        ObjectBox::new(corners, class)
     }
 
     fn label(objects: &[ObjectBox]) -> Label {

@@ -38,7 +38,9 @@ mod values;
 mod window;
 
 pub use constant::ConstantFit;
-pub use detection::{ClassPrecision, Detections, intersection_over_union};
+pub use detection::{
+    BoxMatch, ClassPrecision, Detections, FoundBox, counts, intersection_over_union, match_boxes,
+};
 pub use measures::{Measures, QualityError, TaskQuality};
 pub use sampling::{Filter, class_numbers, resample};
 pub use sharpness::Sharpness;

@@ -62,7 +62,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A convolution of planes that lie one after another along the channels.
-    fn add_layer(
+    pub(super) fn add_layer(
         &mut self,
         name: &str,
         (planes, to): (&[NodeId], NodeId),

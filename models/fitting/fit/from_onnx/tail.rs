@@ -30,7 +30,7 @@ pub(super) fn find<'a>(
         Objective::Edge { .. } | Objective::Unit => at.before(&["Sigmoid"]),
         Objective::Compressed { scale } => at.before_scaling(scale),
         Objective::Classes { .. } => Some(at.before(&["Softmax"]).unwrap_or(at)),
-        // No graph but this program's own is read back.
+        // Two layers, which `heads` finds.
         Objective::Boxes { .. } => None,
     };
     let end = end.ok_or_else(|| {

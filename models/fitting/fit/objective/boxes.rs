@@ -9,8 +9,8 @@
 
 use super::super::kernels::Grid;
 use super::decoding::sigmoid;
-use crate::dataset::{BOX_NUMBERS, Label, ObjectBox};
-use crate::quality::intersection_over_union;
+use crate::dataset::{BOX_NUMBERS, Label, ObjectBox, area};
+use crate::quality::{BoxMatch, FoundBox, counts, intersection_over_union, match_boxes};
 
 /// Classes that are looked for, of those that a data set names: what a robot fetches, where
 /// it stands, and what it drives by and through.
@@ -52,18 +52,20 @@ pub(crate) const CELL_PX: f32 = 4.0;
 /// middle is 0.
 pub(crate) const FIRST_MIDDLE: f32 = 0.5;
 /// Boxes whose longer side is less are neither shown to the net nor held against it, cells.
-const LEAST_CELLS: f32 = 2.0;
+const LEAST_CELLS: f64 = 2.0;
 /// Standard deviation of a centre's Gaussian, as a share of the box's side: 0.54 / 6 (Liu
 /// et al., Training-Time-Friendly Network, AAAI 2020); and the least one, cells.
 const SPREAD: f32 = 0.09;
 const LEAST_SPREAD: f32 = 0.3;
 /// Height of the Gaussian from which on a cell learns the box.
 const LEARNS_BOX: f32 = 0.35;
+/// Logit that heat maps begin with: a score of 0.018, as the share of centres among cells
+/// is small.
+pub(crate) const FIRST_LOGIT: f32 = -4.0;
 /// Weight of the boxes' loss beside that of the heat maps.
 const BOX_WEIGHT: f32 = 0.5;
-/// Score from which on a row counts in [`error`], and the overlap that makes it a hit.
+/// Score from which on a row counts in [`error`].
 const COUNTED_SCORE: f32 = 0.3;
-const HIT: f64 = 0.5;
 
 /// The planes of a label of boxes in cells of `grid`.
 pub(super) fn encode(label: &Label, classes: usize, grid: Grid) -> Vec<f32> {
@@ -74,8 +76,7 @@ pub(super) fn encode(label: &Label, classes: usize, grid: Grid) -> Vec<f32> {
         .filter(|object| object.class < classes)
         .collect();
     // The smallest last, so that it owns its cells.
-    let size = |[x0, y0, x1, y1]: [f32; 4]| (x1 - x0) * (y1 - y0);
-    objects.sort_by(|a, b| size(b.corners).total_cmp(&size(a.corners)));
+    objects.sort_by(|a, b| area(b.corners).total_cmp(&area(a.corners)));
     // What is not held against the net first: a peak within it still counts.
     for object in objects.iter().filter(|object| is_left_out(object)) {
         leave_out(object, grid, &mut planes);
@@ -87,8 +88,7 @@ pub(super) fn encode(label: &Label, classes: usize, grid: Grid) -> Vec<f32> {
 }
 
 fn is_left_out(object: &ObjectBox) -> bool {
-    let [x0, y0, x1, y1] = object.corners;
-    object.ignored || (x1 - x0).max(y1 - y0) < LEAST_CELLS
+    !counts(object, LEAST_CELLS)
 }
 
 fn leave_out(object: &ObjectBox, grid: Grid, planes: &mut [f32]) {
@@ -218,9 +218,12 @@ pub(super) fn decode(output: &[f32], classes: usize, grid: Grid) -> Vec<f32> {
                 .all(|c| scores[index] >= scores[plane + r * grid.width + c])
         })
     };
+    // Those of a lesser score become rows of score 0, so they need not be sorted; rows that
+    // no peak takes are left out.
     let peaks = scores.iter().enumerate();
     let mut peaks: Vec<(usize, f32)> = peaks
-        .map(|(index, score)| (index, if is_peak(index) { *score } else { 0.0 }))
+        .filter(|(index, score)| **score >= LEAST_SCORE && is_peak(*index))
+        .map(|(index, score)| (index, *score))
         .collect();
     // As the operator TopK has it: of equal scores the first.
     peaks.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
@@ -249,7 +252,7 @@ pub(crate) fn rows(classes: usize, grid: Grid) -> usize {
     ROWS.min(classes * grid.cells())
 }
 
-/// The score of a row, 0 where it is too low or a row before it takes its place.
+/// The score of a row, 0 where a row before it takes its place.
 fn kept_score(rows: &[f32], at: usize) -> f32 {
     let row = |at: usize| &rows[at * BOX_NUMBERS..(at + 1) * BOX_NUMBERS];
     let own = row(at);
@@ -258,47 +261,41 @@ fn kept_score(rows: &[f32], at: usize) -> f32 {
         better[4] == own[4]
             && intersection_over_union(corners(better), corners(own)) > f64::from(MOST_OVERLAP)
     });
-    match hidden || own[5] < LEAST_SCORE {
+    match hidden {
         true => 0.0,
         false => own[5],
     }
 }
 
-/// Misses and false alarms, and those with hits: a row of at least 0.3 hits the box of its
-/// class whose intersection over union is at least 0.5. Rows in what is left out do not count.
+/// Misses and false alarms, and those with hits: rows of at least 0.3, matched as AP50 has
+/// it ([`match_boxes`]). Rows in what is left out do not count.
 pub(super) fn error(rows: &[f32], label: &[f32], (classes, grid): (usize, Grid)) -> (f64, f64) {
-    let mut boxes = true_boxes(label, (classes, grid));
-    let objects = boxes.len();
-    let (mut hits, mut alarms) = (0, 0);
-    for row in rows
-        .chunks_exact(BOX_NUMBERS)
-        .filter(|row| row[5] >= COUNTED_SCORE)
-    {
-        let corners = [row[0], row[1], row[2], row[3]];
-        let class = row[4] as usize;
-        let overlap = |other: [f32; 4]| intersection_over_union(corners, other);
-        let best = (boxes.iter().enumerate())
-            .filter(|(_, (of, other))| *of == class && overlap(*other) >= HIT)
-            .max_by(|a, b| overlap(a.1.1).total_cmp(&overlap(b.1.1)))
-            .map(|(at, _)| at);
-        let middle = [(row[0] + row[2]) / 2.0, (row[1] + row[3]) / 2.0];
+    let objects = true_boxes(label, (classes, grid));
+    let mut found = FoundBox::of_rows(rows);
+    found.retain(|found| found.score >= COUNTED_SCORE);
+    let is_left_out = |found: &FoundBox| {
+        let [x0, y0, x1, y1] = found.corners;
+        let middle = [(x0 + x1) / 2.0, (y0 + y1) / 2.0];
         let [column, line] = middle.map(|px| ((px + FIRST_MIDDLE) / CELL_PX).max(0.0) as usize);
         let at = line.min(grid.height - 1) * grid.width + column.min(grid.width - 1);
-        match best {
-            Some(found) => {
-                boxes.swap_remove(found);
-                hits += 1;
-            }
-            None if label[class * grid.cells() + at].is_nan() => {}
-            None => alarms += 1,
+        label[found.class * grid.cells() + at].is_nan()
+    };
+    let (mut hits, mut alarms) = (0, 0);
+    // What is small was left out of the label, so all of it counts.
+    for (found, matched) in found.iter().zip(match_boxes(&objects, &found, 0.0)) {
+        match matched {
+            BoxMatch::Hit(_) => hits += 1,
+            BoxMatch::Alarm if !is_left_out(found) => alarms += 1,
+            BoxMatch::Alarm | BoxMatch::Uncounted => {}
         }
     }
-    let misses = objects - hits;
+    let misses = objects.len() - hits;
     ((misses + alarms) as f64, (misses + alarms + hits) as f64)
 }
 
-/// Class and corners (px of the encoder's input) of every box of a label.
-fn true_boxes(label: &[f32], (classes, grid): (usize, Grid)) -> Vec<(usize, [f32; 4])> {
+/// Every box of a label that is learnt, px of the encoder's input, in which the first
+/// pixel's middle is 0.
+fn true_boxes(label: &[f32], (classes, grid): (usize, Grid)) -> Vec<ObjectBox> {
     let cells = grid.cells();
     let heat = label[..classes * cells].iter().enumerate();
     heat.filter(|(_, heat)| **heat == 1.0)
@@ -309,7 +306,7 @@ fn true_boxes(label: &[f32], (classes, grid): (usize, Grid)) -> Vec<(usize, [f32
             let y = (cell / grid.width) as f32 + 0.5 + of(1);
             let (across, down) = (of(2).exp() / 2.0, of(3).exp() / 2.0);
             let corners = [x - across, y - down, x + across, y + down];
-            (class, corners.map(|side| side * CELL_PX - FIRST_MIDDLE))
+            ObjectBox::new(corners.map(|side| side * CELL_PX - FIRST_MIDDLE), class)
         })
         .collect()
 }
@@ -319,8 +316,7 @@ pub(super) fn first_biases<'a>(
     labels: impl Iterator<Item = &'a [f32]>,
     (classes, cells): (usize, usize),
 ) -> Vec<f32> {
-    // A score of 0.018, as the share of centres among cells is small.
-    let mut biases = vec![-4.0; classes];
+    let mut biases = vec![FIRST_LOGIT; classes];
     let mut sums = [(0.0, 0.0); BOX_PLANES];
     for label in labels {
         let rest = &label[classes * cells..];
@@ -347,12 +343,7 @@ mod tests {
     };
 
     fn object(corners: [f32; 4], class: usize) -> ObjectBox {
-        ObjectBox {
-            corners,
-            class,
-            ignored: false,
-            crowd: false,
-        }
+        ObjectBox::new(corners, class)
     }
 
     /// The net's numbers for a label's planes: sure of every peak.
@@ -411,6 +402,29 @@ mod tests {
             .collect();
         // A neighbour of a higher peak is none; the other class is its own; half is allowed.
         assert_eq!(kept, [(0, 9.5), (1, 13.5), (0, 17.5)]);
+    }
+
+    #[test]
+    fn the_loss_is_that_of_a_hand_computed_case() {
+        // One class, two cells: a centre, and half its height beside it. The net says 0.5
+        // everywhere; of the box, the middle is 0.3 of a cell off in x of 2, and the
+        // logarithm of the width by 0.1.
+        let grid = Grid::new(1, 2);
+        let (ln_2, ln_4) = (2.0_f32.ln(), 4.0_f32.ln());
+        let label = [1.0, 0.5, 0.1, 0.0, 0.0, 0.0, ln_2, 0.0, ln_4, 0.0, 1.0, 0.0];
+        let output = [0.0, 0.0, 0.4, 9.0, 0.0, 9.0, ln_2 + 0.1, 9.0, ln_4, 9.0];
+        let mut gradient = [0.0; 10];
+        let found = loss(&output, &label, (1, grid), &mut gradient);
+        // (1 - p)^2 ln 2, and (1 - 0.5)^4 p^2 ln 2.
+        let heat = 0.25 * ln_2 + 0.0625 * 0.25 * ln_2;
+        // Half of round_abs(0.15) + round_abs(0.1), of 0.02.
+        let boxes = 0.5 * (0.022_9_f32.sqrt() + 0.010_4_f32.sqrt() - 0.04);
+        assert!((found - (heat + boxes)).abs() < 1e-6, "{found}");
+        // (1 - p)^2 (2 p ln p - (1 - p)).
+        assert!((gradient[0] - 0.25 * (-ln_2 - 0.5)).abs() < 1e-6);
+        // Half, times the scale of half, times x / sqrt(x^2 + 0.02^2).
+        assert!((gradient[2] - 0.25 * 0.15 / 0.022_9_f32.sqrt()).abs() < 1e-6);
+        assert_eq!(gradient[3], 0.0, "no box is learnt there");
     }
 
     #[test]
