@@ -113,7 +113,8 @@ impl Browser {
     /// Waits until a script returns something that is true, as JavaScript has it: no
     /// 0, no empty text.
     pub fn until(&self, what: &str, script: &str) -> Value {
-        for _ in 0..600 {
+        // As long as a swap may take on a computer that is busy.
+        for _ in 0..2_400 {
             let value = self.run(script);
             let is_true = match &value {
                 Value::Null => false,

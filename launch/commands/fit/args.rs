@@ -22,8 +22,9 @@ its depth; pixels of unknown depth teach nothing.
 object_detection learns boxes around the instances of a data set of the apartment,
 of those of these classes that it has: can, cup, bottle, bowl, fruit, laptop,
 plant, lamp, television, fridge, stove, sink, table, chair, sofa, bed, wardrobe,
-toilet, bathtub, door. It has no ridge regression, and wants more frames than
-other targets: some hundred of many homes, and 2000 steps or more.
+toilet, bathtub, door. It has no ridge regression. From home_multi it begins with
+the readout that ships; from other sources it wants more frames than other targets,
+some hundred of many homes, and 2000 steps or more.
 
 --kind auto fits a ridge regression (ridge), a small convolutional readout, and,
 where a readout of the same target and sources is at hand, the same beginning

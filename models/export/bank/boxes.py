@@ -5,7 +5,7 @@
     boxes.py export --weights FILE.npz [--measured JSON] [--out MODELS]
 
 `--homes` are data sets of `concert apartment --write`; `--networks` has multi.npz of train_sources.py, whose decoder of
-classes the readout begins with. The encoder stays as it is shipped: a policy that runs it has boxes for 0.5 MB more.
+classes the readout begins with. The encoder stays as it is shipped: a policy that runs it has boxes for 0.24 MB more.
 
 The detector finds centres of boxes as peaks of one heat map per class and reads the box off at the peak (Zhou, Wang and
 Krähenbühl, Objects as Points, 2019), on a grid of stride 4. Heat maps are held to Gaussians as wide as the box (Liu et
