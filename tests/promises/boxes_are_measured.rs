@@ -92,6 +92,7 @@ fn photographs_with_labels_of_coco_are_measured_and_bad_ones_refused() {
     // What the readout does not look for is no miss.
     let (code, found) = run(labels(middle, 1));
     assert_eq!(code, Some(0), "{found}");
+    assert_eq!(found["unknown_classes"], json!(["person"]), "{found}");
     assert_eq!(found["objects"], 0.0, "{found}");
     // Categories of which the readout looks for none are refused, with both lists.
     let mut strange = labels(json!([0, 0, 10, 10]), 1);

@@ -118,14 +118,19 @@ impl Tally {
         }
     }
 
-    /// Classes of the data set that the readout does not know.
+    /// Classes of the data set that the readout does not know; of boxes only where all
+    /// that the data set names are things.
     pub(super) fn unknown_classes<'a>(&self, data: &'a DataSet) -> Vec<&'a str> {
-        let kind = self.task.output;
-        let is_class = matches!(
-            kind,
-            OutputKind::Classes | OutputKind::ClassMap | OutputKind::Boxes2d
-        );
-        match is_class {
+        let is_told = match self.task.output {
+            OutputKind::Classes | OutputKind::ClassMap => true,
+            OutputKind::Boxes2d => data.semantic_classes().is_none(),
+            OutputKind::Dense { .. }
+            | OutputKind::Points { .. }
+            | OutputKind::RoomLayout
+            | OutputKind::Vector { .. }
+            | OutputKind::Odometry => false,
+        };
+        match is_told {
             true => self.numbers.unknown_classes(data_classes(self.task, data)),
             false => Vec::new(),
         }
@@ -138,7 +143,7 @@ impl Tally {
             return Ok(());
         };
         let is_of_boxes = self.task.output == OutputKind::Boxes2d;
-        if !is_of_boxes || self.unknown_classes(data).len() < named.len() {
+        if !is_of_boxes || self.numbers.unknown_classes(Some(named)).len() < named.len() {
             return Ok(());
         }
         Err(format!(
