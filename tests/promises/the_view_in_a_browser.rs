@@ -397,7 +397,7 @@ fn a_policy_is_chosen_by_hand_and_runs_in_the_robot() {
     );
     let words = words.as_str().expect("text");
     assert!(
-        words.ends_with("ms") && words.contains("in place of first_light"),
+        words.contains(" ms") && words.contains("in place of first_light"),
         "{words}"
     );
     // What the robot itself says runs now: without what was dragged away.

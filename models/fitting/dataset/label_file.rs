@@ -18,6 +18,26 @@ const MAX_LAYOUT_BYTES: u64 = 1 << 20;
 /// Curvature at which its file's bytes reach tanh(1), 1/m.
 const CURVATURE_SCALE: f32 = 10.0;
 
+/// Refuses a label file of another size than its picture.
+pub(super) fn check_size(
+    path: &Path,
+    (width, height): (usize, usize),
+    example: &Example,
+) -> Result<(), DataSetError> {
+    let (image_width, image_height) = (example.image.width(), example.image.height());
+    match (width, height) == (image_width, image_height) {
+        true => Ok(()),
+        false => Err(DataSetError::Size {
+            path: path.to_owned(),
+            width,
+            height,
+            image: example.name.clone().into(),
+            image_width,
+            image_height,
+        }),
+    }
+}
+
 /// A label with a value per pixel.
 pub(super) fn dense(
     task: &'static Task,
@@ -29,17 +49,8 @@ pub(super) fn dense(
         LabelKind::Class => read_picture(path, image_file::decode_grey8_png)?,
         _ => read_picture(path, image_file::decode)?,
     };
-    let (width, height) = (example.image.width(), example.image.height());
-    if (picture.width(), picture.height()) != (width, height) {
-        return Err(DataSetError::Size {
-            path: path.to_owned(),
-            width: picture.width(),
-            height: picture.height(),
-            image: example.name.clone().into(),
-            image_width: width,
-            image_height: height,
-        });
-    }
+    let (width, height) = (picture.width(), picture.height());
+    check_size(path, (width, height), example)?;
     let bytes = picture.bytes();
     let step = picture.format().bytes_per_pixel();
     let plane = |channel: usize| bytes.iter().skip(channel).step_by(step).copied();

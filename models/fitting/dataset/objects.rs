@@ -5,6 +5,7 @@ use std::path::Path;
 use super::error::DataSetError;
 use super::example::Example;
 use super::label::{Label, LabelKind};
+use super::label_file::check_size;
 use super::sequence::read_picture;
 use concert_models::image_file;
 
@@ -116,19 +117,8 @@ pub(super) fn of_instances(
     let (width, height) = (example.image.width(), example.image.height());
     let numbers = read_picture(instance, image_file::decode_numbers_png)?;
     let classes = read_picture(semantic, image_file::decode_grey8_png)?;
-    let check = |path: &Path, size: (usize, usize)| match size == (width, height) {
-        true => Ok(()),
-        false => Err(DataSetError::Size {
-            path: path.to_owned(),
-            width: size.0,
-            height: size.1,
-            image: example.name.clone().into(),
-            image_width: width,
-            image_height: height,
-        }),
-    };
-    check(instance, (numbers.width, numbers.height))?;
-    check(semantic, (classes.width(), classes.height()))?;
+    check_size(instance, (numbers.width, numbers.height), example)?;
+    check_size(semantic, (classes.width(), classes.height()), example)?;
     let picture = Instances {
         numbers: &numbers.numbers,
         classes: classes.bytes(),
