@@ -8,6 +8,7 @@
 //!  browser ──► guard.rs ──► routes.rs ──► solve.rs, swap.rs
 //! ```
 
+mod about;
 mod beside;
 mod bus;
 mod digest;
@@ -15,6 +16,7 @@ mod errand;
 mod guard;
 mod history;
 mod hub;
+mod moment;
 mod page;
 mod picture;
 mod policy;

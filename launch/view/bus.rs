@@ -14,7 +14,8 @@ use concert_runtime::io::zenoh::{Sessions, Watcher};
 use concert_runtime::wire::keys;
 
 use super::hub::Hub;
-use super::robot::{Link, Moment, Robot};
+use super::moment::Moment;
+use super::robot::{Link, Robot};
 
 /// How long it waits for a message before it looks who wants what.
 const LOOK_EVERY: Duration = Duration::from_millis(40);

@@ -3,22 +3,22 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use concert_policies::{OutputKind, Task};
+use concert_runtime::Timestamp;
 use concert_runtime::io::zenoh::{KeyCounts, Received};
 use concert_runtime::wire::{AnyMessage, keys};
-use concert_runtime::{Clock, Timestamp};
 use serde_json::{Value, json};
 
+use super::about::{errand, kind, millis, note, rate, task_of, tenths};
 use super::digest::{Scales, Subject, digest};
-use super::errand::Errand;
 use super::history::History;
 use super::hub::Item;
+use super::moment::Moment;
 use super::policy::Running;
 use super::status::{Status, cut};
 use crate::draw::note_of_message;
 
 /// Time over which a rate is taken, and after which an output is silent.
-const RECENT: Duration = Duration::from_secs(3);
+pub(super) const RECENT: Duration = Duration::from_secs(3);
 /// Most arrivals that a rate is taken over.
 const MAX_ARRIVALS: usize = 256;
 /// A runtime that says nothing for this long is silent; it says something once
@@ -26,32 +26,6 @@ const MAX_ARRIVALS: usize = 256;
 const SILENT: Duration = Duration::from_secs(3);
 /// Most keys that are known.
 const MAX_KEYS: usize = 256;
-
-/// A moment on both clocks.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Moment {
-    /// On this computer's clock, to hold stamps against.
-    pub(super) stamp: Timestamp,
-    pub(super) monotonic: Duration,
-}
-
-impl Moment {
-    pub(super) fn of(clock: &dyn Clock) -> Self {
-        Self {
-            stamp: clock.now(),
-            monotonic: clock.monotonic(),
-        }
-    }
-
-    /// The moment so much earlier.
-    pub(super) fn before(self, by: Duration) -> Self {
-        let by_nanos = i64::try_from(by.as_nanos()).unwrap_or(i64::MAX);
-        Self {
-            stamp: Timestamp::from_nanos(self.stamp.nanos().saturating_sub(by_nanos)),
-            monotonic: self.monotonic.saturating_sub(by),
-        }
-    }
-}
 
 /// A connection with the robot's side of the bus.
 #[derive(Debug, Clone, PartialEq)]
@@ -365,81 +339,6 @@ impl Robot {
             history.note_learning(&target, point);
         }
     }
-}
-
-/// What pages are told of a map, in a few words: from where to where it reaches, or
-/// what covers most of it.
-fn note(head: &Value) -> Option<String> {
-    match head["form"].as_str()? {
-        "grey" => {
-            let (low, high) = (head["low"].as_f64()?, head["high"].as_f64()?);
-            let unit = head["unit"].as_str().filter(|unit| *unit != "1");
-            Some(format!(
-                "{low:.2} to {high:.2} {}",
-                unit.unwrap_or_default()
-            ))
-        }
-        "classes" => {
-            let classes = head["classes"].as_array()?.iter().take(3);
-            let each = classes.filter_map(|class| {
-                let percent = 100.0 * class["share"].as_f64()?;
-                Some(format!("{} {percent:.0} %", class["name"].as_str()?))
-            });
-            Some(each.collect::<Vec<_>>().join(", "))
-        }
-        _ => None,
-    }
-}
-
-fn errand(received: &Received) -> Result<Option<(Value, Vec<u8>)>, String> {
-    let errand = Errand::parse(&received.payload)?;
-    let errand = serde_json::to_value(errand).map_err(|error| error.to_string())?;
-    Ok(Some((
-        json!({ "form": "errand", "errand": errand }),
-        Vec::new(),
-    )))
-}
-
-/// The task that a message is about: as it says, or as its key does.
-fn task_of(key: &str, said: Option<&str>) -> Option<&'static Task> {
-    let said = said.and_then(Task::find);
-    said.or_else(|| Task::find(keys::target(key)))
-}
-
-fn kind(key: &str, task: Option<&'static Task>) -> &'static str {
-    if keys::is_image(key) {
-        return "camera";
-    }
-    match task.map(|task| task.output) {
-        Some(OutputKind::Dense { .. }) => "dense",
-        Some(OutputKind::ClassMap) => "classmap",
-        Some(OutputKind::Classes) => "classes",
-        Some(OutputKind::Points { .. }) => "points",
-        Some(OutputKind::Boxes2d) => "boxes",
-        Some(OutputKind::RoomLayout) => "room",
-        Some(OutputKind::Vector { .. }) => "vector",
-        Some(OutputKind::Odometry) => "odometry",
-        None => "unknown",
-    }
-}
-
-/// Arrivals per second over the last three.
-fn rate(arrivals: &VecDeque<Duration>, now: Duration) -> Option<f64> {
-    let recent = |at: &&Duration| now.saturating_sub(**at) <= RECENT;
-    let (first, count) = (
-        arrivals.iter().find(recent)?,
-        arrivals.iter().filter(recent).count(),
-    );
-    let span = arrivals.back()?.saturating_sub(*first).as_secs_f64();
-    (count > 1 && span > 0.0).then(|| (count - 1) as f64 / span)
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn tenths(value: f64) -> f64 {
-    (value * 10.0).round() / 10.0
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! Tests of what is known of a robot.
 
 use concert_policies::Policy;
-use concert_runtime::ManualClock;
 use concert_runtime::wire::Message;
 use concert_runtime::wire::common::Header;
 use concert_runtime::wire::diagnostic_msgs::{DiagnosticArray, DiagnosticStatus};
 use concert_runtime::wire::sensor_msgs::Image;
+use concert_runtime::{Clock as _, ManualClock};
 
 use super::*;
 
