@@ -123,13 +123,7 @@ impl Nerves {
     /// # Errors
     /// Where nobody answers for the policy.
     pub(crate) fn class_names(&self) -> anyhow::Result<Vec<String>> {
-        let reached = self.sessions.reached().into_iter();
-        let answer = reached
-            .filter_map(|one| one.session.ok())
-            .find_map(|session| {
-                let answer = Watcher::ask_policy(&session, &self.perception, ANSWER);
-                serde_json::from_str::<Value>(&answer.ok()??).ok()
-            });
+        let answer = self.sessions.ask_policy(&self.perception, ANSWER)?;
         let answer = answer.ok_or_else(|| {
             let (prefix, limit) = (&self.perception, ANSWER.as_secs());
             anyhow!("{prefix}/policy: nobody answered within {limit} s")
