@@ -40,7 +40,7 @@ pub(crate) struct Landmark {
     pub(crate) height: f64,
     /// Frames in which it was seen.
     pub(crate) sights: u32,
-    /// Mean score of them.
+    /// Mean score of them, of which those from nearby count most.
     pub(crate) score: f64,
     /// From so near it was seen, m.
     pub(crate) nearest: f64,
@@ -136,7 +136,7 @@ impl Landmarks {
             }
             one.height += part * (sight.height - one.height);
             one.sights += 1;
-            one.score += (sight.score - one.score) / f64::from(one.sights);
+            one.score += part * (sight.score - one.score);
             one.nearest = one.nearest.min(sight.range);
             one.last = stamp;
             return index;
