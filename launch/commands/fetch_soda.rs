@@ -182,10 +182,10 @@ impl World {
     }
 
     /// Ends the other processes, and says what they say of it.
-    fn end(self) -> Ended {
+    fn end(mut self) -> Ended {
         // Both are asked before either is waited for.
         self.home.ask_to_end();
-        if let Some(server) = &self.server {
+        if let Some(server) = &mut self.server {
             server.ask_to_end();
         }
         self.view.finish();

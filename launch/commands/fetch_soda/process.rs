@@ -27,6 +27,8 @@ pub(super) struct Process {
     child: Child,
     words: File,
     complaints: File,
+    /// It was asked to end: who is asked twice ends at once, without a word.
+    is_asked: bool,
 }
 
 impl Process {
@@ -63,6 +65,7 @@ impl Process {
             child,
             words,
             complaints,
+            is_asked: false,
         })
     }
 
@@ -97,7 +100,10 @@ impl Process {
     }
 
     /// Asks it to end, without waiting for that.
-    pub(super) fn ask_to_end(&self) {
+    pub(super) fn ask_to_end(&mut self) {
+        if std::mem::replace(&mut self.is_asked, true) {
+            return;
+        }
         let pid = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw);
         if let Some(pid) = pid {
             // Fails only where it has just ended.

@@ -9,6 +9,8 @@ use crate::report::{Exit, Report};
 
 /// A thing is handed over where it is let go so near to the start, m.
 const HANDED_OVER: f64 = 0.8;
+/// Who moved less did not move, m.
+const LEAST_WAY: f64 = 0.1;
 /// A robot stands before a large thing that is so near, m.
 const BEFORE: f64 = 1.0;
 
@@ -61,7 +63,8 @@ impl Run {
         let counts = &self.counts;
         let age = 1e3 * counts.age_sum_s / counts.sights.max(1) as f64;
         let rate = counts.sights as f64 / self.seconds.max(1e-3);
-        let per_metre = self.cpu_seconds.map(|cpu| cpu / path.max(1e-3));
+        let moved = self.cpu_seconds.filter(|_| path > LEAST_WAY);
+        let per_metre = moved.map(|cpu| cpu / path);
         let said = self.outcome.said();
         let json = json!({
             "seed": args.seed, "errand": self.errand.to_string(),
@@ -83,10 +86,8 @@ impl Run {
             (false, Outcome::GaveUp(_)) => "not done",
         };
         let cpu = self.cpu_seconds.map_or_else(String::new, |cpu| {
-            format!(
-                "; perception took {cpu:.1} s of processor time, {:.2} a metre",
-                per_metre.unwrap_or_default()
-            )
+            let per_metre = per_metre.map_or_else(String::new, |cpu| format!(", {cpu:.2} a metre"));
+            format!("; perception took {cpu:.1} s of processor time{per_metre}")
         });
         let text = format!(
             "{}, seed {}, perception {}: {verdict}\n  {said}\n  {:.0} s, {path:.1} m, {bumps} bumps \
