@@ -24,7 +24,7 @@ pub(crate) mod errand;
 mod grid;
 mod landmarks;
 mod localiser;
-mod place;
+pub(crate) mod place;
 mod planner;
 mod reader;
 mod senses;

@@ -24,6 +24,7 @@ use self::report::{Ended, Run};
 use crate::cli::Global;
 use crate::fetch_soda::bus::Nerves;
 use crate::fetch_soda::errand::Errand;
+use crate::fetch_soda::place::Mount;
 use crate::report::{Failure, Refuse, Report};
 use crate::stop::Stop;
 use crate::view::Beside;
@@ -36,6 +37,8 @@ const ROBOT: &str = "robot";
 const PERCEPTION: &str = "robot/perception";
 /// How long everything may take to stand: a home is lit, networks load.
 const START_LIMIT: Duration = Duration::from_secs(120);
+/// So long the camera must have been mounted alike.
+const STEADY: Duration = Duration::from_millis(500);
 /// How long the behaviour listens at once.
 const LISTEN: Duration = Duration::from_millis(15);
 /// Perception in `--perception delayed` is acted on so much later.
@@ -163,9 +166,17 @@ impl World {
         clock: &SystemClock,
         stop: &Stop,
     ) -> Result<bool, Failure> {
+        // A mast that still turns to where it looks from shows nothing to map by.
+        let mut steady: Option<(Mount, Duration)> = None;
         while !stop.is_raised() {
-            nerves.senses(LISTEN, clock.monotonic());
-            if nerves.mount().is_some() && nerves.sees() {
+            let now = clock.monotonic();
+            nerves.senses(LISTEN, now);
+            steady = nerves.mount().map(|mount| match steady {
+                Some((before, since)) if mount.is_about(before) => (before, since),
+                _ => (mount, now),
+            });
+            let is_steady = steady.is_some_and(|(_, since)| now.saturating_sub(since) > STEADY);
+            if is_steady && nerves.sees() {
                 return Ok(true);
             }
             if !stop.is_raised() {

@@ -246,6 +246,11 @@ impl Behaviour {
         }
     }
 
+    /// The camera is mounted so by now: a mast may turn.
+    pub(crate) fn see_from(&mut self, mount: Mount) {
+        self.settings.mount = mount;
+    }
+
     /// Takes in what was perceived since.
     pub(crate) fn take_in(&mut self, now: Timestamp, senses: Vec<Sense>) {
         for sense in senses {

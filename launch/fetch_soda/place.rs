@@ -79,6 +79,13 @@ pub(crate) struct Mount {
     pub(crate) tilt: f64,
 }
 
+impl Mount {
+    /// Whether it is another to a millimetre and a milliradian.
+    pub(crate) fn is_about(self, other: Self) -> bool {
+        (self.height - other.height).abs() < 1e-3 && (self.tilt - other.tilt).abs() < 1e-3
+    }
+}
+
 /// A pinhole of an output's resolution, px.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Pinhole {

@@ -84,6 +84,9 @@ impl ErrandRun {
     /// Listens for a moment, and acts where it is time to.
     pub(super) fn step(&mut self, clock: &SystemClock) -> anyhow::Result<()> {
         let senses = self.nerves.senses(LISTEN, clock.monotonic());
+        if let Some(mount) = self.nerves.mount() {
+            self.behaviour.see_from(mount);
+        }
         self.behaviour.take_in(clock.now(), senses);
         let now = clock.monotonic();
         if now.saturating_sub(self.acted) < ACT_EVERY {
