@@ -83,18 +83,11 @@ impl World {
         global: &Global,
     ) -> Result<Self, Failure> {
         let (home_at, server_at, own_at) = (free_endpoint()?, free_endpoint()?, free_endpoint()?);
-        let home = Process::start("home", &lines::home(args, errand, &home_at), folder)?;
         let is_true = args.perception == Perception::Truth;
-        let (server, perceived_at) = match is_true {
-            true => (None, home_at.clone()),
-            false => {
-                let line = lines::server(args, (&home_at, &server_at), folder, global)?;
-                let server = Process::start("perception", &line, folder)?;
-                (Some(server), server_at)
-            }
+        let mut connect = match is_true {
+            true => vec![home_at.clone()],
+            false => vec![server_at.clone(), home_at.clone()],
         };
-        let mut connect = vec![perceived_at, home_at];
-        connect.dedup();
         // Whoever shows the errand hears it where we listen.
         let options = SessionOptions {
             listen: vec![own_at.clone()],
@@ -108,11 +101,21 @@ impl World {
             connect,
             ..SessionOptions::serve()
         };
+        // An address that is taken is said before anything else begins.
+        let view = args.view.start_on(shown, PERCEPTION)?;
+        let home = Process::start("home", &lines::home(args, errand, &home_at), folder)?;
+        let server = match is_true {
+            true => None,
+            false => {
+                let line = lines::server(args, (&home_at, &server_at), folder, global)?;
+                Some(Process::start("perception", &line, folder)?)
+            }
+        };
         Ok(Self {
             home,
             server,
             sessions,
-            view: args.view.start_on(shown, PERCEPTION)?,
+            view,
         })
     }
 

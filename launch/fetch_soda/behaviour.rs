@@ -38,7 +38,12 @@ pub(crate) struct Settings {
 pub(crate) const MAX_AGE: Duration = Duration::from_millis(420);
 
 /// Of an errand's time so much is kept for taking and for the way back.
-pub(crate) const WAY_BACK: Duration = Duration::from_secs(75);
+const WAY_BACK: Duration = Duration::from_secs(75);
+
+/// How long an errand that may take so long may search.
+pub(crate) fn search_limit(errand: Duration) -> Duration {
+    errand.saturating_sub(WAY_BACK).max(errand / 2)
+}
 
 /// How an errand ended, as the robot has it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -122,3 +122,46 @@ fn slowing_to(speed: f64, within: f64) -> f64 {
     let root = (late * late + speed * speed + 2.0 * SLOWS * within).sqrt();
     (root - late).max(speed)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A robot that begins to slow down too late by [`LATE`] still comes down to the
+    /// speed where it must have it, and does not creep where it need not.
+    #[test]
+    fn one_slows_down_in_time_and_not_sooner() {
+        for (speed, within) in [(GENTLE, 0.0), (GENTLE, 0.2), (0.3, 0.1), (0.0, 0.5)] {
+            let fastest = slowing_to(speed, within);
+            let needs = (fastest * fastest - speed * speed) / (2.0 * SLOWS) + fastest * LATE;
+            let is_creeping = fastest == speed;
+            assert!(is_creeping || (needs - within).abs() < 1e-9, "{fastest}");
+        }
+        assert_eq!(slowing_to(GENTLE, 0.0), GENTLE);
+        assert!(slowing_to(GENTLE, 1.0) > FASTEST.0);
+    }
+
+    /// A wall of touches beside the robot: straight on it may drive, along an arc
+    /// that leads into it it slows down.
+    #[test]
+    fn an_arc_that_leads_into_something_is_driven_slowly() {
+        let mut grid = Grid::new(3.0);
+        for step in 0..20 {
+            let along = Place::new(
+                0.1 * f64::from(step) - 0.5,
+                0.3,
+                std::f64::consts::FRAC_PI_2,
+            );
+            grid.note_touch(along, 0.05);
+        }
+        let clearance = grid.clearances();
+        let from =
+            |y: f64, curvature| along_arc((&grid, &clearance), Place::new(0.0, y, 0.0), curvature);
+        assert_eq!(from(0.0, 0.0), FASTEST.0);
+        assert_eq!(from(0.0, -2.0), FASTEST.0, "away from it");
+        // After 0.3 to 0.35 m it would come too close to what is 0.35 m beside.
+        let slowed = from(0.0, 2.0);
+        assert!((slowed - slowing_to(GENTLE, 0.3)).abs() < 1e-9, "{slowed}");
+        assert_eq!(from(0.17, 2.0), GENTLE, "at once");
+    }
+}

@@ -52,12 +52,28 @@ const LARGE: [&str; 14] = [
     "counter",
 ];
 /// Rooms, by what tells them.
-pub(crate) const ROOMS: [(&str, &[&str]); 4] = [
+const ROOMS: [(&str, &[&str]); 4] = [
     ("bathroom", &["toilet", "bathtub"]),
     ("kitchen", &["fridge", "stove", "counter"]),
     ("bedroom", &["bed"]),
     ("living room", &["sofa"]),
 ];
+/// Whether things of a class are small ones, which a gripper takes.
+pub(crate) fn is_small(class: &str) -> bool {
+    SMALL.iter().any(|(name, _)| *name == class)
+}
+
+/// Classes that tell a room; none for one that nobody knows.
+pub(crate) fn tellers(room: &str) -> &'static [&'static str] {
+    let told = ROOMS.iter().find(|(name, _)| *name == room);
+    told.map_or(&[], |(_, by)| by)
+}
+
+/// Whether a class tells some room.
+pub(crate) fn tells_a_room(class: &str) -> bool {
+    ROOMS.iter().any(|(_, by)| by.contains(&class))
+}
+
 const COLOURS: [&str; 4] = ["red", "green", "blue", "yellow"];
 /// Words that say nothing.
 const FILLERS: [&str; 9] = ["the", "a", "an", "me", "please", "my", "of", "to", "robot"];
@@ -179,9 +195,8 @@ impl Errand {
             Self::Bring(thing) => vec![thing.class.clone()],
             Self::GoTo(what) => vec![what.clone()],
             Self::IsDoorOpen(room) => {
-                let told = ROOMS.iter().find(|(name, _)| name == room);
-                let told = told.map_or(&[][..], |(_, by)| by);
-                told.iter().map(|name| (*name).to_owned()).collect()
+                let told = tellers(room).iter();
+                told.map(|name| (*name).to_owned()).collect()
             }
         }
     }

@@ -409,6 +409,19 @@ fn weight(range: f64) -> f32 {
 }
 
 #[cfg(test)]
+impl Grid {
+    /// As what was seen once from afar.
+    pub(super) fn make_uncertain(&mut self, cell: Cell) {
+        (self.odds[cell], self.known[cell]) = (0.0, true);
+    }
+
+    /// As if everything had been seen.
+    pub(super) fn view_all(&mut self) {
+        self.viewed.fill(true);
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use concert_runtime::Timestamp;
 
@@ -515,5 +528,29 @@ mod tests {
         let mut grid = Grid::new(1.0);
         grid.note_frame(Place::default(), MOUNT, &depth, None);
         assert!(!grid.is_known(grid.cell([2.0, 0.0]).unwrap()));
+    }
+
+    #[test]
+    fn what_a_camera_of_no_angle_says_is_noted_in_bounded_time() {
+        let (mut depth, map, meanings) = before_a_wall(2.0);
+        depth.camera.fx = 1e-9;
+        let mut grid = Grid::new(1.0);
+        grid.note_frame(Place::default(), MOUNT, &depth, Some((&map, &meanings)));
+    }
+
+    #[test]
+    fn one_walks_to_a_thing_around_a_wall_and_not_through_it() {
+        let mut grid = Grid::new(3.0);
+        for step in -30..=12 {
+            let wall = Place::new(1.0, 0.05 * f64::from(step), 0.0);
+            (0..2).for_each(|_| grid.note_touch(wall, 0.0));
+        }
+        let thing = [[1.9, 0.0]];
+        let walks = |limit| grid.around_all(thing.into_iter(), limit);
+        let behind = grid.cell([0.6, 0.0]).unwrap();
+        let before = grid.cell([1.4, 0.0]).unwrap();
+        assert!(walks(1.6).contains(&before));
+        assert!(!walks(1.6).contains(&behind), "1.3 m, through the wall");
+        assert!(walks(3.5).contains(&behind), "around its end");
     }
 }

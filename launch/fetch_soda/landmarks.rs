@@ -127,8 +127,7 @@ impl Landmarks {
         let nearest = alike.min_by(|a, b| a.0.total_cmp(&b.0));
         // What is seen from nearby is known best.
         let weight = sight.score / (0.3 + sight.range).powi(2);
-        if let Some((away, index, one)) = nearest.filter(|(away, ..)| *away < same) {
-            debug_assert!(away < same);
+        if let Some((_, index, one)) = nearest.filter(|(away, ..)| *away < same) {
             one.weight = one.weight.min(5.0 * weight) + weight;
             let part = weight / one.weight;
             for axis in 0..2 {
@@ -216,10 +215,10 @@ impl Landmarks {
 
     /// How often other things than one of a class were seen where it stands: what
     /// is called a can now and a cup then is the one that it is called more often.
-    pub(crate) fn rivals(&self, one: &Landmark, classes: &[&str]) -> u32 {
+    pub(crate) fn rivals(&self, one: &Landmark, is_rival: impl Fn(&str) -> bool) -> u32 {
         let others = self.all.iter();
         let others = others.filter(|other| {
-            let is_rival = other.class != one.class && classes.contains(&other.class.as_str());
+            let is_rival = other.class != one.class && is_rival(&other.class);
             let is_beside = one.beside.contains(&other.class);
             is_rival && !is_beside && distance(other.at, one.at) < RIVAL
         });
@@ -407,6 +406,21 @@ mod tests {
             landmarks.note(base, MOUNT, &nothing, &depth(1.2), |_| true);
         }
         assert_eq!(landmarks.of("can").count(), 0);
+    }
+
+    #[test]
+    fn a_thing_that_something_hides_is_not_missing() {
+        let mut landmarks = Landmarks::default();
+        let base = Place::default();
+        landmarks.note(base, MOUNT, &can(0, [0.5, 0.5]), &depth(1.2), |_| true);
+        let nothing = Boxes {
+            stamp: Timestamp::from_nanos(1),
+            boxes: Vec::new(),
+        };
+        for _ in 0..40 {
+            landmarks.note(base, MOUNT, &nothing, &depth(0.6), |_| true);
+        }
+        assert_eq!(landmarks.of("can").count(), 1, "it stands behind a door");
     }
 
     #[test]

@@ -258,3 +258,51 @@ impl<'a> Ways<'a> {
         goals.min_by(|a, b| a.cost.total_cmp(&b.cost))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::place::Place;
+    use super::*;
+
+    #[test]
+    fn a_rim_that_is_not_certain_is_a_border_and_what_was_seen_behind_it_counts_less() {
+        let mut grid = Grid::new(2.0);
+        let free = |grid: &Grid| Ways::from(grid, [0.0, 0.0]).frontiers();
+        let whole = free(&grid);
+        assert!(!whole.is_empty());
+        // Seen once, from afar: neither free nor taken.
+        for step in 0..240 {
+            let (sin, cos) = (0.0262 * f64::from(step)).sin_cos();
+            for radius in [1.95, 2.0, 2.05, 2.1] {
+                let cell = grid.cell([radius * cos, radius * sin]).unwrap();
+                grid.make_uncertain(cell);
+            }
+        }
+        let rimmed = free(&grid);
+        assert!(!rimmed.is_empty(), "the rim hides the border");
+        grid.view_all();
+        let viewed = free(&grid);
+        let cheapest = |goals: &[Goal]| goals.iter().map(|goal| goal.cost).fold(9e9, f64::min);
+        assert!(cheapest(&viewed) > cheapest(&rimmed) + 0.5);
+    }
+
+    #[test]
+    fn where_a_robot_came_from_it_may_go_back_and_not_through_what_it_touched() {
+        let mut grid = Grid::new(1.0);
+        // A way through a gap that seems too narrow, and taken to either side.
+        for step in 0..40 {
+            let x = 0.05 * f64::from(step);
+            grid.note_passed(Place::new(x, 0.0, 0.0), 0.18);
+        }
+        for side in [-0.3, 0.3] {
+            for _ in 0..4 {
+                grid.note_touch(Place::new(1.5, side, 0.0), 0.05);
+            }
+        }
+        let back = Ways::from(&grid, [1.95, 0.0]);
+        assert!(back.way_to([0.0, 0.0]).is_some());
+        grid.note_touch(Place::new(1.3, 0.0, 0.0), 0.2);
+        let back = Ways::from(&grid, [1.95, 0.0]);
+        assert!(back.way_to([0.0, 0.0]).is_none());
+    }
+}

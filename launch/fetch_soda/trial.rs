@@ -17,7 +17,7 @@ use concert_apartment::{
 use concert_runtime::Timestamp;
 
 use self::eyes::{Eyes, Networks, senses};
-use super::behaviour::{Action, Behaviour, MAX_AGE, Outcome, Settings, WAY_BACK};
+use super::behaviour::{Action, Behaviour, MAX_AGE, Outcome, Settings, search_limit};
 use super::errand::Errand;
 use super::place::{Mount, Pinhole};
 use super::sheet::Sheet;
@@ -92,7 +92,7 @@ impl Trial {
             mount: MOUNT,
             names: classes.collect(),
             max_age: MAX_AGE,
-            search_limit: Duration::from_secs_f64(LIMIT).saturating_sub(WAY_BACK),
+            search_limit: search_limit(Duration::from_secs_f64(LIMIT)),
         };
         Self {
             start: robot.robot().place().0.to_array(),

@@ -77,8 +77,8 @@ impl Robot {
         }
     }
 
-    /// Takes note of a message that came at this moment; gives what pages are told of it, if they are. What
-    /// cannot be read costs that message, and is counted.
+    /// Takes note of a message that came at this moment; gives what pages are told of
+    /// it, if they are. What cannot be read costs that message, and is counted.
     pub(super) fn observe(&mut self, received: &Received, came: Moment) -> Option<Item> {
         let read = match received.key.as_str() {
             keys::STATUS => self.observe_status(received, came).map(|()| None),

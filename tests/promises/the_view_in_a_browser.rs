@@ -57,6 +57,22 @@ fn shown(browser: Browser) -> Shown {
 const GREY: &str = "const c = document.getElementById('picture'); \
     return c.getContext('2d').getImageData(c.width / 2, c.height / 2, 1, 1).data[1];";
 
+/// Drags a target of the table that ships to what is not used.
+fn reshading_is_set_aside(browser: &Browser) {
+    browser.until(
+        "the tasks",
+        "return !!document.querySelector('[data-task=reshading]')",
+    );
+    assert_eq!(browser.run(&zone_of("reshading")), "target_only");
+    browser.drag(
+        "mouse",
+        "[data-task=reshading] .label",
+        ".zone[data-role=unused]",
+        true,
+    );
+    assert_eq!(browser.run(&zone_of("reshading")), "unused");
+}
+
 fn zone_of(task: &str) -> String {
     format!("return document.querySelector('[data-task={task}]').closest('.zone').dataset.role")
 }
@@ -113,18 +129,7 @@ fn the_page_draws_what_comes_and_an_output_that_is_switched_on_is_asked_for() {
 fn tasks_are_dragged_with_a_mouse_or_a_finger_or_moved_with_keys_and_the_button_answers() {
     with_page(1440, 900, |shown| {
         let Shown { browser, .. } = shown;
-        browser.until(
-            "the tasks",
-            "return !!document.querySelector('[data-task=reshading]')",
-        );
-        assert_eq!(browser.run(&zone_of("reshading")), "target_only");
-        browser.drag(
-            "mouse",
-            "[data-task=reshading] .label",
-            ".zone[data-role=unused]",
-            true,
-        );
-        assert_eq!(browser.run(&zone_of("reshading")), "unused");
+        reshading_is_set_aside(browser);
         // A target that is no source of the table stays where it is, and that is said.
         browser.drag(
             "touch",
@@ -373,17 +378,7 @@ fn a_policy_is_chosen_by_hand_and_runs_in_the_robot() {
         "the policy that runs",
         &format!("return (() => {{ {figures} }})().includes('first_light')"),
     );
-    browser.until(
-        "the tasks",
-        "return !!document.querySelector('[data-task=reshading]')",
-    );
-    browser.drag(
-        "mouse",
-        "[data-task=reshading] .label",
-        ".zone[data-role=unused]",
-        true,
-    );
-    assert_eq!(browser.run(&zone_of("reshading")), "unused");
+    reshading_is_set_aside(&browser);
     browser.click("#solve");
     browser.until(
         "the swap is open",

@@ -11,7 +11,7 @@ use indicatif::ProgressBar;
 use super::args::FetchSodaArgs;
 use super::report::Run;
 use super::{LISTEN, PERCEPTION};
-use crate::fetch_soda::behaviour::{Action, Behaviour, MAX_AGE, Outcome, Settings, WAY_BACK};
+use crate::fetch_soda::behaviour::{Action, Behaviour, MAX_AGE, Outcome, Settings, search_limit};
 use crate::fetch_soda::bus::Nerves;
 use crate::fetch_soda::errand::Errand;
 use crate::fetch_soda::sheet::Sheet;
@@ -52,7 +52,7 @@ impl ErrandRun {
             mount: nerves.mount().context("the camera's mount is unknown")?,
             names,
             max_age: MAX_AGE + delay,
-            search_limit: limit.saturating_sub(WAY_BACK).max(limit / 2),
+            search_limit: search_limit(limit),
         };
         tracing::info!("the robot sees, and publishes below {PERCEPTION} what it is at");
         Ok(Self {

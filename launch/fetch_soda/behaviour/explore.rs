@@ -5,13 +5,12 @@ use std::collections::HashSet;
 use concert_runtime::Timestamp;
 
 use super::super::driver::Velocity;
-use super::super::errand::{Errand, ROOMS};
+use super::super::errand::{Errand, is_small, tellers};
 use super::super::grid::{Cell, Grid};
 use super::super::landmarks::Landmark;
 use super::super::localiser::seconds;
 use super::super::place::{Place, Point, distance};
 use super::super::planner::{Goal, Ways};
-use super::perceive::SMALL;
 use super::{Action, Behaviour, Outcome, REACHED, Step, UNREACHED};
 
 /// A look at what a robot came for takes so long, and turning to it at most so
@@ -218,9 +217,8 @@ impl Behaviour {
     /// Places from which one walks no farther than a limit, m, to what tells a
     /// room.
     fn around_what_tells(&self, room: &str, limit: f64) -> HashSet<Cell> {
-        let told = ROOMS.iter().find(|(name, _)| *name == room);
-        let told = told.map_or(&[][..], |(_, by)| by);
-        let tellers = told.iter().flat_map(|class| self.landmarks.of(class));
+        let tellers = tellers(room).iter();
+        let tellers = tellers.flat_map(|class| self.landmarks.of(class));
         let tellers = tellers.filter(|one| one.sights >= TELLS).map(|one| one.at);
         self.grid.around_all(tellers, limit)
     }
@@ -241,13 +239,12 @@ impl Behaviour {
             Errand::IsDoorOpen(_) => return None,
         };
         let seen = self.landmarks.of(class);
-        let is_doubtful = |one: &Landmark| {
-            self.has_detector && SMALL.contains(&one.class.as_str()) && one.score < SURE_SCORE
-        };
+        let is_doubtful =
+            |one: &Landmark| self.has_detector && is_small(&one.class) && one.score < SURE_SCORE;
         let seen = seen.filter(|one| {
             one.sights >= least
                 && !is_doubtful(one)
-                && one.sights > self.landmarks.rivals(one, &SMALL)
+                && one.sights > self.landmarks.rivals(one, is_small)
         });
         // Where no way was known, one is looked for now and then.
         let is_unreached = |at: Point| {

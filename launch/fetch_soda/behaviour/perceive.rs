@@ -2,7 +2,7 @@
 
 use concert_runtime::Timestamp;
 
-use super::super::errand::ROOMS;
+use super::super::errand::{is_small, tells_a_room};
 use super::super::grid::scale;
 use super::super::landmarks::boxes_of;
 use super::super::localiser::seconds;
@@ -18,8 +18,6 @@ const SCALE_GAIN: f64 = 0.3;
 const MAX_DEPTHS: usize = 5;
 /// What stands within this strip ahead is before the robot, m.
 const STRIP: f64 = RADIUS + 0.05;
-/// Small things, besides what is wanted.
-pub(super) const SMALL: [&str; 5] = ["can", "cup", "bottle", "bowl", "fruit"];
 
 impl Behaviour {
     pub(super) fn note(&mut self, now: Timestamp, sense: Sense) {
@@ -116,12 +114,12 @@ impl Behaviour {
         let wanted = self.errand.classes();
         let has_detector = self.has_detector;
         let is_wanted = |name: &str| {
-            let is_told = ROOMS.iter().any(|(_, by)| by.contains(&name));
-            let is_small = SMALL.contains(&name);
-            let is_wanted = is_told || is_small || wanted.iter().any(|one| one == name);
-            is_wanted && !(is_small && has_detector)
+            let is_wanted = tells_a_room(name) || wanted.iter().any(|one| one == name);
+            match is_small(name) {
+                true => !has_detector,
+                false => is_wanted,
+            }
         };
-        let is_small = |name: &str| SMALL.contains(&name);
         let boxes = boxes_of(classes, &self.settings.names, is_wanted, is_small);
         self.note_boxes(&boxes);
     }
@@ -135,7 +133,6 @@ impl Behaviour {
             return;
         };
         let mount = self.settings.mount;
-        let is_small = |class: &str| SMALL.contains(&class);
         self.landmarks.note(base, mount, boxes, depth, is_small);
     }
 

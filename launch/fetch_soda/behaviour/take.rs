@@ -5,11 +5,10 @@ use std::time::Duration;
 use concert_runtime::Timestamp;
 
 use super::super::driver::{GENTLE, Velocity};
-use super::super::errand::Errand;
+use super::super::errand::{Errand, is_small};
 use super::super::localiser::seconds;
 use super::super::place::{Place, Point, distance};
 use super::super::planner::{Goal, Ways};
-use super::perceive::SMALL;
 use super::{Action, Behaviour, Outcome, REACHED, Step, UNREACHED};
 
 /// Distances from a thing at which the robot stands to take it, m: first tried,
@@ -102,7 +101,7 @@ impl Behaviour {
     /// Where the thing is by now; `None` where it was a mistake.
     fn follow_target(&self, target: Point) -> Option<Point> {
         let nearest = self.landmarks.nearest(&self.wanted(), target)?;
-        let is_it = nearest.sights > self.landmarks.rivals(nearest, &SMALL);
+        let is_it = nearest.sights > self.landmarks.rivals(nearest, is_small);
         (is_it && distance(nearest.at, target) < 0.8).then_some(nearest.at)
     }
 

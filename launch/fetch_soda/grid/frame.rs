@@ -20,6 +20,8 @@ const FARTHEST: (f64, f64) = (3.2, 4.5);
 /// recognises what stands there, m.
 const HIGHEST: f64 = 2.0;
 const VIEWED: f64 = 6.0;
+/// A column is at most so wide to either side, at a metre's distance, m.
+const WIDEST: f64 = 0.1;
 /// A pixel whose depth differs from its neighbour's by this share shows an edge,
 /// and nothing is at its depth.
 const EDGE: f32 = 0.12;
@@ -106,7 +108,7 @@ impl Grid {
         self.note_viewed(
             (base.point(), along.yaw + base.yaw),
             viewed,
-            0.5 / camera.fx,
+            (0.5 / camera.fx).min(WIDEST),
         );
         let Some((first, last)) = floor else {
             // No floor at all: something is close by, or nothing is known.
