@@ -18,8 +18,8 @@ use concert_models::geometry::Intrinsics;
 pub struct CachedFrame {
     /// Their levels of it, in the order of the layout.
     pub representation: Representation,
-    /// Its label, with the data set's own numbers of classes; at the layout's [`output_size`](RepresentationLayout::output_size) where it
-    /// has a value per pixel.
+    /// Its label, with the data set's own numbers of classes; at the layout's
+    /// [`output_size`](RepresentationLayout::output_size) where it has a value per pixel.
     pub label: Label,
     /// The camera, where it is known.
     pub camera: Option<Intrinsics>,

@@ -4,8 +4,9 @@
 //!
 //! Known are convolutions of 1×1 and 3×3 (whole, or a channel by itself),
 //! rectifiers up to any number, sums, linear interpolation, means over the frame
-//! and their concatenation; of boxes, one layer of heat maps and one of boxes at the end. Everything else is refused by name: a net that
-//! computes something else is no start.
+//! and their concatenation; of boxes, one layer of heat maps and one of boxes at the
+//! end. Everything else is refused by name: a net that computes something else is no
+//! start.
 
 mod constants;
 mod heads;

@@ -96,8 +96,9 @@ impl Sessions {
     }
 
     /// Asks everybody who is met for the policy of the runtime at `prefix`: a JSON
-    /// object with `policy` (TOML) and `provenance`. All sessions are asked at once; the first answer that is JSON counts, in the order of the
-    /// endpoints. `None` where there is none within `limit`.
+    /// object with `policy` (TOML) and `provenance`. All sessions are asked at once; the
+    /// first answer that is JSON counts, in the order of the endpoints. `None` where
+    /// there is none within `limit`.
     ///
     /// # Errors
     /// Where no session could be asked: a prefix that is no key expression.
