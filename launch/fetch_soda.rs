@@ -6,6 +6,7 @@
 //! ```text
 //! outputs ──► senses ──► localiser   where am I: wheels, turned right by walls and pictures
 //!                   ├──► grid        where can I drive: depth and the floor's classes
+//!                   ├──► close       what stood before me lately: depth
 //!                   ├──► landmarks   what was seen where: boxes and classes, with depth
 //!                   └──► behaviour   survey, explore, approach, grasp, return, hand over
 //!                            └─► planner (ways over the grid) ─► driver ─► Twist
@@ -19,6 +20,7 @@
 
 pub(crate) mod behaviour;
 pub(crate) mod bus;
+mod close;
 mod driver;
 pub(crate) mod errand;
 mod grid;

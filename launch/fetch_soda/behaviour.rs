@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use concert_runtime::Timestamp;
 
+use super::close::Close;
 use super::driver::{Velocity, follow};
 use super::errand::Errand;
 use super::grid::{Grid, Meanings};
@@ -140,8 +141,7 @@ pub(crate) struct Behaviour {
     mapped: Option<Timestamp>,
     /// Stamp of the newest depth that came.
     sighted: Option<Timestamp>,
-    /// Distance from the base's middle to what stands before it, m.
-    ahead: f64,
+    close: Close,
     /// A detector publishes boxes; else pieces of class maps are boxes.
     has_detector: bool,
     is_touching: bool,
@@ -215,6 +215,7 @@ impl Behaviour {
         let meanings = Meanings {
             floor: number(&["floor", "carpet"]),
             tops: number(&["counter", "table", "stove"]),
+            furniture: number(&["chair", "table", "bed", "sofa", "plant"]),
             beyond: number(&["ceiling", "nothing"]),
         };
         Self {
@@ -228,7 +229,7 @@ impl Behaviour {
             scale: 1.0,
             mapped: None,
             sighted: None,
-            ahead: f64::INFINITY,
+            close: Close::default(),
             has_detector: false,
             is_touching: false,
             was_touching: false,
@@ -354,7 +355,12 @@ impl Behaviour {
             });
         }
         let plan = self.plan.as_ref()?;
-        let velocity = follow(&plan.way, base, (&self.grid, &plan.clearance), self.ahead);
+        let velocity = follow(
+            &plan.way,
+            base,
+            (&self.grid, &plan.clearance),
+            self.close.ahead(base),
+        );
         Some(Action {
             velocity,
             ..Action::default()

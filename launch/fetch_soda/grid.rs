@@ -14,7 +14,7 @@ use std::f64::consts::TAU;
 
 use super::place::{Place, Point, distance};
 
-pub(crate) use frame::scale;
+pub(crate) use frame::{Scan, scale};
 
 /// Side of a cell, m.
 pub(crate) const CELL: f64 = 0.05;
@@ -41,6 +41,8 @@ pub(crate) struct Meanings {
     pub(crate) floor: Vec<u8>,
     /// Numbers of classes on whose tops things stand.
     pub(crate) tops: Vec<u8>,
+    /// Numbers of classes that stand upon legs, or low, and are driven into.
+    pub(crate) furniture: Vec<u8>,
     /// Numbers of classes that never stand in the way (ceiling, window panes).
     pub(crate) beyond: Vec<u8>,
 }
@@ -121,6 +123,12 @@ impl Grid {
     pub(crate) fn point(&self, cell: Cell) -> Point {
         let along = |index: usize| (index as f64 - (SIDE / 2) as f64) * CELL;
         [along(cell % SIDE), along(cell / SIDE)]
+    }
+
+    /// Log odds that something stands there; 0 where nothing is known.
+    #[cfg(test)]
+    pub(crate) fn odds(&self, cell: Cell) -> f32 {
+        self.odds[cell]
     }
 
     pub(crate) fn is_taken(&self, cell: Cell) -> bool {
@@ -478,7 +486,7 @@ mod tests {
             let mut grid = Grid::new(1.0);
             let base = Place::new(1.0, 1.0, std::f64::consts::FRAC_PI_2);
             for _ in 0..4 {
-                grid.note_frame(base, MOUNT, &depth, classes);
+                grid.note_scan(base, &Scan::of(MOUNT, &depth, classes));
             }
             let state = |point| {
                 let cell = grid.cell(point).unwrap();
@@ -502,11 +510,73 @@ mod tests {
         }
         let mut grid = Grid::new(1.0);
         for _ in 0..4 {
-            grid.note_frame(Place::default(), MOUNT, &depth, Some((&map, &meanings)));
+            grid.note_scan(
+                Place::default(),
+                &Scan::of(MOUNT, &depth, Some((&map, &meanings))),
+            );
         }
         assert!(grid.is_free(grid.cell([1.8, 0.0]).unwrap()));
         let wall = [1.95, 2.0, 2.05, 2.1].map(|x| grid.cell([x, 0.0]).unwrap());
         assert!(wall.iter().any(|cell| grid.is_taken(*cell)));
+    }
+
+    /// A seat on thin legs: floor is seen under it and behind it.
+    #[test]
+    fn a_chair_stands_where_floor_is_seen_under_it() {
+        let (mut depth, mut map, mut meanings) = before_a_wall(3.0);
+        meanings.furniture = vec![3];
+        let camera = depth.camera;
+        for (v, u) in (0..60).flat_map(|v| (20..60).map(move |u| (v, u))) {
+            // Of the seat two rows are seen, at 1.5 m and half a metre up.
+            let [x, _, z] = camera.ray(MOUNT, [u as f64, v as f64]);
+            let up = MOUNT.height + 1.5 / x * z;
+            if (0.47..0.53).contains(&up) {
+                depth.metres[v * 80 + u] = (1.5 / x) as f32;
+                map.classes[v * 80 + u] = 3;
+            }
+        }
+        let state = |meanings: &Meanings| {
+            let mut grid = Grid::new(1.0);
+            for _ in 0..4 {
+                let scan = Scan::of(MOUNT, &depth, Some((&map, meanings)));
+                grid.note_scan(Place::default(), &scan);
+            }
+            let seat = [1.45, 1.5, 1.55].map(|x| grid.cell([x, 0.0]).unwrap());
+            let before = grid.cell([1.3, 0.0]).unwrap();
+            let is_taken = seat.iter().any(|cell| grid.is_taken(*cell));
+            (is_taken, grid.is_free(before))
+        };
+        assert_eq!(state(&meanings), (true, true));
+    }
+
+    /// Depth has it twice as far as it is; that it hides the floor tells better.
+    #[test]
+    fn what_hides_all_floor_stands_nearer_than_the_floor_would() {
+        let (mut depth, mut map, meanings) = before_a_wall(0.7);
+        depth.metres.iter_mut().for_each(|metres| *metres *= 2.0);
+        map.classes.fill(1);
+        let scan = Scan::of(MOUNT, &depth, Some((&map, &meanings)));
+        let farthest = scan.standing().map(|[x, _]| x).fold(0.0, f64::max);
+        let [floor, _] = depth.camera.on_floor(MOUNT, [39.5, 59.0], 9.0).unwrap();
+        assert!(scan.standing().count() > 40);
+        assert!(floor < 1.3 && farthest < floor + 1e-6, "{farthest}");
+    }
+
+    #[test]
+    fn a_heading_is_put_right_by_the_map_and_one_that_is_right_is_left() {
+        let (depth, map, meanings) = before_a_wall(1.8);
+        let scan = Scan::of(MOUNT, &depth, Some((&map, &meanings)));
+        let mut grid = Grid::new(1.0);
+        let base = Place::new(0.3, -0.2, 0.4);
+        assert_eq!(grid.heading_error(base, &scan), None, "nothing is known");
+        (0..6).for_each(|_| grid.note_scan(base, &scan));
+        for off in [-0.06, -0.03, 0.0, 0.05] {
+            let believed = Place::new(base.x, base.y, base.yaw + off);
+            let error = grid.heading_error(believed, &scan).unwrap();
+            assert!((error - off).abs() < 0.021, "{error} of {off}");
+        }
+        let elsewhere = Place::new(0.3, -0.2, 3.0);
+        assert_eq!(grid.heading_error(elsewhere, &scan), None);
     }
 
     #[test]
@@ -526,7 +596,7 @@ mod tests {
         let (mut depth, ..) = before_a_wall(2.0);
         depth.metres.truncate(7);
         let mut grid = Grid::new(1.0);
-        grid.note_frame(Place::default(), MOUNT, &depth, None);
+        grid.note_scan(Place::default(), &Scan::of(MOUNT, &depth, None));
         assert!(!grid.is_known(grid.cell([2.0, 0.0]).unwrap()));
     }
 
@@ -535,7 +605,10 @@ mod tests {
         let (mut depth, map, meanings) = before_a_wall(2.0);
         depth.camera.fx = 1e-9;
         let mut grid = Grid::new(1.0);
-        grid.note_frame(Place::default(), MOUNT, &depth, Some((&map, &meanings)));
+        grid.note_scan(
+            Place::default(),
+            &Scan::of(MOUNT, &depth, Some((&map, &meanings))),
+        );
     }
 
     #[test]

@@ -23,8 +23,8 @@ const IN_VIEW: (f64, f64, f64) = (0.4, 1.6, 0.4);
 const HIDES: f64 = 0.15;
 /// After so many frames in which a thing should have been seen, it is held for a
 /// mistake where it was seen in a smaller share of them.
-const LOOKS: u32 = 14;
-const LEAST_SEEN: f64 = 0.5;
+const LOOKS: u32 = 24;
+const LEAST_SEEN: f64 = 0.25;
 /// Fewest cells of a class map that are a small thing, and a large one as a share
 /// of the map.
 const MIN_CELLS: usize = 3;

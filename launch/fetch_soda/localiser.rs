@@ -18,15 +18,19 @@ use super::senses::{NormalMap, Visual};
 const MAX_WHEELS: usize = 600;
 /// A heading that the walls deny by more than this is not put right by them.
 const MOST_WRONG: f64 = 0.3;
-/// Part of a heading's error that one frame of walls puts right.
-const GAIN: f64 = 0.12;
-/// Frames of walls that the home's axes are learnt from.
-const LEARNT_FROM: u32 = 12;
+/// Standard deviation of what one frame of walls says, rad; frames of less than
+/// so many seconds show the same walls and err alike.
+const WALLS: f64 = 0.12;
+const ALIKE_S: f64 = 2.0;
+/// Standard deviation of what the map says of one frame, rad, with that frames
+/// shortly after each other err alike.
+const MAP: f64 = 0.1;
 /// Least agreement of walls (1: all at right angles) that counts.
 const LEAST_AGREEMENT: f64 = 0.45;
-/// Error of the wheels' heading per metre and per radian, standard deviation.
-const WHEELS_PER_METRE: f64 = 0.013;
-const WHEELS_PER_RADIAN: f64 = 0.006;
+/// Error of the wheels' heading after a metre and after a radian, standard
+/// deviations, rad; it grows with the root of the way.
+const WHEELS_PER_METRE: f64 = 0.03;
+const WHEELS_PER_RADIAN: f64 = 0.01;
 
 /// Where the robot is in the map, at any time of the last seconds.
 #[derive(Debug, Default)]
@@ -36,13 +40,16 @@ pub(crate) struct Localiser {
     map_from_odom: Place,
     /// `odom_from_base` where the robot was first.
     start: Option<Place>,
-    /// Sum of the walls' directions, as cosine and sine of four times their
-    /// angle in the map, and how many frames are in it.
-    axes: (f64, f64, u32),
+    /// One of the two axes of the home's walls, in the map, rad modulo a quarter
+    /// turn, once walls were seen, and when they were last.
+    axis: Option<(f64, Timestamp)>,
+    /// Covariance of the errors of heading and axis, rad².
+    covariance: [[f64; 2]; 2],
     visual: Option<Visual>,
     /// How often each put the heading right.
     pub(crate) walls_used: u64,
     pub(crate) visual_used: u64,
+    pub(crate) map_used: u64,
 }
 
 impl Localiser {
@@ -54,6 +61,12 @@ impl Localiser {
         if self.start.is_none() {
             self.start = Some(odom_from_base);
             self.map_from_odom = odom_from_base.inverse();
+        }
+        if let Some((_, last)) = self.wheels.back() {
+            let away = (odom_from_base.x - last.x).hypot(odom_from_base.y - last.y);
+            let turned = wrap(odom_from_base.yaw - last.yaw).abs();
+            self.covariance[0][0] += WHEELS_PER_METRE.powi(2) * away;
+            self.covariance[0][0] += WHEELS_PER_RADIAN.powi(2) * turned;
         }
         if self.wheels.len() == MAX_WHEELS {
             self.wheels.pop_front();
@@ -104,25 +117,53 @@ impl Localiser {
         if agreement < LEAST_AGREEMENT {
             return;
         }
-        let in_map = 4.0 * (base.yaw + angle);
-        let (cosine, sine, frames) = &mut self.axes;
-        if *frames < LEARNT_FROM {
-            *cosine += in_map.cos();
-            *sine += in_map.sin();
-            *frames += 1;
+        let in_map = base.yaw + angle;
+        let [[of_heading, shared], [_, of_axis]] = self.covariance;
+        let Some((axis, last)) = self.axis else {
+            self.axis = Some((in_map, map.stamp));
+            let of_axis = of_heading + WALLS * WALLS;
+            self.covariance = [[of_heading, of_heading], [of_heading, of_axis]];
+            return;
+        };
+        let since = seconds(last, map.stamp);
+        let error = quarter(in_map - axis);
+        if error.abs() > MOST_WRONG || since <= 0.0 {
             return;
         }
-        let axis = sine.atan2(*cosine) / 4.0;
-        let error = (base.yaw + angle - axis).rem_euclid(FRAC_PI_2);
-        let error = if error > FRAC_PI_2 / 2.0 {
-            error - FRAC_PI_2
-        } else {
-            error
+        // A Kalman filter of two states, of which the walls show the difference.
+        let noise = WALLS * WALLS * (ALIKE_S / since).max(1.0);
+        let (heading, axis_too) = (of_heading - shared, shared - of_axis);
+        let all = heading - axis_too + noise;
+        let gains = [heading / all, axis_too / all];
+        self.covariance = [
+            [
+                of_heading - gains[0] * heading,
+                shared - gains[0] * axis_too,
+            ],
+            [shared - gains[1] * heading, of_axis - gains[1] * axis_too],
+        ];
+        self.axis = Some((axis - gains[1] * error, map.stamp));
+        self.turn(-gains[0] * error, base);
+        self.walls_used += 1;
+    }
+
+    /// Puts the heading right by what the map says that it is off, rad.
+    pub(crate) fn note_map(&mut self, stamp: Timestamp, error: f64) {
+        let Some(base) = self.place_at(stamp) else {
+            return;
         };
-        if error.abs() < MOST_WRONG {
-            self.turn(-GAIN * error, base);
-            self.walls_used += 1;
+        let [[of_heading, shared], [_, of_axis]] = self.covariance;
+        let all = of_heading + MAP * MAP;
+        let gain = of_heading / all;
+        self.covariance = [
+            [of_heading - gain * of_heading, shared - gain * shared],
+            [shared - gain * shared, of_axis - shared * shared / all],
+        ];
+        if let Some((axis, _)) = &mut self.axis {
+            *axis -= shared / all * error;
         }
+        self.turn(-gain * error, base);
+        self.map_used += 1;
     }
 
     /// Weighs what the pictures say of the turn since the frame before against
@@ -161,6 +202,11 @@ impl Localiser {
         let there = Place::new(about.x, about.y, 0.0).then(turned);
         self.map_from_odom = there.then(self.map_from_odom);
     }
+}
+
+/// An angle modulo a quarter turn, between plus and minus an eighth of a turn.
+fn quarter(angle: f64) -> f64 {
+    angle - FRAC_PI_2 * (angle / FRAC_PI_2).round()
 }
 
 /// Seconds from one stamp to another; negative where that is earlier.
@@ -243,20 +289,35 @@ mod tests {
     #[test]
     fn walls_put_a_heading_right_that_the_wheels_lose() {
         let mut localiser = Localiser::default();
-        let mut truth = 0.0;
-        for step in 0..400 {
-            // Turns slowly; the wheels believe five per cent less.
+        let mut truth: f64 = 0.0;
+        for step in 0..4000 {
+            // Turns slowly; the wheels believe a hundredth less.
             truth += 0.01;
-            localiser.note_wheels(at(step * 100), Place::new(0.0, 0.0, 0.95 * truth));
+            localiser.note_wheels(at(step * 100), Place::new(0.0, 0.0, 0.99 * truth));
             localiser.note_walls(&walls(at(step * 100), truth), LEVEL);
         }
         let place = localiser.place().unwrap();
-        // The map's x is where the robot looked first: at the first word of the wheels.
-        assert!(
-            wrap(place.yaw - (truth - 0.0095)).abs() < 0.02,
-            "{place:?} of {truth}"
-        );
-        assert!(localiser.walls_used > 300);
+        let lost_by_wheels = 0.01 * truth;
+        let lost = wrap(place.yaw - (truth - 0.0099)).abs();
+        assert!(lost < 0.2 * lost_by_wheels, "{lost} of {lost_by_wheels}");
+        assert!(localiser.walls_used > 3000);
+    }
+
+    /// What a network says of one view errs alike for as long as it is seen, and
+    /// wheels that stand do not turn.
+    #[test]
+    fn a_view_whose_walls_are_seen_wrongly_turns_nobody_far() {
+        let mut localiser = Localiser::default();
+        for step in 0..600 {
+            let stamp = at(step * 100);
+            // Looked around for ten seconds, then at one counter for fifty.
+            let truth = 0.0628 * (step.min(100) as f64);
+            let wrongly = if step > 100 { 0.15 } else { 0.0 };
+            localiser.note_wheels(stamp, Place::new(0.0, 0.0, wrap(truth)));
+            localiser.note_walls(&walls(stamp, truth + wrongly), LEVEL);
+        }
+        let lost = wrap(localiser.place().unwrap().yaw - 6.28).abs();
+        assert!(lost < 0.05, "{lost}");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 mod eyes;
 mod show;
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use concert_apartment::{
@@ -16,14 +17,17 @@ use concert_apartment::{
 };
 use concert_runtime::Timestamp;
 
-use self::eyes::{Eyes, Networks, senses};
+use self::eyes::{Eyes, Networks, felt};
 use super::behaviour::{Action, Behaviour, MAX_AGE, Outcome, Settings, search_limit};
 use super::errand::Errand;
-use super::place::{Mount, Pinhole};
+use super::place::{Mount, Pinhole, Place, Point};
+use super::senses::Sense;
 use super::sheet::Sheet;
 use crate::simulated_robot::SimulatedRobot;
 
 const STEP: Duration = Duration::from_millis(100);
+/// What is seen is known so much later.
+const LATENCY: Duration = Duration::from_millis(100);
 const MOUNT: Mount = Mount {
     height: 1.1,
     tilt: -0.3,
@@ -38,6 +42,8 @@ struct Trial {
     robot: SimulatedRobot,
     behaviour: Behaviour,
     eyes: Eyes,
+    /// What was seen and is not known yet, oldest first.
+    seen: VecDeque<(Timestamp, Vec<Sense>)>,
     sheet: Sheet,
     now: Timestamp,
     start: [f32; 2],
@@ -100,6 +106,7 @@ impl Trial {
             robot,
             behaviour: Behaviour::new(settings, Errand::parse(errand).unwrap()),
             eyes,
+            seen: VecDeque::new(),
             sheet: Sheet::default(),
             now: Timestamp::from_nanos(1_000_000_000),
             outcome: None,
@@ -129,8 +136,15 @@ impl Trial {
     /// A tenth of a second, in which the robot sees, or feels its wheels alone;
     /// gives what it did.
     fn step(&mut self, sees: bool) -> Action {
-        let felt_and_seen = senses(&mut self.robot, self.now, sees.then_some(&mut self.eyes));
-        self.behaviour.take_in(self.now, felt_and_seen);
+        self.behaviour
+            .take_in(self.now, felt(&self.robot, self.now));
+        if sees {
+            let seen = self.eyes.see(&mut self.robot, self.now);
+            self.seen.push_back((self.now.after(LATENCY), seen));
+        }
+        while let Some((known, seen)) = self.seen.pop_front_if(|(known, _)| *known <= self.now) {
+            self.behaviour.take_in(known, seen);
+        }
         let action = self.behaviour.act(self.now);
         let shows = is_asked_for("SHOW_TRIALS");
         let command = DriveCommand {
@@ -169,6 +183,21 @@ impl Trial {
     /// Distance from the start, m.
     fn away(&self, [x, y]: [f32; 2]) -> f32 {
         (x - self.start[0]).hypot(y - self.start[1])
+    }
+
+    fn start(&self) -> Place {
+        let [x, y] = self.start.map(f64::from);
+        Place::new(x, y, self.start_yaw.into())
+    }
+
+    /// A point of the home, m, in the map of a robot that loses nothing.
+    fn in_map(&self, [x, y]: [f32; 2]) -> Point {
+        self.start().inverse().apply([x.into(), y.into()])
+    }
+
+    /// The other way.
+    fn in_world(&self, at: Point) -> [f32; 2] {
+        self.start().apply(at).map(|along| along as f32)
     }
 
     /// Distance of the robot from its start, m.

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use concert_runtime::Timestamp;
 
 use super::super::driver::Velocity;
-use super::super::errand::{Errand, is_small, tellers};
+use super::super::errand::{Errand, is_small, tellers, tells_a_room};
 use super::super::grid::{Cell, Grid};
 use super::super::landmarks::Landmark;
 use super::super::localiser::seconds;
@@ -17,8 +17,13 @@ use super::{Action, Behaviour, Outcome, REACHED, Step, UNREACHED};
 /// long, s.
 const LOOK_S: f64 = 0.5;
 const TURN_S: f64 = 6.0;
-/// What tells a room was seen so often.
-const TELLS: u32 = 3;
+/// What tells a room was seen in so many frames: doors are taken for fridges now
+/// and then.
+const TELLS: u32 = 20;
+/// What tells a room is believed where most of what stands no farther from it than
+/// this, m, tells the same one; each tells as much as it was seen, up to so often.
+const ROOM_AROUND: f64 = 2.5;
+const MAX_TELLING: u32 = 100;
 /// Where one walks no farther than this to what tells a kitchen, a goal is worth
 /// so much more way, m; and to what tells a bathroom or a bedroom so much less.
 const IN_A_KITCHEN: (f64, f64) = (4.0, 10.0);
@@ -217,10 +222,24 @@ impl Behaviour {
     /// Places from which one walks no farther than a limit, m, to what tells a
     /// room.
     fn around_what_tells(&self, room: &str, limit: f64) -> HashSet<Cell> {
-        let tellers = tellers(room).iter();
-        let tellers = tellers.flat_map(|class| self.landmarks.of(class));
-        let tellers = tellers.filter(|one| one.sights >= TELLS).map(|one| one.at);
-        self.grid.around_all(tellers, limit)
+        let telling: Vec<_> = self.landmarks.certain(TELLS).collect();
+        let told = telling.iter().filter(|one| is_of(room, &one.class));
+        let told = told.filter(|one| {
+            // Most of what tells a room around it tells the same one.
+            let near = telling.iter().filter(|other| {
+                tells_a_room(&other.class) && distance(other.at, one.at) < ROOM_AROUND
+            });
+            let (mut same, mut another) = (0, 0);
+            for other in near {
+                let sights = other.sights.min(MAX_TELLING);
+                match is_of(room, &other.class) {
+                    true => same += sights,
+                    false => another += sights,
+                }
+            }
+            same > another
+        });
+        self.grid.around_all(told.map(|one| one.at), limit)
     }
 
     fn note_vain(&mut self, at: Point) {
@@ -277,6 +296,10 @@ impl Behaviour {
             ),
         })
     }
+}
+
+fn is_of(room: &str, class: &str) -> bool {
+    tellers(room).contains(&class)
 }
 
 fn is_vain(vain: &[(Point, u32)], at: Point) -> bool {

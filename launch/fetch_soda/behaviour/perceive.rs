@@ -3,10 +3,9 @@
 use concert_runtime::Timestamp;
 
 use super::super::errand::{is_small, tells_a_room};
-use super::super::grid::scale;
+use super::super::grid::{Scan, scale};
 use super::super::landmarks::boxes_of;
 use super::super::localiser::seconds;
-use super::super::planner::RADIUS;
 use super::super::senses::{Boxes, DepthMap, Sense};
 use super::Behaviour;
 
@@ -16,8 +15,6 @@ const WAITS_S: f64 = 0.8;
 const SCALE_GAIN: f64 = 0.3;
 /// Depth of so many frames is kept for what else is made of them.
 const MAX_DEPTHS: usize = 5;
-/// What stands within this strip ahead is before the robot, m.
-const STRIP: f64 = RADIUS + 0.05;
 
 impl Behaviour {
     pub(super) fn note(&mut self, now: Timestamp, sense: Sense) {
@@ -54,7 +51,10 @@ impl Behaviour {
             self.counts.age_sum_s += age;
         }
         self.map_old_depth(now);
-        self.ahead = self.distance_ahead(&depth);
+        if let Some(base) = self.localiser.place_at(depth.stamp) {
+            let mount = self.settings.mount;
+            self.close.note(base, mount, &depth, self.scale);
+        }
         if self.depths.len() == MAX_DEPTHS {
             self.depths.pop_front();
         }
@@ -73,10 +73,8 @@ impl Behaviour {
             return;
         }
         self.mapped = Some(depth.stamp);
-        if let Some(base) = self.localiser.place_at(depth.stamp) {
-            let mount = self.settings.mount;
-            self.grid.note_frame(base, mount, depth, None);
-        }
+        let (stamp, scan) = (depth.stamp, Scan::of(self.settings.mount, depth, None));
+        self.map_scan(stamp, &scan);
     }
 
     /// Depth and classes of one frame are mapped together, the depth put to scale
@@ -102,9 +100,21 @@ impl Behaviour {
         for metres in &mut depth.metres {
             *metres *= scale;
         }
-        if let Some(base) = self.localiser.place_at(depth.stamp) {
-            self.grid.note_frame(base, mount, depth, pair);
+        let (stamp, scan) = (depth.stamp, Scan::of(mount, depth, pair));
+        self.map_scan(stamp, &scan);
+    }
+
+    /// Puts the heading right by the map, then the frame into it.
+    fn map_scan(&mut self, stamp: Timestamp, scan: &Scan) {
+        let Some(base) = self.localiser.place_at(stamp) else {
+            return;
+        };
+        if let Some(error) = self.grid.heading_error(base, scan) {
+            self.localiser.note_map(stamp, error);
         }
+        let base = self.localiser.place_at(stamp).unwrap_or(base);
+        self.grid.note_scan(base, scan);
+        self.close.note_standing(base, stamp, scan.standing());
     }
 
     /// Pieces of the class map are things: the small ones where there is no
@@ -134,24 +144,5 @@ impl Behaviour {
         };
         let mount = self.settings.mount;
         self.landmarks.note(base, mount, boxes, depth, is_small);
-    }
-
-    /// Distance from the base's middle to the nearest that stands before it, m.
-    fn distance_ahead(&self, depth: &DepthMap) -> f64 {
-        let camera = depth.camera;
-        let mount = self.settings.mount;
-        let pixels = 0..camera.width * camera.height;
-        let mut ranges: Vec<f64> = pixels
-            .filter_map(|pixel| {
-                let at = [(pixel % camera.width) as f64, (pixel / camera.width) as f64];
-                let metres = self.scale * f64::from(*depth.metres.get(pixel)?);
-                let [x, y, z] = camera.point(mount, at, metres);
-                let stands = (0.12 + 0.04 * x..1.2).contains(&z);
-                (stands && y.abs() < STRIP && x > 0.0).then_some(x)
-            })
-            .collect();
-        ranges.sort_by(f64::total_cmp);
-        // A few pixels are noise.
-        ranges.get(4).copied().unwrap_or(f64::INFINITY)
     }
 }

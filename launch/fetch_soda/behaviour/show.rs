@@ -35,6 +35,25 @@ impl Behaviour {
         certain.map(|one| (one.class.clone(), one.at))
     }
 
+    /// Log odds of the map that something stands at a point of it.
+    #[cfg(test)]
+    pub(crate) fn odds(&self, at: Point) -> f32 {
+        let cell = self.grid.cell(at);
+        cell.map_or(f32::NAN, |cell| self.grid.odds(cell))
+    }
+
+    /// Distance to what is seen before it, m.
+    #[cfg(test)]
+    pub(crate) fn ahead(&self) -> f64 {
+        self.close.ahead(self.place())
+    }
+
+    /// All that it believes to have seen at least thrice.
+    #[cfg(test)]
+    pub(crate) fn landmarks(&self) -> impl Iterator<Item = &super::super::landmarks::Landmark> {
+        self.landmarks.certain(3)
+    }
+
     /// Whether the errand wants things of a class.
     pub(crate) fn wants(&self, class: &str) -> bool {
         self.errand.classes().iter().any(|wanted| wanted == class)

@@ -2,7 +2,7 @@
 
 use super::super::place::{Mount, Pinhole, Place, Point};
 use super::super::senses::{ClassMap, DepthMap};
-use super::{CELL, CLOSELY, Grid, Meanings, SEEN, weight};
+use super::{CELL, CLOSELY, Cell, Grid, Meanings, SEEN, weight};
 
 /// Where classes are not known, a pixel lower than this by its depth shows floor,
 /// m, and this much more per metre of distance, since depth is guessed.
@@ -27,42 +27,111 @@ const WIDEST: f64 = 0.1;
 const EDGE: f32 = 0.12;
 /// Heights of tops on which small things stand, m.
 const TOPS: (f64, f64) = (0.3, 1.15);
+/// Ends of the floor no farther away than this are held against the map, m, if there
+/// are so many.
+const MATCHED_TO: f64 = 2.6;
+const MATCHED_FROM: usize = 20;
+/// Headings are tried in such steps, rad, so many to either side; between the best
+/// and the worst the ends must agree by so much each, log odds, or none is said.
+const MATCH_STEP: f64 = 0.01;
+const MATCH_STEPS: i32 = 10;
+const CLEARLY: f32 = 0.8;
 /// Fewest pixels of floor that tell the scale of a depth map, and how far off it
 /// may be.
 const SCALE_FROM: usize = 40;
 const SCALES: (f64, f64) = (0.6, 1.6);
 
-impl Grid {
-    /// Adds what one frame shows. Floor is known by its class where the classes
-    /// of the same frame are there, else by depth alone.
-    pub(crate) fn note_frame(
-        &mut self,
-        base: Place,
+/// What one frame shows, column by column, in the base frame.
+pub(crate) struct Scan {
+    columns: Vec<Column>,
+    /// A column is so wide to either side, at a metre's distance, m.
+    half_width: f64,
+}
+
+/// One column of a frame.
+struct Column {
+    /// Its direction from the heading, rad.
+    bearing: f64,
+    /// Distances at which its floor begins and ends, m.
+    floor: Option<(f64, f64)>,
+    /// Something stands where the floor ends.
+    is_ended: bool,
+    /// What stands over the floor.
+    over: Vec<Over>,
+    /// So far what stands there was seen, m.
+    viewed: f64,
+}
+
+/// Something over the floor.
+struct Over {
+    /// m.
+    range: f64,
+    /// In the base frame, m.
+    at: Point,
+    /// A top on which things may stand.
+    is_top: bool,
+    /// It is a piece of furniture by its class, so that it stands there even where
+    /// floor is seen under it.
+    is_furniture: bool,
+}
+
+impl Scan {
+    /// Reads a frame. Floor is known by its class where the classes of the same
+    /// frame are there, else by depth alone.
+    pub(crate) fn of(
         mount: Mount,
         depth: &DepthMap,
         classes: Option<(&ClassMap, &Meanings)>,
-    ) {
-        self.frame += 1;
-        if depth.metres.len() != depth.camera.width * depth.camera.height {
-            return;
-        }
-        for u in 0..depth.camera.width {
-            self.note_column((base, mount), depth, classes, u);
+    ) -> Self {
+        let camera = depth.camera;
+        let is_whole = depth.metres.len() == camera.width * camera.height;
+        let columns = (0..camera.width).filter(|_| is_whole);
+        Self {
+            columns: columns
+                .map(|u| Column::of(mount, depth, classes, u))
+                .collect(),
+            half_width: (0.5 / camera.fx).min(WIDEST),
         }
     }
 
-    fn note_column(
-        &mut self,
-        (base, mount): (Place, Mount),
+    /// What stands and is near though depth may have it farther away: furniture, and
+    /// what hides the floor before it.
+    pub(crate) fn standing(&self) -> impl Iterator<Item = Point> + '_ {
+        self.columns.iter().flat_map(|column| {
+            let hides = column.floor.is_none();
+            let over = column.over.iter();
+            over.filter(move |over| hides || over.is_furniture)
+                .map(|over| over.at)
+        })
+    }
+
+    /// Where the floor ends because something stands there, no farther away than a
+    /// limit, m.
+    fn ends(&self, limit: f64) -> impl Iterator<Item = Point> + '_ {
+        self.columns.iter().filter_map(move |column| {
+            let (_, last) = column.floor.filter(|_| column.is_ended)?;
+            (last < limit).then(|| column.at(last + CELL))
+        })
+    }
+}
+
+impl Column {
+    fn of(
+        mount: Mount,
         depth: &DepthMap,
         classes: Option<(&ClassMap, &Meanings)>,
         u: usize,
-    ) {
+    ) -> Self {
         let camera = depth.camera;
-        let mut floor: Option<(f64, f64)> = None;
-        let mut end = None;
-        let mut over = Vec::new();
-        let mut viewed: f64 = 0.0;
+        let ray = camera.ray(mount, [u as f64, (camera.height / 2) as f64]);
+        let mut column = Self {
+            bearing: ray[1].atan2(ray[0]),
+            floor: None,
+            is_ended: false,
+            over: Vec::new(),
+            viewed: 0.0,
+        };
+        let mut ends = false;
         for v in (0..camera.height).rev() {
             let at = [u as f64, v as f64];
             let metres = f64::from(depth.metres[v * camera.width + u]);
@@ -78,41 +147,89 @@ impl Grid {
                 Some(class) => class.is_floor || (1..=SPECK).any(|up| v >= up && floor_at(v - up)),
                 None => z < STEP.0 + STEP.1 * range,
             };
-            if end.is_none() {
+            if !ends {
                 match camera.on_floor(mount, at, FARTHEST.1).filter(|_| is_floor) {
                     Some([x, y]) => {
                         let range = x.hypot(y);
-                        floor = Some((floor.map_or(range, |(first, _)| first), range));
+                        let first = column.floor.map_or(range, |(first, _)| first);
+                        column.floor = Some((first, range));
                         continue;
                     }
-                    None => end = Some(!is_floor),
+                    None => (ends, column.is_ended) = (true, !is_floor),
                 }
             }
             let is_beyond = class.is_some_and(|class| class.is_beyond);
-            if z < HIGHEST && !is_beyond && !is_edge(depth, v * camera.width + u, u) {
-                viewed = viewed.max(range);
+            let is_furniture = class.is_some_and(|class| class.is_furniture);
+            let is_edge = is_edge(depth, v * camera.width + u, u);
+            if is_beyond || (is_edge && !is_furniture) {
+                continue;
             }
-            let hangs = (OVER.0..OVER.1).contains(&z) && range < FARTHEST.0;
-            if hangs && !is_beyond && !is_edge(depth, v * camera.width + u, u) {
+            // A chair's back is edges alone; what is nearer there is the chair.
+            let metres = match is_edge {
+                true => f64::from(nearest_in_row(depth, v * camera.width + u, u)),
+                false => metres,
+            };
+            let [x, y, z] = camera.point(mount, at, metres);
+            let range = x.hypot(y);
+            if z < HIGHEST && !is_edge {
+                column.viewed = column.viewed.max(range);
+            }
+            if (OVER.0..OVER.1).contains(&z) && range < FARTHEST.0 {
                 let is_top = class.is_some_and(|class| class.is_top);
-                if is_top && (TOPS.0..TOPS.1).contains(&z) {
-                    self.note_top(base.apply([x, y]), range);
-                }
-                over.push((range, base.apply([x, y])));
+                column.over.push(Over {
+                    range,
+                    at: [x, y],
+                    is_top: is_top && !is_edge && (TOPS.0..TOPS.1).contains(&z),
+                    is_furniture,
+                });
             }
         }
-        let ray = camera.ray(mount, [u as f64, (camera.height / 2) as f64]);
-        let along = Place::new(0.0, 0.0, ray[1].atan2(ray[0]));
-        let on_ray = |range: f64| base.apply(along.apply([range, 0.0]));
+        let bottom = [u as f64, camera.height as f64 - 1.0];
+        let floor_before = camera.on_floor(mount, bottom, FARTHEST.1);
+        if let Some([x, y]) = floor_before.filter(|_| column.floor.is_none()) {
+            column.bring_within(x.hypot(y));
+        }
+        column
+    }
+
+    /// What hides all floor is nearer than the nearest floor that could be seen,
+    /// however far away depth has it, m.
+    fn bring_within(&mut self, reach: f64) {
+        let nearest = self.over.iter().map(|over| over.range);
+        let nearest = nearest.fold(f64::INFINITY, f64::min);
+        let part = (reach / nearest).min(1.0);
+        for over in &mut self.over {
+            over.range *= part;
+            over.at = over.at.map(|along| part * along);
+        }
+    }
+
+    /// The point of the base frame in its direction, so far away.
+    fn at(&self, range: f64) -> Point {
+        [range * self.bearing.cos(), range * self.bearing.sin()]
+    }
+}
+
+impl Grid {
+    /// Adds what one frame shows, made from there.
+    pub(crate) fn note_scan(&mut self, base: Place, scan: &Scan) {
+        self.frame += 1;
+        for column in &scan.columns {
+            self.note_column(base, column, scan.half_width);
+        }
+    }
+
+    fn note_column(&mut self, base: Place, column: &Column, half_width: f64) {
+        for over in column.over.iter().filter(|over| over.is_top) {
+            self.note_top(base.apply(over.at), over.range);
+        }
+        let on_ray = |range: f64| base.apply(column.at(range));
         // As wide as a column is there.
-        self.note_viewed(
-            (base.point(), along.yaw + base.yaw),
-            viewed,
-            (0.5 / camera.fx).min(WIDEST),
-        );
-        let Some((first, last)) = floor else {
+        let along = (base.point(), column.bearing + base.yaw);
+        self.note_viewed(along, column.viewed, half_width);
+        let Some((first, last)) = column.floor else {
             // No floor at all: something is close by, or nothing is known.
-            let near = over.iter().map(|(range, _)| *range);
+            let near = column.over.iter().map(|over| over.range);
             let near = near.fold(f64::INFINITY, f64::min);
             if near < CLOSELY {
                 self.note_taken(on_ray(near), near);
@@ -120,10 +237,11 @@ impl Grid {
             return;
         };
         let mut nearest = f64::INFINITY;
-        for (range, point) in over {
-            if range < last - HANGS.0 - HANGS.1 * range {
-                nearest = nearest.min(range);
-                self.note_taken(point, range);
+        for over in &column.over {
+            let hangs = over.range < last - HANGS.0 - HANGS.1 * over.range;
+            if hangs || over.is_furniture {
+                nearest = nearest.min(over.range);
+                self.note_taken(base.apply(over.at), over.range);
             }
         }
         let mut range = first;
@@ -133,9 +251,47 @@ impl Grid {
             }
             range += CELL;
         }
-        if end == Some(true) && last < FARTHEST.0 {
+        if column.is_ended && last < FARTHEST.0 {
             self.note_taken(on_ray(last + CELL), last);
         }
+    }
+
+    /// By how much the base's heading is off, rad, for the ends of the floor to lie
+    /// where the map has them (correlative scan matching: Olson, ICRA 2009, over
+    /// the heading alone, for wheels know their way well); `None` where the map does
+    /// not say.
+    pub(crate) fn heading_error(&self, base: Place, scan: &Scan) -> Option<f64> {
+        let ends: Vec<Point> = scan.ends(MATCHED_TO).collect();
+        let known = ends.iter().filter(|end| {
+            let cell = self.cell(base.apply(**end));
+            cell.is_some_and(|cell| self.is_known(cell))
+        });
+        if ends.len() < MATCHED_FROM || known.count() * 3 < ends.len() {
+            return None;
+        }
+        let agreement = |turn: i32| {
+            let turned = Place::new(base.x, base.y, base.yaw + f64::from(turn) * MATCH_STEP);
+            let ends = ends.iter().map(|end| self.agreement(turned.apply(*end)));
+            ends.sum::<f32>()
+        };
+        let turns = -MATCH_STEPS..=MATCH_STEPS;
+        let agreements: Vec<_> = turns.map(|turn| (turn, agreement(turn))).collect();
+        let (best, most) = *agreements.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
+        let least = agreements.iter().map(|(_, sum)| *sum);
+        let least = least.fold(f32::INFINITY, f32::min);
+        // A flat hill, or one that goes on beyond, tells nothing.
+        let is_clear = most - least > CLEARLY * ends.len() as f32 && best.abs() < MATCH_STEPS;
+        is_clear.then_some(-f64::from(best) * MATCH_STEP)
+    }
+
+    /// How much the map agrees that something stands at a point.
+    fn agreement(&self, at: Point) -> f32 {
+        let Some(cell) = self.cell(at) else {
+            return 0.0;
+        };
+        let odds = |cell: Cell| self.odds[cell].clamp(-1.0, 2.0);
+        let around = Self::neighbours(cell).take(4);
+        odds(cell) + 0.5 * around.map(|(next, _)| odds(next)).sum::<f32>()
     }
 }
 
@@ -171,12 +327,21 @@ fn is_edge(depth: &DepthMap, pixel: usize, u: usize) -> bool {
     u == 0 || u + 1 == depth.camera.width || differs(pixel - 1) || differs(pixel + 1)
 }
 
+/// The least depth of a pixel and those beside it in its row, m.
+fn nearest_in_row(depth: &DepthMap, pixel: usize, u: usize) -> f32 {
+    let first = pixel - usize::from(u > 0);
+    let last = pixel + usize::from(u + 1 < depth.camera.width);
+    let row = depth.metres[first..=last].iter().copied();
+    row.fold(f32::INFINITY, f32::min)
+}
+
 /// What a pixel's class means.
 #[derive(Clone, Copy)]
 struct Class {
     is_floor: bool,
     is_top: bool,
     is_beyond: bool,
+    is_furniture: bool,
 }
 
 fn class_at(
@@ -190,6 +355,7 @@ fn class_at(
         is_floor: meanings.floor.contains(class),
         is_top: meanings.tops.contains(class),
         is_beyond: meanings.beyond.contains(class),
+        is_furniture: meanings.furniture.contains(class),
     })
 }
 

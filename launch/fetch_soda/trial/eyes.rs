@@ -115,28 +115,27 @@ impl Networks {
     }
 }
 
-/// What is felt now, and seen where there are eyes.
-pub(super) fn senses(
-    robot: &mut SimulatedRobot,
-    stamp: Timestamp,
-    eyes: Option<&mut Eyes>,
-) -> Vec<Sense> {
+impl Eyes {
+    /// What the picture of now shows.
+    pub(super) fn see(&mut self, robot: &mut SimulatedRobot, stamp: Timestamp) -> Vec<Sense> {
+        match self {
+            Self::Networks(networks) => networks.see(robot, stamp),
+            Self::True(intrinsics) => truth(robot, stamp, *intrinsics),
+        }
+    }
+}
+
+/// What is felt now.
+pub(super) fn felt(robot: &SimulatedRobot, stamp: Timestamp) -> Vec<Sense> {
     let wheels = robot.robot().odometry().odom_from_base;
     let yaw = 2.0 * f64::from(wheels.rotation.z).atan2(f64::from(wheels.rotation.w));
     let (x, y) = (wheels.translation.x, wheels.translation.y);
     let place = Place::new(f64::from(x), f64::from(y), yaw);
-    let (is_in_contact, is_holding) = (robot.robot().is_in_contact(), robot.is_holding());
-    let mut senses = vec![
+    vec![
         Sense::Wheels(stamp, place),
-        Sense::Bumper(is_in_contact),
-        Sense::Holding(is_holding),
-    ];
-    senses.extend(match eyes {
-        None => Vec::new(),
-        Some(Eyes::Networks(networks)) => networks.see(robot, stamp),
-        Some(Eyes::True(intrinsics)) => truth(robot, stamp, *intrinsics),
-    });
-    senses
+        Sense::Bumper(robot.robot().is_in_contact()),
+        Sense::Holding(robot.is_holding()),
+    ]
 }
 
 fn truth(robot: &mut SimulatedRobot, stamp: Timestamp, camera: Pinhole) -> Vec<Sense> {

@@ -1,0 +1,155 @@
+//! What stood close before the robot lately.
+//!
+//! A camera that looks ahead loses what comes near: a chair's seat leaves the
+//! picture two thirds of a metre before the base does touch it. What depth showed
+//! there is remembered for some seconds, whatever the map made of it, and driven
+//! up to slowly.
+
+use std::collections::HashMap;
+
+use concert_runtime::Timestamp;
+
+use super::localiser::seconds;
+use super::place::{Mount, Place, Point};
+use super::planner::RADIUS;
+use super::senses::DepthMap;
+
+/// Farther than this ahead, or to either side, nothing is close, m.
+const AHEAD: f64 = 1.6;
+const BESIDE: f64 = 0.8;
+/// What is lower than this may be floor, m, and this much more a metre farther
+/// away, for depth is guessed; what is higher is passed under.
+const LOWEST: (f64, f64) = (0.12, 0.04);
+const HIGHEST: f64 = 1.2;
+/// Side of what is remembered as one, m; fewer pixels in it are noise.
+const SIDE: f64 = 0.05;
+const PIXELS: u32 = 3;
+/// So long it is remembered, s.
+const MEMORY_S: f64 = 8.0;
+/// What stands within this strip ahead is before the robot, m.
+const STRIP: f64 = RADIUS + 0.09;
+
+/// What stood close, by squares of the map.
+#[derive(Debug, Default)]
+pub(crate) struct Close {
+    seen: HashMap<[i32; 2], Timestamp>,
+}
+
+impl Close {
+    /// Takes note of a frame: where the base was, and by how much its depth must be
+    /// multiplied.
+    pub(crate) fn note(&mut self, base: Place, mount: Mount, depth: &DepthMap, scale: f64) {
+        let stamp = depth.stamp;
+        self.seen.retain(|_, seen| seconds(*seen, stamp) < MEMORY_S);
+        let camera = depth.camera;
+        let mut squares: HashMap<[i32; 2], u32> = HashMap::new();
+        for (pixel, metres) in depth.metres.iter().enumerate() {
+            let at = [(pixel % camera.width) as f64, (pixel / camera.width) as f64];
+            let [x, y, z] = camera.point(mount, at, scale * f64::from(*metres));
+            let stands = (LOWEST.0 + LOWEST.1 * x..HIGHEST).contains(&z);
+            if stands && (0.0..AHEAD).contains(&x) && y.abs() < BESIDE {
+                *squares.entry(square(base.apply([x, y]))).or_default() += 1;
+            }
+        }
+        let squares = squares.into_iter().filter(|(_, pixels)| *pixels >= PIXELS);
+        self.seen.extend(squares.map(|(square, _)| (square, stamp)));
+    }
+
+    /// Takes note of points of the base frame, m, at which something stands.
+    pub(crate) fn note_standing(
+        &mut self,
+        base: Place,
+        stamp: Timestamp,
+        points: impl Iterator<Item = Point>,
+    ) {
+        let near = points.filter(|[x, y]| *x < AHEAD && y.abs() < BESIDE);
+        let squares = near.map(|point| (square(base.apply(point)), stamp));
+        self.seen.extend(squares);
+    }
+
+    /// Distance from the base's middle to the nearest of it ahead, m; infinite where
+    /// nothing is.
+    pub(crate) fn ahead(&self, base: Place) -> f64 {
+        let map = base.inverse();
+        let points = self
+            .seen
+            .keys()
+            .map(|[x, y]| map.apply([(f64::from(*x) + 0.5) * SIDE, (f64::from(*y) + 0.5) * SIDE]));
+        let before = points.filter(|[x, y]| *x > 0.0 && y.abs() < STRIP);
+        before.map(|[x, _]| x).fold(f64::INFINITY, f64::min)
+    }
+}
+
+fn square([x, y]: Point) -> [i32; 2] {
+    [(x / SIDE).floor() as i32, (y / SIDE).floor() as i32]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::place::Pinhole;
+    use super::*;
+
+    const MOUNT: Mount = Mount {
+        height: 1.1,
+        tilt: -0.3,
+    };
+
+    /// A picture of a box, 0.4 m high and as wide as the picture, so far away, and
+    /// of floor before it.
+    fn depth_of_box(stamp: i64, away: f64) -> DepthMap {
+        let camera = Pinhole {
+            fx: 38.0,
+            fy: 38.0,
+            cx: 27.5,
+            cy: 20.5,
+            width: 56,
+            height: 42,
+        };
+        let metres = (0..56 * 42).map(|pixel| {
+            let at = [f64::from(pixel % 56), f64::from(pixel / 56)];
+            let [x, _, z] = camera.ray(MOUNT, at);
+            let floor = if z < 0.0 { -MOUNT.height / z } else { 9.0 };
+            let front = away / x;
+            let height = MOUNT.height + front * z;
+            let is_box = front < floor && height < 0.4;
+            (if is_box { front } else { floor }) as f32
+        });
+        DepthMap {
+            stamp: Timestamp::from_nanos(stamp * 1_000_000),
+            camera,
+            metres: metres.collect(),
+        }
+    }
+
+    #[test]
+    fn what_left_the_picture_is_before_the_robot_until_it_turned_away_or_time_passed() {
+        let mut close = Close::default();
+        let start = Place::default();
+        close.note(start, MOUNT, &depth_of_box(0, 1.2), 1.0);
+        assert!((close.ahead(start) - 1.2).abs() < 0.06);
+        // Driven up to it, where nothing of it is seen any more.
+        let near = Place::new(0.8, 0.0, 0.0);
+        close.note(near, MOUNT, &depth_of_box(2000, 9.0), 1.0);
+        assert!(
+            (close.ahead(near) - 0.4).abs() < 0.06,
+            "{}",
+            close.ahead(near)
+        );
+        let turned = Place::new(0.8, 0.0, std::f64::consts::PI);
+        assert_eq!(close.ahead(turned), f64::INFINITY);
+        close.note(near, MOUNT, &depth_of_box(8100, 9.0), 1.0);
+        assert_eq!(close.ahead(near), f64::INFINITY, "long ago");
+    }
+
+    #[test]
+    fn floor_alone_is_not_close_and_depth_that_is_too_small_is_put_to_scale() {
+        let mut close = Close::default();
+        let start = Place::default();
+        close.note(start, MOUNT, &depth_of_box(0, 9.0), 1.0);
+        assert_eq!(close.ahead(start), f64::INFINITY);
+        let mut small = depth_of_box(100, 1.2);
+        small.metres.iter_mut().for_each(|metres| *metres *= 0.5);
+        close.note(start, MOUNT, &small, 2.0);
+        assert!((close.ahead(start) - 1.2).abs() < 0.06);
+    }
+}
