@@ -96,6 +96,20 @@ pub trait Engine: Send {
         file: &NetworkFile,
         wirings: &[Wiring],
     ) -> Result<Box<dyn Network>, EngineError>;
+
+    /// What begins to load networks from several threads at once, where the engine
+    /// can do that: [`load`](Self::load) of the same file then finds it loaded.
+    fn preloader(&self) -> Option<Arc<dyn Preloader>> {
+        None
+    }
+}
+
+/// Loads networks of an [`Engine`] before they are wired, from any thread.
+pub trait Preloader: Send + Sync {
+    /// Loads a network as far as that goes without slots, for the next
+    /// [`Engine::load`] of the same file. What fails here fails there, too, which
+    /// says why.
+    fn preload(&self, file: &NetworkFile);
 }
 
 /// The bytes of a slot, row-major, native endian, for as long as nothing may write

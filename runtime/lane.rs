@@ -28,6 +28,7 @@ use crate::wiring::{LaneSlots, origin_of};
 use runner::{GeometricState, Runner};
 use state::{CameraState, EncoderState, ImageState, Progress, ReadoutState};
 
+pub(crate) use runner::preload;
 pub(crate) use takeover::Before;
 
 /// One camera's way through the plan.

@@ -7,6 +7,7 @@
 mod engine;
 mod environment;
 mod network;
+mod optimised;
 mod session;
 mod slot;
 mod telemetry;
@@ -17,6 +18,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub use engine::OrtEngine;
 pub use environment::Environment;
+pub use optimised::OptimisedCache;
 /// For benches that compare with bare sessions.
 #[doc(hidden)]
 pub use ort;

@@ -9,6 +9,8 @@ use concert_models::{Engine, EngineError, Network, NetworkFile, Placement, Termi
 
 use crate::failures::{Failures, Trouble};
 use crate::health::Health;
+use crate::io::thread;
+use crate::plan::Plan;
 use crate::shedding::Cost;
 use crate::step::{Step, Watch};
 
@@ -25,6 +27,22 @@ pub(super) fn load(
     let loaded = engine.load(file, wirings);
     watch.end();
     loaded
+}
+
+/// Begins to load the networks of a plan on every core, where the engine can do
+/// that, each under the eye of a watchdog of its own.
+pub(crate) fn preload(plan: &Plan, engine: &dyn Engine, patient: &dyn Watch) {
+    let Some(preloader) = engine.preloader() else {
+        return;
+    };
+    let files: Vec<&NetworkFile> = plan.networks().collect();
+    let bounded: Arc<dyn Terminator> = Arc::new(Bounded);
+    thread::map("load-models", &files, |file| {
+        let watch = patient.at_start();
+        watch.begin(&file.name, &bounded);
+        preloader.preload(file);
+        watch.end();
+    });
 }
 
 /// The state of one geometric readout, and copies of what it reads.

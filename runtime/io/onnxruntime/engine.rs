@@ -3,12 +3,14 @@
 
 use std::sync::{Arc, Mutex};
 
-use concert_models::{Engine, EngineError, Network, NetworkFile, Slot, TensorSpec, View, Wiring};
+use concert_models::{
+    Engine, EngineError, Network, NetworkFile, Preloader, Slot, TensorSpec, View, Wiring,
+};
 
 use super::network::OrtNetwork;
 use super::session::Sessions;
 use super::slot::{Side, SlotMemory};
-use super::{Environment, Provider, Refusal, lock};
+use super::{Environment, OptimisedCache, Provider, Refusal, lock};
 
 /// [`Engine`] over ONNX Runtime.
 ///
@@ -37,6 +39,19 @@ impl OrtEngine {
     /// # Errors
     /// [`EngineError::Unavailable`] where the chain is empty.
     pub fn new(environment: &Environment, providers: &[Provider]) -> Result<Self, EngineError> {
+        Self::with_cache(environment, providers, None)
+    }
+
+    /// As [`new`](Self::new), with a cache of what the library makes of networks:
+    /// what lies there is used, and what is [preloaded](Preloader) is laid there.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_cache(
+        environment: &Environment,
+        providers: &[Provider],
+        cache: Option<OptimisedCache>,
+    ) -> Result<Self, EngineError> {
         if providers.is_empty() {
             return Err(EngineError::Unavailable {
                 reason: "the provider chain is empty; name at least cpu".to_owned(),
@@ -45,7 +60,7 @@ impl OrtEngine {
         Ok(Self {
             environment: environment.clone(),
             chain: providers.into(),
-            sessions: Arc::new(Sessions::new(environment.clone())),
+            sessions: Arc::new(Sessions::new(environment.clone(), cache)),
             slots: Vec::new(),
             gate: Arc::default(),
         })
@@ -148,5 +163,11 @@ impl Engine for OrtEngine {
         let gate = Arc::clone(&self.gate);
         let network = OrtNetwork::wire(&file.name, session, gate, &self.slots, wirings)?;
         Ok(Box::new(network.with_shared(shared)))
+    }
+
+    /// Devices load one network after the other.
+    fn preloader(&self) -> Option<Arc<dyn Preloader>> {
+        let on_processor = *self.chain == [Provider::Cpu];
+        on_processor.then(|| Arc::clone(&self.sessions) as Arc<dyn Preloader>)
     }
 }
