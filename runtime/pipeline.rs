@@ -191,6 +191,14 @@ impl Pipeline {
         self.lanes[camera].forget();
     }
 
+    /// Sources whose encoders run side by side where a frame needs several of them.
+    #[must_use]
+    pub fn side_by_side(&self) -> Vec<&str> {
+        let encoders = self.lanes.first().map_or(&[] as &[_], Lane::side_by_side);
+        let source = |&encoder: &usize| self.plan.encoders[encoder].source.as_str();
+        encoders.iter().map(source).collect()
+    }
+
     /// Name of each network and where its nodes run, encoders first.
     pub fn placements(&self) -> Vec<(String, Placement)> {
         self.lanes.first().map(Lane::placements).unwrap_or_default()
@@ -248,7 +256,8 @@ impl Preparer {
     ) -> Result<Pipeline, EngineError> {
         let mut lanes = Vec::with_capacity(self.cameras.len());
         for camera in &self.cameras {
-            let mut lane = Lane::prepare(&plan, self.engine.as_mut(), camera, patient)?;
+            let (engine, beside) = (self.engine.as_mut(), (&self.clock, self.watch.as_ref()));
+            let mut lane = Lane::prepare(&plan, engine, camera, patient, beside)?;
             lane.warm(patient)?;
             lanes.push(lane);
         }

@@ -115,6 +115,31 @@ impl Plan {
         self.encoders.iter().map(|encoder| encoder.source.as_str())
     }
 
+    /// Encoders that every frame needs if everything is subscribed to, where there
+    /// are several: those are worth running side by side. What runs on some frames
+    /// alone leaves the others all threads.
+    pub(crate) fn side_by_side(&self) -> Vec<usize> {
+        let mut every_frame: Vec<bool> =
+            self.readouts.iter().map(|r| r.rate_hz.is_none()).collect();
+        for (index, readout) in self.readouts.iter().enumerate().rev() {
+            if every_frame[index] {
+                readout
+                    .inputs
+                    .iter()
+                    .for_each(|&input| every_frame[input] = true);
+            }
+        }
+        let needed = |encoder: &usize| {
+            let mut readouts = self.readouts.iter().zip(&every_frame);
+            readouts.any(|(readout, every)| *every && readout.encoders.contains(encoder))
+        };
+        let encoders: Vec<usize> = (0..self.encoders.len()).filter(needed).collect();
+        match encoders.len() {
+            1 => Vec::new(),
+            _ => encoders,
+        }
+    }
+
     /// Every network, encoders first.
     pub(crate) fn networks(&self) -> impl Iterator<Item = &NetworkFile> {
         let encoders = self.encoders.iter().map(|stage| &stage.file);

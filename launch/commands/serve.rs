@@ -279,6 +279,13 @@ fn load(
     let watch = Watchdog::start_patient(Arc::clone(clock), launch.hang_limit(), first_run)?;
     let (clock, limit) = (Arc::clone(clock), launch.time_limit());
     let pipeline = assemble::pipeline(launch, plan, engine, clock, Arc::new(watch), limit)?;
+    let description = match pipeline.side_by_side().as_slice() {
+        [] => description,
+        sources => format!(
+            "{description}; encoders side by side: {}",
+            sources.join(", ")
+        ),
+    };
     Ok((pipeline, description))
 }
 

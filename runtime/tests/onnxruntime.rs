@@ -487,7 +487,7 @@ fn an_optimised_network_from_the_cache_gives_the_same_bits() {
         if !has_bytes {
             file.bytes = Arc::from([]);
         }
-        engine.preloader().unwrap().preload(&file);
+        engine.preloader().unwrap().preload(&file, 1);
         let mut network = engine.load(&file, &[wired]).unwrap();
         assert!(
             !network.is_shared(),
@@ -518,6 +518,32 @@ fn an_optimised_network_from_the_cache_gives_the_same_bits() {
         "it was not made anew"
     );
     assert_eq!(run(&mut engine(), false), expected);
+}
+
+#[test]
+fn networks_that_run_side_by_side_give_the_bits_that_they_give_alone() {
+    let Some(mut engine) = engine() else { return };
+    assert_eq!(engine.side_by_side(), 2);
+    let (file, wired, [_, descriptors]) = xfeat(&mut engine);
+    engine.load(&file, &[wired]).unwrap().run(0).unwrap();
+    let expected = get(&mut engine, descriptors);
+    let [one, two] = [(); 2].map(|()| {
+        let (file, wired, [_, descriptors]) = xfeat(&mut engine);
+        let network = engine.load_beside(&file, &[wired], 2).unwrap();
+        (network, descriptors)
+    });
+    assert!(
+        two.0.is_shared(),
+        "with each other, though not with who has all threads"
+    );
+    let runs = [one, two].map(|(mut network, descriptors)| {
+        let run = move || (0..3).try_for_each(|_| network.run(0));
+        (spawn("beside", run).unwrap(), descriptors)
+    });
+    for (run, descriptors) in runs {
+        run.join().unwrap().unwrap();
+        assert!(get(&mut engine, descriptors) == expected);
+    }
 }
 
 #[test]

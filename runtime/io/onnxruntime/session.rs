@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::CStr;
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,6 +40,26 @@ struct Key {
     sha256: String,
     size_bytes: usize,
     provider: Provider,
+    threads: Threads,
+}
+
+/// Threads that run a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Threads {
+    /// Those of the environment's pool.
+    All,
+    /// So many, the calling one included, which no other network uses.
+    Own(NonZeroUsize),
+}
+
+impl Threads {
+    /// The share of one of `count` networks that run side by side.
+    pub(super) fn of_share(all: NonZeroUsize, count: usize) -> Self {
+        match count {
+            0 | 1 => Self::All,
+            _ => Self::Own(NonZeroUsize::new(all.get() / count).unwrap_or(NonZeroUsize::MIN)),
+        }
+    }
 }
 
 /// The sessions of one family of engines. A session is kept while a network
@@ -74,10 +95,11 @@ impl Sessions {
         &self,
         file: &NetworkFile,
         chain: &[Provider],
+        threads: Threads,
     ) -> Result<(Arc<LoadedSession>, bool), EngineError> {
         let mut reasons = Vec::new();
         for &provider in chain {
-            match self.load_on(file, provider, Keep::No) {
+            match self.load_on(file, (provider, threads), Keep::No) {
                 Ok(session) => {
                     let shared = session.in_use.swap(true, Ordering::AcqRel);
                     lock(&self.preloaded).retain(|one| !Arc::ptr_eq(one, &session));
@@ -112,22 +134,23 @@ impl Sessions {
     fn load_on(
         &self,
         file: &NetworkFile,
-        provider: Provider,
+        (provider, threads): (Provider, Threads),
         keep: Keep,
     ) -> Result<Arc<LoadedSession>, String> {
         let key = Key {
             sha256: file.sha256.clone(),
             size_bytes: file.bytes.len(),
             provider,
+            threads,
         };
         if let Some(session) = self.find(&key) {
             return Ok(session);
         }
         // `ort` panics on some answers that it does not expect.
-        let session = catch_unwind(AssertUnwindSafe(|| self.open(file, provider, keep)))
-            .unwrap_or_else(|_| {
-                Err("onnxruntime gave an answer that is not understood".to_owned())
-            })?;
+        let session = catch_unwind(AssertUnwindSafe(|| {
+            self.open(file, (provider, threads), keep)
+        }))
+        .unwrap_or_else(|_| Err("onnxruntime gave an answer that is not understood".to_owned()))?;
         let session = Arc::new(session);
         let mut loaded = lock(&self.loaded);
         // Another thread may have loaded the same meanwhile.
@@ -144,20 +167,20 @@ impl Sessions {
     fn open(
         &self,
         file: &NetworkFile,
-        provider: Provider,
+        (provider, threads): (Provider, Threads),
         keep: Keep,
     ) -> Result<LoadedSession, String> {
         // What is made for a device is the provider's own to keep.
         let is_kept = provider == Provider::Cpu && OptimisedCache::pays(file);
         let cache = self.cache.as_ref().filter(|_| is_kept);
-        let found = cache.and_then(|cache| self.open_optimised(file, cache));
+        let found = cache.and_then(|cache| self.open_optimised(file, threads, cache));
         let made = || {
             let cache = cache.filter(|_| keep == Keep::Yes)?;
-            cache.make(file, provider, |path| self.optimise(file, path))
+            cache.make(file, provider, |path| self.optimise(file, threads, path))
         };
         let (session, nodes) = match found.or_else(made) {
             Some(opened) => opened,
-            None => open_on(&self.environment, file, provider)?,
+            None => open_on(&self.environment, file, (provider, threads))?,
         };
         Ok(LoadedSession {
             session: Mutex::new(session),
@@ -174,9 +197,14 @@ impl Sessions {
     }
 
     /// A session of what the cache has of a network.
-    fn open_optimised(&self, file: &NetworkFile, cache: &OptimisedCache) -> Option<Opened> {
+    fn open_optimised(
+        &self,
+        file: &NetworkFile,
+        threads: Threads,
+        cache: &OptimisedCache,
+    ) -> Option<Opened> {
         let found = cache.find(file, Provider::Cpu)?;
-        let opened = configure(&self.environment, GraphOptimizationLevel::Disable)
+        let opened = configure(&self.environment, threads, GraphOptimizationLevel::Disable)
             .and_then(|mut builder| builder.commit_from_memory(found.bytes()).map_err(words));
         match opened {
             Ok(session) => Some((session, found.nodes)),
@@ -188,8 +216,8 @@ impl Sessions {
     }
 
     /// A session of a network, which writes what it optimised it to.
-    fn optimise(&self, file: &NetworkFile, to: &Path) -> Result<Opened, String> {
-        let session = configure(&self.environment, GraphOptimizationLevel::All)?
+    fn optimise(&self, file: &NetworkFile, threads: Threads, to: &Path) -> Result<Opened, String> {
+        let session = configure(&self.environment, threads, GraphOptimizationLevel::All)?
             .with_optimized_model_path(to)
             .map_err(words)?
             // It warns that the file is of this machine, which its key says.
@@ -209,8 +237,9 @@ impl Sessions {
 /// Makes sessions on the processor, each on the thread that asks. They are kept
 /// until a network uses them, or nobody can any more.
 impl Preloader for Sessions {
-    fn preload(&self, file: &NetworkFile) {
-        if let Ok(session) = self.load_on(file, Provider::Cpu, Keep::Yes) {
+    fn preload(&self, file: &NetworkFile, count: usize) {
+        let threads = Threads::of_share(self.environment.threads(), count);
+        if let Ok(session) = self.load_on(file, (Provider::Cpu, threads), Keep::Yes) {
             lock(&self.preloaded).push(session);
         }
     }
@@ -230,9 +259,9 @@ type Opened = (Session, Vec<(String, usize)>);
 fn open_on(
     environment: &Environment,
     file: &NetworkFile,
-    provider: Provider,
+    (provider, threads): (Provider, Threads),
 ) -> Result<Opened, String> {
-    let mut builder = configure(environment, GraphOptimizationLevel::All)?;
+    let mut builder = configure(environment, threads, GraphOptimizationLevel::All)?;
     let providers = dispatches(provider, file)?;
     if !providers.is_empty() {
         builder = builder.with_execution_providers(providers).map_err(words)?;
@@ -248,14 +277,14 @@ fn open_on(
     Ok((session, nodes))
 }
 
-/// Threads are the environment's; memory is planned once, for shapes do not
-/// change.
+/// Memory is planned once, for shapes do not change.
 fn configure(
     environment: &Environment,
+    threads: Threads,
     level: GraphOptimizationLevel,
 ) -> Result<SessionBuilder, String> {
-    Session::builder(environment.ort())
-        .map_err(words)?
+    let builder = Session::builder(environment.ort()).map_err(words)?;
+    with_threads(builder, threads)?
         .with_optimization_level(level)
         .map_err(words)?
         .with_memory_pattern(true)
@@ -263,6 +292,22 @@ fn configure(
         .with_log_level(LogLevel::Warning)
         .map_err(words)?
         .with_config_entry("session.record_ep_graph_assignment_info", "1")
+        .map_err(words)
+}
+
+fn with_threads(builder: SessionBuilder, threads: Threads) -> Result<SessionBuilder, String> {
+    let Threads::Own(count) = threads else {
+        return Ok(builder);
+    };
+    builder
+        .with_independent_thread_pool()
+        .map_err(words)?
+        .with_intra_threads(count.get())
+        .map_err(words)?
+        .with_inter_threads(1)
+        .map_err(words)?
+        // As those of the environment's pool, they sleep when there is nothing to do.
+        .with_config_entry("session.intra_op.allow_spinning", "0")
         .map_err(words)
 }
 
