@@ -13,7 +13,7 @@ use std::time::Duration;
 use concert_runtime::{Clock, LaneName, Pipeline, Plan, Watch};
 
 pub(crate) use control::{SharedSwapper, Swapper};
-pub(crate) use engine::EngineChoice;
+pub(crate) use engine::{EngineChoice, StartingEngine};
 pub(crate) use parts::{plan, provenance};
 pub(crate) use solver::AskedSolver;
 pub(crate) use transport::{ControlServer, PublishInfo, Transport, check_transport};

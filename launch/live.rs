@@ -4,7 +4,6 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use concert_policies::Task;
-use concert_runtime::io::thread;
 use concert_runtime::snapshot::TargetSnapshot;
 use concert_runtime::{
     Clock, Health, LearningSnapshot, Outcome, Output, Percentiles, Runtime, Snapshot,
@@ -16,7 +15,7 @@ use crate::meter::Row;
 use crate::stop::Stop;
 use crate::terminal::{Panel, Screen, Style, View};
 
-/// How often a signal, the end, or another size of the window is looked for.
+/// How often a signal, or another size of the window is looked for.
 pub(crate) const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How often the table is drawn on a terminal.
 const DRAW_EVERY: Duration = Duration::from_millis(250);
@@ -63,8 +62,7 @@ impl Watched<'_> {
             .map_or(WRITE_EVERY, |(_, style)| every(style));
         let mut screen = screen.and_then(|(to, style)| Screen::open(to, style).ok());
         let mut shown = self.clock.monotonic();
-        while !stop.is_raised() && !self.runtime.is_over() {
-            thread::sleep(LOOK_EVERY);
+        while !stop.is_raised() && !self.runtime.wait(LOOK_EVERY) {
             let Some(open) = &mut screen else {
                 continue;
             };

@@ -11,7 +11,7 @@
 use std::cell::Cell;
 use std::ops::Deref;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, RwLock, RwLockReadGuard};
 
 use crate::tensor::TensorSpec;
 
@@ -79,7 +79,7 @@ pub trait Engine: Send {
     fn fill(&mut self, slot: Slot, write: &mut dyn FnMut(&mut [u8])) -> Result<(), EngineError>;
 
     /// The slot's bytes. On a CPU plain memory; on a GPU a copy to the host.
-    /// No network of this engine runs while the [`View`] lives.
+    /// No network that writes the slot runs while the [`View`] lives.
     ///
     /// # Errors
     /// [`EngineError::Device`] where the copy from the device fails.
@@ -96,27 +96,61 @@ pub trait Engine: Send {
         file: &NetworkFile,
         wirings: &[Wiring],
     ) -> Result<Box<dyn Network>, EngineError>;
+
+    /// Number of networks that are worth running at the same time, from as many
+    /// threads; 1 where they would only wait for each other.
+    fn side_by_side(&self) -> usize {
+        1
+    }
+
+    /// As [`load`](Self::load), for a network that usually runs while others do,
+    /// `count` in all: it takes its share of the threads, not all of them.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    fn load_beside(
+        &mut self,
+        file: &NetworkFile,
+        wirings: &[Wiring],
+        _count: usize,
+    ) -> Result<Box<dyn Network>, EngineError> {
+        self.load(file, wirings)
+    }
+
+    /// What begins to load networks from several threads at once, where the engine
+    /// can do that: [`load`](Self::load) of the same file then finds it loaded.
+    fn preloader(&self) -> Option<Arc<dyn Preloader>> {
+        None
+    }
+}
+
+/// Loads networks of an [`Engine`] before they are wired, from any thread.
+pub trait Preloader: Send + Sync {
+    /// Loads a network as far as that goes without slots, for the next
+    /// [`Engine::load`] of the same file, or [`Engine::load_beside`] where `count`
+    /// is not 1. What fails here fails there, too, which says why.
+    fn preload(&self, file: &NetworkFile, count: usize);
 }
 
 /// The bytes of a slot, row-major, native endian, for as long as nothing may write
-/// them: where networks write the very memory, it holds what they need to run.
+/// them: where networks write the very memory, it holds the slot's lock.
 #[derive(Debug)]
 pub struct View<'a> {
     bytes: &'a [u8],
     // Dropped with the view.
-    _gate: Option<Held<'a>>,
+    _lock: Option<Held<'a>>,
 }
 
-/// A gate that this thread holds, and the one that it held before.
+/// A lock that this thread holds, and the one that it held before.
 #[derive(Debug)]
 struct Held<'a> {
-    _guard: MutexGuard<'a, ()>,
-    gate: usize,
+    _guard: RwLockReadGuard<'a, ()>,
+    lock: usize,
     before: usize,
 }
 
 thread_local! {
-    /// Address of the gate that this thread holds through a view; 0 for none.
+    /// Address of the lock that this thread holds through a view; 0 for none.
     static HELD: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -124,43 +158,43 @@ impl<'a> View<'a> {
     /// View of memory that no network writes.
     #[must_use]
     pub fn of(bytes: &'a [u8]) -> Self {
-        Self { bytes, _gate: None }
+        Self { bytes, _lock: None }
     }
 
-    /// View of memory that networks write, and only while they hold `gate`, of
-    /// which this is the `guard`.
+    /// View of memory that networks write, and only while they hold `lock`, of
+    /// which this is a `guard`.
     #[must_use]
-    pub fn guarded(bytes: &'a [u8], gate: &'a Mutex<()>, guard: MutexGuard<'a, ()>) -> Self {
-        let gate = address(gate);
+    pub fn guarded(bytes: &'a [u8], lock: &'a RwLock<()>, guard: RwLockReadGuard<'a, ()>) -> Self {
+        let lock = address(lock);
         let held = Held {
             _guard: guard,
-            gate,
-            before: HELD.replace(gate),
+            lock,
+            before: HELD.replace(lock),
         };
         Self {
             bytes,
-            _gate: Some(held),
+            _lock: Some(held),
         }
     }
 
-    /// Tells whether this thread holds a view behind `gate`, so that waiting for it
+    /// Tells whether this thread holds a view behind `lock`, so that waiting for it
     /// would never end.
     #[must_use]
-    pub fn holds(gate: &Mutex<()>) -> bool {
-        HELD.get() == address(gate)
+    pub fn holds(lock: &RwLock<()>) -> bool {
+        HELD.get() == address(lock)
     }
 }
 
 impl Drop for Held<'_> {
     fn drop(&mut self) {
-        if HELD.get() == self.gate {
+        if HELD.get() == self.lock {
             HELD.set(self.before);
         }
     }
 }
 
-fn address(gate: &Mutex<()>) -> usize {
-    std::ptr::from_ref(gate).addr()
+fn address(lock: &RwLock<()>) -> usize {
+    std::ptr::from_ref(lock).addr()
 }
 
 impl Deref for View<'_> {
@@ -180,7 +214,7 @@ pub trait Network: Send {
     ///
     /// # Errors
     /// [`EngineError::Run`] where a node fails, or where the calling thread still
-    /// holds a [`View`] of the engine's; [`EngineError::Terminated`] where the
+    /// holds a [`View`] of one of its slots; [`EngineError::Terminated`] where the
     /// [`Terminator`] was used.
     fn run(&mut self, turn: usize) -> Result<(), EngineError>;
 

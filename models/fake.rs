@@ -31,6 +31,8 @@ pub struct FakeEngine {
     networks: Arc<Mutex<HashMap<String, Registered>>>,
     slots: Vec<FakeSlot>,
     device: Arc<FakeDevice>,
+    /// 0 and 1 both mean that networks run one after the other.
+    side_by_side: usize,
 }
 
 struct Registered {
@@ -96,6 +98,13 @@ impl FakeEngine {
         engine
     }
 
+    /// An engine for which so many networks are worth running at the same time.
+    pub fn with_side_by_side(count: usize) -> Self {
+        let mut engine = Self::default();
+        engine.side_by_side = count;
+        engine
+    }
+
     /// Makes a sibling as [`Engine::sibling`] does; networks registered in either
     /// can be loaded by both.
     #[must_use]
@@ -104,6 +113,7 @@ impl FakeEngine {
             networks: Arc::clone(&self.networks),
             slots: Vec::new(),
             device: Arc::clone(&self.device),
+            side_by_side: self.side_by_side,
         }
     }
 
@@ -202,6 +212,10 @@ impl Engine for FakeEngine {
 
     fn sibling(&self) -> Box<dyn Engine> {
         Box::new(FakeEngine::sibling(self))
+    }
+
+    fn side_by_side(&self) -> usize {
+        self.side_by_side.max(1)
     }
 
     fn slot(&mut self, spec: &TensorSpec) -> Result<Slot, EngineError> {

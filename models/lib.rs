@@ -46,7 +46,7 @@ pub mod store;
 pub mod tensor;
 
 pub use engine::{
-    Engine, EngineError, Network, NetworkFile, Placement, Slot, Terminator, View, Wiring,
+    Engine, EngineError, Network, NetworkFile, Placement, Preloader, Slot, Terminator, View, Wiring,
 };
 pub use geometry::{Affine2, Intrinsics};
 pub use image::{Image, ImageError, PixelFormat};

@@ -352,7 +352,7 @@ impl Store {
             name: name.to_owned(),
             path,
             sha256,
-            bytes: bytes.into(),
+            bytes,
         })
     }
 }

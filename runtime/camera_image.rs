@@ -17,9 +17,10 @@ use crate::frame::Frame;
 use crate::health::Health;
 use crate::rate::Rate;
 use crate::status::StatusEntry;
+use crate::wire::cdr::CdrWriter;
 use crate::wire::common::Header;
 use crate::wire::sensor_msgs::{CompressedImage, Image as ImageMessage};
-use crate::wire::{Message, keys};
+use crate::wire::{Message, Pixels, keys};
 
 /// Settings of the camera's image on the bus.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -95,10 +96,31 @@ impl CameraImage {
     /// # Errors
     /// An image that cannot be a JPEG.
     pub fn encode(&self, to: &mut Vec<u8>) -> Result<&'static str, image::ImageError> {
+        let (message_type, pixels) = self.encode_head(to)?;
+        pixels.append(to);
+        Ok(message_type)
+    }
+
+    /// As [`encode`](Self::encode), but for the pixels of a raw image, which stand
+    /// at its end.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    pub fn encode_head(
+        &self,
+        to: &mut Vec<u8>,
+    ) -> Result<(&'static str, Pixels<'_>), image::ImageError> {
         match self.encoding {
             ImageEncoding::Raw => {
-                raw(self.header(), &self.frame.image).encode(to);
-                Ok(ImageMessage::TYPE)
+                let image = &self.frame.image;
+                // Its last row may come without padding.
+                let pixels = Pixels::Bytes {
+                    bytes: image.bytes(),
+                    length: image.stride_bytes() * image.height(),
+                };
+                let mut writer = CdrWriter::begin(to);
+                raw(self.header(), image).write_head(pixels.len(), &mut writer);
+                Ok((ImageMessage::TYPE, pixels))
             }
             ImageEncoding::Jpeg { quality } => {
                 let message = CompressedImage {
@@ -107,19 +129,14 @@ impl CameraImage {
                     data: Cow::Owned(jpeg(&self.frame.image, quality)?),
                 };
                 message.encode(to);
-                Ok(CompressedImage::TYPE)
+                Ok((CompressedImage::TYPE, Pixels::None))
             }
         }
     }
 }
 
-fn raw(header: Header, image: &Image) -> ImageMessage<'_> {
-    let whole = image.stride_bytes() * image.height();
-    let mut data = Cow::Borrowed(image.bytes());
-    if data.len() < whole {
-        // Its last row came without padding.
-        data.to_mut().resize(whole, 0);
-    }
+/// The message without its pixels.
+fn raw(header: Header, image: &Image) -> ImageMessage<'static> {
     let encoding = match image.format() {
         PixelFormat::Rgb8 => "rgb8",
         PixelFormat::Bgr8 => "bgr8",
@@ -136,7 +153,7 @@ fn raw(header: Header, image: &Image) -> ImageMessage<'_> {
         encoding: Cow::Borrowed(encoding),
         is_bigendian: false,
         step: image.stride_bytes() as u32,
-        data,
+        data: Cow::Borrowed(&[]),
     }
 }
 
@@ -372,6 +389,20 @@ mod tests {
         }
     }
 
+    /// The raw message of an image, as it goes out.
+    fn encoded(image: &Image) -> Vec<u8> {
+        let image = CameraImage {
+            key: "image".into(),
+            camera: "front".into(),
+            sequence: 0,
+            frame: frame(image.clone(), 0),
+            encoding: ImageEncoding::Raw,
+        };
+        let mut bytes = Vec::new();
+        image.encode(&mut bytes).expect("encodes");
+        bytes
+    }
+
     fn grey(width: usize, height: usize) -> Image {
         let pixels = vec![9; width * height];
         Image::packed(width, height, PixelFormat::Grey8, pixels).expect("an image")
@@ -429,7 +460,8 @@ mod tests {
         for (format, pair, encoding) in red {
             let pixels: Vec<u8> = pair.repeat(16 * 8);
             let image = Image::packed(16, 16, format, pixels.clone()).expect("an image");
-            let message = raw(Header::default(), &image);
+            let bytes = encoded(&image);
+            let message = ImageMessage::decode(&bytes).expect("a message");
             assert_eq!((&*message.encoding, &*message.data), (encoding, &*pixels));
             let file = jpeg(&image, 90).expect("encodes");
             let read = concert_models::image_file::decode(&file, &Default::default());
@@ -443,6 +475,8 @@ mod tests {
     fn rows_without_their_last_padding_are_padded() {
         let image = Image::new(2, 2, 3, PixelFormat::Grey8, vec![1, 2, 0, 3, 4].into());
         let image = image.expect("an image");
-        assert_eq!(&*raw(Header::default(), &image).data, [1, 2, 0, 3, 4, 0]);
+        let bytes = encoded(&image);
+        let message = ImageMessage::decode(&bytes).expect("a message");
+        assert_eq!(&*message.data, [1, 2, 0, 3, 4, 0]);
     }
 }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use concert_models::preprocess::Preprocessor;
 use concert_models::{Engine, EngineError, Placement, Slot};
 
+use crate::clock::Clock;
 use crate::counts::Outcome;
 use crate::failures::Trouble;
 use crate::output::Output;
@@ -28,6 +29,7 @@ use crate::wiring::{LaneSlots, origin_of};
 use runner::{GeometricState, Runner};
 use state::{CameraState, EncoderState, ImageState, Progress, ReadoutState};
 
+pub(crate) use runner::preload;
 pub(crate) use takeover::Before;
 
 /// One camera's way through the plan.
@@ -37,6 +39,8 @@ pub(crate) struct Lane {
     images: Vec<ImageState>,
     camera: Vec<CameraState>,
     encoders: Vec<EncoderState>,
+    /// Encoders that run side by side where a frame needs several of them.
+    side_by_side: Vec<usize>,
     readouts: Vec<ReadoutState>,
     /// Fault of the picture of the frame at hand.
     picture: Option<PictureFault>,
@@ -49,6 +53,7 @@ impl Lane {
         engine: &mut dyn Engine,
         camera: &LaneName,
         patient: &dyn Watch,
+        (clock, watch): (&Arc<dyn Clock>, &dyn Watch),
     ) -> Result<Self, EngineError> {
         let slots = LaneSlots::allocate(plan, engine)?;
         let images = plan.contracts.iter().zip(&slots.images);
@@ -63,12 +68,19 @@ impl Lane {
             made: Progress::NotTried,
         };
         let camera_states = slots.camera.iter().map(camera_state).collect();
+        let side_by_side = runner::side_by_side(plan, engine);
         let mut encoders = Vec::new();
         for (index, stage) in plan.encoders.iter().enumerate() {
             let wirings = slots.encoder_wirings(plan, index);
-            let network = runner::load(engine, &stage.file, &wirings, patient)?;
+            let is_beside = side_by_side.contains(&index);
+            let count = if is_beside { side_by_side.len() } else { 1 };
+            let network = runner::load(engine, &stage.file, &wirings, count, patient)?;
+            let network = Runner::new(&stage.file.name, network);
             encoders.push(EncoderState {
-                network: Runner::new(&stage.file.name, network),
+                network: match is_beside {
+                    true => network.with_thread(clock, watch),
+                    false => network,
+                },
                 ring: Ring::new(stage.turns),
                 levels: slots.levels[index].clone(),
                 made: Progress::NotTried,
@@ -80,12 +92,16 @@ impl Lane {
             let network = match &stage.maker {
                 Maker::Network => {
                     let wirings = slots.readout_wirings(plan, index);
-                    let network = runner::load(engine, &stage.file, &wirings, patient)?;
+                    let network = runner::load(engine, &stage.file, &wirings, 1, patient)?;
                     Runner::new(&stage.file.name, network)
                 }
                 Maker::Geometric(method) => {
                     let state = GeometricState::new(method.start(), stage.reads.len());
-                    Runner::of_geometry(&stage.file.name, state)
+                    let network = Runner::of_geometry(&stage.file.name, state);
+                    match engine.side_by_side() {
+                        0 | 1 => network,
+                        _ => network.with_thread(clock, watch),
+                    }
                 }
             };
             let output = Output::empty(origin_of(plan, index, camera, &camera_name));
@@ -104,10 +120,16 @@ impl Lane {
             images: images.collect(),
             camera: camera_states,
             encoders,
+            side_by_side,
             readouts,
             picture: None,
             report,
         })
+    }
+
+    /// Encoders that run side by side, by their places in the plan.
+    pub(crate) fn side_by_side(&self) -> &[usize] {
+        &self.side_by_side
     }
 
     /// Runs every network once on zeros, but for those whose weights were in

@@ -185,7 +185,7 @@ pub use observer::Observer;
 pub use output::{Hashes, Output, OutputOrigin, StageTimes};
 pub use pipeline::{Pipeline, Preparer};
 pub use plan::{Plan, PlanError};
-pub use planned::{PartsError, Planned, plan_from_store};
+pub use planned::{PartsError, Planned, plan_at_start, plan_from_store};
 pub use snapshot::Snapshot;
 pub use stats::Percentiles;
 pub use status::{Status, StatusEntry};

@@ -8,7 +8,7 @@ use concert_models::{Engine, EngineError, Placement};
 use crate::clock::Clock;
 use crate::failures::Trouble;
 use crate::frame::Frame;
-use crate::lane::{Before, Lane};
+use crate::lane::{Before, Lane, preload};
 use crate::output::Output;
 use crate::picture::PictureFault;
 use crate::plan::Plan;
@@ -27,9 +27,11 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Allocates all slots, loads and wires all networks, and runs each once
-    /// so that no frame pays for the first run; those whose weights a sibling of
-    /// `engine` uses already are shared with it and need no first run.
+    /// Allocates all slots, loads all networks, on every core where the engine
+    /// can do that, wires them, and runs each once so that no frame pays for the
+    /// first run; those whose weights a sibling of `engine` uses already are
+    /// shared with it and need no first run. The bytes of the networks' files are
+    /// given back.
     ///
     /// # Errors
     /// Whatever the engine refuses; nothing is half prepared then.
@@ -42,6 +44,7 @@ impl Pipeline {
         time_limit: Option<Duration>,
     ) -> Result<Self, EngineError> {
         let patient = watch.at_start();
+        preload(&plan, engine.as_ref(), patient.as_ref());
         let preparer = Preparer {
             engine,
             cameras: cameras.to_vec(),
@@ -188,6 +191,14 @@ impl Pipeline {
         self.lanes[camera].forget();
     }
 
+    /// Sources whose encoders run side by side where a frame needs several of them.
+    #[must_use]
+    pub fn side_by_side(&self) -> Vec<&str> {
+        let encoders = self.lanes.first().map_or(&[] as &[_], Lane::side_by_side);
+        let source = |&encoder: &usize| self.plan.encoders[encoder].source.as_str();
+        encoders.iter().map(source).collect()
+    }
+
     /// Name of each network and where its nodes run, encoders first.
     pub fn placements(&self) -> Vec<(String, Placement)> {
         self.lanes.first().map(Lane::placements).unwrap_or_default()
@@ -240,19 +251,20 @@ impl Preparer {
     /// Prepares a pipeline that takes this one's engine, while `patient` watches.
     pub(crate) fn prepare_watched(
         mut self,
-        plan: Plan,
+        mut plan: Plan,
         patient: &dyn Watch,
     ) -> Result<Pipeline, EngineError> {
-        let plan = Arc::new(plan);
         let mut lanes = Vec::with_capacity(self.cameras.len());
         for camera in &self.cameras {
-            let mut lane = Lane::prepare(&plan, self.engine.as_mut(), camera, patient)?;
+            let (engine, beside) = (self.engine.as_mut(), (&self.clock, self.watch.as_ref()));
+            let mut lane = Lane::prepare(&plan, engine, camera, patient, beside)?;
             lane.warm(patient)?;
             lanes.push(lane);
         }
+        plan.drop_network_bytes();
         Ok(Pipeline {
             engine: self.engine,
-            plan,
+            plan: Arc::new(plan),
             cameras: self.cameras,
             lanes,
             clock: self.clock,

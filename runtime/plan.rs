@@ -8,14 +8,16 @@ mod make;
 mod stage;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use concert_models::NetworkFile;
 use concert_models::contract::InputContract;
 use concert_policies::{OutputKind, Policy, Task};
 
 pub use error::PlanError;
 pub(crate) use stage::{CameraInput, CameraValue, EncoderStage, InputOrigin, ReadoutStage};
 
-use crate::parts::{EncoderPart, ReadoutPart};
+use crate::parts::{EncoderPart, Maker, ReadoutPart};
 
 /// Furthest look back of a readout, in runs of its encoder.
 const MAX_FRAMES_BACK: usize = 8;
@@ -111,6 +113,49 @@ impl Plan {
     /// Sources, in the order of their names.
     pub fn sources(&self) -> impl Iterator<Item = &str> {
         self.encoders.iter().map(|encoder| encoder.source.as_str())
+    }
+
+    /// Encoders that every frame needs if everything is subscribed to, where there
+    /// are several: those are worth running side by side. What runs on some frames
+    /// alone leaves the others all threads.
+    pub(crate) fn side_by_side(&self) -> Vec<usize> {
+        let mut every_frame: Vec<bool> =
+            self.readouts.iter().map(|r| r.rate_hz.is_none()).collect();
+        for (index, readout) in self.readouts.iter().enumerate().rev() {
+            if every_frame[index] {
+                readout
+                    .inputs
+                    .iter()
+                    .for_each(|&input| every_frame[input] = true);
+            }
+        }
+        let needed = |encoder: &usize| {
+            let mut readouts = self.readouts.iter().zip(&every_frame);
+            readouts.any(|(readout, every)| *every && readout.encoders.contains(encoder))
+        };
+        let encoders: Vec<usize> = (0..self.encoders.len()).filter(needed).collect();
+        match encoders.len() {
+            1 => Vec::new(),
+            _ => encoders,
+        }
+    }
+
+    /// Every network, encoders first.
+    pub(crate) fn networks(&self) -> impl Iterator<Item = &NetworkFile> {
+        let encoders = self.encoders.iter().map(|stage| &stage.file);
+        let readouts = self.readouts.iter();
+        let networks = readouts.filter(|stage| matches!(stage.maker, Maker::Network));
+        encoders.chain(networks.map(|stage| &stage.file))
+    }
+
+    /// Gives back the memory of the networks' files, which nobody reads any more
+    /// once they are loaded.
+    pub(crate) fn drop_network_bytes(&mut self) {
+        let encoders = self.encoders.iter_mut().map(|stage| &mut stage.file);
+        let readouts = self.readouts.iter_mut().map(|stage| &mut stage.file);
+        encoders
+            .chain(readouts)
+            .for_each(|file| file.bytes = Arc::from([]));
     }
 
     /// Levels of an encoder that some readout reads as they were in an earlier

@@ -13,6 +13,7 @@ use concert_models::store::{Encoder, Readout, Realisation, Store, StoreError};
 use concert_models::{NetworkFile, TensorSpec};
 use concert_policies::{Input, Policy};
 
+use crate::io::thread;
 use crate::parts::{EncoderPart, Maker, NamedTensor, PartInput, ReadPart, ReadoutPart};
 use crate::plan::{Plan, PlanError};
 
@@ -75,41 +76,107 @@ pub struct Planned {
 }
 
 /// Takes every network of `policy` from `store`, each verified against its
-/// card, checks that they were made for each other, and plans.
+/// card, checks that they were made for each other, and plans. On this thread
+/// alone, so that it can be done beside frames; unlike [`plan_at_start`].
 ///
 /// # Errors
 /// The first part that is missing or does not fit, with both quantities.
 pub fn plan_from_store(policy: &Policy, store: &Store) -> Result<Planned, PartsError> {
+    let wanted = Wanted::of(policy);
+    let stored = wanted.iter().map(|wanted| wanted.read(store)).collect();
+    plan(policy, stored)
+}
+
+/// As [`plan_from_store`], on every core: for when nothing else runs yet.
+///
+/// # Errors
+/// As [`plan_from_store`].
+pub fn plan_at_start(policy: &Policy, store: &Store) -> Result<Planned, PartsError> {
+    let stored = thread::map("read-models", &Wanted::of(policy), |wanted| {
+        wanted.read(store)
+    });
+    plan(policy, stored)
+}
+
+/// A network, or a card of geometry, that a policy needs.
+enum Wanted<'a> {
+    Encoder(&'a str),
+    /// Of the readout of this name.
+    Realisation(String),
+}
+
+/// What a store has for a [`Wanted`], verified.
+enum Stored {
+    Encoder(Box<Encoder>),
+    Realisation(Realisation),
+}
+
+impl<'a> Wanted<'a> {
+    /// Encoders first, then readouts in the order of the transfers.
+    fn of(policy: &'a Policy) -> Vec<Self> {
+        let encoders = policy.encoders().iter();
+        let encoders = encoders.map(|source| Self::Encoder(source));
+        let transfers = policy.transfers().iter();
+        let readouts = transfers.map(|transfer| Self::Realisation(transfer.readout_name()));
+        encoders.chain(readouts).collect()
+    }
+
+    fn read(&self, store: &Store) -> Result<Stored, StoreError> {
+        match self {
+            Self::Encoder(name) => Ok(Stored::Encoder(Box::new(store.encoder(name)?))),
+            Self::Realisation(name) => Ok(Stored::Realisation(store.realisation(name)?)),
+        }
+    }
+}
+
+/// Plans with what the store has for each [`Wanted::of`] the policy, in that order.
+fn plan(policy: &Policy, stored: Vec<Result<Stored, StoreError>>) -> Result<Planned, PartsError> {
     let mut origins = Vec::new();
     let mut encoders = BTreeMap::new();
-    let mut cards = Vec::new();
-    for source in policy.encoders() {
-        let Encoder { card, file, .. } = store.encoder(source)?;
-        origins.push((card.name.clone(), card.origin.clone()));
-        encoders.insert(source.clone(), encoder_part(&card, file));
-        cards.push(card);
-    }
     let mut readouts = BTreeMap::new();
-    for transfer in policy.transfers() {
-        let name = transfer.readout_name();
-        let realisation = store.realisation(&name)?;
-        let reads = |card: &&EncoderCard| transfer.sources().contains(&card.name);
-        let its_encoders: Vec<EncoderCard> = cards.iter().filter(reads).cloned().collect();
-        let (origin, part) = match realisation {
-            Realisation::Network(readout) => {
-                fit_together(&readout.card, &its_encoders)?;
-                (readout.card.origin.clone(), readout_part(*readout)?)
+    let mut cards = Vec::new();
+    let mut transfers = policy.transfers().iter();
+    for stored in stored {
+        match stored? {
+            Stored::Encoder(encoder) => {
+                let Encoder { card, file, .. } = *encoder;
+                origins.push((card.name.clone(), card.origin.clone()));
+                encoders.insert(card.name.clone(), encoder_part(&card, file));
+                cards.push(card);
             }
-            Realisation::Geometric(card) => {
-                geometry_fits(&card, &its_encoders)?;
-                (card.origin.clone(), geometric_part(&card)?)
+            Stored::Realisation(realisation) => {
+                // One for each transfer.
+                let Some(transfer) = transfers.next() else {
+                    continue;
+                };
+                let name = transfer.readout_name();
+                let reads = |card: &&EncoderCard| transfer.sources().contains(&card.name);
+                let its_encoders: Vec<EncoderCard> = cards.iter().filter(reads).cloned().collect();
+                let (origin, part) = readout(realisation, &its_encoders)?;
+                origins.push((name.clone(), origin));
+                readouts.insert(name, part);
             }
-        };
-        origins.push((name.clone(), origin));
-        readouts.insert(name, part);
+        }
     }
     let plan = Plan::make(policy, &encoders, &readouts)?;
     Ok(Planned { plan, origins })
+}
+
+/// A readout that fits its encoders.
+fn readout(
+    realisation: Realisation,
+    encoders: &[EncoderCard],
+) -> Result<(Origin, ReadoutPart), PartsError> {
+    match realisation {
+        Realisation::Network(readout) => {
+            fit_together(&readout.card, encoders)?;
+            Ok((readout.card.origin.clone(), readout_part(*readout)?))
+        }
+        Realisation::Geometric(card) => {
+            geometry_fits(&card, encoders)?;
+            Ok((card.origin.clone(), geometric_part(&card)?))
+        }
+    }
 }
 
 fn encoder_part(card: &EncoderCard, file: NetworkFile) -> EncoderPart {

@@ -127,6 +127,10 @@ impl Watch for Progress {
         self.patient.while_preparing()
     }
 
+    fn beside(&self) -> Arc<dyn Watch> {
+        self.patient.beside()
+    }
+
     fn patience(&self) -> Duration {
         self.patient.patience()
     }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::bus::BusError;
@@ -43,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) faults: Mutex<Faults>,
     pub(crate) stop: AtomicBool,
     pub(crate) perceive_over: AtomicBool,
+    /// Told when `perceive_over` is set, which happens under this lock.
+    over: (Mutex<()>, Condvar),
     /// Frames still to be processed before the runtime ends by itself.
     pub(crate) frames_left: AtomicU64,
     pub(crate) cameras: Vec<String>,
@@ -89,6 +91,7 @@ impl Shared {
             faults: Mutex::default(),
             stop: AtomicBool::new(false),
             perceive_over: AtomicBool::new(false),
+            over: Default::default(),
             frames_left: AtomicU64::new(frames.unwrap_or(u64::MAX)),
             announce: Rendezvous::default(),
             exchange: Rendezvous::default(),
@@ -117,7 +120,22 @@ impl Shared {
         self.shadow.close();
         self.observations.close();
         self.mailbox.close();
+        let (lock_of_over, told) = &self.over;
+        let held = lock(lock_of_over);
         self.perceive_over.store(true, Ordering::Release);
+        drop(held);
+        told.notify_all();
+        // The publisher may sleep on what will never come.
+        self.generation().outbox.ring();
+    }
+
+    /// Waits until it is over, `longest` at most; whether it is.
+    pub(crate) fn wait_until_over(&self, longest: Duration) -> bool {
+        let (lock_of_over, told) = &self.over;
+        let is_on = |_: &mut ()| !self.perceive_over.load(Ordering::Acquire);
+        let waited = told.wait_timeout_while(lock(lock_of_over), longest, is_on);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
+        self.perceive_over.load(Ordering::Acquire)
     }
 
     /// The generation that runs.

@@ -98,6 +98,11 @@ impl Shedding {
     const FIRST_PAUSE: Duration = Duration::from_secs(2);
     const MAX_PAUSE: Duration = Duration::from_secs(32);
 
+    /// Tells whether it is given up now.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.given_up.is_some()
+    }
+
     /// Decides for one frame.
     pub(crate) fn admit(&mut self, now: Duration, need: &Need) -> Admission {
         let Some(given_up) = &mut self.given_up else {

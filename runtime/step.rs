@@ -44,6 +44,9 @@ pub trait Watch: Send + Sync {
     /// Another watch, for loading and first runs of a pipeline that is being
     /// prepared beside this one's: patient, and never at the process's expense.
     fn while_preparing(&self) -> Arc<dyn Watch>;
+    /// Another watch, as strict and as patient as this one, for a thread that runs
+    /// networks beside.
+    fn beside(&self) -> Arc<dyn Watch>;
     /// Longest time for one network to load, or for a first run; where it takes
     /// longer, it hangs.
     fn patience(&self) -> Duration;
@@ -60,6 +63,9 @@ impl Watch for NoWatch {
         Arc::new(Self)
     }
     fn while_preparing(&self) -> Arc<dyn Watch> {
+        Arc::new(Self)
+    }
+    fn beside(&self) -> Arc<dyn Watch> {
         Arc::new(Self)
     }
     fn patience(&self) -> Duration {
@@ -104,7 +110,7 @@ pub struct TakenOver {
 /// Surroundings of a lane for one step.
 pub(crate) struct Step<'a> {
     pub(crate) engine: &'a mut dyn Engine,
-    pub(crate) plan: &'a Plan,
+    pub(crate) plan: &'a Arc<Plan>,
     pub(crate) clock: &'a dyn Clock,
     pub(crate) watch: &'a dyn Watch,
     pub(crate) time_limit: Option<Duration>,

@@ -5,22 +5,23 @@ use std::path::PathBuf;
 use concert_models::card::Origin;
 use concert_models::store::Store;
 use concert_policies::Policy;
-use concert_runtime::{PartsError, Planned, plan_from_store};
+use concert_runtime::{PartsError, Planned, plan_at_start, plan_from_store};
 use serde_json::{Value, json};
 
 use crate::report::{Failure, Refuse};
 
-/// Reads and checks every network that a policy needs, and brings them into
-/// running order.
+/// Reads and checks every network that a policy needs, on every core, and brings
+/// them into running order.
 ///
 /// # Errors
 /// The first network that is missing, is not what its card says, or was not
 /// made for the others.
 pub(crate) fn plan(policy: &Policy, folders: Vec<PathBuf>) -> Result<Planned, Failure> {
-    try_plan(policy, folders).or_refuse()
+    plan_at_start(policy, &Store::new(folders)).or_refuse()
 }
 
-/// As [`plan`], for a policy that came while another one runs.
+/// As [`plan`], for a policy that came while another one runs: on this thread
+/// alone.
 pub(crate) fn try_plan(policy: &Policy, folders: Vec<PathBuf>) -> Result<Planned, PartsError> {
     plan_from_store(policy, &Store::new(folders))
 }

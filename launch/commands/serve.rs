@@ -23,7 +23,7 @@ use concert_runtime::{
 
 use self::served::Served;
 use super::check::kind::Kind;
-use crate::assemble::{self, AskedSolver, EngineChoice, PublishInfo, Transport};
+use crate::assemble::{self, AskedSolver, EngineChoice, PublishInfo, StartingEngine, Transport};
 use crate::cameras::{CameraKind, Cameras};
 use crate::cli::{Global, Session};
 use crate::launch_file::{LaunchFile, Provider};
@@ -184,6 +184,7 @@ pub(super) fn serve(
     check_cameras(&launch)?;
     let choice = PolicyChoice::of_launch(&launch).or_refuse()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let starting = StartingEngine::begin(&launch, global)?;
     // First what is refused at once; networks take time to load.
     let transport = Transport::open(&launch)?;
     let beside = options.view.start(&launch, &options.tables)?;
@@ -200,7 +201,7 @@ pub(super) fn serve(
     };
     let provenance = info.provenance.clone();
     let (bus, announcement) = transport.bus(&launch, info)?.unzip();
-    let (pipeline, description) = load(&launch, planned.plan, global, &clock)?;
+    let (pipeline, description) = load(&launch, planned.plan, starting, (global, &clock))?;
     let placements = pipeline.placements();
     let cameras = cameras.finish().map_err(Failure::refused)?;
     let (view, newest) = LiveView::new(bus, forced_subscriptions(&options, &plans));
@@ -266,15 +267,25 @@ fn check_cameras(launch: &LaunchFile) -> Result<(), Failure> {
 fn load(
     launch: &LaunchFile,
     plan: Plan,
-    global: &Global,
-    clock: &Arc<dyn Clock>,
+    starting: StartingEngine,
+    (global, clock): (&Global, &Arc<dyn Clock>),
 ) -> Result<(Pipeline, String), Failure> {
-    let engine = EngineChoice::start(launch.providers(), launch.threads(), global)?;
+    let engine = match starting.finish() {
+        Some(engine) => engine,
+        None => EngineChoice::start(launch.providers(), launch.threads(), global)?,
+    };
     let description = engine.engine.describe();
     let first_run = first_run_limit(launch.providers());
     let watch = Watchdog::start_patient(Arc::clone(clock), launch.hang_limit(), first_run)?;
     let (clock, limit) = (Arc::clone(clock), launch.time_limit());
     let pipeline = assemble::pipeline(launch, plan, engine, clock, Arc::new(watch), limit)?;
+    let description = match pipeline.side_by_side().as_slice() {
+        [] => description,
+        sources => format!(
+            "{description}; encoders side by side: {}",
+            sources.join(", ")
+        ),
+    };
     Ok((pipeline, description))
 }
 

@@ -55,7 +55,10 @@ impl LoadedFake {
     fn compute(&mut self) -> Result<(), EngineError> {
         let compute = match &self.behaviour {
             Behaviour::Compute(compute) => compute,
-            Behaviour::HangUntilTerminated => {
+            Behaviour::HangUntilTerminated { after } if self.counts.runs() <= *after => {
+                return Ok(());
+            }
+            Behaviour::HangUntilTerminated { .. } => {
                 let stopped = lock(&self.stop.stopped);
                 let ended = self.stop.changed.wait_while(stopped, |stopped| !*stopped);
                 drop(ended.unwrap_or_else(PoisonError::into_inner));

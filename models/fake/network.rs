@@ -25,7 +25,10 @@ pub struct FakeNetwork {
 pub(super) enum Behaviour {
     Compute(Arc<FakeCompute>),
     RefuseToLoad(String),
-    HangUntilTerminated,
+    HangUntilTerminated {
+        /// Runs that do not hang, and compute nothing.
+        after: u64,
+    },
 }
 
 impl FakeNetwork {
@@ -48,7 +51,17 @@ impl FakeNetwork {
 
     /// A network whose every run lasts until its [`Terminator`](crate::engine::Terminator) is used.
     pub fn hanging(inputs: &[(&str, &[usize])], outputs: &[(&str, &[usize])]) -> Self {
-        Self::with(inputs, outputs, Behaviour::HangUntilTerminated)
+        Self::hanging_after(inputs, outputs, 0)
+    }
+
+    /// As [`hanging`](Self::hanging), but its first `runs` compute nothing and end.
+    pub fn hanging_after(
+        inputs: &[(&str, &[usize])],
+        outputs: &[(&str, &[usize])],
+        runs: u64,
+    ) -> Self {
+        let behaviour = Behaviour::HangUntilTerminated { after: runs };
+        Self::with(inputs, outputs, behaviour)
     }
 
     fn with(

@@ -1,7 +1,7 @@
 //! Reading of cards, class names and networks, each of bounded size.
 
 use std::fs::File;
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -85,8 +85,8 @@ pub(super) fn read_text(path: &Path, limit: usize) -> Result<String, StoreError>
         })
 }
 
-pub(super) fn read_network(path: &Path, expected: usize) -> Result<Vec<u8>, StoreError> {
-    let (file, size) = open(path)?;
+pub(super) fn read_network(path: &Path, expected: usize) -> Result<Arc<[u8]>, StoreError> {
+    let (mut file, size) = open(path)?;
     let wrong_size = |found| StoreError::WrongSize {
         path: path.display().to_string(),
         found,
@@ -102,13 +102,24 @@ pub(super) fn read_network(path: &Path, expected: usize) -> Result<Vec<u8>, Stor
             false => wrong_size(size),
         });
     }
-    let mut bytes = Vec::with_capacity(expected + 1);
+    // Into the memory where it stays.
+    let mut bytes: Arc<[u8]> = std::iter::repeat_n(0, expected).collect();
+    let mut filled = 0;
+    if let Some(bytes) = Arc::get_mut(&mut bytes) {
+        while filled < expected {
+            match file.read(&mut bytes[filled..]) {
+                Ok(0) => break,
+                Ok(read) => filled += read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(read_error(path, error)),
+            }
+        }
+    }
     // One byte more, to see that the file did not grow meanwhile.
-    (file.take(expected as u64 + 1).read_to_end(&mut bytes))
-        .map_err(|error| read_error(path, error))?;
-    match bytes.len() == expected {
+    let more = file.take(1).read_to_end(&mut Vec::new());
+    match filled + more.map_err(|error| read_error(path, error))? == expected {
         true => Ok(bytes),
-        false => Err(wrong_size(bytes.len() as u64)),
+        false => Err(wrong_size(filled as u64)),
     }
 }
 

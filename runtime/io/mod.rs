@@ -8,6 +8,7 @@ pub mod exit;
 pub mod library;
 #[cfg(feature = "onnxruntime")]
 pub mod onnxruntime;
+pub(crate) mod own_thread;
 #[cfg(feature = "onnxruntime")]
 pub mod pip;
 #[cfg(feature = "onnxruntime")]

@@ -7,16 +7,18 @@
 mod engine;
 mod environment;
 mod network;
+mod optimised;
 mod session;
 mod slot;
 mod telemetry;
 pub(crate) mod version;
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 pub use engine::OrtEngine;
 pub use environment::Environment;
+pub use optimised::OptimisedCache;
 /// For benches that compare with bare sessions.
 #[doc(hidden)]
 pub use ort;
@@ -80,6 +82,16 @@ impl fmt::Display for Refusal {
 /// critical section here leaves its data whole.
 fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Shares a lock, as [`lock`] does.
+fn share(lock: &RwLock<()>) -> RwLockReadGuard<'_, ()> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Takes a lock alone, as [`lock`] does.
+fn lock_alone(lock: &RwLock<()>) -> RwLockWriteGuard<'_, ()> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// ONNX Runtime's words in an error, on one line.

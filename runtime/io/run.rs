@@ -125,6 +125,12 @@ impl Runtime {
         self.shared.perceive_over.load(Ordering::Acquire)
     }
 
+    /// Waits until it [is over](Self::is_over), `longest` at most; whether it is.
+    #[must_use]
+    pub fn wait(&self, longest: Duration) -> bool {
+        self.shared.wait_until_over(longest)
+    }
+
     /// Handle that changes the policy while it runs, for any thread.
     #[must_use]
     pub fn control(&self) -> Control {

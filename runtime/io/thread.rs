@@ -1,6 +1,9 @@
 //! Threads and sleeping: the one place that makes either.
 
 use std::io;
+use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -80,6 +83,38 @@ pub fn spawn_low<T: Send + 'static>(
     })
 }
 
+/// Applies `work` to every item on as many threads as there are cores, the
+/// calling one included, and gives the results in the order of the items. Where
+/// the system refuses threads, those that there are do all of it. A panic of
+/// `work` goes on in the caller.
+pub fn map<T: Sync, R: Send>(name: &str, items: &[T], work: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let next = AtomicUsize::new(0);
+    let share = || {
+        let mut done = Vec::new();
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(index) else {
+                return done;
+            };
+            done.push((index, work(item)));
+        }
+    };
+    let mut done = std::thread::scope(|scope| {
+        let builder = || std::thread::Builder::new().name(name.to_owned());
+        let others = (1..cores.min(items.len())).map(|_| builder().spawn_scoped(scope, share));
+        // Started before this thread begins its share.
+        let others: Vec<_> = others.flatten().collect();
+        let mut done = share();
+        for other in others {
+            done.extend(other.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        }
+        done
+    });
+    done.sort_unstable_by_key(|(index, _)| *index);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
 /// Time that this thread has had a processor since it began; `None` where the
 /// system does not tell.
 #[must_use]
@@ -121,6 +156,18 @@ mod tests {
         if let Err(reason) = thread.expect("a thread").join().expect("no panic") {
             assert!(!reason.is_empty());
         }
+    }
+
+    #[test]
+    fn results_stand_in_the_order_of_the_items_whoever_made_them() {
+        let items: Vec<u64> = (0..100).collect();
+        let squares = map("square", &items, |item| item * item);
+        let expected: Vec<u64> = items.iter().map(|item| item * item).collect();
+        assert_eq!(squares, expected);
+        assert!(map("square", &[] as &[u64], |item| *item).is_empty());
+        let broken =
+            std::panic::catch_unwind(|| map("square", &items, |item| assert!(*item != 70)));
+        assert!(broken.is_err());
     }
 
     #[test]

@@ -93,15 +93,19 @@ impl Watchdog {
 
     /// Another one, for loading and first runs.
     fn patient(&self, strict: bool) -> Arc<dyn Watch> {
+        self.another(self.first_run, strict)
+    }
+
+    fn another(&self, limit: Duration, strict: bool) -> Arc<dyn Watch> {
         let clock = Arc::clone(&self.state.clock);
         let state = State {
             exit: self.state.exit,
-            ..State::new(clock, self.first_run, strict)
+            ..State::new(clock, limit, strict)
         };
         match Self::begin(state, self.first_run) {
-            Ok(patient) => Arc::new(patient),
+            Ok(another) => Arc::new(another),
             Err(error) => {
-                tracing::warn!("nobody watches over first runs: {error}");
+                tracing::warn!("nobody watches over some runs: {error}");
                 Arc::new(NoWatch)
             }
         }
@@ -169,6 +173,10 @@ impl Watch for Watchdog {
 
     fn while_preparing(&self) -> Arc<dyn Watch> {
         self.patient(false)
+    }
+
+    fn beside(&self) -> Arc<dyn Watch> {
+        self.another(self.state.limit, self.state.strict)
     }
 
     fn patience(&self) -> Duration {

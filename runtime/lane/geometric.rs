@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use concert_models::geometric::{OutputFlags, Scene, SceneView, Unable};
-use concert_models::{Affine2, EngineError, Slot, Terminator};
+use concert_models::{Affine2, EngineError, Slot};
 
 use super::Lane;
 use super::condition::ReadoutCondition;
 use super::runner::GeometricState;
 use crate::counts::Outcome;
+use crate::frame::Frame;
 use crate::plan::{InputOrigin, Plan};
 use crate::ring::Ring;
 use crate::step::Step;
@@ -18,24 +19,136 @@ use crate::step::Step;
 /// Relative error of a readout whose card says nothing of it.
 const UNMEASURED: f64 = 0.3;
 
+/// How far a readout came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    /// Its output is in its buffer.
+    Done,
+    /// It goes on beside the readouts that follow.
+    Begun,
+}
+
+/// One estimate of a geometric readout, with everything that it takes, so that it
+/// can be made on another thread.
+pub(super) struct Estimation {
+    plan: Arc<Plan>,
+    readout: usize,
+    frame: Frame,
+    /// Per read, maps its cells to pixels of the camera image.
+    image_from_pixel: Vec<Affine2>,
+    pub(super) geometry: GeometricState,
+    /// The numbers that are estimated.
+    values: Vec<f32>,
+    /// `Err` where the readout panicked.
+    estimated: Result<Result<OutputFlags, Unable>, String>,
+    pub(super) took: Duration,
+}
+
+impl Estimation {
+    /// Lets the readout estimate.
+    pub(super) fn run(&mut self) {
+        let stage = &self.plan.readouts[self.readout];
+        let frame = &self.frame;
+        let depth = frame.depth.as_deref();
+        let depth_shape = depth.map_or([0; 4], |depth| [1, 1, depth.height, depth.width]);
+        let GeometricState { state, copies } = &mut self.geometry;
+        let reads = stage
+            .reads
+            .iter()
+            .zip(copies.iter())
+            .zip(&self.image_from_pixel);
+        let views = reads.map(|((read, copy), &image_from_pixel)| SceneView {
+            role: &read.tensor,
+            shape: match read.from {
+                InputOrigin::FrameDepth => &depth_shape,
+                from => shape_of(from, &self.plan),
+            },
+            values: match (read.from, depth) {
+                (InputOrigin::FrameDepth, Some(depth)) => &depth.metres,
+                _ => copy,
+            },
+            image_from_pixel,
+            relative_error: match read.from {
+                InputOrigin::Readout(input) => Some(error_of(input, &self.plan)),
+                _ => None,
+            },
+        });
+        let views: Vec<SceneView<'_>> = views.collect();
+        let scene = Scene {
+            stamp_nanos: frame.stamp.nanos(),
+            image_size: (frame.image.width(), frame.image.height()),
+            intrinsics: frame.intrinsics,
+            views: &views,
+        };
+        let values = &mut self.values;
+        let estimated = catch_unwind(AssertUnwindSafe(|| state.estimate(&scene, values)));
+        self.estimated = estimated.map_err(|_| {
+            state.forget();
+            format!("readout {} panicked", stage.file.name)
+        });
+    }
+}
+
 impl Lane {
-    /// Runs a geometric readout on this frame, into its output buffer.
+    /// Runs a geometric readout on this frame, into its output buffer; where it has
+    /// a thread of its own, begins to.
     pub(super) fn read_geometric(
         &mut self,
         index: usize,
         step: &mut Step<'_>,
-    ) -> Result<(), Outcome> {
+    ) -> Result<Reading, Outcome> {
         let stage = &step.plan.readouts[index];
         let _span = tracing::debug_span!("read", target = stage.task.name).entered();
-        let started = step.clock.monotonic();
         if let Err(error) = self.copy_reads(index, step) {
             return Err(self.fail(index, step, error.to_string()));
         }
-        let estimated = self.estimate(index, step);
-        let read = step.clock.monotonic().saturating_sub(started);
+        let Some(estimation) = self.estimation(index, step) else {
+            let reason = format!("readout {} is not geometric", stage.file.name);
+            return Err(self.fail(index, step, reason));
+        };
+        let network = &mut self.readouts[index].network;
+        match network.begin_estimation(estimation, step) {
+            None => Ok(Reading::Begun),
+            Some(estimation) => {
+                self.note_estimation(index, estimation, step)?;
+                Ok(Reading::Done)
+            }
+        }
+    }
+
+    /// Takes the readout's state and buffer for one estimate.
+    fn estimation(&mut self, index: usize, step: &Step<'_>) -> Option<Estimation> {
+        let image = (step.frame.image.width(), step.frame.image.height());
+        let reads = step.plan.readouts[index].reads.iter();
+        let maps = reads.map(|read| self.image_from_view(read.from, step, image));
+        let image_from_pixel = maps.collect();
+        let lane = &mut self.readouts[index];
+        Some(Estimation {
+            plan: Arc::clone(step.plan),
+            readout: index,
+            frame: step.frame.clone(),
+            image_from_pixel,
+            geometry: lane.network.take_geometry()?,
+            values: std::mem::take(&mut lane.output.values),
+            estimated: Ok(Err(Unable::Warming(String::new()))),
+            took: Duration::ZERO,
+        })
+    }
+
+    /// Gives state and buffer back, and brings the estimate where it is read.
+    pub(super) fn note_estimation(
+        &mut self,
+        index: usize,
+        estimation: Estimation,
+        step: &mut Step<'_>,
+    ) -> Result<(), Outcome> {
+        let lane = &mut self.readouts[index];
+        lane.network.give_geometry(estimation.geometry);
+        lane.output.values = estimation.values;
+        let read = estimation.took;
+        lane.network.cost.note(read);
         self.report.read[index] = Some(read);
-        self.readouts[index].network.cost.note(read);
-        match estimated {
+        match estimation.estimated {
             Err(panic) => Err(self.fail(index, step, panic)),
             Ok(Err(Unable::Warming(reason))) => {
                 self.readouts[index].condition = ReadoutCondition::Warming(reason);
@@ -114,60 +227,6 @@ impl Lane {
             InputOrigin::Camera(input) => Some(self.camera[input].slot),
             InputOrigin::FrameDepth => None,
         }
-    }
-
-    /// Lets the readout estimate; `Err` where it panicked.
-    fn estimate(
-        &mut self,
-        index: usize,
-        step: &Step<'_>,
-    ) -> Result<Result<OutputFlags, Unable>, String> {
-        let stage = &step.plan.readouts[index];
-        let frame = step.frame;
-        let image_size = (frame.image.width(), frame.image.height());
-        let depth = frame.depth.as_deref();
-        let depth_shape = depth.map_or([0; 4], |depth| [1, 1, depth.height, depth.width]);
-        let maps: Vec<Affine2> = (stage.reads.iter())
-            .map(|read| self.image_from_view(read.from, step, image_size))
-            .collect();
-        let lane = &mut self.readouts[index];
-        let values = &mut lane.output.values;
-        let terminator: Arc<dyn Terminator> = Arc::clone(&lane.network.terminator);
-        let name = lane.network.name.clone();
-        let Some(GeometricState { state, copies }) = lane.network.geometric() else {
-            return Err(format!("readout {name} is not geometric"));
-        };
-        let reads = stage.reads.iter().zip(copies.iter()).zip(&maps);
-        let views = reads.map(|((read, copy), &image_from_pixel)| SceneView {
-            role: &read.tensor,
-            shape: match read.from {
-                InputOrigin::FrameDepth => &depth_shape,
-                from => shape_of(from, step.plan),
-            },
-            values: match (read.from, depth) {
-                (InputOrigin::FrameDepth, Some(depth)) => &depth.metres,
-                _ => copy,
-            },
-            image_from_pixel,
-            relative_error: match read.from {
-                InputOrigin::Readout(input) => Some(error_of(input, step.plan)),
-                _ => None,
-            },
-        });
-        let views: Vec<SceneView<'_>> = views.collect();
-        let scene = Scene {
-            stamp_nanos: frame.stamp.nanos(),
-            image_size,
-            intrinsics: frame.intrinsics,
-            views: &views,
-        };
-        step.watch.begin(&name, &terminator);
-        let estimated = catch_unwind(AssertUnwindSafe(|| state.estimate(&scene, values)));
-        step.watch.end();
-        estimated.map_err(|_| {
-            state.forget();
-            format!("readout {name} panicked")
-        })
     }
 
     /// Maps a cell of what is read to a pixel of the camera image.

@@ -82,7 +82,13 @@ impl Lane {
             let these = times.iter().enumerate().filter(|(index, _)| of(*index));
             these.filter_map(|(_, time)| *time).sum()
         };
-        let encodes = |encoder: usize| stage.encoders.contains(&encoder);
+        let is_beside = |encoder: &usize| self.side_by_side.contains(encoder);
+        let alone = |encoder: usize| stage.encoders.contains(&encoder) && !is_beside(&encoder);
+        // Those that ran side by side took as long as the slowest.
+        let beside = stage.encoders.iter().filter(|encoder| is_beside(encoder));
+        let beside = beside
+            .filter_map(|&encoder| self.report.encode[encoder])
+            .max();
         let images = |contract: usize| {
             let mut encoders = stage.encoders.iter();
             encoders.any(|&encoder| step.plan.encoders[encoder].contract == contract)
@@ -90,7 +96,7 @@ impl Lane {
         StageTimes {
             wait: self.report.wait,
             preprocess: sum(&self.report.preprocess, &images),
-            encode: sum(&self.report.encode, &encodes),
+            encode: sum(&self.report.encode, &alone) + beside.unwrap_or_default(),
             read,
         }
     }

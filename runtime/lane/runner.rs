@@ -7,24 +7,65 @@ use std::time::Duration;
 use concert_models::geometric::Geometric;
 use concert_models::{Engine, EngineError, Network, NetworkFile, Placement, Terminator, Wiring};
 
+use super::geometric::Estimation;
+use crate::clock::Clock;
 use crate::failures::{Failures, Trouble};
 use crate::health::Health;
+use crate::io::own_thread::OwnThread;
+use crate::io::thread;
+use crate::plan::Plan;
 use crate::shedding::Cost;
 use crate::step::{Step, Watch};
 
-/// Loads a network under the watchdog's eye: optimising runs kernels, too.
+/// Loads a network under the watchdog's eye, for one of `count` that run side by
+/// side: optimising runs kernels, too.
 pub(super) fn load(
     engine: &mut dyn Engine,
     file: &NetworkFile,
     wirings: &[Wiring],
+    count: usize,
     watch: &dyn Watch,
 ) -> Result<Box<dyn Network>, EngineError> {
     // Nothing ends it: there is no network yet.
     let terminator: Arc<dyn Terminator> = Arc::new(Bounded);
     watch.begin(&file.name, &terminator);
-    let loaded = engine.load(file, wirings);
+    let loaded = match count {
+        1 => engine.load(file, wirings),
+        _ => engine.load_beside(file, wirings, count),
+    };
     watch.end();
     loaded
+}
+
+/// Begins to load the networks of a plan on every core, where the engine can do
+/// that, each under the eye of a watchdog of its own.
+pub(crate) fn preload(plan: &Plan, engine: &dyn Engine, patient: &dyn Watch) {
+    let Some(preloader) = engine.preloader() else {
+        return;
+    };
+    let side_by_side = side_by_side(plan, engine);
+    let count = |index: usize| match side_by_side.contains(&index) {
+        true => side_by_side.len(),
+        false => 1,
+    };
+    // Encoders come first.
+    let files = plan.networks().enumerate();
+    let files: Vec<_> = files.map(|(index, file)| (file, count(index))).collect();
+    let bounded: Arc<dyn Terminator> = Arc::new(Bounded);
+    thread::map("load-models", &files, |(file, count)| {
+        let watch = patient.at_start();
+        watch.begin(&file.name, &bounded);
+        preloader.preload(file, *count);
+        watch.end();
+    });
+}
+
+/// Encoders of a plan that run side by side on an engine.
+pub(super) fn side_by_side(plan: &Plan, engine: &dyn Engine) -> Vec<usize> {
+    match engine.side_by_side() {
+        0 | 1 => Vec::new(),
+        _ => plan.side_by_side(),
+    }
 }
 
 /// The state of one geometric readout, and copies of what it reads.
@@ -56,6 +97,12 @@ impl GeometricState {
 pub(super) struct Runner {
     pub(super) name: String,
     work: Work,
+    /// Thread on which it runs beside others.
+    beside: Beside,
+    placement: Placement,
+    /// True where a network's weights were in use when it was loaded; `None` for
+    /// what has no weights.
+    is_shared: Option<bool>,
     pub(super) terminator: Arc<dyn Terminator>,
     pub(super) failures: Failures,
     /// Cost of its runs on frames.
@@ -66,13 +113,42 @@ pub(super) struct Runner {
 enum Work {
     Network(Box<dyn Network>),
     Geometric(GeometricState),
+    /// What runs now, here or on its own thread.
+    Begun,
 }
+
+/// The thread on which something runs beside others.
+enum Beside {
+    Nothing,
+    Network(OwnThread<NetworkRun>),
+    Geometric(OwnThread<Estimation>),
+}
+
+/// A run of a network on its own thread; the thread says how it ended.
+struct NetworkRun {
+    network: Box<dyn Network>,
+    turn: usize,
+    ran: Ran,
+    took: Duration,
+}
+
+impl NetworkRun {
+    fn run(&mut self) {
+        self.ran = catch_unwind(AssertUnwindSafe(|| self.network.run(self.turn)));
+    }
+}
+
+/// The end of a run: a panic, or what the network said.
+type Ran = std::thread::Result<Result<(), EngineError>>;
 
 impl Runner {
     pub(super) fn new(name: &str, network: Box<dyn Network>) -> Self {
         let terminator = network.terminator();
         Self {
             name: name.to_owned(),
+            beside: Beside::Nothing,
+            placement: network.placement().clone(),
+            is_shared: Some(network.is_shared()),
             work: Work::Network(network),
             terminator,
             failures: Failures::default(),
@@ -83,6 +159,12 @@ impl Runner {
     pub(super) fn of_geometry(name: &str, lane: GeometricState) -> Self {
         Self {
             name: name.to_owned(),
+            beside: Beside::Nothing,
+            placement: Placement {
+                provider: "geometry".to_owned(),
+                nodes: Vec::new(),
+            },
+            is_shared: None,
             work: Work::Geometric(lane),
             terminator: Arc::new(Bounded),
             failures: Failures::default(),
@@ -90,16 +172,125 @@ impl Runner {
         }
     }
 
+    /// The same with a thread of its own, on which it can run beside others under a
+    /// watch of its own. Where the system refuses one, it runs after them.
+    pub(super) fn with_thread(mut self, clock: &Arc<dyn Clock>, watch: &dyn Watch) -> Self {
+        let (name, clock, watch) = (self.name.clone(), Arc::clone(clock), watch.beside());
+        let terminator = Arc::clone(&self.terminator);
+        let timed = move |run: &mut dyn FnMut()| {
+            let started = clock.monotonic();
+            watch.begin(&name, &terminator);
+            run();
+            watch.end();
+            clock.monotonic().saturating_sub(started)
+        };
+        let started = match self.work {
+            Work::Geometric(_) => OwnThread::start(&self.name, move |run: &mut Estimation| {
+                run.took = timed(&mut || run.run());
+            })
+            .map(Beside::Geometric),
+            _ => OwnThread::start(&self.name, move |run: &mut NetworkRun| {
+                run.took = timed(&mut || run.run());
+            })
+            .map(Beside::Network),
+        };
+        match started {
+            Ok(thread) => self.beside = thread,
+            Err(error) => tracing::warn!(network = %self.name, "runs beside nothing: {error}"),
+        }
+        self
+    }
+
+    /// Begins to run a network on its own thread; nothing where it has none.
+    pub(super) fn begin(&mut self, turn: usize) {
+        let Beside::Network(thread) = &self.beside else {
+            return;
+        };
+        match std::mem::replace(&mut self.work, Work::Begun) {
+            Work::Network(network) => thread.begin(NetworkRun {
+                network,
+                turn,
+                ran: Ok(Ok(())),
+                took: Duration::ZERO,
+            }),
+            other => self.work = other,
+        }
+    }
+
+    /// Waits for the run that was begun: its turn, and the time it took or `None`
+    /// where it failed. `None` where none was begun.
+    pub(super) fn finish(&mut self, step: &Step<'_>) -> Option<(usize, Option<Duration>)> {
+        let (Beside::Network(thread), Work::Begun) = (&self.beside, &self.work) else {
+            return None;
+        };
+        let run = thread.finish();
+        self.work = Work::Network(run.network);
+        let taken = self.note_ran(run.ran, run.took, step.clock.monotonic());
+        Some((run.turn, taken))
+    }
+
+    /// Makes an estimate, and gives it back; where the readout has its own thread,
+    /// begins to, and gives nothing.
+    pub(super) fn begin_estimation(
+        &mut self,
+        mut estimation: Estimation,
+        step: &Step<'_>,
+    ) -> Option<Estimation> {
+        if let Beside::Geometric(thread) = &self.beside {
+            thread.begin(estimation);
+            return None;
+        }
+        let started = step.clock.monotonic();
+        step.watch.begin(&self.name, &self.terminator);
+        estimation.run();
+        step.watch.end();
+        estimation.took = step.clock.monotonic().saturating_sub(started);
+        Some(estimation)
+    }
+
+    /// Takes back the estimate that was begun, if it is made, or, where `waits`,
+    /// once it is; `None` where none was begun.
+    pub(super) fn finish_estimation(&mut self, waits: bool) -> Option<Estimation> {
+        let (Beside::Geometric(thread), Work::Begun) = (&self.beside, &self.work) else {
+            return None;
+        };
+        match waits {
+            true => Some(thread.finish()),
+            false => thread.try_finish(),
+        }
+    }
+
+    /// The state of a geometric readout, for one estimate.
+    pub(super) fn take_geometry(&mut self) -> Option<GeometricState> {
+        match std::mem::replace(&mut self.work, Work::Begun) {
+            Work::Geometric(geometry) => Some(geometry),
+            other => {
+                self.work = other;
+                None
+            }
+        }
+    }
+
+    /// Gives the state back that was taken.
+    pub(super) fn give_geometry(&mut self, geometry: GeometricState) {
+        self.work = Work::Geometric(geometry);
+    }
+
     /// The geometric readout, if it is one.
     pub(super) fn geometric(&mut self) -> Option<&mut GeometricState> {
         match &mut self.work {
             Work::Geometric(lane) => Some(lane),
-            Work::Network(_) => None,
+            Work::Network(_) | Work::Begun => None,
         }
     }
 
     pub(super) fn is_geometric(&self) -> bool {
         matches!(self.work, Work::Geometric(_))
+    }
+
+    /// Tells whether a run was begun that is not finished.
+    pub(super) fn is_begun(&self) -> bool {
+        matches!(self.work, Work::Begun)
     }
 
     /// Runs a network once on what its slots hold, unless its weights were in
@@ -119,21 +310,12 @@ impl Runner {
     /// Tells whether a network's weights were in use when it was loaded; `None` for
     /// what has no weights.
     pub(super) fn is_shared(&self) -> Option<bool> {
-        match &self.work {
-            Work::Network(network) => Some(network.is_shared()),
-            Work::Geometric(_) => None,
-        }
+        self.is_shared
     }
 
     /// Placement of its nodes.
     pub(super) fn placement(&self) -> Placement {
-        match &self.work {
-            Work::Network(network) => network.placement().clone(),
-            Work::Geometric(_) => Placement {
-                provider: "geometry".to_owned(),
-                nodes: Vec::new(),
-            },
-        }
+        self.placement.clone()
     }
 
     /// Runs under the watchdog's eye; the time it took, or `None` where it failed.
@@ -147,9 +329,13 @@ impl Runner {
         let ran = catch_unwind(AssertUnwindSafe(|| network.run(turn)));
         watch.end();
         let now = step.clock.monotonic();
+        self.note_ran(ran, now.saturating_sub(started), now)
+    }
+
+    /// Notes how a run ended; the time it took, or `None` where it failed.
+    fn note_ran(&mut self, ran: Ran, took: Duration, now: Duration) -> Option<Duration> {
         let reason = match ran {
             Ok(Ok(())) => {
-                let took = now.saturating_sub(started);
                 self.cost.note(took);
                 return Some(took);
             }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::Lane;
 use super::condition::ReadoutCondition;
+use super::geometric::Reading;
 use super::state::Progress;
 use crate::counts::Outcome;
 use crate::plan::Plan;
@@ -17,8 +18,14 @@ impl Lane {
         self.begin(step, sink);
         self.report.wait = started.saturating_sub(step.frame.arrived);
         for index in 0..self.readouts.len() {
-            self.report.outcomes[index] = self.target(index, step, sink);
+            // What it reads must be there; what else is there leaves at once.
+            let inputs = &step.plan.readouts[index].inputs;
+            self.finish_begun(&|begun| inputs.contains(&begun), step, sink);
+            if let Some(outcome) = self.target(index, step, sink) {
+                self.report.outcomes[index] = outcome;
+            }
         }
+        self.finish_begun(&|_| true, step, sink);
         self.report.total = step.clock.monotonic().saturating_sub(started);
         &self.report
     }
@@ -52,18 +59,59 @@ impl Lane {
         }
     }
 
-    /// Takes one target as far as it comes on this frame.
-    fn target(&mut self, index: usize, step: &mut Step<'_>, sink: &mut dyn OutputSink) -> Outcome {
+    /// Takes one target as far as it comes on this frame; `None` where it goes on
+    /// beside those that follow.
+    fn target(
+        &mut self,
+        index: usize,
+        step: &mut Step<'_>,
+        sink: &mut dyn OutputSink,
+    ) -> Option<Outcome> {
         let lane = &mut self.readouts[index];
         match (lane.needed, lane.wanted) {
-            (false, true) => return Outcome::NotDue,
+            (false, true) => return Some(Outcome::NotDue),
             (false, false) => {
                 lane.condition = ReadoutCondition::Well;
-                return Outcome::NoSubscriber;
+                return Some(Outcome::NoSubscriber);
             }
             (true, _) => {}
         }
-        if let Err(outcome) = self.compute(index, step) {
+        match self.compute(index, step) {
+            Ok(Reading::Begun) => None,
+            Ok(Reading::Done) => Some(self.conclude(index, Ok(()), step, sink)),
+            Err(outcome) => Some(self.conclude(index, Err(outcome), step, sink)),
+        }
+    }
+
+    /// Finishes the readouts that go on beside others: those that are done, and
+    /// those that `waits` says are waited for.
+    fn finish_begun(
+        &mut self,
+        waits: &dyn Fn(usize) -> bool,
+        step: &mut Step<'_>,
+        sink: &mut dyn OutputSink,
+    ) {
+        for index in 0..self.readouts.len() {
+            let network = &mut self.readouts[index].network;
+            if !network.is_begun() {
+                continue;
+            }
+            if let Some(estimation) = network.finish_estimation(waits(index)) {
+                let read = self.note_estimation(index, estimation, step);
+                self.report.outcomes[index] = self.conclude(index, read, step, sink);
+            }
+        }
+    }
+
+    /// Delivers the output of a target that was read, if it is due.
+    fn conclude(
+        &mut self,
+        index: usize,
+        read: Result<(), Outcome>,
+        step: &Step<'_>,
+        sink: &mut dyn OutputSink,
+    ) -> Outcome {
+        if let Err(outcome) = read {
             self.readouts[index].made = Progress::Missing;
             return outcome;
         }
@@ -79,8 +127,9 @@ impl Lane {
         Outcome::Delivered
     }
 
-    /// Everything up to a valid tensor in the readout's output buffer.
-    fn compute(&mut self, index: usize, step: &mut Step<'_>) -> Result<(), Outcome> {
+    /// Everything up to a valid tensor in the readout's output buffer, or as far as
+    /// that goes on this thread.
+    fn compute(&mut self, index: usize, step: &mut Step<'_>) -> Result<Reading, Outcome> {
         let plan = step.plan;
         let stage = &plan.readouts[index];
         if !self.readouts[index]
@@ -116,7 +165,7 @@ impl Lane {
         }
         match self.readouts[index].network.is_geometric() {
             true => self.read_geometric(index, step),
-            false => self.read(index, step),
+            false => self.read(index, step).map(|()| Reading::Done),
         }
     }
 
@@ -156,17 +205,23 @@ impl Lane {
     }
 
     /// Usual cost of a target, of what is not made for this frame yet.
-    fn usual_cost(&self, index: usize, plan: &Plan) -> Duration {
+    pub(super) fn usual_cost(&self, index: usize, plan: &Plan) -> Duration {
         let stage = &plan.readouts[index];
         let to_run = |&&encoder: &&usize| self.encoders[encoder].made == Progress::NotTried;
         let encoders = || stage.encoders.iter().filter(to_run);
-        let costs = encoders().map(|&encoder| self.encoders[encoder].network.cost);
+        // Those that run side by side take as long as the slowest.
+        let is_beside = |encoder: &usize| self.side_by_side.contains(encoder);
+        let cost = |&encoder: &usize| self.encoders[encoder].network.cost;
+        let beside = encoders().copied().filter(is_beside);
+        let beside = beside.filter_map(|encoder| cost(&encoder).usual()).max();
+        let costs = encoders().filter(|encoder| !is_beside(encoder)).map(cost);
         let images = self.images.iter().enumerate().filter(|(contract, image)| {
             let needs = |&encoder: &usize| plan.encoders[encoder].contract == *contract;
             image.made == Progress::NotTried && encoders().any(needs)
         });
         let costs = costs.chain(images.map(|(_, image)| image.cost));
         let costs = costs.chain([self.readouts[index].network.cost]);
-        costs.filter_map(|cost| cost.usual()).sum()
+        let alone: Duration = costs.filter_map(|cost| cost.usual()).sum();
+        alone + beside.unwrap_or_default()
     }
 }

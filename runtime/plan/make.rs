@@ -212,12 +212,7 @@ impl Plan {
         }
         for input in transfer.inputs() {
             let read = match input {
-                Input::CameraDepth => {
-                    let is_depth = |&index: &usize| {
-                        matches!(self.camera_inputs[index].what, CameraValue::Depth { .. })
-                    };
-                    stage.reads_frame_depth || stage.camera_inputs.iter().any(is_depth)
-                }
+                Input::CameraDepth => stage.reads_camera_depth(self),
                 Input::Target(_) => stage
                     .inputs
                     .iter()

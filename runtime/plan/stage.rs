@@ -105,6 +105,13 @@ impl ReadoutStage {
         self.camera_inputs.iter().any(focal) || matches!(self.maker, Maker::Geometric(_))
     }
 
+    /// Tells whether it cannot do without the depth that the camera measures.
+    pub(crate) fn reads_camera_depth(&self, plan: &Plan) -> bool {
+        let is_depth =
+            |&index: &usize| matches!(plan.camera_inputs[index].what, CameraValue::Depth { .. });
+        self.reads_frame_depth || self.camera_inputs.iter().any(is_depth)
+    }
+
     /// A geometric readout has one read for each role that it cannot do
     /// without, and for no role more than one.
     pub(super) fn check_roles(&self, readout: &str) -> Result<(), PlanError> {

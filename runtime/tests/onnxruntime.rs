@@ -12,11 +12,12 @@ use std::sync::{Arc, Barrier};
 
 use concert_models::digest::sha256_hex;
 use concert_models::onnx::{Dim, GraphBuilder};
+use concert_models::store::Store;
 use concert_models::{DType, Engine, EngineError, NetworkFile, Slot, TensorSpec, Wiring};
 use concert_runtime::io::library::{
     self, Library, LibraryError, LibraryProgress, LibraryRequest, Places,
 };
-use concert_runtime::io::onnxruntime::{Environment, OrtEngine, Provider};
+use concert_runtime::io::onnxruntime::{Environment, OptimisedCache, OrtEngine, Provider};
 use concert_runtime::io::thread::spawn;
 
 fn library() -> Option<Library> {
@@ -452,6 +453,97 @@ fn siblings_share_networks_but_not_slots() {
     networks
         .iter_mut()
         .for_each(|network| network.run(0).unwrap());
+}
+
+/// The shipped encoder `xfeat`, with slots for its image and its descriptors.
+fn xfeat(engine: &mut OrtEngine) -> (NetworkFile, Wiring, [Slot; 2]) {
+    let models = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../models"));
+    let encoder = Store::new(vec![models]).encoder("xfeat").unwrap();
+    let level = encoder.card.level("descriptors").unwrap();
+    let image = engine.slot(&encoder.card.input.spec()).unwrap();
+    let descriptors = engine.slot(&level.spec()).unwrap();
+    let wired = wiring(
+        &[(encoder.card.input.tensor(), image)],
+        &[(&level.tensor, descriptors)],
+    );
+    let pixels = (0..3 * 288 * 384_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 8) as f32);
+    let pixels: Vec<f32> = pixels.map(|n| n / (1 << 24) as f32).collect();
+    put(engine, image, &pixels);
+    (encoder.file, wired, [image, descriptors])
+}
+
+#[test]
+fn an_optimised_network_from_the_cache_gives_the_same_bits() {
+    let Some(library) = library() else { return };
+    let environment = Environment::start(&library, NonZeroUsize::new(2)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let cache = OptimisedCache::new(folder.path().join("optimised"), &library).unwrap();
+    let engine = || {
+        let cache = Some(cache.clone());
+        OrtEngine::with_cache(&environment, &[Provider::Cpu], cache).unwrap()
+    };
+    let run = |engine: &mut OrtEngine, has_bytes: bool| {
+        let (mut file, wired, [_, descriptors]) = xfeat(engine);
+        if !has_bytes {
+            file.bytes = Arc::from([]);
+        }
+        engine.preloader().unwrap().preload(&file, 1);
+        let mut network = engine.load(&file, &[wired]).unwrap();
+        assert!(
+            !network.is_shared(),
+            "only preloaded, so its first run is to come"
+        );
+        network.run(0).unwrap();
+        (network.placement().clone(), get(engine, descriptors))
+    };
+    let (mut plain, mut first) = (engine_on(&[Provider::Cpu]).unwrap(), engine());
+    let expected = run(&mut plain, true);
+    assert!(expected.1.iter().any(|value| *value != 0.0));
+    assert_eq!(run(&mut first, true), expected);
+    let kept: Vec<_> = fs::read_dir(folder.path().join("optimised"))
+        .unwrap()
+        .collect();
+    let [Ok(kept)] = kept.as_slice() else {
+        panic!("{kept:?}");
+    };
+    // From what was kept alone.
+    assert_eq!(run(&mut engine(), false), expected);
+    let mut damaged = fs::read(kept.path()).unwrap();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 1;
+    fs::write(kept.path(), &damaged).unwrap();
+    assert_eq!(run(&mut engine(), true), expected);
+    assert!(
+        fs::read(kept.path()).unwrap() != damaged,
+        "it was not made anew"
+    );
+    assert_eq!(run(&mut engine(), false), expected);
+}
+
+#[test]
+fn networks_that_run_side_by_side_give_the_bits_that_they_give_alone() {
+    let Some(mut engine) = engine() else { return };
+    assert_eq!(engine.side_by_side(), 2);
+    let (file, wired, [_, descriptors]) = xfeat(&mut engine);
+    engine.load(&file, &[wired]).unwrap().run(0).unwrap();
+    let expected = get(&mut engine, descriptors);
+    let [one, two] = [(); 2].map(|()| {
+        let (file, wired, [_, descriptors]) = xfeat(&mut engine);
+        let network = engine.load_beside(&file, &[wired], 2).unwrap();
+        (network, descriptors)
+    });
+    assert!(
+        two.0.is_shared(),
+        "with each other, though not with who has all threads"
+    );
+    let runs = [one, two].map(|(mut network, descriptors)| {
+        let run = move || (0..3).try_for_each(|_| network.run(0));
+        (spawn("beside", run).unwrap(), descriptors)
+    });
+    for (run, descriptors) in runs {
+        run.join().unwrap().unwrap();
+        assert!(get(&mut engine, descriptors) == expected);
+    }
 }
 
 #[test]

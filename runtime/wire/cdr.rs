@@ -4,6 +4,8 @@
 //! size, counted from the byte after them; strings carry their length with a
 //! closing NUL, sequences the number of their elements.
 
+use super::pixels::Pixels;
+
 /// The four bytes before every message: CDR, little-endian, no options.
 pub const ENCAPSULATION: [u8; 4] = [0, 1, 0, 0];
 
@@ -133,22 +135,20 @@ impl<'a> CdrWriter<'a> {
     /// A sequence of 32-bit floating-point numbers.
     pub fn f32s(&mut self, values: &[f32]) {
         self.count(values.len());
-        self.raw_f32s(values.iter().copied());
+        self.raw_f32s(values);
     }
 
     /// Numbers as bytes, without count or alignment: the inside of a byte
     /// sequence whose count stands already.
-    pub fn raw_f32s(&mut self, values: impl Iterator<Item = f32>) {
-        self.to.reserve(values.size_hint().0 * size_of::<f32>());
-        for value in values {
-            self.to.extend_from_slice(&value.to_le_bytes());
-        }
+    pub fn raw_f32s(&mut self, values: &[f32]) {
+        let channels = 1;
+        Pixels::Planes { values, channels }.append(self.to);
     }
 
     /// Bytes without count: the inside of a byte sequence whose count stands
     /// already.
-    pub fn raw_bytes(&mut self, values: impl Iterator<Item = u8>) {
-        self.to.extend(values);
+    pub fn raw_bytes(&mut self, values: &[u8]) {
+        self.to.extend_from_slice(values);
     }
 
     /// An array of fixed length.

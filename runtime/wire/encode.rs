@@ -11,6 +11,7 @@ use super::common::{Header, Pose};
 use super::diagnostic_msgs::DiagnosticArray;
 use super::message::Message;
 use super::odometry::odometry;
+use super::pixels::Pixels;
 use super::sensor_msgs::{CameraInfo, ImagePrefix, RegionOfInterest};
 use super::std_msgs::{Float32MultiArray, MultiArrayDimension};
 use super::vision_msgs::{BoundingBox3D, BoundingBox3DArray, Classification, ObjectHypothesis};
@@ -70,11 +71,26 @@ pub enum EncodeError {
 /// # Errors
 /// A tensor that does not fit its task.
 pub fn encode(output: &Output, to: &mut Vec<u8>) -> Result<&'static str, EncodeError> {
+    let (message_type, pixels) = encode_head(output, to)?;
+    pixels.append(to);
+    Ok(message_type)
+}
+
+/// As [`encode`], but for the pixels of an image, which stand at its end: those can
+/// be written to where the message is to lie.
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_head<'a>(
+    output: &'a Output,
+    to: &mut Vec<u8>,
+) -> Result<(&'static str, Pixels<'a>), EncodeError> {
     check_length(output)?;
     let kind = output.origin.task.output;
+    let mut pixels = Pixels::None;
     match kind {
-        OutputKind::Dense { channels } => dense(output, channels, to)?,
-        OutputKind::ClassMap => class_map(output, to)?,
+        OutputKind::Dense { channels } => pixels = dense(output, channels, to)?,
+        OutputKind::ClassMap => pixels = class_map(output, to)?,
         OutputKind::Classes => classification(output)?.encode(to),
         OutputKind::Points { columns } => points(output, columns, to)?,
         OutputKind::Boxes2d => detections(output)?.encode(to),
@@ -84,7 +100,7 @@ pub fn encode(output: &Output, to: &mut Vec<u8>) -> Result<&'static str, EncodeE
             .ok_or_else(|| wrong_shape(output, format!("[1, {ODOMETRY_LENGTH}]")))?
             .encode(to),
     }
-    Ok(kind.message_type())
+    Ok((kind.message_type(), pixels))
 }
 
 /// Writes the `CameraInfo` of a dense output at the output's own resolution;
@@ -171,7 +187,11 @@ fn wrong_shape(output: &Output, needed: impl Into<String>) -> EncodeError {
     }
 }
 
-fn dense(output: &Output, channels: usize, to: &mut Vec<u8>) -> Result<(), EncodeError> {
+fn dense<'a>(
+    output: &'a Output,
+    channels: usize,
+    to: &mut Vec<u8>,
+) -> Result<Pixels<'a>, EncodeError> {
     let (height, width) = match *output.origin.shape.as_slice() {
         [1, c, height, width] if c == channels => (height, width),
         _ => return Err(wrong_shape(output, format!("[1, {channels}, h, w]"))),
@@ -189,26 +209,18 @@ fn dense(output: &Output, channels: usize, to: &mut Vec<u8>) -> Result<(), Encod
         data_bytes: step * height,
     }
     .write(&mut writer);
-    let values = &output.values;
-    if channels == 1 {
-        writer.raw_f32s(values.iter().copied());
-    } else {
-        // Channel by channel in the tensor, pixel by pixel in the message.
-        let pixels = height * width;
-        for pixel in 0..pixels {
-            writer.raw_f32s((0..channels).map(|channel| values[channel * pixels + pixel]));
-        }
-    }
-    Ok(())
+    Ok(Pixels::Planes {
+        values: &output.values,
+        channels,
+    })
 }
 
-fn class_map(output: &Output, to: &mut Vec<u8>) -> Result<(), EncodeError> {
+fn class_map<'a>(output: &'a Output, to: &mut Vec<u8>) -> Result<Pixels<'a>, EncodeError> {
     let (classes, height, width) = match *output.origin.shape.as_slice() {
         [1, classes @ 1..=256, height, width] => (classes, height, width),
         _ => return Err(wrong_shape(output, "[1, 1 to 256, h, w]")),
     };
-    let pixels = height * width;
-    let values = &output.values;
+    let scores = &output.values;
     if classes == 1 {
         check_labels(output)?;
     }
@@ -221,22 +233,13 @@ fn class_map(output: &Output, to: &mut Vec<u8>) -> Result<(), EncodeError> {
         encoding: "mono8",
         is_bigendian: false,
         step: small(width),
-        data_bytes: pixels,
+        data_bytes: height * width,
     }
     .write(&mut writer);
-    writer.raw_bytes((0..pixels).map(|pixel| {
-        if classes == 1 {
-            return values[pixel].round() as u8;
-        }
-        let score = |class: usize| values[class * pixels + pixel];
-        // The first of equals; a NaN never wins.
-        let best = (1..classes).fold(0, |best, class| {
-            let wins = score(class) > score(best) || score(best).is_nan();
-            if wins { class } else { best }
-        });
-        best as u8
-    }));
-    Ok(())
+    Ok(match classes {
+        1 => Pixels::Labels(scores),
+        classes => Pixels::BestClass { scores, classes },
+    })
 }
 
 fn check_labels(output: &Output) -> Result<(), EncodeError> {

@@ -11,6 +11,7 @@ pub mod keys;
 pub mod message;
 pub mod nav_msgs;
 mod odometry;
+mod pixels;
 pub mod sensor_msgs;
 pub mod std_msgs;
 pub mod tf2_msgs;
@@ -19,9 +20,10 @@ pub mod vision_msgs;
 pub use any::AnyMessage;
 pub use attachment::{Attachment, AttachmentError};
 pub use cdr::CdrError;
-pub use encode::{EncodeError, encode, encode_camera_info, encode_status};
+pub use encode::{EncodeError, encode, encode_camera_info, encode_head, encode_status};
 pub use message::Message;
 pub use odometry::encode_transforms;
+pub use pixels::Pixels;
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -51,10 +51,9 @@ impl ImagePrefix<'_> {
     }
 }
 
-impl<'a> Message<'a> for Image<'a> {
-    const TYPE: &'static str = "sensor_msgs/msg/Image";
-
-    fn write(&self, writer: &mut CdrWriter<'_>) {
+impl Image<'_> {
+    /// Writes everything up to the first of `data_bytes` bytes of pixels.
+    pub(crate) fn write_head(&self, data_bytes: usize, writer: &mut CdrWriter<'_>) {
         ImagePrefix {
             stamp: self.header.stamp,
             frame_id: &self.header.frame_id,
@@ -63,10 +62,18 @@ impl<'a> Message<'a> for Image<'a> {
             encoding: &self.encoding,
             is_bigendian: self.is_bigendian,
             step: self.step,
-            data_bytes: self.data.len(),
+            data_bytes,
         }
         .write(writer);
-        writer.raw_bytes(self.data.iter().copied());
+    }
+}
+
+impl<'a> Message<'a> for Image<'a> {
+    const TYPE: &'static str = "sensor_msgs/msg/Image";
+
+    fn write(&self, writer: &mut CdrWriter<'_>) {
+        self.write_head(self.data.len(), writer);
+        writer.raw_bytes(&self.data);
     }
 
     fn read(reader: &mut CdrReader<'a>) -> Result<Self, CdrError> {

@@ -1,14 +1,16 @@
 //! The engine: slots, and networks loaded over a chain of providers.
 #![expect(unsafe_code, reason = "hands out the bytes of slots")]
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-use concert_models::{Engine, EngineError, Network, NetworkFile, Slot, TensorSpec, View, Wiring};
+use concert_models::{
+    Engine, EngineError, Network, NetworkFile, Preloader, Slot, TensorSpec, View, Wiring,
+};
 
 use super::network::OrtNetwork;
-use super::session::Sessions;
+use super::session::{Sessions, Threads};
 use super::slot::{Side, SlotMemory};
-use super::{Environment, Provider, Refusal, lock};
+use super::{Environment, OptimisedCache, Provider, Refusal, lock_alone, share};
 
 /// [`Engine`] over ONNX Runtime.
 ///
@@ -17,16 +19,15 @@ use super::{Environment, Provider, Refusal, lock};
 /// second copy there, and contents cross over only when the other side asks
 /// for them: a representation stays on the GPU between encoder and readouts.
 ///
-/// One gate per engine lets one of `fill`, `view` and its networks' runs touch
-/// the slots at a time. What [`view`](Engine::view) returns is the slot itself,
-/// and holds the gate: a network waits for it, and one that is run by the thread
-/// that holds it is refused.
+/// Every slot has a lock: networks run at the same time where none writes what
+/// another reads or writes, and one that does waits. What [`view`](Engine::view)
+/// returns is the slot itself, and shares its lock: a network that uses the slot
+/// waits for it, and one that is run by the thread that holds it is refused.
 pub struct OrtEngine {
     environment: Environment,
     chain: Arc<[Provider]>,
     sessions: Arc<Sessions>,
     slots: Vec<Arc<SlotMemory>>,
-    gate: Arc<Mutex<()>>,
 }
 
 impl OrtEngine {
@@ -37,6 +38,19 @@ impl OrtEngine {
     /// # Errors
     /// [`EngineError::Unavailable`] where the chain is empty.
     pub fn new(environment: &Environment, providers: &[Provider]) -> Result<Self, EngineError> {
+        Self::with_cache(environment, providers, None)
+    }
+
+    /// As [`new`](Self::new), with a cache of what the library makes of networks:
+    /// what lies there is used, and what is [preloaded](Preloader) is laid there.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_cache(
+        environment: &Environment,
+        providers: &[Provider],
+        cache: Option<OptimisedCache>,
+    ) -> Result<Self, EngineError> {
         if providers.is_empty() {
             return Err(EngineError::Unavailable {
                 reason: "the provider chain is empty; name at least cpu".to_owned(),
@@ -45,9 +59,8 @@ impl OrtEngine {
         Ok(Self {
             environment: environment.clone(),
             chain: providers.into(),
-            sessions: Arc::new(Sessions::new(environment.clone())),
+            sessions: Arc::new(Sessions::new(environment.clone(), cache)),
             slots: Vec::new(),
-            gate: Arc::default(),
         })
     }
 
@@ -60,7 +73,6 @@ impl OrtEngine {
             chain: Arc::clone(&self.chain),
             sessions: Arc::clone(&self.sessions),
             slots: Vec::new(),
-            gate: Arc::default(),
         }
     }
 
@@ -69,6 +81,27 @@ impl OrtEngine {
     #[must_use]
     pub fn refusals(&self) -> Vec<Refusal> {
         self.sessions.refusals()
+    }
+
+    fn is_on_processor(&self) -> bool {
+        *self.chain == [Provider::Cpu]
+    }
+
+    fn load_with(
+        &mut self,
+        file: &NetworkFile,
+        wirings: &[Wiring],
+        threads: Threads,
+    ) -> Result<Box<dyn Network>, EngineError> {
+        if wirings.is_empty() {
+            return Err(EngineError::WrongWiring {
+                network: file.name.clone(),
+                reason: "there is none".to_owned(),
+            });
+        }
+        let (session, shared) = self.sessions.load(file, &self.chain, threads)?;
+        let network = OrtNetwork::wire(&file.name, session, &self.slots, wirings)?;
+        Ok(Box::new(network.with_shared(shared)))
     }
 
     fn memory(&self, slot: Slot) -> Result<&Arc<SlotMemory>, EngineError> {
@@ -113,10 +146,9 @@ impl Engine for OrtEngine {
 
     fn fill(&mut self, slot: Slot, write: &mut dyn FnMut(&mut [u8])) -> Result<(), EngineError> {
         let memory = self.memory(slot)?;
-        let _gate = lock(&self.gate);
+        let _alone = lock_alone(memory.lock());
         memory.make_ready_on(Side::Host)?;
-        // SAFETY: the gate is held, so no network runs; `&mut self` rules out a
-        // view.
+        // SAFETY: the lock is held alone, so nobody else touches the bytes.
         write(unsafe { memory.host().bytes_mut() });
         memory.note_written_on(Side::Host);
         memory.make_ready_on(Side::Device)
@@ -124,13 +156,16 @@ impl Engine for OrtEngine {
 
     fn view(&mut self, slot: Slot) -> Result<View<'_>, EngineError> {
         let memory = self.memory(slot)?;
-        let gate = lock(&self.gate);
-        memory.make_ready_on(Side::Host)?;
+        {
+            let _alone = lock_alone(memory.lock());
+            memory.make_ready_on(Side::Host)?;
+        }
+        let shared = share(memory.lock());
         // SAFETY: the memory lives as long as the engine that is borrowed. The
-        // view gives the bytes out no longer than it lives, and holds the gate
-        // so long, without which nothing writes them.
+        // view gives the bytes out no longer than it lives, and shares the lock
+        // so long, which who writes them needs alone.
         let bytes = unsafe { memory.host().bytes() };
-        Ok(View::guarded(bytes, &self.gate, gate))
+        Ok(View::guarded(bytes, memory.lock(), shared))
     }
 
     fn load(
@@ -138,15 +173,30 @@ impl Engine for OrtEngine {
         file: &NetworkFile,
         wirings: &[Wiring],
     ) -> Result<Box<dyn Network>, EngineError> {
-        if wirings.is_empty() {
-            return Err(EngineError::WrongWiring {
-                network: file.name.clone(),
-                reason: "there is none".to_owned(),
-            });
+        self.load_with(file, wirings, Threads::All)
+    }
+
+    /// As many as there are threads; devices run one after the other.
+    fn side_by_side(&self) -> usize {
+        match self.is_on_processor() {
+            true => self.environment.threads().get(),
+            false => 1,
         }
-        let (session, shared) = self.sessions.load(file, &self.chain)?;
-        let gate = Arc::clone(&self.gate);
-        let network = OrtNetwork::wire(&file.name, session, gate, &self.slots, wirings)?;
-        Ok(Box::new(network.with_shared(shared)))
+    }
+
+    fn load_beside(
+        &mut self,
+        file: &NetworkFile,
+        wirings: &[Wiring],
+        count: usize,
+    ) -> Result<Box<dyn Network>, EngineError> {
+        let threads = Threads::of_share(self.environment.threads(), count);
+        self.load_with(file, wirings, threads)
+    }
+
+    /// Devices load one network after the other.
+    fn preloader(&self) -> Option<Arc<dyn Preloader>> {
+        let sessions = || Arc::clone(&self.sessions) as Arc<dyn Preloader>;
+        self.is_on_processor().then(sessions)
     }
 }

@@ -4,10 +4,11 @@
     reason = "runs through ONNX Runtime's C interface, so that a run allocates nothing of ours"
 )]
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::{CString, c_char};
+use std::ptr::NonNull;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 
 use concert_models::{EngineError, Network, Placement, Slot, Terminator, View, Wiring};
 use ort::AsPointer;
@@ -17,14 +18,13 @@ use ort::value::{Outlet, ValueType};
 
 use super::session::LoadedSession;
 use super::slot::{Side, SlotMemory, element_type};
-use super::{lock, words};
+use super::{lock, lock_alone, share, words};
 
 /// One network of one engine. Holds its slots' memory, so that it may outlive
 /// the engine.
 pub(super) struct OrtNetwork {
     name: String,
     session: Arc<LoadedSession>,
-    gate: Arc<Mutex<()>>,
     stop: Arc<Stop>,
     turns: Vec<Turn>,
     shared: bool,
@@ -35,7 +35,6 @@ impl OrtNetwork {
     pub(super) fn wire(
         name: &str,
         session: Arc<LoadedSession>,
-        gate: Arc<Mutex<()>>,
         slots: &[Arc<SlotMemory>],
         wirings: &[Wiring],
     ) -> Result<Self, EngineError> {
@@ -51,7 +50,6 @@ impl OrtNetwork {
         Ok(Self {
             name: name.to_owned(),
             session,
-            gate,
             stop: Arc::new(Stop {
                 options,
                 asked: AtomicBool::new(false),
@@ -71,38 +69,40 @@ impl OrtNetwork {
 impl Network for OrtNetwork {
     fn run(&mut self, turn: usize) -> Result<(), EngineError> {
         let count = self.turns.len();
-        let Some(turn) = self.turns.get_mut(turn) else {
+        let Some(turn) = self.turns.get(turn) else {
             return Err(EngineError::Run {
                 network: self.name.clone(),
                 reason: format!("it has {count} wirings, and number {turn} was asked for"),
             });
         };
-        if View::holds(&self.gate) {
+        if turn.used.iter().any(|used| View::holds(used.slot.lock())) {
             return Err(EngineError::Run {
                 network: self.name.clone(),
-                reason: "this thread still holds a view of its engine's slots".to_owned(),
+                reason: "this thread still holds a view of one of its slots".to_owned(),
             });
         }
-        let _gate = lock(&self.gate);
         let session = lock(&self.session.session);
         let side = self.session.side;
-        for slot in &turn.reads {
-            slot.make_ready_on(side)?;
-        }
-        turn.run(&session, &self.stop.options).map_err(|error| {
-            let network = self.name.clone();
-            if self.stop.asked.load(Ordering::Acquire) {
-                return EngineError::Terminated { network };
+        let (name, stop) = (&self.name, &self.stop);
+        while_locked(&turn.used, &mut || {
+            for slot in &turn.reads {
+                slot.make_ready_on(side)?;
             }
-            EngineError::Run {
-                network,
-                reason: words(error),
+            turn.run(&session, &stop.options).map_err(|error| {
+                let network = name.clone();
+                if stop.asked.load(Ordering::Acquire) {
+                    return EngineError::Terminated { network };
+                }
+                EngineError::Run {
+                    network,
+                    reason: words(error),
+                }
+            })?;
+            for slot in &turn.writes {
+                slot.note_written_on(side);
             }
-        })?;
-        for slot in &turn.writes {
-            slot.note_written_on(side);
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     fn placement(&self) -> &Placement {
@@ -140,8 +140,46 @@ impl Terminator for Stop {
     }
 }
 
+/// A slot that a run uses.
+struct Used {
+    slot: Arc<SlotMemory>,
+    /// True where nobody else may use it meanwhile.
+    alone: bool,
+}
+
+/// Does something while the locks of slots are held, which stand in an order
+/// that is the same for everybody.
+fn while_locked<T>(slots: &[Used], body: &mut dyn FnMut() -> T) -> T {
+    match slots.split_first() {
+        None => body(),
+        Some((first, rest)) if first.alone => {
+            let _alone = lock_alone(first.slot.lock());
+            while_locked(rest, body)
+        }
+        Some((first, rest)) => {
+            let _shared = share(first.slot.lock());
+            while_locked(rest, body)
+        }
+    }
+}
+
+/// Every slot of a run once, in the order of their places in memory.
+fn used(reads: &[Arc<SlotMemory>], writes: &[Arc<SlotMemory>], side: Side) -> Vec<Used> {
+    let place = |slot: &Arc<SlotMemory>| Arc::as_ptr(slot).addr();
+    let of = |slot: &Arc<SlotMemory>, alone| {
+        let slot = Arc::clone(slot);
+        (place(&slot), Used { slot, alone })
+    };
+    // What is read on a device may have to be copied there first.
+    let reads = reads.iter().map(|slot| of(slot, side == Side::Device));
+    let writes = writes.iter().map(|slot| of(slot, true));
+    let each: BTreeMap<usize, Used> = reads.chain(writes).collect();
+    each.into_values().collect()
+}
+
 /// One wiring: the arguments of a run, made once.
 struct Turn {
+    used: Vec<Used>,
     reads: Vec<Arc<SlotMemory>>,
     writes: Vec<Arc<SlotMemory>>,
     input_names: Names,
@@ -169,24 +207,26 @@ impl Turn {
         let inputs = reads.iter().map(value).collect::<Result<Vec<_>, _>>()?;
         let outputs = writes.iter().map(value).collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
+            used: used(&reads, &writes, side),
             input_names: Names::new(network, &wiring.inputs)?,
             inputs: inputs
                 .into_iter()
                 .map(|value| value.as_ptr().cast_const())
                 .collect(),
             output_names: Names::new(network, &wiring.outputs)?,
-            outputs: outputs.into_iter().map(|value| value.as_ptr()).collect(),
+            outputs: outputs.into_iter().map(NonNull::as_ptr).collect(),
             reads,
             writes,
         })
     }
 
-    fn run(&mut self, session: &Session, options: &RunOptions) -> ort::Result<()> {
+    fn run(&self, session: &Session, options: &RunOptions) -> ort::Result<()> {
         // SAFETY: names and values are as many as said and live as long as
         // `self`; the session is locked by the caller. Every output is given,
-        // so ONNX Runtime writes into it and replaces none. No slot is read and
-        // written by the same run (`check_wiring`), and the gate keeps others
-        // away from the slots.
+        // so ONNX Runtime writes into it and replaces none, and does not change
+        // the array of outputs. No slot is read and written by the same run
+        // (`check_wiring`), and their locks, which the caller holds, keep others
+        // away.
         let status = unsafe {
             (ort::api().Run)(
                 session.ptr().cast_mut(),
@@ -196,7 +236,7 @@ impl Turn {
                 self.inputs.len(),
                 self.output_names.pointers.as_ptr(),
                 self.outputs.len(),
-                self.outputs.as_mut_ptr(),
+                self.outputs.as_ptr().cast_mut(),
             )
         };
         // SAFETY: the status was just returned, and is read once.

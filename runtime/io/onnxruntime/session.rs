@@ -7,10 +7,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::CStr;
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
-use concert_models::{EngineError, NetworkFile, Placement, own};
+use concert_models::{EngineError, NetworkFile, Placement, Preloader, own};
 use ort::AsPointer;
 use ort::ep::ExecutionProviderDispatch;
 use ort::logging::LogLevel;
@@ -18,7 +21,7 @@ use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
 use super::slot::Side;
-use super::{Environment, Provider, Refusal, lock, words};
+use super::{Environment, OptimisedCache, Provider, Refusal, lock, words};
 use crate::io::library::cache_folder;
 
 /// A network in memory, on one provider. Networks loaded from the same file on
@@ -28,28 +31,55 @@ pub(super) struct LoadedSession {
     pub(super) session: Mutex<Session>,
     pub(super) placement: Placement,
     pub(super) side: Side,
+    /// Set once a network uses it.
+    in_use: AtomicBool,
 }
 
-#[derive(PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
     sha256: String,
     size_bytes: usize,
     provider: Provider,
+    threads: Threads,
+}
+
+/// Threads that run a network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Threads {
+    /// Those of the environment's pool.
+    All,
+    /// So many, the calling one included, which no other network uses.
+    Own(NonZeroUsize),
+}
+
+impl Threads {
+    /// The share of one of `count` networks that run side by side.
+    pub(super) fn of_share(all: NonZeroUsize, count: usize) -> Self {
+        match count {
+            0 | 1 => Self::All,
+            _ => Self::Own(NonZeroUsize::new(all.get() / count).unwrap_or(NonZeroUsize::MIN)),
+        }
+    }
 }
 
 /// The sessions of one family of engines. A session is kept while a network
 /// uses it.
 pub(super) struct Sessions {
     environment: Environment,
+    cache: Option<OptimisedCache>,
     loaded: Mutex<HashMap<Key, Weak<LoadedSession>>>,
+    /// Sessions that no network uses yet.
+    preloaded: Mutex<Vec<Arc<LoadedSession>>>,
     refusals: Mutex<Vec<Refusal>>,
 }
 
 impl Sessions {
-    pub(super) fn new(environment: Environment) -> Self {
+    pub(super) fn new(environment: Environment, cache: Option<OptimisedCache>) -> Self {
         Self {
             environment,
+            cache,
             loaded: Mutex::default(),
+            preloaded: Mutex::default(),
             refusals: Mutex::default(),
         }
     }
@@ -65,11 +95,16 @@ impl Sessions {
         &self,
         file: &NetworkFile,
         chain: &[Provider],
+        threads: Threads,
     ) -> Result<(Arc<LoadedSession>, bool), EngineError> {
         let mut reasons = Vec::new();
         for &provider in chain {
-            match self.load_on(file, provider) {
-                Ok(session) => return Ok(session),
+            match self.load_on(file, (provider, threads), Keep::No) {
+                Ok(session) => {
+                    let shared = session.in_use.swap(true, Ordering::AcqRel);
+                    lock(&self.preloaded).retain(|one| !Arc::ptr_eq(one, &session));
+                    return Ok((session, shared));
+                }
                 Err(reason) => {
                     reasons.push(format!("{provider}: {reason}"));
                     self.note(Refusal {
@@ -95,38 +130,138 @@ impl Sessions {
         }
     }
 
+    /// The session of a file that is loaded already, or one that is made now.
     fn load_on(
         &self,
         file: &NetworkFile,
-        provider: Provider,
-    ) -> Result<(Arc<LoadedSession>, bool), String> {
+        (provider, threads): (Provider, Threads),
+        keep: Keep,
+    ) -> Result<Arc<LoadedSession>, String> {
         let key = Key {
             sha256: file.sha256.clone(),
             size_bytes: file.bytes.len(),
             provider,
+            threads,
         };
-        let mut loaded = lock(&self.loaded);
-        if let Some(session) = loaded.get(&key).and_then(Weak::upgrade) {
-            return Ok((session, true));
+        if let Some(session) = self.find(&key) {
+            return Ok(session);
         }
         // `ort` panics on some answers that it does not expect.
-        let session = catch_unwind(AssertUnwindSafe(|| open(&self.environment, file, provider)))
-            .unwrap_or_else(|_| {
-                Err("onnxruntime gave an answer that is not understood".to_owned())
-            })?;
+        let session = catch_unwind(AssertUnwindSafe(|| {
+            self.open(file, (provider, threads), keep)
+        }))
+        .unwrap_or_else(|_| Err("onnxruntime gave an answer that is not understood".to_owned()))?;
         let session = Arc::new(session);
+        let mut loaded = lock(&self.loaded);
+        // Another thread may have loaded the same meanwhile.
+        if let Some(other) = loaded.get(&key).and_then(Weak::upgrade) {
+            return Ok(other);
+        }
         loaded.retain(|_, session| session.strong_count() > 0);
         loaded.insert(key, Arc::downgrade(&session));
-        Ok((session, false))
+        Ok(session)
+    }
+
+    /// A session of the optimised network, where that lies in the cache, or of the
+    /// network itself.
+    fn open(
+        &self,
+        file: &NetworkFile,
+        (provider, threads): (Provider, Threads),
+        keep: Keep,
+    ) -> Result<LoadedSession, String> {
+        // What is made for a device is the provider's own to keep.
+        let is_kept = provider == Provider::Cpu && OptimisedCache::pays(file);
+        let cache = self.cache.as_ref().filter(|_| is_kept);
+        let found = cache.and_then(|cache| self.open_optimised(file, threads, cache));
+        let made = || {
+            let cache = cache.filter(|_| keep == Keep::Yes)?;
+            cache.make(file, provider, |path| self.optimise(file, threads, path))
+        };
+        let (session, nodes) = match found.or_else(made) {
+            Some(opened) => opened,
+            None => open_on(&self.environment, file, (provider, threads))?,
+        };
+        Ok(LoadedSession {
+            session: Mutex::new(session),
+            placement: Placement {
+                provider: provider.name().to_owned(),
+                nodes,
+            },
+            side: match provider {
+                Provider::Cpu => Side::Host,
+                Provider::Cuda | Provider::TensorRt => Side::Device,
+            },
+            in_use: AtomicBool::new(false),
+        })
+    }
+
+    /// A session of what the cache has of a network.
+    fn open_optimised(
+        &self,
+        file: &NetworkFile,
+        threads: Threads,
+        cache: &OptimisedCache,
+    ) -> Option<Opened> {
+        let found = cache.find(file, Provider::Cpu)?;
+        let opened = configure(&self.environment, threads, GraphOptimizationLevel::Disable)
+            .and_then(|mut builder| builder.commit_from_memory(found.bytes()).map_err(words));
+        match opened {
+            Ok(session) => Some((session, found.nodes)),
+            Err(reason) => {
+                tracing::warn!(network = %file.name, "its optimised network is not used, but made anew: {reason}");
+                None
+            }
+        }
+    }
+
+    /// A session of a network, which writes what it optimised it to.
+    fn optimise(&self, file: &NetworkFile, threads: Threads, to: &Path) -> Result<Opened, String> {
+        let session = configure(&self.environment, threads, GraphOptimizationLevel::All)?
+            .with_optimized_model_path(to)
+            .map_err(words)?
+            // It warns that the file is of this machine, which its key says.
+            .with_log_level(LogLevel::Error)
+            .map_err(words)?
+            .commit_from_memory(&file.bytes)
+            .map_err(words)?;
+        let nodes = nodes_by_provider(&session).unwrap_or_default();
+        Ok((session, nodes))
+    }
+
+    fn find(&self, key: &Key) -> Option<Arc<LoadedSession>> {
+        lock(&self.loaded).get(key).and_then(Weak::upgrade)
     }
 }
 
-fn open(
+/// Makes sessions on the processor, each on the thread that asks. They are kept
+/// until a network uses them, or nobody can any more.
+impl Preloader for Sessions {
+    fn preload(&self, file: &NetworkFile, count: usize) {
+        let threads = Threads::of_share(self.environment.threads(), count);
+        if let Ok(session) = self.load_on(file, (Provider::Cpu, threads), Keep::Yes) {
+            lock(&self.preloaded).push(session);
+        }
+    }
+}
+
+/// Whether a network that is optimised now is kept for later starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Keep {
+    Yes,
+    No,
+}
+
+/// A session, and how many nodes each provider got.
+type Opened = (Session, Vec<(String, usize)>);
+
+/// A session of a network as it is, on a provider.
+fn open_on(
     environment: &Environment,
     file: &NetworkFile,
-    provider: Provider,
-) -> Result<LoadedSession, String> {
-    let mut builder = configure(environment)?;
+    (provider, threads): (Provider, Threads),
+) -> Result<Opened, String> {
+    let mut builder = configure(environment, threads, GraphOptimizationLevel::All)?;
     let providers = dispatches(provider, file)?;
     if !providers.is_empty() {
         builder = builder.with_execution_providers(providers).map_err(words)?;
@@ -139,31 +274,40 @@ fn open(
             nodes[0].0
         ));
     }
-    Ok(LoadedSession {
-        session: Mutex::new(session),
-        placement: Placement {
-            provider: provider.name().to_owned(),
-            nodes,
-        },
-        side: match provider {
-            Provider::Cpu => Side::Host,
-            Provider::Cuda | Provider::TensorRt => Side::Device,
-        },
-    })
+    Ok((session, nodes))
 }
 
-/// Every optimisation; threads are the environment's; memory is planned once,
-/// for shapes do not change.
-fn configure(environment: &Environment) -> Result<SessionBuilder, String> {
-    Session::builder(environment.ort())
-        .map_err(words)?
-        .with_optimization_level(GraphOptimizationLevel::All)
+/// Memory is planned once, for shapes do not change.
+fn configure(
+    environment: &Environment,
+    threads: Threads,
+    level: GraphOptimizationLevel,
+) -> Result<SessionBuilder, String> {
+    let builder = Session::builder(environment.ort()).map_err(words)?;
+    with_threads(builder, threads)?
+        .with_optimization_level(level)
         .map_err(words)?
         .with_memory_pattern(true)
         .map_err(words)?
         .with_log_level(LogLevel::Warning)
         .map_err(words)?
         .with_config_entry("session.record_ep_graph_assignment_info", "1")
+        .map_err(words)
+}
+
+fn with_threads(builder: SessionBuilder, threads: Threads) -> Result<SessionBuilder, String> {
+    let Threads::Own(count) = threads else {
+        return Ok(builder);
+    };
+    builder
+        .with_independent_thread_pool()
+        .map_err(words)?
+        .with_intra_threads(count.get())
+        .map_err(words)?
+        .with_inter_threads(1)
+        .map_err(words)?
+        // As those of the environment's pool, they sleep when there is nothing to do.
+        .with_config_entry("session.intra_op.allow_spinning", "0")
         .map_err(words)
 }
 

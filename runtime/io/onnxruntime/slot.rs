@@ -8,7 +8,7 @@
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, RwLock};
 
 use concert_models::{DType, EngineError, TensorSpec};
 use ort::AsPointer;
@@ -43,10 +43,11 @@ const EQUAL: u8 = 3;
 /// The memory of one slot. The engine and every network wired to it hold it
 /// through an `Arc`, so it outlives whatever points into it.
 ///
-/// Its bytes are touched only by the holder of the engine's gate (see
-/// [`OrtEngine`](super::OrtEngine)); that is what makes it `Sync`.
+/// Its bytes are touched only by holders of its [lock](Self::lock); that is what
+/// makes it `Sync`.
 pub(super) struct SlotMemory {
     spec: TensorSpec,
+    lock: RwLock<()>,
     host_value: NonNull<OrtValue>,
     newest: AtomicU8,
     // Dropped before `host`, which the host tensor points into.
@@ -67,7 +68,7 @@ struct DeviceTensor {
 
 // SAFETY: `host_value` points to the value that `tensors` owns, which is never
 // replaced; ONNX Runtime's values are not bound to a thread. Contents are only
-// touched under the engine's gate.
+// touched under the lock.
 unsafe impl Send for SlotMemory {}
 // SAFETY: as above.
 unsafe impl Sync for SlotMemory {}
@@ -84,6 +85,7 @@ impl SlotMemory {
         let host_value = NonNull::new(tensor.ptr().cast_mut()).ok_or_else(out_of_memory)?;
         Ok(Self {
             spec: spec.clone(),
+            lock: RwLock::default(),
             host_value,
             newest: AtomicU8::new(HOST_ONLY),
             tensors: Mutex::new(Tensors {
@@ -96,6 +98,12 @@ impl SlotMemory {
 
     pub(super) fn spec(&self) -> &TensorSpec {
         &self.spec
+    }
+
+    /// The lock of its bytes, on the host and on the device: whoever reads them
+    /// shares it, whoever writes or copies them has it alone.
+    pub(super) fn lock(&self) -> &RwLock<()> {
+        &self.lock
     }
 
     /// The value to hand to a network that works on `side`; a device tensor is
@@ -272,7 +280,7 @@ impl HostMemory {
     /// Nothing else reads or writes the bytes while the slice lives.
     #[expect(
         clippy::mut_from_ref,
-        reason = "the caller holds the engine's gate, which is what makes access unique"
+        reason = "the caller has the lock alone, which is what makes access unique"
     )]
     pub(super) unsafe fn bytes_mut(&self) -> &mut [u8] {
         // SAFETY: as for `bytes`.

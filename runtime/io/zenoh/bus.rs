@@ -11,6 +11,7 @@ use super::connections::Connections;
 use super::error::ZenohError;
 use super::name::{Name, checked_prefix};
 use super::outward::Declared;
+use super::pool::Parts;
 use super::publishers::{Listeners, Publishers};
 use super::sessions::{EverywhereKept, Sessions};
 use crate::bus::{Bus, BusError};
@@ -20,7 +21,7 @@ use crate::output::Output;
 use crate::status::{Status, StatusEntry};
 use crate::wire::sensor_msgs::CameraInfo;
 use crate::wire::tf2_msgs::TfMessage;
-use crate::wire::{self, Attachment, Message, keys};
+use crate::wire::{self, Attachment, Message, Pixels, keys};
 
 /// Settings of a bus.
 #[derive(Debug, Clone)]
@@ -143,10 +144,20 @@ impl ZenohBus {
         )
     }
 
-    /// Puts what stands in `self.message` and `self.attachment`.
-    fn put(&mut self, key: &str, message_type: &'static str) -> Result<(), BusError> {
+    /// Puts what stands in `self.message`, with pixels after it, and
+    /// `self.attachment`.
+    fn put(
+        &mut self,
+        key: &str,
+        message_type: &'static str,
+        pixels: Pixels<'_>,
+    ) -> Result<(), BusError> {
+        let message = Parts {
+            head: &self.message,
+            pixels,
+        };
         self.publishers
-            .put(key, message_type, &self.message, &self.attachment)
+            .put(key, message_type, &message, &self.attachment)
     }
 
     fn publish_message(&mut self, output: &Output) -> Result<(), String> {
@@ -154,14 +165,13 @@ impl ZenohBus {
         self.publishers
             .declare(key)
             .map_err(|error| error.to_string())?;
-        let mut message = std::mem::take(&mut self.message);
-        let encoded = wire::encode(output, &mut message);
-        self.message = message;
-        let message_type = encoded.map_err(|error| error.to_string())?;
+        let encoded = wire::encode_head(output, &mut self.message);
+        let (message_type, pixels) = encoded.map_err(|error| error.to_string())?;
         Attachment::of(output)
             .write(&mut self.attachment)
             .map_err(|error| error.to_string())?;
-        self.put(key, message_type).map_err(|error| error.reason)?;
+        self.put(key, message_type, pixels)
+            .map_err(|error| error.reason)?;
         if wire::encode_transforms(output, &mut self.message) {
             self.put_beside(key, keys::TRANSFORMS, TfMessage::TYPE)?;
         }
@@ -181,12 +191,12 @@ impl ZenohBus {
         self.publishers
             .declare(&image.key)
             .map_err(|error| error.to_string())?;
-        let message_type = image.encode(&mut self.message);
-        let message_type = message_type.map_err(|error| error.to_string())?;
+        let encoded = image.encode_head(&mut self.message);
+        let (message_type, pixels) = encoded.map_err(|error| error.to_string())?;
         Attachment::of_image(image)
             .write(&mut self.attachment)
             .map_err(|error| error.to_string())?;
-        self.put(&image.key, message_type)
+        self.put(&image.key, message_type, pixels)
             .map_err(|error| error.reason)
     }
 
@@ -196,7 +206,8 @@ impl ZenohBus {
         self.publishers
             .declare(&key)
             .map_err(|error| error.to_string())?;
-        self.put(&key, kind).map_err(|error| error.reason)
+        self.put(&key, kind, Pixels::None)
+            .map_err(|error| error.reason)
     }
 }
 
@@ -230,7 +241,7 @@ impl Bus for ZenohBus {
         self.publishers.keep_up();
         let message_type = wire::encode_status(status, &mut self.message);
         self.attachment.clear();
-        self.put(keys::STATUS, message_type)
+        self.put(keys::STATUS, message_type, Pixels::None)
     }
 
     fn has_subscriber(&self, key: &str) -> Option<bool> {

@@ -7,8 +7,46 @@ use zenoh::bytes::ZBytes;
 use zenoh::shm::{GarbageCollect, PosixShmProviderBackend, ShmProvider, ShmProviderBuilder};
 
 use crate::io::thread;
+use crate::wire::Pixels;
 
 type Provider = ShmProvider<PosixShmProviderBackend>;
+
+/// The two parts of a message.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Parts<'a> {
+    /// Everything but the pixels of an image.
+    pub(super) head: &'a [u8],
+    /// Those, at the end.
+    pub(super) pixels: Pixels<'a>,
+}
+
+impl<'a> Parts<'a> {
+    /// A message that is whole already.
+    pub(super) fn whole(head: &'a [u8]) -> Self {
+        let pixels = Pixels::None;
+        Self { head, pixels }
+    }
+
+    /// Length, bytes.
+    fn len(&self) -> usize {
+        self.head.len() + self.pixels.len()
+    }
+
+    /// Writes the message to `to`, which is as long.
+    fn write(&self, to: &mut [u8]) {
+        let (head, pixels) = to.split_at_mut(self.head.len());
+        head.copy_from_slice(self.head);
+        self.pixels.write(pixels);
+    }
+
+    /// The message in memory of its own.
+    pub(super) fn to_bytes(self) -> ZBytes {
+        let mut bytes = Vec::with_capacity(self.len());
+        bytes.extend_from_slice(self.head);
+        self.pixels.append(&mut bytes);
+        bytes.into()
+    }
+}
 
 /// Pools of shared memory that hand a payload over in place, or as plain bytes
 /// where they are full.
@@ -45,13 +83,12 @@ impl PayloadPool {
     /// Most pools, those included that subscribers hold.
     pub(super) const MAX_POOLS: usize = 3;
 
-    /// A pool of `bytes`; 0 for none, so that all goes as plain bytes.
+    /// A pool of `bytes`, made when it is first needed; 0 for none, so that all
+    /// goes as plain bytes.
     pub(super) fn new(bytes: usize) -> Self {
-        let first = if bytes == 0 { None } else { make(bytes) };
         Self {
-            // Without the first, none later either.
-            bytes: if first.is_some() { bytes } else { 0 },
-            pools: first.into_iter().collect(),
+            bytes,
+            pools: Vec::new(),
             current: 0,
             making: None,
             failures: 0,
@@ -63,36 +100,36 @@ impl PayloadPool {
     }
 
     /// The payload in shared memory where it is large and there is room, else
-    /// as plain bytes.
-    pub(super) fn payload(&mut self, bytes: &[u8]) -> ZBytes {
-        if bytes.len() < Self::THRESHOLD || self.bytes == 0 {
-            return bytes.into();
+    /// as plain bytes. It is written there once.
+    pub(super) fn payload(&mut self, parts: &Parts<'_>) -> ZBytes {
+        if parts.len() < Self::THRESHOLD || !self.is_usable() {
+            return parts.to_bytes();
         }
         self.take_made();
         if self.pause > 0 {
             self.pause -= 1;
-        } else if let Some(shared) = share(&self.pools[self.current], bytes) {
+        } else if let Some(shared) = share(&self.pools[self.current], parts) {
             self.failures = 0;
             return shared;
-        } else if bytes.len() <= self.bytes / 2
-            && let Some(shared) = self.look_elsewhere(bytes)
+        } else if parts.len() <= self.bytes / 2
+            && let Some(shared) = self.look_elsewhere(parts)
         {
             return shared;
         }
         self.fallbacks += 1;
-        bytes.into()
+        parts.to_bytes()
     }
 
     /// After enough failures, another pool that has room again; else a fresh one
     /// is begun, and where there are enough, a pause.
-    fn look_elsewhere(&mut self, bytes: &[u8]) -> Option<ZBytes> {
+    fn look_elsewhere(&mut self, parts: &Parts<'_>) -> Option<ZBytes> {
         self.failures += 1;
         if self.failures < Self::PATIENCE || self.making.is_some() {
             return None;
         }
         self.failures = 0;
         for other in (0..self.pools.len()).filter(|&other| other != self.current) {
-            if let Some(shared) = share(&self.pools[other], bytes) {
+            if let Some(shared) = share(&self.pools[other], parts) {
                 self.current = other;
                 return Some(shared);
             }
@@ -110,6 +147,18 @@ impl PayloadPool {
             );
         }
         None
+    }
+
+    /// Makes the first pool where it is not there yet: who publishes waits some 20
+    /// ms, once. Without it none is made later either.
+    fn is_usable(&mut self) -> bool {
+        if self.bytes > 0 && self.pools.is_empty() {
+            self.pools.extend(make(self.bytes));
+            if self.pools.is_empty() {
+                self.bytes = 0;
+            }
+        }
+        self.bytes > 0
     }
 
     /// Makes another pool beside: that takes longer than a message may wait.
@@ -156,9 +205,9 @@ fn make(bytes: usize) -> Option<Provider> {
     }
 }
 
-fn share(provider: &Provider, bytes: &[u8]) -> Option<ZBytes> {
-    let allocation = provider.alloc(bytes.len());
+fn share(provider: &Provider, parts: &Parts<'_>) -> Option<ZBytes> {
+    let allocation = provider.alloc(parts.len());
     let mut room = allocation.with_policy::<GarbageCollect>().wait().ok()?;
-    room.copy_from_slice(bytes);
+    parts.write(&mut room);
     Some(room.into())
 }

@@ -13,7 +13,7 @@ use zenoh::{Session, Wait};
 use super::CDR_ENCODING;
 use super::error::ZenohError;
 use super::name::{Name, checked_prefix};
-use super::pool::PayloadPool;
+use super::pool::{Parts, PayloadPool};
 use super::sessions::Sessions;
 use crate::bus::BusError;
 use crate::wire::{Message, keys};
@@ -141,7 +141,7 @@ impl Publishers {
         &mut self,
         key: &str,
         message_type: &str,
-        message: &[u8],
+        message: &Parts<'_>,
         attachment: &[u8],
     ) -> Result<(), BusError> {
         let fault = |reason: String| BusError {
@@ -151,7 +151,12 @@ impl Publishers {
         let Some(publishers) = self.by_key.get(key) else {
             return Err(fault("not declared".to_owned()));
         };
-        let payload = self.pool.payload(message);
+        let mut heard = publishers.heard.iter();
+        let payload = match heard.any(|heard| heard.load(Ordering::Relaxed)) {
+            true => self.pool.payload(message),
+            // Shared memory is for who listens.
+            false => message.to_bytes(),
+        };
         let encoding = Encoding::from(CDR_ENCODING).with_schema(message_type);
         let outward = self.sessions.outward();
         let ways = publishers.outward.iter();
@@ -275,7 +280,8 @@ impl MessagePublisher {
     pub fn publish<'a, M: Message<'a>>(&mut self, key: &str, message: &M) -> Result<(), BusError> {
         message.encode(&mut self.message);
         self.publishers.keep_up();
-        self.publishers.put(key, M::TYPE, &self.message, &[])
+        let message = Parts::whole(&self.message);
+        self.publishers.put(key, M::TYPE, &message, &[])
     }
 
     /// Publishes bytes as they are, said to be of a type.
@@ -288,7 +294,8 @@ impl MessagePublisher {
         message_type: &str,
         bytes: &[u8],
     ) -> Result<(), BusError> {
-        self.publishers.put(key, message_type, bytes, &[])
+        let message = Parts::whole(bytes);
+        self.publishers.put(key, message_type, &message, &[])
     }
 
     /// Tells whether anyone listens to a key.

@@ -7,7 +7,7 @@ use concert_models::{Intrinsics, PixelFormat};
 use zenoh::bytes::Encoding;
 use zenoh::{Session, Wait};
 
-use super::pool::PayloadPool;
+use super::pool::{Parts, PayloadPool};
 use super::*;
 use crate::bus::Bus;
 use crate::camera::{Camera, Capture};
@@ -320,13 +320,15 @@ fn a_gap_in_the_sequence_is_counted_as_loss() {
 fn subscribers_that_keep_shared_memory_make_us_copy_and_never_wait() {
     let mut pool = PayloadPool::new(1 << 20);
     let payload = vec![7; 200_000];
-    let held: Vec<_> = (0..8).map(|_| pool.payload(&payload)).collect();
+    let held: Vec<_> = (0..8)
+        .map(|_| pool.payload(&Parts::whole(&payload)))
+        .collect();
     assert!(pool.fallbacks > 0, "the pool never filled");
     assert!(held.iter().all(|held| held.to_bytes() == payload));
     assert_eq!(pool.renewals, 0);
     drop(held);
     let before = pool.fallbacks;
-    pool.payload(&payload);
+    pool.payload(&Parts::whole(&payload));
     assert_eq!(pool.fallbacks, before, "what is given back is used again");
 }
 
@@ -337,11 +339,11 @@ fn a_pool_whose_holders_died_recovers() {
     // Never given back, as by a subscriber that was killed.
     let mut held = Vec::new();
     until("a fresh pool", || {
-        held.push(pool.payload(&payload));
+        held.push(pool.payload(&Parts::whole(&payload)));
         (pool.renewals == 1).then_some(())
     });
     let before = pool.fallbacks;
-    held.push(pool.payload(&payload));
+    held.push(pool.payload(&Parts::whole(&payload)));
     assert_eq!(pool.fallbacks, before, "the fresh pool has room");
 }
 
@@ -353,19 +355,19 @@ fn a_subscriber_that_keeps_every_message_costs_bounded_shared_memory() {
     let most = PayloadPool::MAX_POOLS as u64 - 1;
     let mut held = Vec::new();
     until("as many pools as there may be", || {
-        held.push(pool.payload(&payload));
+        held.push(pool.payload(&Parts::whole(&payload)));
         (pool.renewals == most).then_some(())
     });
     // Kept long enough for many more.
     for _ in 0..20 * PayloadPool::PATIENCE {
-        held.push(pool.payload(&payload));
+        held.push(pool.payload(&Parts::whole(&payload)));
     }
     assert_eq!(pool.renewals, most);
     assert!(held.iter().all(|held| held.to_bytes() == payload));
     drop(held);
     let before = pool.fallbacks;
     for _ in 0..=2 * PayloadPool::PATIENCE {
-        pool.payload(&payload);
+        pool.payload(&Parts::whole(&payload));
     }
     let copied = pool.fallbacks - before;
     assert!(
@@ -373,7 +375,7 @@ fn a_subscriber_that_keeps_every_message_costs_bounded_shared_memory() {
         "{copied} copied after all was given back"
     );
     let before = pool.fallbacks;
-    pool.payload(&payload);
+    pool.payload(&Parts::whole(&payload));
     assert_eq!(pool.fallbacks, before, "what was given back is used again");
 }
 

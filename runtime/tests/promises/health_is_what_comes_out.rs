@@ -443,6 +443,10 @@ impl Watch for PanickingWatch {
         Arc::new(NoWatch)
     }
 
+    fn beside(&self) -> Arc<dyn Watch> {
+        Arc::new(NoWatch)
+    }
+
     fn patience(&self) -> Duration {
         Duration::MAX
     }
@@ -515,6 +519,10 @@ impl Watch for Impatient {
 
     fn while_preparing(&self) -> Arc<dyn Watch> {
         Arc::new(Impatient)
+    }
+
+    fn beside(&self) -> Arc<dyn Watch> {
+        Arc::new(NoWatch)
     }
 
     fn patience(&self) -> Duration {

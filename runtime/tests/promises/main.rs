@@ -7,6 +7,7 @@ mod mutations;
 
 mod a_shadow_never_serves;
 mod a_swap_loses_no_frame;
+mod encoders_run_side_by_side;
 mod every_loss_is_counted;
 mod foreign_bytes;
 mod health_is_what_comes_out;

@@ -57,7 +57,7 @@ pub(super) fn points(
             point[u] = in_image_u as f32;
             point[v] = in_image_v as f32;
         }
-        writer.raw_f32s(point.iter().copied());
+        writer.raw_f32s(&point);
     }
     writer.bool(is_dense);
     Ok(())
