@@ -78,6 +78,14 @@ impl Running {
         )
     }
 
+    /// As [`start`](Self::start), but that standard error is kept in a file.
+    pub fn logging_to(log: &Path, arguments: &[&str]) -> Self {
+        let log = std::fs::File::create(log).expect("a log");
+        let mut command = concert(arguments);
+        command.stdout(Stdio::piped()).stderr(log);
+        Self(command.spawn().expect("concert starts"))
+    }
+
     /// Stops it where it is (SIGSTOP), or lets it go on (SIGCONT).
     pub fn freeze(&self, frozen: bool) {
         let signal = if frozen { "-STOP" } else { "-CONT" };
@@ -117,18 +125,14 @@ impl Running {
         }
         let code = code.unwrap_or_else(|| panic!("concert did not end within {limit:?}"));
         let mut text = [String::new(), String::new()];
-        self.0
-            .stdout
-            .take()
+        let stdout = self.0.stdout.take();
+        stdout
             .expect("stdout")
             .read_to_string(&mut text[0])
             .expect("utf-8");
-        self.0
-            .stderr
-            .take()
-            .expect("stderr")
-            .read_to_string(&mut text[1])
-            .expect("utf-8");
+        if let Some(mut stderr) = self.0.stderr.take() {
+            stderr.read_to_string(&mut text[1]).expect("utf-8");
+        }
         let [stdout, stderr] = text;
         (code, stdout, stderr)
     }

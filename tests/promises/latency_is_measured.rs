@@ -196,7 +196,7 @@ fn what_cannot_be_measured_is_refused_with_its_reason() {
             &["bench", "first_light", "--provider", "cpu", "--gpu"],
             "give one of them",
         ),
-        (&["bench", "first_light", "--data", empty], "no images"),
+        (&["bench", "first_light", "--data", empty], "has 0 images"),
         (&["bench", "first_light", "--html", empty], "folder"),
         (
             &["bench", "first_light", "--compare", "last_light"],
@@ -244,25 +244,25 @@ fn children(parent: u32) -> Vec<(u32, String)> {
     of_parent.map(words).collect()
 }
 
-/// A benchmark that runs for a minute if nobody stops it, once both of its
-/// processes have stood for a while; with the number of the one called so.
-fn under_way(part: &str, arguments: &[&str]) -> (Running, u32) {
-    let running = Running::start(arguments);
+/// A benchmark that runs for a minute if nobody stops it, in the middle of what is
+/// measured; with the number of its process called so.
+fn under_way(part: &str, folder: &Path, arguments: &[&str]) -> (Running, u32) {
+    let log = folder.join("bench.log");
+    let running = Running::logging_to(&log, arguments);
     let clock = SystemClock::start();
     while clock.monotonic() < LIMIT {
-        let all = children(running.id());
-        let receiver = all
-            .iter()
-            .any(|(_, line)| line.contains("bench-part receiver"));
-        let named = all.iter().find(|(_, line)| line.contains(part));
-        if let (true, Some((id, _))) = (receiver, named) {
-            // Both stand; the warm-up is over soon after.
-            thread::sleep(Duration::from_secs(8));
-            return (running, *id);
+        let text = std::fs::read_to_string(&log).expect("a log");
+        if text.contains("measuring 600 frames") {
+            // A few of them.
+            thread::sleep(Duration::from_secs(1));
+            let all = children(running.id());
+            let named = all.into_iter().find(|(_, line)| line.contains(part));
+            let (id, _) = named.unwrap_or_else(|| panic!("{part} is gone: {text}"));
+            return (running, id);
         }
         thread::sleep(Duration::from_millis(50));
     }
-    panic!("{part} does not stand within {LIMIT:?}");
+    panic!("nothing is measured within {LIMIT:?}");
 }
 
 fn kill(signal: &str, id: u32) {
@@ -277,7 +277,7 @@ fn a_receiver_that_dies_in_the_middle_costs_what_came_after_it_alone() {
     let folder = tempfile::tempdir().expect("a folder");
     let policy = light(folder.path());
     let arguments = of_photographs(&policy, &["--rate", "10", "--seconds", "60"]);
-    let (running, id) = under_way("bench-part receiver", &arguments);
+    let (running, id) = under_way("bench-part receiver", folder.path(), &arguments);
     kill("-KILL", id);
     let (code, stdout, stderr) = running.ended(LIMIT);
     assert_eq!(code, Some(1), "{stderr}");
@@ -295,7 +295,7 @@ fn a_server_that_dies_in_the_middle_is_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let policy = light(folder.path());
     let arguments = of_photographs(&policy, &["--rate", "10", "--seconds", "60"]);
-    let (running, id) = under_way("bench-part server", &arguments);
+    let (running, id) = under_way("bench-part server", folder.path(), &arguments);
     kill("-KILL", id);
     let (code, stdout, stderr) = running.ended(LIMIT);
     assert_eq!(code, Some(1), "{stderr}");
@@ -310,7 +310,7 @@ fn who_is_stopped_prints_what_was_measured_so_far_and_leaves_nobody_behind() {
     let folder = tempfile::tempdir().expect("a folder");
     let policy = light(folder.path());
     let arguments = of_photographs(&policy, &["--rate", "10", "--seconds", "60"]);
-    let (running, server) = under_way("bench-part server", &arguments);
+    let (running, server) = under_way("bench-part server", folder.path(), &arguments);
     let parts = children(running.id());
     let (code, stdout, stderr) = running.terminate();
     assert_eq!(code, Some(0), "{stderr}");

@@ -8,7 +8,7 @@ use crate::draw::escaped;
 /// Colours that the page has; more lines than that are dashed.
 pub(super) const COLOURS: usize = 8;
 /// Around what is drawn: left, top, right, bottom, px.
-const MARGIN: [f64; 4] = [44.0, 12.0, 14.0, 40.0];
+const MARGIN: [f64; 4] = [44.0, 24.0, 14.0, 40.0];
 /// From here on a scale is better read by factors.
 const LOGARITHMIC_FROM: f64 = 8.0;
 
@@ -36,6 +36,8 @@ pub(super) struct Bar {
     /// The row it stands in.
     pub(super) row: usize,
     pub(super) name: String,
+    /// Short enough to stand within it; may be empty.
+    pub(super) mark: String,
     pub(super) colour: usize,
     /// Begin and end, ms.
     pub(super) millis: [f64; 2],
@@ -190,7 +192,7 @@ impl Chart<'_> {
         }
         let below = [(left + width - right) / 2.0, height - 6.0];
         svg.text(below, "middle", "axis", self.x_name);
-        svg.text([left, top - 1.0], "start", "axis", self.y_name);
+        svg.text([4.0, 12.0], "start", "axis", self.y_name);
         for (index, curve) in self.curves.iter().enumerate() {
             draw_curve(&mut svg, (&x, &y), index, curve);
         }
@@ -229,8 +231,9 @@ pub(super) fn time_line(title: &str, rows: &[String], bars: &[Bar]) -> String {
 
 fn time_line_at(width: f64, rows: &[String], bars: &[Bar]) -> Svg {
     const ROW: f64 = 30.0;
+    const TOP: f64 = 4.0;
     let names = if width > 600.0 { 190.0 } else { 100.0 };
-    let [_, top, right, bottom] = MARGIN;
+    let (top, [_, _, right, bottom]) = (TOP, MARGIN);
     let height = top + ROW * rows.len() as f64 + bottom;
     let mut svg = Svg::new(width, height);
     let end = bars.iter().map(|bar| bar.millis[1]).fold(1e-3, f64::max);
@@ -267,10 +270,12 @@ fn time_line_at(width: f64, rows: &[String], bars: &[Bar]) -> Svg {
              class=\"bar c{colour}\"><title>{}, {took:.2} ms</title></rect>",
             escaped(&bar.name)
         ));
-        let label = format!("{} {took:.1}", bar.name);
-        // Names are left out where they do not fit; tables have them all.
-        if wide > label.chars().count() as f64 * 6.3 + 8.0 {
-            svg.text([from + 5.0, y + 15.0], "start", "inside", &label);
+        // Names stand below; as much as there is room for stands within.
+        let whole = format!("{} {took:.1} ms", bar.mark);
+        let room = |label: &str| wide > label.chars().count() as f64 * 6.3 + 4.0;
+        let mut labels = [whole.trim(), &bar.mark].into_iter();
+        if let Some(label) = labels.find(|label| !label.is_empty() && room(label)) {
+            svg.text([from + 3.0, y + 15.0], "start", "inside", label);
         }
     }
     svg
@@ -355,6 +360,7 @@ mod tests {
         let bars = [Bar {
             row: 0,
             name: "a&b".to_owned(),
+            mark: "1".to_owned(),
             colour: 1,
             millis: [0.0, 4.0],
         }];

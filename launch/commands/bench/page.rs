@@ -72,8 +72,8 @@ pub(super) fn of_compared(
     let names = names(subjects);
     let [a, b] = &names;
     let title = format!("{a} beside {b} at {} Hz", about.rate_hz);
-    let load = compared.between.iter().map(|between| between.load.text());
-    let mut body = header(&title, &load.last().into_iter().collect::<Vec<_>>());
+    let load = compared.between.last().map(|between| between.load.text());
+    let mut body = header(&title, &load.into_iter().collect::<Vec<_>>());
     let cards_of = |(name, side): (&String, &super::compare::Side)| {
         let last = side.to_last_output;
         let figures = format!("{} / {}", millis(last.p50_millis), millis(last.p99_millis));
@@ -195,12 +195,18 @@ fn distribution_figure(curves: &[Curve], note: &str) -> String {
 }
 
 fn legend(curves: &[Curve]) -> String {
-    let entries = curves.iter().enumerate().map(|(index, curve)| {
+    let names = curves.iter().enumerate();
+    keys(names.map(|(index, curve)| (index, curve.name.as_str())))
+}
+
+/// What is drawn in which colour.
+fn keys<'a>(names: impl Iterator<Item = (usize, &'a str)>) -> String {
+    let entries = names.map(|(index, name)| {
         let dash = if index >= COLOURS { " dashed" } else { "" };
         format!(
             "<span class=\"key\"><i class=\"c{}{dash}\"></i>{}</span>\n",
             index % COLOURS,
-            escaped(&curve.name)
+            escaped(name)
         )
     });
     format!("<p class=\"legend\">{}</p>\n", entries.collect::<String>())
@@ -220,7 +226,8 @@ fn one_frame(frame: &Timeline) -> String {
     let mut rows = vec!["camera".to_owned()];
     let mut bars = vec![Bar {
         row: 0,
-        name: "publish".to_owned(),
+        name: "camera publishes".to_owned(),
+        mark: String::new(),
         colour: 0,
         millis: [0.0, millis(frame.put)],
     }];
@@ -233,7 +240,8 @@ fn one_frame(frame: &Timeline) -> String {
         });
         bars.push(Bar {
             row,
-            name: name.to_string(),
+            name: format!("{} {name}", index + 1),
+            mark: (index + 1).to_string(),
             colour: 1 + index % (COLOURS - 2),
             millis: span.map(millis),
         });
@@ -250,6 +258,7 @@ fn one_frame(frame: &Timeline) -> String {
         bars.push(Bar {
             row: rows.len() - 1,
             name: "publish, receive".to_owned(),
+            mark: String::new(),
             colour: COLOURS - 1,
             millis: [millis(begin), millis(*at)],
         });
@@ -257,11 +266,17 @@ fn one_frame(frame: &Timeline) -> String {
     let note = "The frame of the median time to its last output: what ran for it on which \
                 thread, and when each output was at the receiver. Before the first network: the \
                 way to the server, the wait for its turn, preprocessing.";
+    let mut named: Vec<(usize, &str)> = Vec::new();
+    for bar in &bars {
+        if !named.iter().any(|(_, name)| *name == bar.name) {
+            named.push((bar.colour, &bar.name));
+        }
+    }
     figure(
         "One frame",
         &time_line("One frame from end to end", &rows, &bars),
         note,
-        "",
+        &keys(named.into_iter()),
     )
 }
 

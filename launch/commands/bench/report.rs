@@ -157,6 +157,7 @@ pub(super) fn of_single(about: &About, subject: &Subject, single: &Single) -> Re
     let mut lines = heading(subject, about, single);
     lines.extend(table(&single_rows(single)));
     lines.push(String::new());
+    lines.extend(few(measured.frames.to_last_output.count).map(str::to_owned));
     lines.push(single.sustained.text());
     lines.extend(single.account.iter().flat_map(|account| account.text()));
     if single.account.is_none() {
@@ -176,6 +177,15 @@ pub(super) fn of_single(about: &About, subject: &Subject, single: &Single) -> Re
         json,
         text: lines.join("\n"),
         exit,
+    }
+}
+
+/// Which percentiles say nothing of so few.
+fn few(count: u64) -> Option<&'static str> {
+    match count {
+        0..100 => Some("of fewer than 100 outputs p99 and p99.9 are the maximum"),
+        100..1000 => Some("of fewer than 1000 outputs p99.9 is the maximum"),
+        _ => None,
     }
 }
 

@@ -43,6 +43,8 @@ const KNOCK: Duration = Duration::from_millis(500);
 const FIRST_FRAMES: Duration = Duration::from_millis(200);
 /// How long a stop may go unnoticed.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How long a server may take to say why it ends.
+const LAST_WORDS: Duration = Duration::from_secs(3);
 /// How long nothing may come until nothing is on its way any more.
 const QUIET: Duration = Duration::from_millis(300);
 /// How long that is waited for.
@@ -209,10 +211,12 @@ impl Rig {
             return Ok(None);
         };
         let feed = Feed::open(session, &subject.frames, needs_depth(&subject.policy))?;
-        let mut receiver = Receiver::start(&endpoint, folder)?;
-        receiver.listen(&subject.keys)?;
+        let (receiver, clocks) = match receiver(&endpoint, folder, &subject.keys) {
+            Ok(started) => started,
+            Err(error) => return Err(blame(&mut server, error)),
+        };
         let mut rig = Self {
-            clocks: receiver.compare_clocks()?,
+            clocks,
             server,
             receiver,
             feed,
@@ -243,7 +247,8 @@ impl Rig {
             }
             refused(&mut self.server)?;
             if self.receiver.has_ended() {
-                return Err(Failure::failed(anyhow!("the receiver has ended")));
+                let error = anyhow!("the receiver has ended");
+                return Err(blame(&mut self.server, error));
             }
             if since_boot() > begin + START_LIMIT {
                 let limit = START_LIMIT.as_secs();
@@ -399,6 +404,30 @@ fn connect(endpoint: &str, server: &mut Process, stop: &Stop) -> Result<Option<S
         }
     }
     Ok(None)
+}
+
+/// A receiver that listens to these keys, and how its clock compares with ours.
+fn receiver(
+    endpoint: &str,
+    folder: &Path,
+    keys: &[String],
+) -> anyhow::Result<(Receiver, ClockComparison)> {
+    let mut receiver = Receiver::start(endpoint, folder)?;
+    receiver.listen(keys)?;
+    let clocks = receiver.compare_clocks()?;
+    Ok((receiver, clocks))
+}
+
+/// Why something went wrong with the server: in the server's words, where it is
+/// ending.
+fn blame(server: &mut Process, error: anyhow::Error) -> Failure {
+    for _ in 0..LAST_WORDS.as_millis() / LOOK_EVERY.as_millis() {
+        if let Err(refusal) = refused(server) {
+            return refusal;
+        }
+        thread::sleep(LOOK_EVERY);
+    }
+    Failure::failed(error)
 }
 
 /// Fails where the server has ended, with its own words.

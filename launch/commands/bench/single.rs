@@ -75,6 +75,7 @@ pub(super) fn run(
     let bar = progress(end as usize, "frames", global);
     let mut each = || bar.inc(1);
     let warmed = rig.play(&schedule, 0..warm, stop, &mut each);
+    tracing::info!("measuring {} frames", end - warm);
     let before = Moment::now(&rig);
     let played = match warmed.fault {
         None => rig.play(&schedule, warm..end, stop, &mut each),
