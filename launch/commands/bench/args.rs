@@ -38,9 +38,9 @@ what was measured until then is printed; 2 refused; 3 slower than --max-p99 allo
 
 Examples:
   concert bench first_light --seconds 5
-  concert bench home --rate 15 --seconds 5 --json
+  concert bench first_light --rate 15 --seconds 5 --json
   concert bench launch/robots/front.toml --seconds 5 --html report.html
-  concert bench first_light --compare home --seconds 6
+  concert bench first_light --compare apartment_k1 --seconds 6
   concert bench first_light --data launch/photographs --seconds 5 --max-p99 10000";
 
 /// Arguments of `bench`.

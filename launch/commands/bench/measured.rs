@@ -207,8 +207,11 @@ impl Frame<'_> {
         };
         let from = spans.partition_point(|span| span.end < begin);
         let within = spans[from..].iter().take_while(|span| span.end <= end);
+        let within = within.filter(|span| span.begin >= begin);
+        // It begins with an encoder; readouts before that are of the frame before.
+        let within = within.skip_while(|span| span.name.contains("_from_"));
         let mut first: Vec<&Span> = Vec::new();
-        for span in within.filter(|span| span.begin >= begin) {
+        for span in within {
             if !first.iter().any(|known| known.name == span.name) {
                 first.push(span);
             }
@@ -242,12 +245,17 @@ fn stages(frames: &[Frame], spans: &[Span]) -> Vec<StageFigures> {
     let (Some(first), Some(last)) = (frames.first(), frames.last()) else {
         return all;
     };
+    // From the first frame on that something came of: of the one before, the rest
+    // may still run.
+    let ran = frames.iter().map(|frame| frame.spans(spans));
+    let begin = ran.filter_map(|ran| Some(ran.first()?.begin)).next();
+    let begin = begin.unwrap_or(first.sent.began);
     let end = frames.iter().filter_map(Frame::last_output).max();
     let end = end.unwrap_or(last.sent.put);
     let mut order: Vec<&Arc<str>> = Vec::new();
     let mut by_name: HashMap<&Arc<str>, (Series, BTreeMap<&str, u64>)> = HashMap::new();
     let within = spans.iter();
-    for span in within.filter(|span| span.begin >= first.sent.began && span.end <= end) {
+    for span in within.filter(|span| span.begin >= begin && span.end <= end) {
         let (series, threads) = by_name.entry(&span.name).or_insert_with(|| {
             order.push(&span.name);
             Default::default()
@@ -395,10 +403,12 @@ mod tests {
     fn stages_and_the_timeline_are_those_of_the_frames() {
         let sent: Vec<_> = (0..2).map(|n| sent(n, 0)).collect();
         let spans = [
+            // Of the frame before.
+            span("a_from_encoder", 0, 1),
             span("encoder", 1, 4),
-            span("readout", 4, 5),
+            span("a_from_encoder", 4, 5),
             span("encoder", 11, 16),
-            span("readout", 16, 17),
+            span("a_from_encoder", 16, 17),
         ];
         let came = [
             output("a", 0, 0, 7),
@@ -412,7 +422,7 @@ mod tests {
             "wait for the frame's turn",
             "preprocessing",
             "encoder",
-            "readout",
+            "a_from_encoder",
             "publish and receive",
         ];
         assert_eq!(names, want);

@@ -343,7 +343,8 @@ fn table<'a>(title: &str, rows: impl Iterator<Item = (&'a str, Figures)>) -> Str
         format!(
             "<tr><th>{}</th><td>{}</td><td>{:.2}</td><td>{:.2}</td><td>{:.2}</td><td>{:.2}</td>\
              <td>{:.2}</td><td>{:.2}</td></tr>\n",
-            escaped(name),
+            // Long names break where their words do.
+            escaped(name).replace('_', "_<wbr>"),
             figures.count,
             figures.p50_millis,
             figures.p90_millis,

@@ -24,7 +24,7 @@ const WARM_UP: Duration = Duration::from_secs(2);
 /// How long the cost of so many outputs is measured, and how long not, before.
 const COST: (Duration, Duration) = (Duration::from_millis(700), Duration::from_secs(2));
 /// How long the server may take to end; one who was stopped has less patience.
-const FAREWELL: (Duration, Duration) = (Duration::from_secs(6), Duration::from_millis(900));
+const FAREWELL: (Duration, Duration) = (Duration::from_secs(6), Duration::from_millis(600));
 
 /// What was measured of one policy.
 pub(super) struct Single {
