@@ -5,6 +5,9 @@ pub(super) mod protocol;
 mod receiver;
 mod server;
 
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
 use clap::Subcommand;
 use concert_policies::{Input, Policy};
 use rustix::process::{Signal, set_parent_process_death_signal};
@@ -25,6 +28,11 @@ pub enum BenchPartArgs {
     Server(server::ServerArgs),
     /// Note when every output comes
     Receiver(receiver::ReceiverArgs),
+    /// Become another program in the server's place
+    Program {
+        /// As a shell has it
+        command: String,
+    },
 }
 
 /// Is the process that the arguments name, until it is told to end.
@@ -34,6 +42,12 @@ pub(crate) fn run(args: &BenchPartArgs, global: &Global) -> Result<Report, Failu
     match args {
         BenchPartArgs::Server(args) => server::run(args, global),
         BenchPartArgs::Receiver(args) => receiver::run(args),
+        // What ends it with who measures is kept.
+        BenchPartArgs::Program { command } => Err(Failure::failed(
+            Command::new("sh")
+                .args(["-c", &format!("exec {command}")])
+                .exec(),
+        )),
     }
 }
 

@@ -347,3 +347,45 @@ fn two_are_compared_by_turns_with_an_interval() {
     assert!(of("class_object").is_none());
     assert_eq!(report["sides"].as_array().map(Vec::len), Some(2));
 }
+
+#[test]
+fn a_program_in_the_servers_place_is_measured_as_a_server_is() {
+    let needed = [
+        "eclipse-zenoh==1.10.2",
+        "onnxruntime==1.31.1",
+        "numpy",
+        "pillow",
+    ];
+    let Some(packages) = common::python_packages(&needed) else {
+        return;
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let policy = light(folder.path());
+    let rival = common::repository().join("benches/rivals/python_loop.py");
+    let rival = format!("python3 {} --pool quiet", rival.display());
+    let more = ["--compare-program", &rival, "--rate", "4", "--seconds", "1"];
+    let output = common::program::concert(&of_photographs(&policy, &more))
+        .env("PYTHONPATH", packages)
+        .output()
+        .expect("concert runs");
+    assert_eq!(output.status.code(), Some(0), "{}", complaints(&output));
+    let report = parsed(&output);
+    assert_eq!(report["subjects"][1]["program"], rival.as_str());
+    for side in report["sides"].as_array().expect("sides") {
+        assert!(side["with_outputs"].as_u64() > Some(0), "{report}");
+    }
+    let comparisons = report["comparisons"].as_array().expect("comparisons");
+    assert!(
+        comparisons.iter().any(|one| one["what"] == "keypoints2d"),
+        "{report}"
+    );
+    // A program that is none is named by what it says.
+    let more = ["--compare-program", "echo no bench today >&2; exit 7"];
+    let output = run(&of_photographs(&policy, &more));
+    assert_eq!(output.status.code(), Some(1), "{}", complaints(&output));
+    let said = parsed(&output)["error"]
+        .as_str()
+        .expect("an error")
+        .to_owned();
+    assert!(said.contains("no bench today"), "{said}");
+}

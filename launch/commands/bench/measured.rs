@@ -247,8 +247,8 @@ fn stages(frames: &[Frame], spans: &[Span]) -> Vec<StageFigures> {
     };
     // From the first frame on that something came of: of the one before, the rest
     // may still run.
-    let ran = frames.iter().map(|frame| frame.spans(spans));
-    let begin = ran.filter_map(|ran| Some(ran.first()?.begin)).next();
+    let mut ran = frames.iter().map(|frame| frame.spans(spans));
+    let begin = ran.find_map(|ran| Some(ran.first()?.begin));
     let begin = begin.unwrap_or(first.sent.began);
     let end = frames.iter().filter_map(Frame::last_output).max();
     let end = end.unwrap_or(last.sent.put);

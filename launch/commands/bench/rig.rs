@@ -130,8 +130,9 @@ impl Subject {
             "listen": endpoint, "prefix": PREFIX, "outputs": self.keys, "policy": self.text,
             "images": images.collect::<Vec<_>>(), "models": self.folders,
         });
-        let mut command = Command::new("sh");
-        command.args(["-c", &format!("exec {program}")]);
+        let own = std::env::current_exe().context("where this program lies is unknown")?;
+        let mut command = Command::new(own);
+        command.args(["bench-part", "program", program]);
         command.env(PROGRAM_VARIABLE, about.to_string());
         Process::start_command("program", command, folder)
     }
