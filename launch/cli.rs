@@ -26,6 +26,7 @@ Exit codes:
   0    done, also when stopped by Ctrl-C or SIGTERM
   1    something failed while running
   2    the command line or a file was refused before anything ran
+  3    bench: slower than --max-p99 allows
   75   a network hung inside a kernel; a supervisor should restart the process
   130  stopped by a second Ctrl-C, without waiting for anything
 

@@ -3,6 +3,10 @@
 
 #[cfg(feature = "apartment")]
 pub(crate) mod apartment;
+#[cfg(feature = "apartment")]
+pub(crate) mod bench;
+#[cfg(feature = "apartment")]
+pub(crate) mod bench_part;
 pub(crate) mod check;
 #[cfg(feature = "fitting")]
 mod data;
@@ -100,6 +104,13 @@ commands! {
     [feature = "apartment"]
     /// Measure what encoders and readouts cost on this device
     profile::Profile(ProfileArgs),
+    [feature = "apartment"]
+    /// Measure how fast a policy is, as a subscriber in another process sees it
+    bench::Bench(BenchArgs),
+    [feature = "apartment"]
+    /// The other processes of `bench`, which starts them itself
+    #[command(subcommand, hide = true)]
+    bench_part::BenchPart(BenchPartArgs),
     [feature = "fitting"]
     /// Measure which sources serve which targets, and choose policies from it
     measure::Measure(MeasureArgs),

@@ -33,3 +33,5 @@ pub(crate) use map::map_of;
 pub(crate) use message::{About, note_of_message, picture_of_message};
 pub(crate) use output::{note_of, on_photograph, picture_of};
 pub(crate) use policy_graph::policy_picture;
+#[cfg(feature = "apartment")]
+pub(crate) use svg::escaped;

@@ -160,6 +160,9 @@ impl LaunchFile {
         if overrides.gpu {
             self.providers = Provider::ALL.to_vec();
         }
+        if !overrides.providers.is_empty() {
+            self.providers.clone_from(&overrides.providers);
+        }
         self
     }
 

@@ -33,6 +33,8 @@ mod model_folders;
 mod overrides;
 mod policy_choice;
 mod printable;
+#[cfg(feature = "apartment")]
+mod process;
 mod progress;
 mod report;
 mod rules;
@@ -43,6 +45,7 @@ mod simulated_robot;
 mod stop;
 mod strangers;
 mod terminal;
+mod trace;
 mod transfers;
 #[cfg(feature = "view")]
 mod view;

@@ -1,5 +1,7 @@
 //! What the command line says in place of a launch file.
 
+use crate::launch_file::Provider;
+
 /// What the command line says in place of a launch file; checked already.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Overrides {
@@ -15,6 +17,8 @@ pub struct Overrides {
     pub allow_control: bool,
     /// True where `providers` becomes TensorRT, CUDA, processor.
     pub gpu: bool,
+    /// In place of `providers`, unless empty.
+    pub providers: Vec<Provider>,
     /// In place of `learn.targets`, unless empty.
     pub learn: Vec<&'static concert_policies::Task>,
     /// In place of `learn.folder`.

@@ -15,6 +15,8 @@ pub(crate) enum Exit {
     Failed = 1,
     /// The command line or a file was refused before anything ran.
     Refused = 2,
+    /// It was measured, and is slower than was allowed.
+    TooSlow = 3,
 }
 
 /// What a finished command has to say.

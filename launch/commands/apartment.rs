@@ -4,7 +4,7 @@
 mod args;
 mod drive;
 mod hand;
-mod messages;
+pub(crate) mod messages;
 mod pilot;
 mod settings;
 mod situation;

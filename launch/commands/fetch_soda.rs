@@ -3,7 +3,6 @@
 mod args;
 mod errand_run;
 mod lines;
-mod process;
 mod report;
 mod separate;
 
@@ -19,12 +18,12 @@ use concert_runtime::io::zenoh::{SessionOptions, Sessions};
 use serde_json::Value;
 
 use self::errand_run::ErrandRun;
-use self::process::Process;
 use self::report::{Ended, Run};
 use crate::cli::Global;
 use crate::fetch_soda::bus::Nerves;
 use crate::fetch_soda::errand::Errand;
 use crate::fetch_soda::place::Mount;
+use crate::process::{Process, free_endpoint};
 use crate::report::{Failure, Refuse, Report};
 use crate::stop::Stop;
 use crate::view::Beside;
@@ -209,10 +208,4 @@ impl World {
             server,
         }
     }
-}
-
-/// An address of this computer at which nobody listens.
-fn free_endpoint() -> anyhow::Result<String> {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-    Ok(format!("tcp/{}", listener.local_addr()?))
 }

@@ -123,7 +123,7 @@ pub(crate) fn measure(
 
 /// What the engine says of itself, without what stands in brackets: where its
 /// library lies is this computer's own affair.
-fn without_brackets(description: &str) -> String {
+pub(super) fn without_brackets(description: &str) -> String {
     let mut depth = 0;
     let mut kept = String::new();
     for letter in description.chars().take(400) {

@@ -14,11 +14,12 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::Args;
+use concert_policies::document::check_place;
 use concert_policies::profile::Profile;
 use concert_runtime::io::clock::SystemClock;
 use concert_runtime::io::watchdog::Watchdog;
 use concert_runtime::{
-    Clock, ImageEncoding, ImagePublishing, Pipeline, Plan, RunSettings, Runtime,
+    Clock, ImageEncoding, ImagePublishing, Pipeline, Plan, RunSettings, Runtime, Watch,
 };
 
 use self::served::Served;
@@ -34,6 +35,7 @@ use crate::policy_choice::PolicyChoice;
 use crate::report::{Exit, Failure, Refuse, Report};
 use crate::stop::Stop;
 use crate::terminal::Style;
+use crate::trace::{Trace, TracedWatch};
 use crate::transfers::{TableFiles, read_transfers};
 use crate::view::ViewFlags;
 
@@ -74,6 +76,10 @@ pub struct ServeArgs {
     /// limit what they take of the device
     #[arg(long, value_name = "FILE", requires = "transfers")]
     pub profile: Option<PathBuf>,
+    /// Write here at the end when each encoder and readout ran, and on which
+    /// thread: a trace for Perfetto or chrome://tracing
+    #[arg(long, value_name = "FILE")]
+    pub trace: Option<PathBuf>,
     /// Learning while serving
     #[command(flatten)]
     pub learning: learning::Flags,
@@ -95,6 +101,7 @@ pub(crate) fn run(args: &ServeArgs, global: &Global) -> Result<Report, Failure> 
         solver: solver(args)?,
         learning: args.learning.clone(),
         view: args.view.clone(),
+        trace: args.trace.clone(),
         tables: TableFiles {
             transfers: args.transfers.clone(),
             partial: args.partial,
@@ -140,6 +147,8 @@ pub(super) struct ServeOptions {
     /// A page to look at, and what that solves from.
     pub(super) view: ViewFlags,
     pub(super) tables: TableFiles,
+    /// Where it is written when each network ran, if anywhere.
+    pub(super) trace: Option<PathBuf>,
 }
 
 /// Who answers problems, where there is a table of transfers.
@@ -153,7 +162,11 @@ fn solver(args: &ServeArgs) -> Result<Option<AskedSolver>, Failure> {
     Ok(Some(AskedSolver::new(table, profile)))
 }
 
-fn launch_of(file: &str) -> Result<LaunchFile, Failure> {
+/// A launch file, or the default launch of a policy.
+///
+/// # Errors
+/// Refuses what is neither.
+pub(super) fn launch_of(file: &str) -> Result<LaunchFile, Failure> {
     let path = Path::new(file);
     if !path.exists() {
         // A shipped name, or refused with the shipped names.
@@ -182,6 +195,10 @@ pub(super) fn serve(
     let overrides = learning::overrides(&options.learning, session.overrides(global));
     let launch = launch.clone().with(&overrides);
     check_cameras(&launch)?;
+    if let Some(path) = &options.trace {
+        check_place(path).or_refuse()?;
+    }
+    let trace = options.trace.as_ref().map(|_| Arc::new(Trace::default()));
     let choice = PolicyChoice::of_launch(&launch).or_refuse()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let starting = StartingEngine::begin(&launch, global)?;
@@ -201,7 +218,8 @@ pub(super) fn serve(
     };
     let provenance = info.provenance.clone();
     let (bus, announcement) = transport.bus(&launch, info)?.unzip();
-    let (pipeline, description) = load(&launch, planned.plan, starting, (global, &clock))?;
+    let how = (global, &clock, trace.as_ref());
+    let (pipeline, description) = load(&launch, planned.plan, starting, how)?;
     let placements = pipeline.placements();
     let cameras = cameras.finish().map_err(Failure::refused)?;
     let (view, newest) = LiveView::new(bus, forced_subscriptions(&options, &plans));
@@ -247,7 +265,14 @@ pub(super) fn serve(
         rows: &rows.collect::<Vec<_>>(),
         learnt,
     };
-    Ok(served.report())
+    let mut report = served.report();
+    if let (Some(path), Some(trace)) = (&options.trace, &trace)
+        && let Err(error) = trace.write(path)
+    {
+        tracing::error!("the trace was not written: {error}");
+        report.exit = Exit::Failed;
+    }
+    Ok(report)
 }
 
 /// Refuses a launch without a camera.
@@ -268,7 +293,7 @@ fn load(
     launch: &LaunchFile,
     plan: Plan,
     starting: StartingEngine,
-    (global, clock): (&Global, &Arc<dyn Clock>),
+    (global, clock, trace): (&Global, &Arc<dyn Clock>, Option<&Arc<Trace>>),
 ) -> Result<(Pipeline, String), Failure> {
     let engine = match starting.finish() {
         Some(engine) => engine,
@@ -277,8 +302,13 @@ fn load(
     let description = engine.engine.describe();
     let first_run = first_run_limit(launch.providers());
     let watch = Watchdog::start_patient(Arc::clone(clock), launch.hang_limit(), first_run)?;
+    let mut watch: Arc<dyn Watch> = Arc::new(watch);
+    if let Some(trace) = trace {
+        let trace = Arc::clone(trace);
+        watch = Arc::new(TracedWatch { watch, trace });
+    }
     let (clock, limit) = (Arc::clone(clock), launch.time_limit());
-    let pipeline = assemble::pipeline(launch, plan, engine, clock, Arc::new(watch), limit)?;
+    let pipeline = assemble::pipeline(launch, plan, engine, clock, watch, limit)?;
     let description = match pipeline.side_by_side().as_slice() {
         [] => description,
         sources => format!(

@@ -172,7 +172,7 @@ impl Svg {
 }
 
 /// Text as it may stand in an element or between quotation marks.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

@@ -311,12 +311,12 @@ mod tests {
         for step in 0..600 {
             let stamp = at(step * 100);
             // Looked around for ten seconds, then at one counter for fifty.
-            let truth = 0.0628 * (step.min(100) as f64);
+            let truth = 0.06 * (step.min(100) as f64);
             let wrongly = if step > 100 { 0.15 } else { 0.0 };
             localiser.note_wheels(stamp, Place::new(0.0, 0.0, wrap(truth)));
             localiser.note_walls(&walls(stamp, truth + wrongly), LEVEL);
         }
-        let lost = wrap(localiser.place().unwrap().yaw - 6.28).abs();
+        let lost = wrap(localiser.place().unwrap().yaw - 6.0).abs();
         assert!(lost < 0.05, "{lost}");
     }
 

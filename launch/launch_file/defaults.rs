@@ -58,6 +58,52 @@ impl LaunchFile {
         }
         self
     }
+
+    /// The same, where this camera is of another kind.
+    #[cfg(feature = "apartment")]
+    #[must_use]
+    pub(crate) fn with_camera(mut self, name: &str, kind: CameraKind) -> LaunchFile {
+        let mut cameras = self.cameras.iter_mut();
+        if let Some(camera) = cameras.find(|camera| camera.name == name) {
+            camera.kind = kind;
+        }
+        self
+    }
+
+    /// The same policy, networks and limits for somebody who measures: reached at
+    /// `endpoint` alone, published below `prefix` without the camera's image,
+    /// with the cameras that `camera` names, and nothing is learnt.
+    #[cfg(feature = "apartment")]
+    #[must_use]
+    pub(crate) fn for_bench(
+        mut self,
+        (endpoint, prefix): (&str, &str),
+        camera: impl Fn(&CameraEntry) -> CameraKind,
+    ) -> LaunchFile {
+        let cameras = self.cameras.iter();
+        self.cameras = cameras
+            .map(|entry| CameraEntry {
+                kind: camera(entry),
+                ..entry.clone()
+            })
+            .collect();
+        self.publish.prefix = prefix.to_owned();
+        self.publish.image.enabled = Some(false);
+        self.zenoh = ZenohEntry {
+            listen: vec![endpoint.to_owned()],
+            connect: Vec::new(),
+            connect_is_named: false,
+            shared_memory: self.zenoh.shared_memory,
+            config: None,
+            tls: TlsEntry::default(),
+        };
+        self.control = Some(false);
+        #[cfg(feature = "fitting")]
+        {
+            self.learn = None;
+        }
+        self
+    }
 }
 
 /// A tour of the simulated home, where this build has one.

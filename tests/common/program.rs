@@ -78,6 +78,14 @@ impl Running {
         )
     }
 
+    /// As [`start`](Self::start), but that standard error is kept in a file.
+    pub fn logging_to(log: &Path, arguments: &[&str]) -> Self {
+        let log = std::fs::File::create(log).expect("a log");
+        let mut command = concert(arguments);
+        command.stdout(Stdio::piped()).stderr(log);
+        Self(command.spawn().expect("concert starts"))
+    }
+
     /// Stops it where it is (SIGSTOP), or lets it go on (SIGCONT).
     pub fn freeze(&self, frozen: bool) {
         let signal = if frozen { "-STOP" } else { "-CONT" };
@@ -86,37 +94,45 @@ impl Running {
         assert!(sent.expect("kill").success());
     }
 
+    /// Its number in the system.
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Sends SIGTERM and waits: exit code, standard output, standard error.
     /// Gives up (and fails the test) after half a minute.
-    pub fn terminate(mut self) -> (Option<i32>, String, String) {
+    pub fn terminate(self) -> (Option<i32>, String, String) {
         let id = self.0.id().to_string();
         let sent = Command::new("kill")
             .args(["-TERM", &id])
             .status()
             .expect("kill");
         assert!(sent.success());
+        self.ended(Duration::from_secs(30))
+    }
+
+    /// Waits until it ends by itself: exit code, standard output, standard error.
+    /// Gives up (and fails the test) after `limit`.
+    pub fn ended(mut self, limit: Duration) -> (Option<i32>, String, String) {
+        const LOOK: Duration = Duration::from_millis(20);
         let mut code = None;
-        for _ in 0..1_500 {
+        for _ in 0..limit.as_millis() / LOOK.as_millis() {
             if let Some(status) = self.0.try_wait().expect("its status") {
                 code = Some(status.code());
                 break;
             }
-            thread::sleep(Duration::from_millis(20));
+            thread::sleep(LOOK);
         }
-        let code = code.expect("concert did not end within 30 s of SIGTERM");
+        let code = code.unwrap_or_else(|| panic!("concert did not end within {limit:?}"));
         let mut text = [String::new(), String::new()];
-        self.0
-            .stdout
-            .take()
+        let stdout = self.0.stdout.take();
+        stdout
             .expect("stdout")
             .read_to_string(&mut text[0])
             .expect("utf-8");
-        self.0
-            .stderr
-            .take()
-            .expect("stderr")
-            .read_to_string(&mut text[1])
-            .expect("utf-8");
+        if let Some(mut stderr) = self.0.stderr.take() {
+            stderr.read_to_string(&mut text[1]).expect("utf-8");
+        }
         let [stdout, stderr] = text;
         (code, stdout, stderr)
     }

@@ -19,6 +19,8 @@ mod data_sets_are_read_back;
 mod encoders_agree_with_python;
 mod evaluation_tells_the_truth;
 mod every_failure_has_a_word;
+#[cfg(feature = "apartment")]
+mod latency_is_measured;
 mod matches_follow_the_motion;
 mod measured_transfers_become_a_policy;
 mod nothing_leaves_the_robot;

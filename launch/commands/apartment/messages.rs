@@ -18,7 +18,7 @@ pub(super) const BASE: &str = "base_link";
 /// Its camera (REP-103): z forward, x right.
 pub(super) const OPTICAL: &str = "front_optical";
 
-pub(super) fn header(stamp: Timestamp, frame_id: &str) -> Header {
+pub(crate) fn header(stamp: Timestamp, frame_id: &str) -> Header {
     Header {
         stamp,
         frame_id: frame_id.to_owned(),
@@ -67,7 +67,7 @@ pub(super) fn compressed(
 }
 
 /// Metres along the optical axis (REP-118), NaN where unknown (REP-117).
-pub(super) fn depth(header: Header, depth: &DepthImage) -> ImageMessage<'static> {
+pub(crate) fn depth(header: Header, depth: &DepthImage) -> ImageMessage<'static> {
     let bytes = depth.metres.iter().flat_map(|metres| metres.to_le_bytes());
     ImageMessage {
         header,

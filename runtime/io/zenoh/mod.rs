@@ -3,6 +3,7 @@
 //! Nothing here waits for a subscriber, and nothing but zenoh itself runs an
 //! async runtime.
 
+mod arrivals;
 mod bus;
 mod calibrations;
 mod commands;
@@ -24,6 +25,7 @@ mod subscriber;
 mod tls;
 mod too_long;
 
+pub use arrivals::{Arrival, Arrivals};
 pub use bus::{BusOptions, PolicyHandle, PolicyText, ZenohBus};
 pub use commands::CommandListener;
 pub use control::{
@@ -38,6 +40,9 @@ pub use sessions::{Reached, Sessions};
 pub use subscriber::{KeyCounts, Received, Watcher};
 pub use tls::TlsOptions;
 pub use too_long::{TRACE_TARGET, note_trace};
+/// For benches that compare with zenoh alone.
+#[doc(hidden)]
+pub use zenoh as raw_zenoh;
 pub use zenoh::Session;
 
 use zenoh::sample::Sample;
