@@ -355,12 +355,7 @@ impl Behaviour {
             });
         }
         let plan = self.plan.as_ref()?;
-        let velocity = follow(
-            &plan.way,
-            base,
-            (&self.grid, &plan.clearance),
-            self.close.ahead(base),
-        );
+        let velocity = follow(&plan.way, base, (&self.grid, &plan.clearance), &self.close);
         Some(Action {
             velocity,
             ..Action::default()

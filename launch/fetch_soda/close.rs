@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use concert_runtime::Timestamp;
 
 use super::localiser::seconds;
-use super::place::{Mount, Place, Point};
+use super::place::{Mount, Place, Point, distance};
 use super::planner::RADIUS;
 use super::senses::DepthMap;
 
@@ -26,8 +26,8 @@ const SIDE: f64 = 0.05;
 const PIXELS: u32 = 3;
 /// So long it is remembered, s.
 const MEMORY_S: f64 = 8.0;
-/// What stands within this strip ahead is before the robot, m.
-const STRIP: f64 = RADIUS + 0.09;
+/// Nearer to its rim than this, something is touched, m: depth is guessed.
+const TOUCHES: f64 = 0.06;
 
 /// What stood close, by squares of the map.
 #[derive(Debug, Default)]
@@ -67,16 +67,31 @@ impl Close {
         self.seen.extend(squares);
     }
 
-    /// Distance from the base's middle to the nearest of it ahead, m; infinite where
-    /// nothing is.
-    pub(crate) fn ahead(&self, base: Place) -> f64 {
+    /// How far the base may drive along an arc of a curvature, 1/m, until it would
+    /// touch some of it, m, at most [`AHEAD`]. What it moves away from does not count.
+    pub(crate) fn free_along(&self, base: Place, curvature: f64) -> f64 {
         let map = base.inverse();
         let points = self
             .seen
             .keys()
             .map(|[x, y]| map.apply([(f64::from(*x) + 0.5) * SIDE, (f64::from(*y) + 0.5) * SIDE]));
-        let before = points.filter(|[x, y]| *x > 0.0 && y.abs() < STRIP);
-        before.map(|[x, _]| x).fold(f64::INFINITY, f64::min)
+        let near: Vec<Point> = points
+            .filter(|[x, y]| *x > -RADIUS && x.hypot(*y) < AHEAD + RADIUS)
+            .collect();
+        let away = |at: Place, point: &Point| distance(at.point(), *point);
+        let mut at = Place::default();
+        for step in 1..=(AHEAD / SIDE) as usize {
+            let yaw = at.yaw + curvature * SIDE;
+            let next = Place::new(at.x + SIDE * yaw.cos(), at.y + SIDE * yaw.sin(), yaw);
+            let touches = |point: &&Point| {
+                away(next, point) < RADIUS + TOUCHES && away(next, point) < away(at, point)
+            };
+            if near.iter().any(|point| touches(&point)) {
+                return (step - 1) as f64 * SIDE;
+            }
+            at = next;
+        }
+        AHEAD
     }
 }
 
@@ -126,19 +141,23 @@ mod tests {
         let mut close = Close::default();
         let start = Place::default();
         close.note(start, MOUNT, &depth_of_box(0, 1.2), 1.0);
-        assert!((close.ahead(start) - 1.2).abs() < 0.06);
+        let rim = RADIUS + TOUCHES;
+        let free = close.free_along(start, 0.0);
+        assert!((free - (1.2 - rim)).abs() < 0.08, "{free}");
         // Driven up to it, where nothing of it is seen any more.
         let near = Place::new(0.8, 0.0, 0.0);
         close.note(near, MOUNT, &depth_of_box(2000, 9.0), 1.0);
-        assert!(
-            (close.ahead(near) - 0.4).abs() < 0.06,
-            "{}",
-            close.ahead(near)
-        );
-        let turned = Place::new(0.8, 0.0, std::f64::consts::PI);
-        assert_eq!(close.ahead(turned), f64::INFINITY);
+        let free = close.free_along(near, 0.0);
+        assert!((free - (0.4 - rim)).abs() < 0.08, "{free}");
+        // Along it one may drive, and away from it.
+        for yaw in [0.5, 1.0, -0.5].map(|part| part * std::f64::consts::PI) {
+            let turned = Place::new(0.85, 0.0, yaw);
+            assert_eq!(close.free_along(turned, 0.0), AHEAD, "{yaw}");
+        }
+        let beside = Place::new(0.85, 0.0, 0.5 * std::f64::consts::PI);
+        assert!(close.free_along(beside, -2.0) < 0.4, "along an arc into it");
         close.note(near, MOUNT, &depth_of_box(8100, 9.0), 1.0);
-        assert_eq!(close.ahead(near), f64::INFINITY, "long ago");
+        assert_eq!(close.free_along(near, 0.0), AHEAD, "long ago");
     }
 
     #[test]
@@ -146,10 +165,11 @@ mod tests {
         let mut close = Close::default();
         let start = Place::default();
         close.note(start, MOUNT, &depth_of_box(0, 9.0), 1.0);
-        assert_eq!(close.ahead(start), f64::INFINITY);
+        assert_eq!(close.free_along(start, 0.0), AHEAD);
         let mut small = depth_of_box(100, 1.2);
         small.metres.iter_mut().for_each(|metres| *metres *= 0.5);
         close.note(start, MOUNT, &small, 2.0);
-        assert!((close.ahead(start) - 1.2).abs() < 0.06);
+        let free = close.free_along(start, 0.0);
+        assert!((free - (1.2 - RADIUS - TOUCHES)).abs() < 0.08, "{free}");
     }
 }

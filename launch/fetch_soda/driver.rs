@@ -2,6 +2,7 @@
 //! "Implementation of the pure pursuit path tracking algorithm", CMU-RI-TR-92-01),
 //! slower where it is narrow.
 
+use super::close::Close;
 use super::grid::{CELL, Grid};
 use super::place::{Place, Point, distance};
 use super::planner::RADIUS;
@@ -46,13 +47,13 @@ impl Velocity {
     }
 }
 
-/// The velocity along a way; `clearance` as [`Grid::clearances`] has it, `ahead`
-/// the distance from the base's middle to what is seen before it, m.
+/// The velocity along a way; `clearance` as [`Grid::clearances`] has it, `close` what
+/// stood close lately.
 pub(crate) fn follow(
     way: &[Point],
     base: Place,
     (grid, clearance): (&Grid, &[f32]),
-    ahead: f64,
+    close: &Close,
 ) -> Velocity {
     let here = base.point();
     let away = |point: &Point| distance(*point, here);
@@ -86,15 +87,18 @@ pub(crate) fn follow(
         Some(slowing_to(there, ahead_of(point)))
     });
     let narrow = narrow.fold(f64::INFINITY, f64::min);
-    let before = slowing_to(GENTLE, (ahead - RADIUS - 0.1).max(0.0));
     let last = way.last().map_or(0.0, away);
     let arriving = GENTLE + 0.8 * (last - 0.1).max(0.0);
     let straight = 1.0 - bearing.abs() / TURN_FIRST;
-    let fastest = FASTEST.0.min(narrow).min(before).min(arriving);
+    let fastest = FASTEST.0.min(narrow).min(arriving);
     let turn = (2.2 * bearing).clamp(-FASTEST.1, FASTEST.1);
     let ahead = (fastest * straight).max(0.0);
+    let curvature = turn / ahead.max(GENTLE);
+    let before = slowing_to(GENTLE, close.free_along(base, curvature));
     Velocity {
-        ahead: ahead.min(along_arc((grid, clearance), base, turn / ahead.max(GENTLE))),
+        ahead: ahead
+            .min(before)
+            .min(along_arc((grid, clearance), base, curvature)),
         turn,
     }
 }

@@ -22,15 +22,12 @@ const MOST_WRONG: f64 = 0.3;
 /// so many seconds show the same walls and err alike.
 const WALLS: f64 = 0.12;
 const ALIKE_S: f64 = 2.0;
-/// Standard deviation of what the map says of one frame, rad, with that frames
-/// shortly after each other err alike.
-const MAP: f64 = 0.1;
 /// Least agreement of walls (1: all at right angles) that counts.
 const LEAST_AGREEMENT: f64 = 0.45;
 /// Error of the wheels' heading after a metre and after a radian, standard
 /// deviations, rad; it grows with the root of the way.
 const WHEELS_PER_METRE: f64 = 0.03;
-const WHEELS_PER_RADIAN: f64 = 0.01;
+const WHEELS_PER_RADIAN: f64 = 0.02;
 
 /// Where the robot is in the map, at any time of the last seconds.
 #[derive(Debug, Default)]
@@ -49,7 +46,6 @@ pub(crate) struct Localiser {
     /// How often each put the heading right.
     pub(crate) walls_used: u64,
     pub(crate) visual_used: u64,
-    pub(crate) map_used: u64,
 }
 
 impl Localiser {
@@ -145,25 +141,6 @@ impl Localiser {
         self.axis = Some((axis - gains[1] * error, map.stamp));
         self.turn(-gains[0] * error, base);
         self.walls_used += 1;
-    }
-
-    /// Puts the heading right by what the map says that it is off, rad.
-    pub(crate) fn note_map(&mut self, stamp: Timestamp, error: f64) {
-        let Some(base) = self.place_at(stamp) else {
-            return;
-        };
-        let [[of_heading, shared], [_, of_axis]] = self.covariance;
-        let all = of_heading + MAP * MAP;
-        let gain = of_heading / all;
-        self.covariance = [
-            [of_heading - gain * of_heading, shared - gain * shared],
-            [shared - gain * shared, of_axis - shared * shared / all],
-        ];
-        if let Some((axis, _)) = &mut self.axis {
-            *axis -= shared / all * error;
-        }
-        self.turn(-gain * error, base);
-        self.map_used += 1;
     }
 
     /// Weighs what the pictures say of the turn since the frame before against

@@ -104,15 +104,11 @@ impl Behaviour {
         self.map_scan(stamp, &scan);
     }
 
-    /// Puts the heading right by the map, then the frame into it.
+    /// Puts a frame into the map, and what of it stands close into memory.
     fn map_scan(&mut self, stamp: Timestamp, scan: &Scan) {
         let Some(base) = self.localiser.place_at(stamp) else {
             return;
         };
-        if let Some(error) = self.grid.heading_error(base, scan) {
-            self.localiser.note_map(stamp, error);
-        }
-        let base = self.localiser.place_at(stamp).unwrap_or(base);
         self.grid.note_scan(base, scan);
         self.close.note_standing(base, stamp, scan.standing());
     }

@@ -42,12 +42,6 @@ impl Behaviour {
         cell.map_or(f32::NAN, |cell| self.grid.odds(cell))
     }
 
-    /// Distance to what is seen before it, m.
-    #[cfg(test)]
-    pub(crate) fn ahead(&self) -> f64 {
-        self.close.ahead(self.place())
-    }
-
     /// All that it believes to have seen at least thrice.
     #[cfg(test)]
     pub(crate) fn landmarks(&self) -> impl Iterator<Item = &super::super::landmarks::Landmark> {

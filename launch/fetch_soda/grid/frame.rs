@@ -2,7 +2,7 @@
 
 use super::super::place::{Mount, Pinhole, Place, Point};
 use super::super::senses::{ClassMap, DepthMap};
-use super::{CELL, CLOSELY, Cell, Grid, Meanings, SEEN, weight};
+use super::{CELL, CLOSELY, Grid, Meanings, SEEN, weight};
 
 /// Where classes are not known, a pixel lower than this by its depth shows floor,
 /// m, and this much more per metre of distance, since depth is guessed.
@@ -27,15 +27,6 @@ const WIDEST: f64 = 0.1;
 const EDGE: f32 = 0.12;
 /// Heights of tops on which small things stand, m.
 const TOPS: (f64, f64) = (0.3, 1.15);
-/// Ends of the floor no farther away than this are held against the map, m, if there
-/// are so many.
-const MATCHED_TO: f64 = 2.6;
-const MATCHED_FROM: usize = 20;
-/// Headings are tried in such steps, rad, so many to either side; between the best
-/// and the worst the ends must agree by so much each, log odds, or none is said.
-const MATCH_STEP: f64 = 0.01;
-const MATCH_STEPS: i32 = 10;
-const CLEARLY: f32 = 0.8;
 /// Fewest pixels of floor that tell the scale of a depth map, and how far off it
 /// may be.
 const SCALE_FROM: usize = 40;
@@ -102,15 +93,6 @@ impl Scan {
             let over = column.over.iter();
             over.filter(move |over| hides || over.is_furniture)
                 .map(|over| over.at)
-        })
-    }
-
-    /// Where the floor ends because something stands there, no farther away than a
-    /// limit, m.
-    fn ends(&self, limit: f64) -> impl Iterator<Item = Point> + '_ {
-        self.columns.iter().filter_map(move |column| {
-            let (_, last) = column.floor.filter(|_| column.is_ended)?;
-            (last < limit).then(|| column.at(last + CELL))
         })
     }
 }
@@ -254,44 +236,6 @@ impl Grid {
         if column.is_ended && last < FARTHEST.0 {
             self.note_taken(on_ray(last + CELL), last);
         }
-    }
-
-    /// By how much the base's heading is off, rad, for the ends of the floor to lie
-    /// where the map has them (correlative scan matching: Olson, ICRA 2009, over
-    /// the heading alone, for wheels know their way well); `None` where the map does
-    /// not say.
-    pub(crate) fn heading_error(&self, base: Place, scan: &Scan) -> Option<f64> {
-        let ends: Vec<Point> = scan.ends(MATCHED_TO).collect();
-        let known = ends.iter().filter(|end| {
-            let cell = self.cell(base.apply(**end));
-            cell.is_some_and(|cell| self.is_known(cell))
-        });
-        if ends.len() < MATCHED_FROM || known.count() * 3 < ends.len() {
-            return None;
-        }
-        let agreement = |turn: i32| {
-            let turned = Place::new(base.x, base.y, base.yaw + f64::from(turn) * MATCH_STEP);
-            let ends = ends.iter().map(|end| self.agreement(turned.apply(*end)));
-            ends.sum::<f32>()
-        };
-        let turns = -MATCH_STEPS..=MATCH_STEPS;
-        let agreements: Vec<_> = turns.map(|turn| (turn, agreement(turn))).collect();
-        let (best, most) = *agreements.iter().max_by(|a, b| a.1.total_cmp(&b.1))?;
-        let least = agreements.iter().map(|(_, sum)| *sum);
-        let least = least.fold(f32::INFINITY, f32::min);
-        // A flat hill, or one that goes on beyond, tells nothing.
-        let is_clear = most - least > CLEARLY * ends.len() as f32 && best.abs() < MATCH_STEPS;
-        is_clear.then_some(-f64::from(best) * MATCH_STEP)
-    }
-
-    /// How much the map agrees that something stands at a point.
-    fn agreement(&self, at: Point) -> f32 {
-        let Some(cell) = self.cell(at) else {
-            return 0.0;
-        };
-        let odds = |cell: Cell| self.odds[cell].clamp(-1.0, 2.0);
-        let around = Self::neighbours(cell).take(4);
-        odds(cell) + 0.5 * around.map(|(next, _)| odds(next)).sum::<f32>()
     }
 }
 

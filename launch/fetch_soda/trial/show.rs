@@ -18,10 +18,9 @@ pub(super) fn step(
     let (seconds, state) = (trial.seconds, behaviour.state());
     if report.bumps > 0 {
         println!(
-            "{seconds:6.1} s BUMP, {} that hurt: {state}, {:?}, ahead {:.2}, touches {}",
+            "{seconds:6.1} s BUMP, {} that hurt: {state}, {:?}, touches {}",
             report.hurting_bumps,
             action.velocity,
-            behaviour.ahead(),
             touched(robot, behaviour)
         );
     }
