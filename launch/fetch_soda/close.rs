@@ -27,7 +27,7 @@ const PIXELS: u32 = 3;
 /// So long it is remembered, s.
 const MEMORY_S: f64 = 8.0;
 /// Nearer to its rim than this, something is touched, m: depth is guessed.
-const TOUCHES: f64 = 0.06;
+const TOUCHES: f64 = 0.1;
 
 /// What stood close, by squares of the map.
 #[derive(Debug, Default)]
