@@ -202,6 +202,17 @@ fn what_cannot_be_measured_is_refused_with_its_reason() {
             &["bench", "first_light", "--compare", "last_light"],
             "last_light",
         ),
+        (
+            &[
+                "bench",
+                "first_light",
+                "--compare",
+                "home",
+                "--max-p99",
+                "9",
+            ],
+            "cannot be used with",
+        ),
     ] {
         let output = run(arguments);
         let said = complaints(&output);

@@ -75,8 +75,14 @@ pub struct BenchArgs {
     /// further output costs, too (some 3 s an output)
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
-    /// End with exit code 3 where the p99 of an output's latency is above this, ms
-    #[arg(long, value_name = "MS", value_parser = millis)]
+    /// End with exit code 3 where the p99 of an output's latency is above this, ms;
+    /// of one policy, not of two that are compared
+    #[arg(
+        long,
+        value_name = "MS",
+        value_parser = millis,
+        conflicts_with_all = ["compare", "compare_program"]
+    )]
     pub max_p99: Option<f64>,
 }
 
