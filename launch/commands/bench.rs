@@ -69,12 +69,10 @@ fn alone(
         return Ok(nothing());
     };
     let about = About::of(args);
-    let mut report = report::of_single(&about, subject, &single);
-    if let Some(path) = &args.html {
-        let page = page::of_single(&about, subject, &single, &report.text);
-        page::write(path, &page, &mut report)?;
-    }
-    Ok(report)
+    let report = report::of_single(&about, subject, &single);
+    with_page(args, report, |text| {
+        page::of_single(&about, subject, &single, text)
+    })
 }
 
 fn both(
@@ -87,9 +85,20 @@ fn both(
         return Ok(nothing());
     };
     let about = About::of(args);
-    let mut report = report::of_compared(&about, subjects, &compared);
+    let report = report::of_compared(&about, subjects, &compared);
+    with_page(args, report, |text| {
+        page::of_compared(&about, subjects, &compared, text)
+    })
+}
+
+/// The report, and where one is asked for the page on it, which has its text, too.
+fn with_page(
+    args: &BenchArgs,
+    mut report: Report,
+    page: impl FnOnce(&str) -> String,
+) -> Result<Report, Failure> {
     if let Some(path) = &args.html {
-        let page = page::of_compared(&about, subjects, &compared, &report.text);
+        let page = page(&report.text);
         page::write(path, &page, &mut report)?;
     }
     Ok(report)

@@ -80,18 +80,14 @@ impl Close {
             .collect();
         let away = |at: Place, point: &Point| distance(at.point(), *point);
         let mut at = Place::default();
-        for step in 1..=(AHEAD / SIDE) as usize {
-            let yaw = at.yaw + curvature * SIDE;
-            let next = Place::new(at.x + SIDE * yaw.cos(), at.y + SIDE * yaw.sin(), yaw);
-            let touches = |point: &&Point| {
-                away(next, point) < RADIUS + TOUCHES && away(next, point) < away(at, point)
-            };
-            if near.iter().any(|point| touches(&point)) {
-                return (step - 1) as f64 * SIDE;
-            }
-            at = next;
-        }
-        AHEAD
+        let mut places = at.arc(curvature, SIDE).take((AHEAD / SIDE) as usize);
+        let steps = places.position(|next| {
+            let before = std::mem::replace(&mut at, next);
+            near.iter().any(|point| {
+                away(next, point) < RADIUS + TOUCHES && away(next, point) < away(before, point)
+            })
+        });
+        steps.map_or(AHEAD, |steps| steps as f64 * SIDE)
     }
 }
 

@@ -106,16 +106,12 @@ pub(crate) fn follow(
 /// The fastest along an arc, 1/m, that may lead closer to something than the way
 /// does: a robot cuts corners.
 fn along_arc((grid, clearance): (&Grid, &[f32]), base: Place, curvature: f64) -> f64 {
-    let mut at = base;
-    for step in 1..=(CUTS / CELL) as usize {
-        let yaw = at.yaw + curvature * CELL;
-        at = Place::new(at.x + CELL * yaw.cos(), at.y + CELL * yaw.sin(), yaw);
+    let mut places = base.arc(curvature, CELL).take((CUTS / CELL) as usize);
+    let steps = places.position(|at| {
         let room = grid.cell(at.point()).map_or(0.0, |cell| clearance[cell]);
-        if f64::from(room) < RADIUS + TOUCHES {
-            return slowing_to(GENTLE, (step - 1) as f64 * CELL);
-        }
-    }
-    FASTEST.0
+        f64::from(room) < RADIUS + TOUCHES
+    });
+    steps.map_or(FASTEST.0, |steps| slowing_to(GENTLE, steps as f64 * CELL))
 }
 
 /// The fastest at which one can still slow down to a speed within a distance, m/s

@@ -50,6 +50,20 @@ impl Place {
         wrap((point[1] - self.y).atan2(point[0] - self.x) - self.yaw)
     }
 
+    /// Places along an arc of a curvature, 1/m, so far apart, m; the first is one
+    /// such step from here.
+    pub(crate) fn arc(self, curvature: f64, step: f64) -> impl Iterator<Item = Place> {
+        let onward = move |at: &Place| {
+            let yaw = at.yaw + curvature * step;
+            Some(Place::new(
+                at.x + step * yaw.cos(),
+                at.y + step * yaw.sin(),
+                yaw,
+            ))
+        };
+        std::iter::successors(onward(&self), onward)
+    }
+
     /// Part of the way from here to `other`; angles the short way round.
     pub(crate) fn towards(self, other: Place, part: f64) -> Place {
         Place::new(
@@ -181,6 +195,24 @@ mod tests {
         assert!((depth - 1.7).abs() < 1e-9);
         assert_eq!(camera.pixel(mount, [-1.0, 0.0, 0.5]), None, "behind");
         assert_eq!(camera.pixel(mount, [1.0, 3.0, 0.5]), None, "beside");
+    }
+
+    #[test]
+    fn an_arc_of_curvature_one_goes_around_a_circle_of_a_metre() {
+        let step = TAU / 1000.0;
+        let around: Vec<_> = Place::new(1.0, 0.0, 0.25 * TAU)
+            .arc(1.0, step)
+            .take(1000)
+            .collect();
+        assert!(
+            around
+                .iter()
+                .all(|at| (at.x.hypot(at.y) - 1.0).abs() < 0.01)
+        );
+        assert!(distance(around[999].point(), [1.0, 0.0]) < 0.01);
+        assert!(distance(around[499].point(), [-1.0, 0.0]) < 0.01);
+        let straight = Place::default().arc(0.0, 0.5).nth(2).unwrap();
+        assert_eq!(straight, Place::new(1.5, 0.0, 0.0));
     }
 
     #[test]

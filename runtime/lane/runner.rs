@@ -320,12 +320,12 @@ impl Runner {
 
     /// Runs under the watchdog's eye; the time it took, or `None` where it failed.
     pub(super) fn run(&mut self, turn: usize, step: &Step<'_>) -> Option<Duration> {
-        let started = step.clock.monotonic();
-        let watch: &dyn Watch = step.watch;
-        watch.begin(&self.name, &self.terminator);
         let Work::Network(network) = &mut self.work else {
             return None;
         };
+        let started = step.clock.monotonic();
+        let watch: &dyn Watch = step.watch;
+        watch.begin(&self.name, &self.terminator);
         let ran = catch_unwind(AssertUnwindSafe(|| network.run(turn)));
         watch.end();
         let now = step.clock.monotonic();

@@ -340,25 +340,20 @@ fn tables(measured: &Measured) -> String {
 
 fn table<'a>(title: &str, rows: impl Iterator<Item = (&'a str, Figures)>) -> String {
     let rows = rows.map(|(name, figures)| {
-        format!(
-            "<tr><th>{}</th><td>{}</td><td>{:.2}</td><td>{:.2}</td><td>{:.2}</td><td>{:.2}</td>\
-             <td>{:.2}</td><td>{:.2}</td></tr>\n",
-            // Long names break where their words do.
-            escaped(name).replace('_', "_<wbr>"),
-            figures.count,
-            figures.p50_millis,
-            figures.p90_millis,
-            figures.p99_millis,
-            figures.p999_millis,
-            figures.max_millis,
-            figures.jitter_millis
-        )
+        // Long names break where their words do.
+        let name = escaped(name).replace('_', "_<wbr>");
+        let millis = figures
+            .millis()
+            .map(|millis| format!("<td>{millis:.2}</td>"));
+        let (count, millis) = (figures.count, millis.concat());
+        format!("<tr><th>{name}</th><td>{count}</td>{millis}</tr>\n")
     });
+    let columns = Figures::COLUMNS.map(|column| format!("<th>{column}</th>"));
     format!(
-        "<h2>{}</h2>\n<div class=\"scroll\"><table><thead><tr><th></th><th>count</th><th>p50</th>\
-         <th>p90</th><th>p99</th><th>p99.9</th><th>max</th><th>jitter</th></tr></thead>\n<tbody>\n\
+        "<h2>{}</h2>\n<div class=\"scroll\"><table><thead><tr><th></th>{}</tr></thead>\n<tbody>\n\
          {}</tbody></table></div>\n",
         escaped(title),
+        columns.concat(),
         rows.collect::<String>()
     )
 }

@@ -237,21 +237,16 @@ fn table(rows: &[(String, Option<Figures>)]) -> Vec<String> {
     let width = rows.iter().map(|(name, _)| name.chars().count()).max();
     let width = width.unwrap_or(0) + 2;
     let each = rows.iter().map(|(name, figures)| match figures {
-        None => format!(
-            "{name:<width$}{:>8}{:>9}{:>9}{:>9}{:>9}{:>9}{:>9}",
-            "count", "p50", "p90", "p99", "p99.9", "max", "jitter"
-        ),
-        Some(figures) => format!(
-            "  {name:<rest$}{:>8}{:>9.2}{:>9.2}{:>9.2}{:>9.2}{:>9.2}{:>9.2}",
-            figures.count,
-            figures.p50_millis,
-            figures.p90_millis,
-            figures.p99_millis,
-            figures.p999_millis,
-            figures.max_millis,
-            figures.jitter_millis,
-            rest = width - 2,
-        ),
+        None => {
+            let [count, rest @ ..] = Figures::COLUMNS;
+            let rest = rest.map(|column| format!("{column:>9}")).concat();
+            format!("{name:<width$}{count:>8}{rest}")
+        }
+        Some(figures) => {
+            let millis = figures.millis().map(|millis| format!("{millis:>9.2}"));
+            let (indented, count) = (format!("  {name}"), figures.count);
+            format!("{indented:<width$}{count:>8}{}", millis.concat())
+        }
     });
     each.collect()
 }

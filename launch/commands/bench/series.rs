@@ -50,6 +50,24 @@ pub(super) struct Figures {
     pub(super) jitter_millis: f64,
 }
 
+impl Figures {
+    /// What stands over each column of a table.
+    pub(super) const COLUMNS: [&'static str; 7] =
+        ["count", "p50", "p90", "p99", "p99.9", "max", "jitter"];
+
+    /// The columns after the count, ms.
+    pub(super) fn millis(&self) -> [f64; 6] {
+        [
+            self.p50_millis,
+            self.p90_millis,
+            self.p99_millis,
+            self.p999_millis,
+            self.max_millis,
+            self.jitter_millis,
+        ]
+    }
+}
+
 impl Series {
     /// Counts the next duration.
     pub(super) fn add(&mut self, duration: Duration) {

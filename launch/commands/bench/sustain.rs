@@ -125,7 +125,9 @@ impl Sustained {
                 format!("; leave out {targets} to sustain {asked_hz} Hz (an estimate)")
             }
             None if self.possible_hz.is_none() => String::new(),
-            None => format!("; the most important output alone does not sustain {asked_hz} Hz"),
+            None => format!(
+                "; the most important output alone would not sustain {asked_hz} Hz (an estimate)"
+            ),
         };
         format!(
             "sustains {got_hz:.1} Hz; asked {asked_hz}: {lost_percent:.0} % of the frames were \

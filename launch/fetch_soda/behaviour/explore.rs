@@ -298,6 +298,7 @@ impl Behaviour {
     }
 }
 
+/// Whether a class tells a room of that name.
 fn is_of(room: &str, class: &str) -> bool {
     tellers(room).contains(&class)
 }
