@@ -43,6 +43,11 @@ fn write_tour(folder: &Path, seed: &str, frames: &str) {
 
 /// What `evaluate` says of odometry with depth from `input`, if from anywhere.
 fn measures(folder: &Path, input: Option<&str>, more: &str) -> Value {
+    measures_on(folder, (input, more), "2")
+}
+
+/// As [`measures`], on so many threads.
+fn measures_on(folder: &Path, (input, more): (Option<&str>, &str), threads: &str) -> Value {
     let policy = folder.join(format!("{}.toml", input.unwrap_or("alone")));
     let inputs = input.map_or(String::new(), |input| format!("inputs = [\"{input}\"]"));
     let text = format!(
@@ -53,7 +58,14 @@ fn measures(folder: &Path, input: Option<&str>, more: &str) -> Value {
     let data = folder.join("tour");
     let paths = [data, policy].map(|path| path.to_str().expect("UTF-8").to_owned());
     let output = program::run(&[
-        "evaluate", "--data", &paths[0], "--policy", &paths[1], "--json",
+        "evaluate",
+        "--data",
+        &paths[0],
+        "--policy",
+        &paths[1],
+        "--json",
+        "--threads",
+        threads,
     ]);
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
@@ -88,6 +100,21 @@ fn errors_on_a_simulated_tour_are_of_the_size_that_covariances_say() {
         assert!(honest.contains(&nees), "{input}: median nees {nees}");
         assert!(tracked > 0.7, "{input}: tracked {tracked}");
     }
+}
+
+/// On two threads its encoders run side by side, and it beside the readout that
+/// follows it; on one, everything in turn.
+#[test]
+fn the_same_comes_of_it_on_one_thread_and_beside_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write_tour(folder.path(), "12", "16");
+    let follows = format!(
+        "{READ_OUT}[[transfer]]\ntarget = \"normal\"\nsources = [\"efficientnet_lite0\"]\n"
+    );
+    let with = (Some("depth_zbuffer"), follows.as_str());
+    let [in_turn, beside] = ["1", "2"].map(|threads| measures_on(folder.path(), with, threads));
+    assert!(in_turn["tracked"].as_f64() > Some(0.3), "{in_turn}");
+    assert_eq!(in_turn, beside);
 }
 
 /// Covariances used to be too small by four to six times where depth is not quite
