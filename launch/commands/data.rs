@@ -1,7 +1,8 @@
 //! Data sets as `fit`, `measure` and `evaluate` open them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use anyhow::anyhow;
 use concert_fitting::dataset::{DataSet, SoundFrames};
 use concert_models::Intrinsics;
 use concert_policies::Task;
@@ -28,6 +29,28 @@ pub(super) fn open(
         data = data.with_depth_units_per_metre(units);
     }
     Ok(data)
+}
+
+/// Opens the photographs of one folder, with boxes in COCO's format.
+///
+/// # Errors
+/// Refuses several folders, and what is no such file.
+pub(super) fn photographs(
+    coco: &Path,
+    folders: &[PathBuf],
+    intrinsics: Option<Intrinsics>,
+) -> Result<DataSet, Failure> {
+    let [folder] = folders else {
+        return Err(Failure::refused(anyhow!(
+            "--coco names the pictures of one folder, but --data is given {} times",
+            folders.len()
+        )));
+    };
+    let data = DataSet::open_coco(coco, folder).or_refuse()?;
+    Ok(match intrinsics {
+        Some(intrinsics) => data.with_intrinsics(intrinsics),
+        None => data,
+    })
 }
 
 /// The frames that can be read; names the others in the log.

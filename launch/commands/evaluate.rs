@@ -12,7 +12,6 @@ mod table;
 mod tally;
 mod verdict;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
@@ -42,7 +41,7 @@ pub(crate) fn run(args: &EvaluateArgs, global: &Global) -> Result<Report, Failur
         check_place(path).or_refuse()?;
     }
     let data = match &args.coco {
-        Some(coco) => photographs(coco, args)?,
+        Some(coco) => data::photographs(coco, &args.data, args.intrinsics)?,
         None => data::open(&args.data, args.intrinsics, args.depth_units)?,
     };
     let frames = selection::selection(&data, &args.frames).or_refuse()?;
@@ -84,21 +83,6 @@ pub(crate) fn run(args: &EvaluateArgs, global: &Global) -> Result<Report, Failur
     verdict.add_subject(&subject);
     replay.finish(&mut verdict, args)?;
     verdict.report()
-}
-
-/// The photographs of a folder, with boxes in COCO's format.
-fn photographs(coco: &Path, args: &EvaluateArgs) -> Result<DataSet, Failure> {
-    let [folder] = args.data.as_slice() else {
-        return Err(Failure::refused(anyhow!(
-            "--coco names the pictures of one folder, but --data is given {} times",
-            args.data.len()
-        )));
-    };
-    let data = DataSet::open_coco(coco, folder).or_refuse()?;
-    Ok(match args.intrinsics {
-        Some(intrinsics) => data.with_intrinsics(intrinsics),
-        None => data,
-    })
 }
 
 fn pipeline(

@@ -2,6 +2,7 @@
 
 mod args;
 mod errand_run;
+mod lesson;
 mod lines;
 mod report;
 mod separate;
@@ -18,6 +19,8 @@ use concert_runtime::io::zenoh::{SessionOptions, Sessions};
 use serde_json::Value;
 
 use self::errand_run::ErrandRun;
+use self::lesson::Lesson;
+use self::lines::Served;
 use self::report::{Ended, Run};
 use crate::cli::Global;
 use crate::fetch_soda::bus::Nerves;
@@ -48,12 +51,6 @@ pub(crate) fn run(args: &FetchSodaArgs, global: &Global) -> Result<Report, Failu
     let stop = Stop::on_signals()?;
     args.check().or_refuse()?;
     let errand = args.errand().or_refuse()?;
-    if let Errand::Bring(thing) = &errand
-        && let Some(colour) = &thing.colour
-    {
-        let class = &thing.class;
-        tracing::warn!("nothing that is served knows {colour}: any {class} is taken for it");
-    }
     if let Some(path) = &args.picture {
         check_place(path).or_refuse()?;
     }
@@ -70,6 +67,9 @@ struct World {
     home: Process,
     /// None where the truth stands for perception.
     server: Option<Process>,
+    server_at: String,
+    /// For an errand whose thing nothing which is served knows.
+    lesson: Option<Lesson>,
     sessions: Sessions,
     view: Beside,
 }
@@ -102,17 +102,27 @@ impl World {
         };
         // An address that is taken is said before anything else begins.
         let view = args.view.start_on(shown, PERCEPTION)?;
+        let mut lesson = None;
+        let mut line = Vec::new();
+        if !is_true {
+            let mut served = Served::of(args, folder, global)?;
+            if let Errand::Bring(thing) = errand {
+                let taught_to = (served.launch.as_path(), served.models.as_slice());
+                lesson = Lesson::prepare(thing, taught_to, args.seed, folder)?;
+            }
+            served.models.extend(lesson.as_ref().map(Lesson::models));
+            line = served.line((&home_at, &server_at), global);
+        }
         let home = Process::start("home", &lines::home(args, errand, &home_at), folder)?;
         let server = match is_true {
             true => None,
-            false => {
-                let line = lines::server(args, (&home_at, &server_at), folder, global)?;
-                Some(Process::start("perception", &line, folder)?)
-            }
+            false => Some(Process::start("perception", &line, folder)?),
         };
         Ok(Self {
             home,
             server,
+            server_at,
+            lesson,
             sessions,
             view,
         })
@@ -140,11 +150,27 @@ impl World {
         if !self.until_it_sees(&mut nerves, args, clock, stop)? {
             return Ok(Run::stopped(errand, "stopped before it began"));
         }
+        let began = clock.monotonic();
+        let mut lesson = None;
+        if let Some(wanted) = &self.lesson {
+            lesson = wanted.give(&self.server_at, (stop, global))?;
+            if lesson.is_none() {
+                return Ok(Run::stopped(errand, "stopped while it was taught"));
+            }
+            self.check()?;
+        }
         let names = match args.perception {
             Perception::Truth => Class::ALL.iter().map(|c| c.name().to_owned()).collect(),
             _ => nerves.class_names()?,
         };
-        let mut run = ErrandRun::begin(args, errand, nerves, (names, delay), clock, global.quiet)?;
+        let mut run = ErrandRun::begin(
+            args,
+            errand,
+            nerves,
+            (names, delay),
+            (clock, began),
+            global.quiet,
+        )?;
         let cpu_before = self.server.as_ref().and_then(Process::cpu_seconds);
         while run.goes_on(clock) && !stop.is_raised() {
             run.step(clock)?;
@@ -156,7 +182,7 @@ impl World {
         }
         let cpu = self.server.as_ref().and_then(Process::cpu_seconds);
         let cpu = cpu.zip(cpu_before).map(|(after, before)| after - before);
-        run.end(args, clock, cpu, stop.is_raised())
+        run.end(args, clock, (cpu, lesson), stop.is_raised())
     }
 
     /// Waits until the robot says how its camera is mounted, and something is

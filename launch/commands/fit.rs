@@ -14,7 +14,7 @@ use concert_fitting::fit::{
 use concert_models::card::FitData;
 use concert_models::onnx::{CheckLimits, check};
 use concert_models::store::{Encoder, Store};
-use concert_policies::Task;
+use concert_policies::{OutputKind, Task};
 use concert_runtime::Clock;
 use concert_runtime::io::clock::SystemClock;
 use serde_json::{Value, json};
@@ -43,7 +43,10 @@ pub(crate) fn run(args: &FitArgs, global: &Global) -> Result<Report, Failure> {
     let store = Store::new(model_folders(&global.models, &[], None));
     let encoders = args.sources.iter().map(|source| store.encoder(source));
     let encoders = encoders.collect::<Result<Vec<_>, _>>().or_refuse()?;
-    let data = data::open(&args.data, args.intrinsics, args.depth_units)?;
+    let data = match &args.coco {
+        Some(coco) => data::photographs(coco, &args.data, args.intrinsics)?,
+        None => data::open(&args.data, args.intrinsics, args.depth_units)?,
+    };
     let frames = spaced_frames(&data, args.frames.map(usize::from));
     let sound = data::sound(&data, &frames, &[args.target])?;
     let (frames, damaged) = (sound.frames, sound.left_out.len());
@@ -160,6 +163,10 @@ fn warm_start(target: &Task, encoders: &[Encoder], store: &Store) -> Result<Warm
     let network = network.map_err(|error| format!("{name}: {error}"))?;
     let linear = || format!("{name} is linear: no network goes on from it");
     let warm = WarmReadout::new(&readout.card, network).ok_or_else(linear)?;
+    let warm = match target.output {
+        OutputKind::Boxes2d => warm.with_labels(readout.labels.clone()),
+        _ => warm,
+    };
     for encoder in encoders {
         let (own, found) = (&encoder.card.name, &encoder.card.origin.sha256);
         let pin = warm.encoders.iter().find(|(source, _)| source == own);

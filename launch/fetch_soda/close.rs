@@ -5,10 +5,11 @@
 //! there is remembered for some seconds, whatever the map made of it, and driven
 //! up to slowly.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use concert_runtime::Timestamp;
 
+use super::grid::Scan;
 use super::localiser::seconds;
 use super::place::{Mount, Place, Point, distance};
 use super::planner::RADIUS;
@@ -26,13 +27,27 @@ const SIDE: f64 = 0.05;
 const PIXELS: u32 = 3;
 /// So long it is remembered, s.
 const MEMORY_S: f64 = 8.0;
-/// Nearer to its rim than this, something is touched, m: depth is guessed.
-const TOUCHES: f64 = 0.1;
+/// Something may be so much nearer than it seems ahead, and beside, m: depth is guessed,
+/// directions are known.
+const TOUCHES: (f64, f64) = (0.1, 0.03);
+/// What a frame's depth tells of a square, what stands there by its class, and that floor
+/// is seen there; from what on something stands there, together with the squares beside
+/// it; and most of one square.
+const TELLS: (i32, i32, i32) = (1, 2, -1);
+const STANDS: i32 = 6;
+const MOST: i32 = 40;
 
 /// What stood close, by squares of the map.
 #[derive(Debug, Default)]
 pub(crate) struct Close {
-    seen: HashMap<[i32; 2], Timestamp>,
+    seen: HashMap<[i32; 2], Seen>,
+}
+
+/// What was seen in a square.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    last: Timestamp,
+    evidence: i32,
 }
 
 impl Close {
@@ -40,7 +55,8 @@ impl Close {
     /// multiplied.
     pub(crate) fn note(&mut self, base: Place, mount: Mount, depth: &DepthMap, scale: f64) {
         let stamp = depth.stamp;
-        self.seen.retain(|_, seen| seconds(*seen, stamp) < MEMORY_S);
+        self.seen
+            .retain(|_, seen| seconds(seen.last, stamp) < MEMORY_S);
         let camera = depth.camera;
         let mut squares: HashMap<[i32; 2], u32> = HashMap::new();
         for (pixel, metres) in depth.metres.iter().enumerate() {
@@ -52,19 +68,43 @@ impl Close {
             }
         }
         let squares = squares.into_iter().filter(|(_, pixels)| *pixels >= PIXELS);
-        self.seen.extend(squares.map(|(square, _)| (square, stamp)));
+        for (square, _) in squares {
+            self.tell(square, stamp, TELLS.0);
+        }
     }
 
-    /// Takes note of points of the base frame, m, at which something stands.
-    pub(crate) fn note_standing(
-        &mut self,
-        base: Place,
-        stamp: Timestamp,
-        points: impl Iterator<Item = Point>,
-    ) {
-        let near = points.filter(|[x, y]| *x < AHEAD && y.abs() < BESIDE);
-        let squares = near.map(|point| (square(base.apply(point)), stamp));
-        self.seen.extend(squares);
+    /// Takes note of what a frame's classes have: what stands, and where floor is seen.
+    pub(crate) fn note_scan(&mut self, base: Place, stamp: Timestamp, scan: &Scan) {
+        let near = scan.standing();
+        let near = near.filter(|[x, y]| *x < AHEAD && y.abs() < BESIDE);
+        let standing: HashSet<_> = near.map(|point| square(base.apply(point))).collect();
+        for square in standing {
+            self.tell(square, stamp, TELLS.1);
+        }
+        let map = base.inverse();
+        for (square, seen) in &mut self.seen {
+            if scan.has_floor(map.apply(middle(*square))) {
+                seen.evidence += TELLS.2;
+            }
+        }
+        self.seen.retain(|_, seen| seen.evidence > 0);
+    }
+
+    fn tell(&mut self, square: [i32; 2], stamp: Timestamp, what: i32) {
+        let first = Seen {
+            last: stamp,
+            evidence: 0,
+        };
+        let seen = self.seen.entry(square).or_insert(first);
+        seen.last = stamp;
+        seen.evidence = (seen.evidence + what).min(MOST);
+    }
+
+    /// Whether enough was seen in a square and those beside it.
+    fn stands(&self, [x, y]: [i32; 2]) -> bool {
+        let around = (-1..=1).flat_map(|across| (-1..=1).map(move |up| [x + across, y + up]));
+        let seen = around.filter_map(|square| self.seen.get(&square));
+        seen.map(|seen| seen.evidence).sum::<i32>() >= STANDS
     }
 
     /// How far the base may drive along an arc of a curvature, 1/m, until it would
@@ -74,7 +114,8 @@ impl Close {
         let points = self
             .seen
             .keys()
-            .map(|[x, y]| map.apply([(f64::from(*x) + 0.5) * SIDE, (f64::from(*y) + 0.5) * SIDE]));
+            .filter(|square| self.stands(**square))
+            .map(|square| map.apply(middle(*square)));
         let near: Vec<Point> = points
             .filter(|[x, y]| *x > -RADIUS && x.hypot(*y) < AHEAD + RADIUS)
             .collect();
@@ -84,15 +125,21 @@ impl Close {
         let steps = places.position(|next| {
             let before = std::mem::replace(&mut at, next);
             near.iter().any(|point| {
-                away(next, point) < RADIUS + TOUCHES && away(next, point) < away(before, point)
+                away(next, point) < RADIUS + TOUCHES.1 && away(next, point) < away(before, point)
             })
         });
-        steps.map_or(AHEAD, |steps| steps as f64 * SIDE)
+        steps.map_or(AHEAD, |steps| {
+            (steps as f64 * SIDE - (TOUCHES.0 - TOUCHES.1)).max(0.0)
+        })
     }
 }
 
 fn square([x, y]: Point) -> [i32; 2] {
     [(x / SIDE).floor() as i32, (y / SIDE).floor() as i32]
+}
+
+fn middle(square: [i32; 2]) -> Point {
+    square.map(|along| (f64::from(along) + 0.5) * SIDE)
 }
 
 #[cfg(test)]
@@ -136,8 +183,13 @@ mod tests {
     fn what_left_the_picture_is_before_the_robot_until_it_turned_away_or_time_passed() {
         let mut close = Close::default();
         let start = Place::default();
-        close.note(start, MOUNT, &depth_of_box(0, 1.2), 1.0);
-        let rim = RADIUS + TOUCHES;
+        let see = |close: &mut Close, stamp: i64| {
+            close.note(start, MOUNT, &depth_of_box(stamp, 1.2), 1.0);
+        };
+        see(&mut close, 0);
+        assert_eq!(close.free_along(start, 0.0), AHEAD, "one frame is none");
+        (1..3).for_each(|frame| see(&mut close, 50 * frame));
+        let rim = RADIUS + TOUCHES.0;
         let free = close.free_along(start, 0.0);
         assert!((free - (1.2 - rim)).abs() < 0.08, "{free}");
         // Driven up to it, where nothing of it is seen any more.
@@ -164,8 +216,8 @@ mod tests {
         assert_eq!(close.free_along(start, 0.0), AHEAD);
         let mut small = depth_of_box(100, 1.2);
         small.metres.iter_mut().for_each(|metres| *metres *= 0.5);
-        close.note(start, MOUNT, &small, 2.0);
+        (0..3).for_each(|_| close.note(start, MOUNT, &small, 2.0));
         let free = close.free_along(start, 0.0);
-        assert!((free - (1.2 - RADIUS - TOUCHES)).abs() < 0.08, "{free}");
+        assert!((free - (1.2 - RADIUS - TOUCHES.0)).abs() < 0.08, "{free}");
     }
 }

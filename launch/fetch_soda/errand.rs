@@ -20,7 +20,8 @@ pub(crate) enum Errand {
 /// A small thing: its class, and its colour where that is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Thing {
-    /// The name that perception gives it.
+    /// The name that perception gives such things; in a colour, a thing is of a class
+    /// of its own ("red cup"), which perception must be taught.
     pub(crate) class: String,
     /// A word before it: "red".
     pub(crate) colour: Option<String>,
@@ -58,9 +59,10 @@ const ROOMS: [(&str, &[&str]); 4] = [
     ("bedroom", &["bed"]),
     ("living room", &["sofa"]),
 ];
-/// Whether things of a class are small ones, which a gripper takes.
+/// Whether things of a class are small ones, which a gripper takes; of whatever colour.
 pub(crate) fn is_small(class: &str) -> bool {
-    SMALL.iter().any(|(name, _)| *name == class)
+    let kind = class.rsplit(' ').next().unwrap_or(class);
+    SMALL.iter().any(|(name, _)| *name == kind)
 }
 
 /// Classes that tell a room; none for one that nobody knows.
@@ -74,7 +76,8 @@ pub(crate) fn tells_a_room(class: &str) -> bool {
     ROOMS.iter().any(|(_, by)| by.contains(&class))
 }
 
-const COLOURS: [&str; 4] = ["red", "green", "blue", "yellow"];
+/// Colours that a thing may be asked for in.
+pub(crate) const COLOURS: [&str; 4] = ["red", "green", "blue", "yellow"];
 /// Words that say nothing.
 const FILLERS: [&str; 9] = ["the", "a", "an", "me", "please", "my", "of", "to", "robot"];
 
@@ -192,7 +195,7 @@ impl Errand {
     /// Classes that must be seen for it.
     pub(crate) fn classes(&self) -> Vec<String> {
         match self {
-            Self::Bring(thing) => vec![thing.class.clone()],
+            Self::Bring(thing) => vec![thing.to_string()],
             Self::GoTo(what) => vec![what.clone()],
             Self::IsDoorOpen(room) => {
                 let told = tellers(room).iter();

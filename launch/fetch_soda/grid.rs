@@ -27,8 +27,12 @@ const BOUNDS: (f32, f32) = (-2.5, 3.5);
 const TAKEN: f32 = 0.6;
 const FREE: f32 = -0.15;
 const SURELY_FREE: f32 = -1.0;
+/// Between these log odds a cell was hardly seen.
+const HARDLY_SEEN: (f32, f32) = (-0.6, 0.1);
 /// From nearer than this a top is looked at closely, m.
 const CLOSELY: f64 = 1.7;
+/// A look shows what is so far to either side, rad.
+const LOOKS: f64 = 0.45;
 /// Frames that show a top before it is one.
 const TOP_FRAMES: u8 = 4;
 /// Farther from the nearest taken cell than this, a cell is as good as any, m.
@@ -144,6 +148,11 @@ impl Grid {
         self.known[cell] && self.odds[cell] < SURELY_FREE
     }
 
+    /// Whether next to nothing was seen there, neither floor nor what would stand on it.
+    pub(crate) fn is_hardly_seen(&self, cell: Cell) -> bool {
+        (HARDLY_SEEN.0..HARDLY_SEEN.1).contains(&self.odds[cell])
+    }
+
     pub(crate) fn is_known(&self, cell: Cell) -> bool {
         self.known[cell]
     }
@@ -167,6 +176,18 @@ impl Grid {
     /// Whether a top is there that was not looked at from close by.
     pub(crate) fn is_unlooked_top(&self, cell: Cell) -> bool {
         self.tops[cell] >= TOP_FRAMES && !self.inspected[cell]
+    }
+
+    /// Who stood there and looked has looked at the tops before it, whatever came of it.
+    pub(crate) fn note_looked(&mut self, base: Place) {
+        let cells: Vec<Cell> = self.known_cells().collect();
+        for cell in cells {
+            let at = self.point(cell);
+            let is_near = distance(at, base.point()) < CLOSELY;
+            if is_near && base.bearing(at).abs() < LOOKS {
+                self.inspected[cell] = true;
+            }
+        }
     }
 
     /// The cells beside a cell: four of them, then those at its corners. Cells

@@ -15,6 +15,8 @@ pub(super) const BOXES: &str = "object_detection";
 pub(super) const VISUAL: &str = "odometry";
 /// Boxes of a lower score are not acted on.
 const MIN_SCORE: f64 = 0.3;
+/// Boxes that overlap by more are of one object (intersection over union).
+const ONE_OBJECT: f64 = 0.6;
 
 /// Reads outputs; remembers what stands beside them.
 #[derive(Debug, Default)]
@@ -155,10 +157,33 @@ fn boxes(array: &Detection2DArray, (width, height): (f64, f64)) -> Option<Boxes>
             sides: sides.map(|side| side.clamp(0.0, 1.0)),
         })
     };
+    let mut found: Vec<ObjectBox> = array.detections.iter().filter_map(one).collect();
+    found.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let mut boxes: Vec<ObjectBox> = Vec::new();
+    for one in found {
+        // A red cup may look like a cup, too: one object has the name that is surest.
+        if boxes.iter().all(|surer| overlap(surer, &one) < ONE_OBJECT) {
+            boxes.push(one);
+        }
+    }
     Some(Boxes {
         stamp: array.header.stamp,
-        boxes: array.detections.iter().filter_map(one).collect(),
+        boxes,
     })
+}
+
+/// Intersection over union of two boxes.
+fn overlap(a: &ObjectBox, b: &ObjectBox) -> f64 {
+    let area =
+        |[left, top, right, bottom]: [f64; 4]| (right - left).max(0.0) * (bottom - top).max(0.0);
+    let [a, b] = [a.sides, b.sides];
+    let both = area([
+        a[0].max(b[0]),
+        a[1].max(b[1]),
+        a[2].min(b[2]),
+        a[3].min(b[3]),
+    ]);
+    both / (area(a) + area(b) - both).max(f64::MIN_POSITIVE)
 }
 
 #[cfg(test)]

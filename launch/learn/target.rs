@@ -217,6 +217,7 @@ pub(super) fn label_of(
         stamp_seconds: None,
         class: None,
         objects: None,
+        named: std::sync::Arc::default(),
         files: LabelFiles::default(),
     };
     Ok(Label::of(task, &example)?)

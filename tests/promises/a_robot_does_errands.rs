@@ -49,3 +49,25 @@ fn what_is_no_errand_is_refused_before_anything_starts() {
     let error = run["error"].as_str().unwrap_or_default();
     assert!(error.contains("`sing a song` is no errand"), "{run}");
 }
+
+/// Whether it then finds one is tried elsewhere; here it is taught and sees by what it was
+/// taught.
+#[test]
+fn what_no_readout_knows_is_taught_to_the_running_server() {
+    let line = [
+        "--errand",
+        "bring the red mug",
+        "--seed",
+        "403",
+        "--seconds",
+        "40",
+    ];
+    let (_, run) = errand(&line);
+    let taught = &run["taught"];
+    assert_eq!(taught["class"], "red cup", "{run}");
+    assert_eq!(taught["frames"], 20);
+    assert_eq!(taught["readout"], "object_detection_from_home_multi@taught");
+    let served = run["perceived"]["policy_hash"].as_str();
+    assert_eq!(taught["policy_hash"].as_str(), served, "{run}");
+    assert!(served.is_some(), "{run}");
+}

@@ -65,6 +65,7 @@ pub struct Home {
     occupancy: Occupancy,
     quality: LightQuality,
     stocked: Vec<u16>,
+    named: Vec<(u16, String)>,
 }
 
 impl Home {
@@ -154,6 +155,7 @@ impl Home {
             lamps,
             occupancy,
             quality,
+            named: stock.named(&stocked),
             stocked,
         })
     }
@@ -238,6 +240,12 @@ impl Home {
     /// [`Stock::things`].
     pub fn stocked(&self) -> &[u16] {
         &self.stocked
+    }
+
+    /// Objects that have a class of their own, by number: what was put there in a colour
+    /// of its own ("red cup"), as if nobody had seen one before.
+    pub fn named(&self) -> &[(u16, String)] {
+        &self.named
     }
 
     /// The floor as a robot sees it.

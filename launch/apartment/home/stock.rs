@@ -98,6 +98,13 @@ impl Thing {
         Class::Bowl,
         Class::Fruit,
     ];
+
+    /// Colour and class, as in "red cup"; none of a thing without a colour.
+    #[must_use]
+    pub fn name_in_colour(&self) -> Option<String> {
+        let paint = self.paint?;
+        Some(format!("{} {}", paint.name(), self.class.name()))
+    }
 }
 
 /// What a home holds on purpose. The default is nothing.
@@ -145,6 +152,13 @@ impl Stock {
             ),
             None => Ok(()),
         }
+    }
+
+    /// The names of the things that have a colour, by the numbers that all got in turn.
+    pub(super) fn named(&self, numbers: &[u16]) -> Vec<(u16, String)> {
+        let put = numbers.iter().zip(&self.things);
+        put.filter_map(|(number, thing)| Some((*number, thing.name_in_colour()?)))
+            .collect()
     }
 
     /// Opens and shuts the doors of a plan.

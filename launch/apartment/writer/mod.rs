@@ -17,7 +17,9 @@
 //! | `layout.json` | room cuboid, vanishing points, room and its class of scene, time, ego-motion |
 //!
 //! `dataset.json` in the data set's folder names the sequences' folders, seeds,
-//! cameras, classes of objects and classes of scenes.
+//! cameras, classes of objects and classes of scenes; `named` of a sequence gives
+//! objects that were put there in a colour a class of their own (`[17, "red cup"]`):
+//! boxes have it, pixels have that of cups.
 
 mod census;
 mod encode;
@@ -101,6 +103,9 @@ struct SequenceEntry {
     camera: Pinhole,
     development: Development,
     redraws: Vec<Redraw>,
+    /// Objects that have a class of their own: number and name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    named: Vec<(u16, String)>,
 }
 
 /// Writes a data set; `progress` is called after every frame, and ten times a
@@ -305,6 +310,7 @@ impl Writing<'_> {
             camera,
             development: begun.development,
             redraws: home.redraws().to_vec(),
+            named: home.named().to_vec(),
         });
         Ok(begun)
     }

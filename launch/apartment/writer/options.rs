@@ -31,6 +31,9 @@ pub enum Views {
     /// can, cup, bottle, bowl or fruit), or 0.9 to 3.8 m from a fridge or a door,
     /// and with it in view; scattered where a home shows none.
     Things,
+    /// Each frame 0.4 to 2.2 m from one of the things that were put into the home
+    /// on purpose, by turns, and with it in view; scattered where it cannot be seen.
+    Put,
 }
 
 /// Format in which pictures are stored.
@@ -113,6 +116,10 @@ impl DataSetOptions {
                 self.frames,
                 "at least one per seed and at most 1000000",
             );
+        }
+        if self.views == Views::Put && self.randomisation.stock.things.is_empty() {
+            let rule = "at least 1, which the views are taken near to";
+            return refuse("number of things that are put", 0, rule);
         }
         if let ColourFormat::Jpeg(quality) = self.colour
             && !(1..=100).contains(&quality)

@@ -241,3 +241,42 @@ fn views_near_things_show_one() {
     }
     assert!(shown >= 7, "{shown} of 8 views show a thing");
 }
+
+#[test]
+fn what_is_put_in_a_colour_is_a_class_of_its_own_and_looked_at() {
+    use crate::{Class, Paint, Thing};
+    let folder = tempfile::tempdir().unwrap();
+    let cup = |paint| Thing {
+        class: Class::Cup,
+        paint,
+    };
+    let mut options = DataSetOptions {
+        views: Views::Put,
+        width: 160,
+        height: 120,
+        ..options(folder.path(), 8)
+    };
+    let refused = options.check().unwrap_err().to_string();
+    assert!(refused.contains("things that are put"), "{refused}");
+    let things = vec![cup(Some(Paint::Red)), cup(None), cup(Some(Paint::Blue))];
+    options.randomisation.stock.things = things;
+    options.randomisation.stock.without = vec![Class::Cup];
+    write_data_set(&options, &mut |_| ControlFlow::Continue(())).unwrap();
+    let index = std::fs::read(folder.path().join("dataset.json")).unwrap();
+    let index: serde_json::Value = serde_json::from_slice(&index).unwrap();
+    let mut shown = 0;
+    for sequence in index["sequences"].as_array().unwrap() {
+        let named = sequence["named"].as_array().unwrap();
+        let names: Vec<_> = named.iter().map(|one| one[1].as_str().unwrap()).collect();
+        assert_eq!(names, ["red cup", "blue cup"]);
+        let red = named[0][0].as_u64().unwrap() as u16;
+        let home = folder.path().join(sequence["folder"].as_str().unwrap());
+        let instances = image::open(home.join("frame-000000.instance.png")).unwrap();
+        let mut pixels = instances.into_luma16().into_raw().into_iter();
+        shown += usize::from(pixels.any(|number| number == red));
+    }
+    assert_eq!(
+        shown, 2,
+        "the first frame of each home looks at the first thing"
+    );
+}

@@ -43,6 +43,7 @@ pub(super) fn poses<'a>(
     match options.views {
         Views::Scattered => Box::new(scattered(options, home).take(share as usize)),
         Views::Things => Box::new(near_things(options, home).take(share as usize)),
+        Views::Put => Box::new(near_put(options, home).take(share as usize)),
         Views::Tour { spacing, shutter } => {
             Box::new(touring(options, home, spacing, shutter).take(share as usize))
         }
@@ -71,24 +72,38 @@ fn near_things<'a>(
     options: &'a DataSetOptions,
     home: &'a Home,
 ) -> impl Iterator<Item = Vec<CameraPose>> + 'a {
-    let mut elsewhere = scattered(options, home);
-    let mut dice = Dice::new(home.seed(), 71);
-    let near = NearThings::new(options, home);
-    (0u64..).map(move |index| {
-        let mount = options
-            .randomisation
-            .mount(home.seed().wrapping_mul(7907).wrapping_add(index));
-        match (0..DRAWS).find_map(|_| near.draw(mount, &mut dice)) {
-            Some(pose) => vec![pose],
-            None => elsewhere.next().unwrap_or_default(),
-        }
+    let things = THINGS.map(|(class, distances)| {
+        let of_class: Vec<Thing> = home.objects_of(class).map(Thing::of).collect();
+        (of_class, distances)
+    });
+    let there = things.into_iter().filter(|(things, _)| !things.is_empty());
+    let near = NearThings::new(options, home, there.collect());
+    let kinds = near.things.len() as u32;
+    near.views(options, move |_, dice| match kinds {
+        0 => None,
+        kinds => Some(dice.int(0, kinds - 1) as usize),
+    })
+}
+
+/// Views with what was put into the home, one thing after the other.
+fn near_put<'a>(
+    options: &'a DataSetOptions,
+    home: &'a Home,
+) -> impl Iterator<Item = Vec<CameraPose>> + 'a {
+    let put = home.objects().iter();
+    let put = put.filter(|object| home.stocked().contains(&object.instance));
+    let things: Vec<_> = put.map(|put| (vec![Thing::of(put)], NEAR)).collect();
+    let count = things.len() as u64;
+    let near = NearThings::new(options, home, things);
+    near.views(options, move |index, _| {
+        (count > 0).then(|| (index % count) as usize)
     })
 }
 
 /// What views near things are drawn from.
 struct NearThings<'a> {
     home: &'a Home,
-    /// By class, the things, and from how far they are looked at, m.
+    /// By kind, the things, and from how far they are looked at, m.
     things: Vec<(Vec<Thing>, (f32, f32))>,
     reachable: Vec<bool>,
     /// Horizontal and vertical, rad.
@@ -104,39 +119,62 @@ struct Thing {
     radius: f32,
 }
 
-impl<'a> NearThings<'a> {
-    fn new(options: &DataSetOptions, home: &'a Home) -> Self {
-        let thing = |object: &Object| Thing {
+impl Thing {
+    fn of(object: &Object) -> Self {
+        Self {
             middle: object.pose.point((object.low + object.high) / 2.0),
             radius: (object.high - object.low).truncate().length() / 2.0,
-        };
-        let things = THINGS.map(|(class, distances)| {
-            let of_class: Vec<Thing> = home.objects_of(class).map(thing).collect();
-            (of_class, distances)
-        });
-        let there = things
-            .into_iter()
-            .filter(|(of_class, _)| !of_class.is_empty());
+        }
+    }
+}
+
+impl<'a> NearThings<'a> {
+    fn new(
+        options: &DataSetOptions,
+        home: &'a Home,
+        things: Vec<(Vec<Thing>, (f32, f32))>,
+    ) -> Self {
         // The narrowest that is drawn: what is in its view is in every other's.
         let across = options.randomisation.field_of_view.low;
         let aspect = options.height as f32 / options.width as f32;
         let down = 2.0 * ((across / 2.0).tan() * aspect).atan();
         Self {
             home,
-            things: there.collect(),
+            things,
             reachable: home.occupancy().reachable(home.plan()),
             field_of_view: Vec2::new(across, down),
         }
     }
 
-    /// A view of a camera at a height (m), tilted (rad) so far that the thing is in it;
+    /// Views of a thing of the kind that `choose` gives for each frame; scattered ones
+    /// where it gives none, or none of it can be seen.
+    fn views(
+        self,
+        options: &'a DataSetOptions,
+        mut choose: impl FnMut(u64, &mut Dice) -> Option<usize> + 'a,
+    ) -> impl Iterator<Item = Vec<CameraPose>> + 'a {
+        let home = self.home;
+        let mut elsewhere = scattered(options, home);
+        let mut dice = Dice::new(home.seed(), 71);
+        (0u64..).map(move |index| {
+            let mount = options
+                .randomisation
+                .mount(home.seed().wrapping_mul(7907).wrapping_add(index));
+            let draw = |_| {
+                let kind = choose(index, &mut dice)?;
+                self.draw(kind, mount, &mut dice)
+            };
+            match (0..DRAWS).find_map(draw) {
+                Some(pose) => vec![pose],
+                None => elsewhere.next().unwrap_or_default(),
+            }
+        })
+    }
+
+    /// A view of a thing of a kind, of a camera at a height (m), tilted (rad) so far that the thing is in it;
     /// `None` where a robot cannot stand there or something hides the thing.
-    fn draw(&self, (height, tilt): (f32, f32), dice: &mut Dice) -> Option<CameraPose> {
-        if self.things.is_empty() {
-            return None;
-        }
-        let class = dice.int(0, self.things.len() as u32 - 1) as usize;
-        let (of_class, (nearest, furthest)) = &self.things[class];
+    fn draw(&self, kind: usize, (height, tilt): (f32, f32), dice: &mut Dice) -> Option<CameraPose> {
+        let (of_class, (nearest, furthest)) = &self.things[kind];
         let Thing {
             middle: thing,
             radius,

@@ -250,6 +250,8 @@ pub enum ViewsArg {
     /// Near a can, cup, bottle, bowl or fruit (0.4 to 2.2 m), a fridge or a door
     /// (0.9 to 3.8 m), with it in view
     Things,
+    /// Near what --put names (0.4 to 2.2 m), by turns, with it in view
+    Put,
 }
 
 /// Where frames of a data set go.

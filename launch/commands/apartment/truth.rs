@@ -88,7 +88,8 @@ impl Truth {
         self.publisher.publish(NORMALS, &of("32FC3", 12, normals))?;
         let classes = cells().map(|pixel| labels.semantic[pixel]).collect();
         self.publisher.publish(CLASSES, &of("mono8", 1, classes))?;
-        self.publisher.publish(BOXES, &boxes(stamp, labels))
+        let named = robot.home().named();
+        self.publisher.publish(BOXES, &boxes(stamp, labels, named))
     }
 }
 
@@ -106,8 +107,8 @@ fn coarse(full: Intrinsics) -> Intrinsics {
     }
 }
 
-/// A box around each object's pixels.
-fn boxes(stamp: Timestamp, labels: &Labels) -> Detection2DArray {
+/// A box around each object's pixels, with its class, or a name of its own.
+fn boxes(stamp: Timestamp, labels: &Labels, named: &[(u16, String)]) -> Detection2DArray {
     let mut bounds: BTreeMap<u16, (u8, usize, [u32; 4])> = BTreeMap::new();
     for (pixel, instance) in labels.instance.iter().enumerate() {
         let (u, v) = (pixel as u32 % labels.width, pixel as u32 / labels.width);
@@ -121,14 +122,19 @@ fn boxes(stamp: Timestamp, labels: &Labels) -> Detection2DArray {
             sides[3].max(v),
         ];
     }
-    let seen = bounds.into_values();
-    let seen = seen.filter(|(class, count, _)| {
+    let seen = bounds.into_iter();
+    let seen = seen.filter(|(_, (class, count, _))| {
         *count >= MIN_PIXELS && Class::from_id(*class).is_some_and(is_an_object)
     });
-    let detection = |(class, _, [left, top, right, bottom]): (u8, usize, [u32; 4])| {
+    let detection = |(number, (class, _, sides)): (u16, (u8, usize, [u32; 4]))| {
+        let [left, top, right, bottom] = sides;
         let side = |low: u32, high: u32| f64::from(high - low + 1);
         let middle = |low: u32, high: u32| f64::from(low + high) / 2.0;
-        let name = Class::from_id(class).map_or("", Class::name);
+        let own = named.iter().find(|(named, _)| *named == number);
+        let name = match own {
+            Some((_, name)) => name,
+            None => Class::from_id(class).map_or("", Class::name),
+        };
         Detection2D {
             header: header(stamp, OPTICAL),
             results: vec![ObjectHypothesis {

@@ -72,6 +72,7 @@ fn options(folder: &Path, args: &ApartmentArgs) -> DataSetOptions {
         views: match data_set.views {
             ViewsArg::Scattered => Views::Scattered,
             ViewsArg::Things => Views::Things,
+            ViewsArg::Put => Views::Put,
             ViewsArg::Tour => Views::Tour {
                 spacing: data_set.spacing,
                 shutter: data_set.shutter,

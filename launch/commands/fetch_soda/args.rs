@@ -14,9 +14,13 @@ Concert serving launch/robots/fetch_soda.toml, and the behaviour, which hears
 Concert's outputs and the robot's own wheels and bumper, and nothing else. The
 simulator decides by true distance and heading what the gripper takes.
 
-Errands are sentences: `bring the can`, `bring the red mug`, `go to the sofa`,
-`is the door of the bathroom open?`; or a TOML file with the line
-`errand = \"bring the cup\"`.
+Errands are sentences: `bring the can`, `go to the sofa`, `is the door of the
+bathroom open?`; or a TOML file with the line `errand = \"bring the cup\"`.
+
+No readout that ships knows what a red mug is. Asked to `bring the red mug`, the
+robot is shown one on 20 labelled pictures of other homes (`apartment --write`),
+fits a readout to what its encoder makes of them (`fit`), swaps that into the
+running server (`swap`), and goes: all of it within the errand's time.
 
 --json prints, among others: success, bumps, hurting_bumps (faster than 0.1 m/s),
 seconds, path_m, age_ms (of what it acted on), cpu_seconds (of perception).
@@ -28,6 +32,7 @@ Examples:
 
 With other errands and other eyes:
   concert fetch-soda --seed 21 --errand \"bring the cup\"
+  concert fetch-soda --errand \"bring the red mug\"
   concert fetch-soda --view                    watch it in a browser: http://127.0.0.1:8080/
   concert fetch-soda --perception truth --json
   concert fetch-soda --doors mixed --errand \"is the door of the bathroom open?\"";

@@ -7,6 +7,7 @@ use anyhow::{Context as _, anyhow};
 use concert_runtime::io::clock::SystemClock;
 use concert_runtime::{BusError, Clock};
 use indicatif::ProgressBar;
+use serde_json::Value;
 
 use super::args::FetchSodaArgs;
 use super::report::Run;
@@ -38,21 +39,23 @@ pub(super) struct ErrandRun {
 
 impl ErrandRun {
     /// Begins an errand with what a robot that sees by now knows: the names of
-    /// its classes, and by how much its perception is delayed.
+    /// its classes, and by how much its perception is delayed. What it was taught for
+    /// it since `began` (monotonic) counts as the errand's time.
     pub(super) fn begin(
         args: &FetchSodaArgs,
         errand: Errand,
         nerves: Nerves,
         (names, delay): (Vec<String>, Duration),
-        clock: &SystemClock,
+        (clock, began): (&SystemClock, Duration),
         quiet: bool,
     ) -> Result<Self, Failure> {
         let limit = Duration::from_secs(args.seconds);
+        let left = limit.saturating_sub(clock.monotonic().saturating_sub(began));
         let settings = Settings {
             mount: nerves.mount().context("the camera's mount is unknown")?,
             names,
             max_age: MAX_AGE + delay,
-            search_limit: search_limit(limit),
+            search_limit: search_limit(left),
         };
         tracing::info!("the robot sees, and publishes below {PERCEPTION} what it is at");
         Ok(Self {
@@ -65,7 +68,7 @@ impl ErrandRun {
                 false => ProgressBar::new_spinner(),
             },
             limit,
-            began: clock.monotonic(),
+            began,
             acted: Duration::ZERO,
             told: Duration::ZERO,
             outcome: None,
@@ -116,12 +119,13 @@ impl ErrandRun {
     }
 
     /// Stops the robot, draws the errand where that was asked for, and says how it
-    /// went; `cpu_seconds` is the perception's processor time.
+    /// went; `cpu_seconds` is the perception's processor time, `lesson` what it was
+    /// taught.
     pub(super) fn end(
         mut self,
         args: &FetchSodaArgs,
         clock: &SystemClock,
-        cpu_seconds: Option<f64>,
+        (cpu_seconds, lesson): (Option<f64>, Option<Value>),
         is_stopped: bool,
     ) -> Result<Run, Failure> {
         self.nerves.command(&Action::default()).map_err(lost)?;
@@ -143,6 +147,7 @@ impl ErrandRun {
             counts: self.behaviour.counts,
             state: self.behaviour.state(),
             cpu_seconds,
+            lesson,
             unreadable: self.nerves.unreadable(),
             localised: self.behaviour.localised(),
             is_stopped,

@@ -1,6 +1,6 @@
 //! The command lines of the other two processes.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
@@ -14,7 +14,7 @@ use crate::report::Failure;
 const LAUNCH: &str = include_str!("../../robots/fetch_soda.toml");
 /// Tilt of the camera, degrees, up positive: it sees the floor from 1 m on, and
 /// what stands on a counter before it.
-const TILT: &str = "-17";
+pub(super) const TILT: &str = "-17";
 
 /// `concert apartment --drive …`: the home and its robot, which listens at `at`.
 pub(super) fn home(args: &FetchSodaArgs, errand: &Errand, at: &str) -> Vec<String> {
@@ -50,36 +50,49 @@ pub(super) fn home(args: &FetchSodaArgs, errand: &Errand, at: &str) -> Vec<Strin
     line
 }
 
-/// `concert serve …`: the perception, which listens at `own` and hears the robot
-/// at `home`. Writes into `folder` what it reads.
-pub(super) fn server(
-    args: &FetchSodaArgs,
-    (home, own): (&str, &str),
-    folder: &Path,
-    global: &Global,
-) -> Result<Vec<String>, Failure> {
-    let mut launch = match &args.launch {
-        Some(launch) => launch.clone(),
-        None => {
-            let shipped = folder.join("fetch_soda.toml");
-            std::fs::write(&shipped, LAUNCH)
-                .map_err(|error| anyhow!("{}: {error}", shipped.display()))?;
-            shipped
+/// What the perception is served from.
+pub(super) struct Served {
+    pub(super) launch: PathBuf,
+    pub(super) models: Vec<PathBuf>,
+}
+
+impl Served {
+    /// As the arguments name it; what is no file of the user's is written into `folder`.
+    pub(super) fn of(
+        args: &FetchSodaArgs,
+        folder: &Path,
+        global: &Global,
+    ) -> Result<Self, Failure> {
+        let launch = match &args.launch {
+            Some(launch) => launch.clone(),
+            None => {
+                let shipped = folder.join("fetch_soda.toml");
+                std::fs::write(&shipped, LAUNCH)
+                    .map_err(|error| anyhow!("{}: {error}", shipped.display()))?;
+                shipped
+            }
+        };
+        let models = global.models.clone();
+        if args.perception != Perception::Separate {
+            return Ok(Self { launch, models });
         }
-    };
-    let mut models = global.models.clone();
-    if args.perception == Perception::Separate {
-        let copies;
-        (launch, copies) = separate::write(&launch, folder, global)?;
-        models.insert(0, copies);
+        let (launch, copies) = separate::write(&launch, folder, global)?;
+        let models = [vec![copies], models].concat();
+        Ok(Self { launch, models })
     }
-    let mut line = vec!["serve".to_owned(), launch.to_string_lossy().into_owned()];
-    line.extend([format!("--listen={own}"), format!("--connect={home}")]);
-    let models = models.iter();
-    line.extend(models.map(|folder| format!("--models={}", folder.display())));
-    let library = global.onnxruntime.iter();
-    line.extend(library.map(|library| format!("--onnxruntime={}", library.display())));
-    line.extend(global.threads.map(|threads| format!("--threads={threads}")));
-    line.extend(global.gpu.then(|| "--gpu".to_owned()));
-    Ok(line)
+
+    /// `concert serve …`: the perception, which listens at `own` and hears the robot at
+    /// `home`.
+    pub(super) fn line(&self, (home, own): (&str, &str), global: &Global) -> Vec<String> {
+        let launch = self.launch.to_string_lossy().into_owned();
+        let mut line = vec!["serve".to_owned(), launch];
+        line.extend([format!("--listen={own}"), format!("--connect={home}")]);
+        let models = self.models.iter();
+        line.extend(models.map(|folder| format!("--models={}", folder.display())));
+        let library = global.onnxruntime.iter();
+        line.extend(library.map(|library| format!("--onnxruntime={}", library.display())));
+        line.extend(global.threads.map(|threads| format!("--threads={threads}")));
+        line.extend(global.gpu.then(|| "--gpu".to_owned()));
+        line
+    }
 }

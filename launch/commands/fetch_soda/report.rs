@@ -24,6 +24,8 @@ pub(super) struct Run {
     pub(super) state: &'static str,
     /// Of the perception's processor time.
     pub(super) cpu_seconds: Option<f64>,
+    /// What it was taught for the errand, if anything.
+    pub(super) lesson: Option<Value>,
     pub(super) unreadable: u64,
     /// How often walls and pictures put the heading right.
     pub(super) localised: (u64, u64),
@@ -47,6 +49,7 @@ impl Run {
             counts: Counts::default(),
             state: "",
             cpu_seconds: None,
+            lesson: None,
             unreadable: 0,
             localised: (0, 0),
             is_stopped: true,
@@ -73,7 +76,7 @@ impl Run {
             "state": self.state, "bumps": bumps, "hurting_bumps": hurting,
             "seconds": self.seconds, "path_m": path, "age_ms": age, "perceived_hz": rate,
             "cpu_seconds": self.cpu_seconds, "cpu_seconds_per_metre": per_metre,
-            "encoder_runs": encoder_runs(&server),
+            "encoder_runs": encoder_runs(&server), "taught": self.lesson,
             "unreadable": self.unreadable, "robot": counts,
             "headings_by_walls": self.localised.0, "headings_by_pictures": self.localised.1,
             "hand": home["hand"], "home": home, "perceived": server["figures"],
@@ -89,8 +92,13 @@ impl Run {
             let per_metre = per_metre.map_or_else(String::new, |cpu| format!(", {cpu:.2} a metre"));
             format!("; perception took {cpu:.1} s of processor time{per_metre}")
         });
+        let taught = self.lesson.as_ref().map_or_else(String::new, |lesson| {
+            let (class, frames) = (lesson["class"].as_str().unwrap_or(""), &lesson["frames"]);
+            let seconds = lesson["seconds"].as_f64().unwrap_or(f64::NAN);
+            format!("\n  taught what a {class} is on {frames} pictures in {seconds:.0} s")
+        });
         let text = format!(
-            "{}, seed {}, perception {}: {verdict}\n  {said}\n  {:.0} s, {path:.1} m, {bumps} bumps \
+            "{}, seed {}, perception {}: {verdict}\n  {said}{taught}\n  {:.0} s, {path:.1} m, {bumps} bumps \
              ({hurting} hurting), {rate:.1} frames a second, {age:.0} ms old{cpu}",
             self.errand,
             args.seed,

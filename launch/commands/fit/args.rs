@@ -26,6 +26,12 @@ toilet, bathtub, door. It has no ridge regression. From home_multi it begins wit
 the readout that ships; from other sources it wants more frames than other targets,
 some hundred of many homes, and 2000 steps or more.
 
+A class that nobody knows is learnt by labels of it: categories of --coco (your own
+photographs, in COCO's format of instances), or what a data set of the apartment had
+put into it in a colour (--put red-cup is a class of its own, \"red cup\"). It begins
+as the class of its last word does, a red cup as a cup; twenty pictures suffice. What
+the readout knew before it still knows; of classes without labels nothing is learnt.
+
 --kind auto fits a ridge regression (ridge), a small convolutional readout, and,
 where a readout of the same target and sources is at hand, the same beginning
 with its weights; it compares them on blocks of time that are held out, takes
@@ -45,7 +51,12 @@ Examples:
   concert fit --data kitchen --target normal --sources efficientnet_lite0 --kind ridge --json
 
 Boxes take minutes:
-  concert fit --data homes --target object_detection --sources home_multi --variant mine";
+  concert fit --data homes --target object_detection --sources home_multi --variant mine
+
+A class of your own:
+  concert apartment --write red --seeds 30..34 --frames 20 --views put --put red-cup --put blue-cup
+  concert fit --data red --target object_detection --sources home_multi --variant red
+  concert fit --coco mugs.json --data mugs --target object_detection --sources home_multi";
 
 /// Arguments of `fit`.
 #[derive(Debug, Args)]
@@ -54,11 +65,14 @@ pub struct FitArgs {
     /// A data set with labels; may be repeated
     #[arg(long, required = true, value_name = "DIR")]
     pub data: Vec<PathBuf>,
+    /// The boxes of the pictures in --data, in COCO's format of instances
+    #[arg(long, value_name = "JSON")]
+    pub coco: Option<PathBuf>,
     /// The camera, where the data set does not say: fx,fy,cx,cy,width,height in px
     #[arg(long, value_name = "FX,FY,CX,CY,W,H", value_parser = intrinsics)]
     pub intrinsics: Option<Intrinsics>,
     /// Units of the depth files in a metre, where the layout does not say right
-    #[arg(long, value_name = "N", value_parser = units)]
+    #[arg(long, value_name = "N", value_parser = units, conflicts_with = "coco")]
     pub depth_units: Option<f32>,
     /// What to read out
     #[arg(long, value_name = "TASK", value_parser = target)]

@@ -39,6 +39,8 @@ const ANY_TOP: f64 = -14.0;
 /// The goal that was chosen before is worth so much more, m: who turns back
 /// walks twice.
 const SAME_GOAL: f64 = 1.0;
+/// A turn on the spot is as long as so much way for each radian, m.
+const PER_TURN: f64 = 0.2;
 /// A goal that was gone to so often shows nothing new.
 const MAX_VAIN: u32 = 2;
 /// So often what seems to stand in the way is doubted.
@@ -53,6 +55,11 @@ const BELIEVED: (u32, u32) = (4, 6);
 /// A detector's scores for small things that are there are 0.55 on average, for
 /// others that look like them 0.32 to 0.47.
 const SURE_SCORE: f64 = 0.48;
+/// What may be it is looked at from between these distances, m; that is worth so much
+/// way for each unit of its score, m, above one that says nothing.
+const FROM_CLOSE_BY: (f64, f64) = (0.7, 1.1);
+const PER_SCORE: f64 = 30.0;
+const NO_SCORE: f64 = 0.25;
 
 impl Behaviour {
     pub(super) fn explore(&mut self, base: Place, now: Timestamp) -> Action {
@@ -132,9 +139,11 @@ impl Behaviour {
         now: Timestamp,
         (at, began, faced): (Point, Timestamp, Option<Timestamp>),
     ) -> Action {
-        if self.target(base, now).is_some()
-            || faced.is_some_and(|since| seconds(since, now) > LOOK_S)
-        {
+        let has_looked = faced.is_some_and(|since| seconds(since, now) > LOOK_S);
+        if has_looked {
+            self.grid.note_looked(base);
+        }
+        if has_looked || self.target(base, now).is_some() {
             self.turn_to(Step::Explore);
             return Action::default();
         }
@@ -181,14 +190,53 @@ impl Behaviour {
                 (!is_vain(&self.vain, top)).then_some(worth)
             };
             goals.extend(ways.tops(of_top));
+            goals.extend(self.doubtful(&ways, &worth));
         }
         let goals = goals.into_iter();
         let goals = goals.filter(|goal| !is_vain(&self.vain, goal.look_at));
         let cost = |goal: &Goal| {
             let is_same = before.is_some_and(|at| distance(at, goal.at) < 0.8);
-            goal.cost - if is_same { SAME_GOAL } else { 0.0 }
+            let is_here = distance(goal.at, base.point()) < REACHED;
+            // On the spot, who looks at one after the other turns least.
+            let turn = if is_here {
+                base.bearing(goal.look_at).abs()
+            } else {
+                0.0
+            };
+            goal.cost + PER_TURN * turn - if is_same { SAME_GOAL } else { 0.0 }
         };
         goals.min_by(|a, b| cost(a).total_cmp(&cost(b)))
+    }
+
+    /// Places from which what may be the thing that is wanted is seen closely: a score
+    /// from nearby tells more.
+    fn doubtful(&self, ways: &Ways<'_>, worth: &impl Fn(Point) -> f64) -> Vec<Goal> {
+        let Some(class) = self.wanted_class() else {
+            return Vec::new();
+        };
+        let seen = self.landmarks.of(&class).filter(|one| {
+            one.sights >= BELIEVED.0 && self.is_doubtful(one) && !is_vain(&self.vain, one.at)
+        });
+        let goals = seen.filter_map(|one| {
+            let goal = ways.place_before(one.at, FROM_CLOSE_BY)?;
+            let cost = goal.cost - worth(goal.at) - PER_SCORE * (one.score - NO_SCORE);
+            Some(Goal { cost, ..goal })
+        });
+        goals.collect()
+    }
+
+    /// Whether a thing must be seen from closer by before it is believed.
+    fn is_doubtful(&self, one: &Landmark) -> bool {
+        self.has_detector && is_small(&one.class) && one.score < SURE_SCORE
+    }
+
+    /// The class of the thing that the robot came for.
+    fn wanted_class(&self) -> Option<String> {
+        match &self.errand {
+            Errand::Bring(thing) => Some(thing.to_string()),
+            Errand::GoTo(what) => Some(what.clone()),
+            Errand::IsDoorOpen(_) => None,
+        }
     }
 
     /// How much way it is worth to stand at a place, for what is known to be
@@ -252,17 +300,15 @@ impl Behaviour {
 
     /// What the errand wants, where it was seen often enough.
     pub(super) fn target(&self, base: Place, now: Timestamp) -> Option<Point> {
-        let (class, least) = match &self.errand {
-            Errand::Bring(thing) => (&thing.class, BELIEVED.0),
-            Errand::GoTo(what) => (what, BELIEVED.1),
-            Errand::IsDoorOpen(_) => return None,
+        let class = self.wanted_class()?;
+        let least = match &self.errand {
+            Errand::Bring(_) => BELIEVED.0,
+            Errand::GoTo(_) | Errand::IsDoorOpen(_) => BELIEVED.1,
         };
-        let seen = self.landmarks.of(class);
-        let is_doubtful =
-            |one: &Landmark| self.has_detector && is_small(&one.class) && one.score < SURE_SCORE;
+        let seen = self.landmarks.of(&class);
         let seen = seen.filter(|one| {
             one.sights >= least
-                && !is_doubtful(one)
+                && !self.is_doubtful(one)
                 && one.sights > self.landmarks.rivals(one, is_small)
         });
         // Where no way was known, one is looked for now and then.

@@ -110,7 +110,7 @@ impl Behaviour {
             return;
         };
         self.grid.note_scan(base, scan);
-        self.close.note_standing(base, stamp, scan.standing());
+        self.close.note_scan(base, stamp, scan);
     }
 
     /// Pieces of the class map are things: the small ones where there is no

@@ -20,6 +20,8 @@ const FARTHEST: (f64, f64) = (3.2, 4.5);
 /// recognises what stands there, m.
 const HIGHEST: f64 = 2.0;
 const VIEWED: f64 = 6.0;
+/// Where floor ends, something stands that may be so much nearer, m.
+const FLOOR_BEHIND: f64 = 0.15;
 /// A column is at most so wide to either side, at a metre's distance, m.
 const WIDEST: f64 = 0.1;
 /// A pixel whose depth differs from its neighbour's by this share shows an edge,
@@ -94,6 +96,18 @@ impl Scan {
             over.filter(move |over| hides || over.is_furniture)
                 .map(|over| over.at)
         })
+    }
+}
+
+impl Scan {
+    /// Whether floor is seen at a point of the base frame, and before and behind it.
+    pub(crate) fn has_floor(&self, [x, y]: Point) -> bool {
+        let (bearing, range) = (y.atan2(x), x.hypot(y));
+        let mut columns = self.columns.iter();
+        let width = self.half_width;
+        let column = columns.find(|column| (column.bearing - bearing).abs() < width);
+        let floor = column.and_then(|column| column.floor);
+        floor.is_some_and(|(first, last)| range > first && range < last - FLOOR_BEHIND)
     }
 }
 

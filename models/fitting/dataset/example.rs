@@ -35,6 +35,9 @@ pub struct Example {
     /// The boxes of its objects, where the data set lists them; see
     /// [`super::DataSet::object_classes`].
     pub objects: Option<Arc<[ObjectBox]>>,
+    /// Objects that have a class of their own: their number in the image of instances,
+    /// and that of their class in [`super::DataSet::object_classes`].
+    pub named: Arc<[(u16, usize)]>,
     /// Label files found beside the picture.
     pub files: LabelFiles,
 }

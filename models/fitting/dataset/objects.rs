@@ -108,7 +108,8 @@ impl Label {
     }
 }
 
-/// The bounds of every instance of a picture, with the class that most of its pixels have.
+/// The bounds of every instance of a picture, with its own class, or that which most of
+/// its pixels have.
 pub(super) fn of_instances(
     instance: &Path,
     semantic: &Path,
@@ -125,6 +126,7 @@ pub(super) fn of_instances(
         depth: example.depth.as_ref().map(|depth| depth.metres.as_slice()),
         width,
         height,
+        named: &example.named,
     };
     Ok(Label::of_objects((width, height), &picture.objects()))
 }
@@ -136,6 +138,8 @@ struct Instances<'a> {
     depth: Option<&'a [f32]>,
     width: usize,
     height: usize,
+    /// Instances with a class of their own.
+    named: &'a [(u16, usize)],
 }
 
 /// What is known of one instance so far.
@@ -172,7 +176,13 @@ impl Instances<'_> {
             }
             self.outline(at, one);
         }
-        seen.into_values().filter_map(|one| one.object()).collect()
+        let object = |(number, one): (u16, Seen)| {
+            let object = one.object()?;
+            let own = self.named.iter().find(|(named, _)| *named == number);
+            let class = own.map_or(object.class, |(_, class)| *class);
+            Some(ObjectBox { class, ..object })
+        };
+        seen.into_iter().filter_map(object).collect()
     }
 
     /// Counts the sides of a pixel at which its instance ends, and those at which something
@@ -236,6 +246,7 @@ mod tests {
             depth: Some(&depth),
             width: 5,
             height: 4,
+            named: &[],
         };
         let objects = picture.objects();
         assert_eq!(objects.len(), 2);
@@ -259,9 +270,12 @@ mod tests {
             depth: Some(&depth),
             width: 3,
             height: 3,
+            named: &[(2, 40)],
         };
         let ignored: Vec<_> = picture.objects().iter().map(|one| one.ignored).collect();
         assert_eq!(ignored, [false, true, false]);
+        let classes: Vec<_> = picture.objects().iter().map(|one| one.class).collect();
+        assert_eq!(classes, [4, 40, 4], "the second has a class of its own");
         let without_depth = Instances {
             depth: None,
             ..picture

@@ -1,6 +1,7 @@
 //! Recognising a layout and opening it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
 
@@ -18,6 +19,9 @@ const MAX_SEQUENCES: usize = 10_000;
 const MAX_INDEX_BYTES: u64 = 64 << 20;
 /// The apartment's index.
 const INDEX: &str = "dataset.json";
+/// Most classes of objects, and longest name of one, bytes.
+const MAX_OBJECT_CLASSES: usize = 512;
+const MAX_NAME_BYTES: usize = 64;
 
 /// One or more sequences of frames with what is known about them.
 #[derive(Debug, Clone)]
@@ -26,7 +30,8 @@ pub struct DataSet {
     pub(super) sequences: Vec<Sequence>,
     classes: Option<Vec<String>>,
     pub(super) semantic_classes: Option<Vec<String>>,
-    /// Names of the classes of listed boxes.
+    /// Names of the classes of boxes, where they are not those of pixels: of listed
+    /// ones, or those of pixels and after them those of single objects.
     pub(super) object_classes: Option<Vec<String>>,
 }
 
@@ -161,6 +166,15 @@ impl DataSet {
         &self.path
     }
 
+    /// Classes of boxes that pixels do not have: listed ones, and those of single
+    /// objects.
+    #[must_use]
+    pub fn own_object_classes(&self) -> &[String] {
+        let pixels = self.semantic_classes.as_ref().map_or(0, Vec::len);
+        let all = self.object_classes.as_deref();
+        all.map_or(&[], |all| all.get(pixels..).unwrap_or_default())
+    }
+
     fn open_folder(
         &mut self,
         folder: &Path,
@@ -234,6 +248,8 @@ impl DataSet {
             let reason = format!("has version {}, but version 1 is read", index.version);
             return Err(DataSetError::malformed_file(&path, reason));
         }
+        let semantic = class_names(&path, &index.classes)?;
+        let mut objects = semantic.clone();
         for (number, entry) in index.sequences.iter().enumerate() {
             let folder = below(&self.path, &entry.folder, &path, number + 1)?;
             let name = match entry.folder.as_str() {
@@ -244,6 +260,7 @@ impl DataSet {
             if entry.folder == "." {
                 keep_numbers(&mut sequence, entry);
             }
+            sequence.named = named(&path, entry, &mut objects)?;
             if sequence.len() as u64 != entry.frames {
                 let reason = format!(
                     "says that {} has {} frames, but it has {}",
@@ -259,10 +276,44 @@ impl DataSet {
                 self.push(sequence)?;
             }
         }
-        self.semantic_classes = Some(class_names(&path, &index.classes)?);
+        self.object_classes = (objects.len() > semantic.len()).then_some(objects);
+        self.semantic_classes = Some(semantic);
         self.classes = index.scenes;
         Ok(())
     }
+}
+
+/// The objects of a sequence that have a class of their own, and that class's number
+/// among `classes`, which new ones join.
+fn named(
+    path: &Path,
+    entry: &IndexEntry,
+    classes: &mut Vec<String>,
+) -> Result<Arc<[(u16, usize)]>, DataSetError> {
+    let refuse = |reason| Err(DataSetError::malformed_file(path, reason));
+    let mut numbers = Vec::with_capacity(entry.named.len());
+    for (instance, name) in &entry.named {
+        let is_name = (1..=MAX_NAME_BYTES).contains(&name.len());
+        if !is_name || name.trim() != name || name.chars().any(char::is_control) {
+            return refuse(format!(
+                "{}: object {instance} is named {name:?}, but a name has 1 to \
+                 {MAX_NAME_BYTES} bytes, no control characters and no blanks around it",
+                entry.folder
+            ));
+        }
+        let known = classes.iter().position(|class| class == name);
+        if known.is_none() && classes.len() == MAX_OBJECT_CLASSES {
+            return refuse(format!(
+                "names more than {MAX_OBJECT_CLASSES} classes of objects"
+            ));
+        }
+        let number = known.unwrap_or_else(|| {
+            classes.push(name.clone());
+            classes.len() - 1
+        });
+        numbers.push((*instance, number));
+    }
+    Ok(numbers.into())
 }
 
 /// Keeps the frames that one seed wrote into a flat folder.
@@ -304,6 +355,9 @@ struct IndexEntry {
     seed: u64,
     first_frame: u64,
     frames: u64,
+    /// Objects with a class of their own: number and name.
+    #[serde(default)]
+    named: Vec<(u16, String)>,
 }
 
 fn join(

@@ -33,6 +33,9 @@ pub struct Sequence {
     pub(super) depth_units_per_metre: f32,
     /// Lists and other files that the entries come from.
     pub(super) lists: Vec<PathBuf>,
+    /// Objects with a class of their own: their number in images of instances, and
+    /// that of their class.
+    pub(super) named: Arc<[(u16, usize)]>,
 }
 
 /// The files of a frame, known without opening them; names are relative to
@@ -71,6 +74,7 @@ impl Sequence {
             intrinsics: None,
             depth_units_per_metre: 1000.0,
             lists: Vec::new(),
+            named: Arc::default(),
         }
     }
 
@@ -168,6 +172,7 @@ impl Sequence {
             stamp_seconds: entry.stamp_seconds,
             class: entry.class.map(|class| class as usize),
             objects: entry.objects.clone(),
+            named: Arc::clone(&self.named),
             files: LabelFiles::new(|ending| self.beside(entry, ending), entry.labels),
         })
     }

@@ -39,7 +39,7 @@ pub fn fit_cached(
     frames: Vec<CachedFrame>,
     report: &mut dyn FnMut(FitProgress) -> bool,
 ) -> Result<FittedReadout, FitError> {
-    let classes = training_set::classes(request.target, request.data)?;
+    let classes = training_set::classes(request.target, request.data, &[])?;
     let (objective, grid) = training_set::objective(request.target, layout, classes.as_deref())?;
     let numbers = training_set::numbers_of(request.target, request.data, classes.as_deref());
     let mut training_set = TrainingSet {
@@ -81,7 +81,7 @@ pub fn check_target(
     layout: &RepresentationLayout,
     data: &DataSet,
 ) -> Result<(), FitError> {
-    let classes = training_set::classes(target, data)?;
+    let classes = training_set::classes(target, data, &[])?;
     let (objective, _) = training_set::objective(target, layout, classes.as_deref())?;
     match objective.has_closed_form() {
         true => Ok(()),

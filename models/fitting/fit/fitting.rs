@@ -164,6 +164,7 @@ pub(super) fn gather_training_set(
         target: request.target,
         data: request.data,
         frames: request.frames,
+        known_classes: request.known_classes(),
         augmentation,
         seed: u64::from(request.seed),
     };

@@ -44,13 +44,16 @@ pub(crate) struct GraphReadout<'a> {
     pub(crate) reads: &'a [Read],
     pub(crate) layout: &'a RepresentationLayout,
     pub(crate) objective: Objective,
+    /// For every class the graph's own that it begins with, of a target that has some.
+    pub(crate) classes: Option<Vec<Option<usize>>>,
     /// The output's grid.
     pub(crate) grid: Grid,
 }
 
 impl GraphReadout<'_> {
     /// The net of the graph, for inputs of this scale where it can be folded
-    /// into the weights. Where classes are others, the last layer begins anew.
+    /// into the weights. Where classes are others, the last layer begins anew, but for
+    /// boxes of classes that the graph knows.
     ///
     /// # Errors
     /// Which part of the graph has no counterpart, in words.
@@ -60,13 +63,14 @@ impl GraphReadout<'_> {
         reader.add_inputs(self.reads, self.layout)?;
         let output = match self.objective {
             Objective::Boxes { classes } => {
+                let known = self.classes.as_deref().unwrap_or_default();
                 let heads = Heads::find(&reader)?;
                 for node in reader.nodes_before(&heads.outputs()) {
                     if !heads.has(node) {
                         reader.add_node(node)?;
                     }
                 }
-                reader.add_heads(&heads, classes)?
+                reader.add_heads(&heads, classes, known)?
             }
             _ => {
                 let tail = tail::find(&reader, &self.objective, self.grid)?;

@@ -13,7 +13,7 @@ use super::objective::Objective;
 use super::representations::RepresentationLayout;
 use super::ridge;
 use super::training_set::{objective, reference_focal_px};
-use super::warm::WarmReadout;
+use super::warm::{Wanted, WarmReadout};
 use concert_models::card::{FitKind, ReadoutCard};
 use concert_models::onnx::Checked;
 
@@ -99,7 +99,12 @@ impl KnownReadout {
         let net = net_of(self.kind, layout, &objective, grid);
         let start = match self.kind {
             FitKind::Convolutional => {
-                (self.readout).start(layout, &net, scaling, (&objective, reference))?
+                let wanted = Wanted {
+                    objective: &objective,
+                    reference_focal_px: reference,
+                    classes: None,
+                };
+                (self.readout).start(layout, &net, scaling, wanted)?
             }
             FitKind::Ridge => Start {
                 weights: self.linear_weights(layout, &net, scaling, reference)?,

@@ -125,4 +125,10 @@ impl<'a> FitRequest<'a> {
             seed: 1,
         }
     }
+
+    /// Classes of the readout that the fit may begin with; none where it has none.
+    pub(super) fn known_classes(&self) -> &'a [String] {
+        let labels = self.warm_start.and_then(|warm| warm.labels.as_deref());
+        labels.unwrap_or_default()
+    }
 }

@@ -18,7 +18,7 @@ use super::model::Model;
 use super::objective::Decoding;
 use super::representations::{Representation, RepresentationLayout};
 use super::training_set::{objective, reference_focal_px};
-use super::warm::WarmReadout;
+use super::warm::{Wanted, WarmReadout};
 use concert_models::card::{
     CameraNumber, Card, FitData, FitKind, FitRecord, Origin, Provenance, Quality, Read, ReadFrom,
     ReadoutCard, ReadoutOutput,
@@ -351,8 +351,12 @@ impl WarmReadout {
         let (objective, grid) = objective(target, layout, classes.as_deref())?;
         let own = net_of(FitKind::Convolutional, layout, &objective, grid);
         let reference = reference_focal_px(target, layout);
-        let form = (&objective, reference);
-        let start = self.start(layout, &own, &Scaling::none(layout), form)?;
+        let wanted = Wanted {
+            objective: &objective,
+            reference_focal_px: reference,
+            classes: None,
+        };
+        let start = self.start(layout, &own, &Scaling::none(layout), wanted)?;
         let model = Model {
             net: start.net,
             weights: start.weights,

@@ -76,6 +76,8 @@ pub(crate) struct TrainingSetRequest<'a> {
     pub(crate) data: &'a DataSet,
     /// Sequence and frame in it, in the order of time.
     pub(crate) frames: &'a [(usize, usize)],
+    /// Classes of the readout that the fit may begin with.
+    pub(crate) known_classes: &'a [String],
     pub(crate) augmentation: Augmentation,
     pub(crate) seed: u64,
 }
@@ -89,8 +91,9 @@ impl TrainingSetRequest<'_> {
         report: &mut dyn FnMut(usize) -> bool,
     ) -> Result<TrainingSet, FitError> {
         let layout = encoders.layout().clone();
-        let classes = classes(self.target, self.data)?;
+        let classes = classes(self.target, self.data, self.known_classes)?;
         let numbers = numbers_of(self.target, self.data, classes.as_deref());
+        let unlabelled = unlabelled(&numbers, classes.as_deref());
         let (mut objective, grid) = objective(self.target, &layout, classes.as_deref())?;
         let label_bytes = objective.label_channels() * grid.cells() * size_of::<f32>();
         let views = self.affordable_views(layout.bytes() + label_bytes)?;
@@ -119,6 +122,7 @@ impl TrainingSetRequest<'_> {
                 let frame = LabelledFrame {
                     example: &example,
                     label: &label,
+                    unlabelled: &unlabelled,
                 };
                 for number in 0..views {
                     let transform = Transform::random(number, self.augmentation, &label, &mut rng);
@@ -165,8 +169,13 @@ impl TrainingSetRequest<'_> {
     }
 }
 
-/// Names of the classes of a target that has some: of boxes, those that are looked for.
-pub(crate) fn classes(target: &Task, data: &DataSet) -> Result<Option<Vec<String>>, FitError> {
+/// Names of the classes of a target that has some: of boxes, those of the readout that a
+/// fit begins with, if any, and after them those that are looked for and it does not know.
+pub(crate) fn classes(
+    target: &Task,
+    data: &DataSet,
+    known: &[String],
+) -> Result<Option<Vec<String>>, FitError> {
     let classes = match target.output {
         OutputKind::ClassMap => data.semantic_classes(),
         OutputKind::Classes => data.classes(),
@@ -174,17 +183,29 @@ pub(crate) fn classes(target: &Task, data: &DataSet) -> Result<Option<Vec<String
             let named = data.object_classes().ok_or(FitError::NoClasses {
                 target: target.name,
             })?;
-            let known = DETECTED
-                .iter()
-                .filter(|class| named.iter().any(|name| name == *class));
-            let known: Vec<String> = known.map(|class| (*class).to_owned()).collect();
-            return match known.is_empty() {
+            let is_named = |class: &str| named.iter().any(|name| name == class);
+            let looked_for = DETECTED.iter().filter(|class| is_named(class));
+            let looked_for = looked_for.map(|class| (*class).to_owned());
+            // What boxes alone are labelled with is wanted, whatever it is.
+            let own = data.own_object_classes().iter().cloned();
+            let mut classes: Vec<String> = Vec::new();
+            for class in looked_for.chain(own) {
+                if !classes.contains(&class) {
+                    classes.push(class);
+                }
+            }
+            if !classes.is_empty() {
+                // What is known already stays known, and keeps its place.
+                classes.retain(|class| !known.contains(class));
+                classes.splice(0..0, known.iter().cloned());
+            }
+            return match classes.is_empty() {
                 true => Err(FitError::NothingDetected {
                     target: target.name,
                     classes: named.join(", "),
                     known: DETECTED.join(", "),
                 }),
-                false => Ok(Some(known)),
+                false => Ok(Some(classes)),
             };
         }
         OutputKind::Dense { .. }
@@ -217,6 +238,17 @@ pub(super) fn numbers_of(
         }
         _ => Vec::new(),
     }
+}
+
+/// Of boxes: classes that no class of the data set is, and of which labels say nothing.
+fn unlabelled(numbers: &[Option<usize>], classes: Option<&[String]>) -> Vec<usize> {
+    let count = match numbers.is_empty() {
+        true => 0,
+        false => classes.map_or(0, <[String]>::len),
+    };
+    (0..count)
+        .filter(|class| !numbers.contains(&Some(*class)))
+        .collect()
 }
 
 /// A label of boxes with those alone that are looked for; another as it is.
@@ -300,6 +332,8 @@ pub(crate) fn mean(samples: &[TrainingSample]) -> f32 {
 struct LabelledFrame<'a> {
     example: &'a Example,
     label: &'a Label,
+    /// Classes that it says nothing of.
+    unlabelled: &'a [usize],
 }
 
 impl LabelledFrame<'_> {
@@ -330,11 +364,16 @@ impl LabelledFrame<'_> {
             camera.map_or(1.0, |camera| crop.focal_px(camera, layout) / reference)
         });
         let focal = focal.unwrap_or(1.0) as f32;
+        let mut label = training_set.objective.encode(label, focal);
+        for class in self.unlabelled {
+            let cells = training_set.grid.cells();
+            label[class * cells..][..cells].fill(f32::NAN);
+        }
         Ok(TrainingSample {
             frame: training_set.frames,
             plain,
             representation: encoders.encode(image)?,
-            label: training_set.objective.encode(label, focal),
+            label,
         })
     }
 }

@@ -1,5 +1,7 @@
 //! A readout whose weights a fit may begin with.
 
+use std::sync::Arc;
+
 use super::FitError;
 use super::convolutional::Scaling;
 use super::export;
@@ -26,8 +28,19 @@ pub struct WarmReadout {
     pub reads: Vec<Read>,
     /// Name and shape of its output.
     pub output: (String, Vec<usize>),
+    /// Names of its classes, where it has some.
+    pub labels: Option<Arc<[String]>>,
     /// The file.
     pub network: Checked,
+}
+
+/// What a fit makes, to which a readout at hand is to be brought.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) objective: &'a Objective,
+    pub(crate) reference_focal_px: Option<f64>,
+    /// Names of the classes, of a target that has some.
+    pub(crate) classes: Option<&'a [String]>,
 }
 
 impl WarmReadout {
@@ -38,6 +51,13 @@ impl WarmReadout {
     pub fn new(card: &ReadoutCard, network: Checked) -> Option<Self> {
         let linear = (card.fit.as_ref()).is_some_and(|fit| fit.kind == FitKind::Ridge);
         (!linear).then(|| Self::of(card, network))
+    }
+
+    /// With these names of its classes: a fit of other classes begins each of them with
+    /// its own weights, or with those of the class that it is a kind of.
+    #[must_use]
+    pub fn with_labels(self, labels: Option<Arc<[String]>>) -> Self {
+        Self { labels, ..self }
     }
 
     /// The readout of this card and file, whatever was fitted.
@@ -52,6 +72,7 @@ impl WarmReadout {
             reference_focal_px: card.reference_focal_px(),
             reads: card.reads.clone(),
             output: (card.output.tensor.clone(), card.output.shape.clone()),
+            labels: None,
             network,
         }
     }
@@ -67,8 +88,9 @@ impl WarmReadout {
         layout: &RepresentationLayout,
         own: &Net,
         scaling: &Scaling,
-        (objective, reference_focal_px): (&Objective, Option<f64>),
+        wanted: Wanted<'_>,
     ) -> Result<Start, FitError> {
+        let objective = wanted.objective;
         self.check_encoders(layout)?;
         let first = own.initial_weights(&mut Rng::from_seed(1));
         let classes = matches!(objective, Objective::Classes { .. });
@@ -86,6 +108,7 @@ impl WarmReadout {
                     reads: &self.reads,
                     layout,
                     objective: *objective,
+                    classes: wanted.classes.map(|classes| self.classes_to_begin(classes)),
                     grid: own.nodes[own.output].grid,
                 };
                 let other = |reason| self.other_form(reason);
@@ -93,7 +116,7 @@ impl WarmReadout {
             }
         };
         // Written down for another focal length, all logarithms move alike.
-        match (self.reference_focal_px, reference_focal_px) {
+        match (self.reference_focal_px, wanted.reference_focal_px) {
             (Some(from), Some(to)) => self.shift(&mut start, (to / from).ln() as f32)?,
             (None, Some(_)) if self.reads_focal() => {
                 let reason = "its card does not say for which focal length it is metric";
@@ -102,6 +125,20 @@ impl WarmReadout {
             _ => {}
         }
         Ok(start)
+    }
+
+    /// For every class the number of the readout's own that it begins with: the one of
+    /// its name, or that of its last word (a red cup begins as a cup does).
+    fn classes_to_begin(&self, classes: &[String]) -> Vec<Option<usize>> {
+        let Some(labels) = &self.labels else {
+            return vec![None; classes.len()];
+        };
+        let number = |name: &str| labels.iter().position(|label| label == name);
+        let begins = |class: &String| {
+            let kind = class.rsplit(' ').next();
+            number(class).or_else(|| kind.and_then(number))
+        };
+        classes.iter().map(begins).collect()
     }
 
     fn reads_focal(&self) -> bool {

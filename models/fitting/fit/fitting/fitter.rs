@@ -13,6 +13,7 @@ use super::super::net::Net;
 use super::super::representations::RepresentationLayout;
 use super::super::request::{FitProgress, FitRequest};
 use super::super::training_set::{TrainingSample, TrainingSet};
+use super::super::warm::Wanted;
 use super::candidate::Candidate;
 use super::{Chosen, FittedReadout};
 use concert_models::card::{FitKind, HeldOut, WarmStart};
@@ -64,11 +65,12 @@ impl<'a> Fitter<'a> {
             constant_error: 0.0,
         };
         if let Some(warm) = request.warm_start {
-            let form = (
-                &fitter.training_set.objective,
-                fitter.training_set.reference_focal_px,
-            );
-            match warm.start(&fitter.layout, &fitter.net, &fitter.scaling, form) {
+            let wanted = Wanted {
+                objective: &fitter.training_set.objective,
+                reference_focal_px: fitter.training_set.reference_focal_px,
+                classes: fitter.training_set.classes.as_deref(),
+            };
+            match warm.start(&fitter.layout, &fitter.net, &fitter.scaling, wanted) {
                 Ok(start) => fitter.warm = Some(fitter.model(start)),
                 // Then initial weights are all there is to begin with.
                 Err(error @ FitError::OtherForm { .. }) => {

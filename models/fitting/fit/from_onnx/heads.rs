@@ -60,23 +60,40 @@ impl<'a> Heads<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// The one layer of `classes` heat maps and of boxes. Of other classes, the heat maps
-    /// begin anew, with low scores everywhere.
+    /// The one layer of `classes` heat maps and of boxes. A class that `known` gives a
+    /// number begins as the graph's own of that number does; where no number is known
+    /// and the graph has as many, each as its own; the others begin anew, with low
+    /// scores everywhere.
     pub(super) fn add_heads(
         &mut self,
         heads: &Heads<'a>,
         classes: usize,
+        known: &[Option<usize>],
     ) -> Result<NodeId, String> {
         let planes = self.plane(heads.heat, 0)?;
         let node = self.net.nodes[planes];
-        let (mut kernel, mut bias) = self.head(heads.heat, node.channels)?;
-        if bias.len() != classes {
-            let mut rng = Rng::from_seed(1);
-            let scale = 0.1 * (2.0 / node.channels as f32).sqrt();
-            kernel = (0..classes * node.channels)
-                .map(|_| scale * rng.normal())
-                .collect();
-            bias = vec![FIRST_LOGIT; classes];
+        let (of_graph, bias_of_graph) = self.head(heads.heat, node.channels)?;
+        let is_same = known.iter().all(Option::is_none) && bias_of_graph.len() == classes;
+        let mut rng = Rng::from_seed(1);
+        let scale = 0.1 * (2.0 / node.channels as f32).sqrt();
+        let (mut kernel, mut bias) = (Vec::new(), Vec::new());
+        for class in 0..classes {
+            let own = if is_same {
+                Some(class)
+            } else {
+                known.get(class).copied().flatten()
+            };
+            match own.and_then(|own| Some((own, bias_of_graph.get(own)?))) {
+                Some((own, first)) => {
+                    let weights = &of_graph[own * node.channels..][..node.channels];
+                    kernel.extend_from_slice(weights);
+                    bias.push(*first);
+                }
+                None => {
+                    kernel.extend((0..node.channels).map(|_| scale * rng.normal()));
+                    bias.push(FIRST_LOGIT);
+                }
+            }
         }
         let (of_boxes, bias_of_boxes) = self.head(heads.boxes, node.channels)?;
         if bias_of_boxes.len() != BOX_PLANES {
