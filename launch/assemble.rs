@@ -13,6 +13,8 @@ use std::time::Duration;
 use concert_runtime::{Clock, LaneName, Pipeline, Plan, Watch};
 
 pub(crate) use control::{SharedSwapper, Swapper};
+#[cfg(feature = "apartment")]
+pub(crate) use engine::library;
 pub(crate) use engine::{EngineChoice, StartingEngine};
 pub(crate) use parts::{plan, provenance};
 pub(crate) use solver::AskedSolver;
@@ -34,7 +36,7 @@ pub(crate) fn pipeline(
     time_limit: Option<Duration>,
 ) -> Result<Pipeline, Failure> {
     let prepared = Pipeline::prepare(
-        plan,
+        plan.with_encoders(engine.encoders),
         engine.engine,
         &lanes(launch),
         clock,

@@ -93,6 +93,9 @@ pub struct Session {
     /// Connect there, too; may be repeated
     #[arg(long, value_name = "ENDPOINT", value_parser = endpoint)]
     pub connect: Vec<String>,
+    /// Pass over what `concert tune` kept for this policy on this computer
+    #[arg(long)]
+    pub untuned: bool,
     /// Let others change the policy while it runs, also from other computers
     #[arg(long)]
     pub allow_control: bool,
@@ -117,6 +120,7 @@ impl Session {
             listen: self.listen.clone(),
             connect: self.connect.clone(),
             threads: global.threads.map(NonZeroUsize::get),
+            untuned: self.untuned,
             allow_control: self.allow_control,
             gpu: global.gpu,
             ..Overrides::default()

@@ -33,6 +33,10 @@ pub(crate) mod serve;
 pub(crate) mod solve;
 pub(crate) mod swap;
 pub(crate) mod tasks;
+#[cfg(feature = "apartment")]
+pub(crate) mod tune;
+#[cfg(feature = "apartment")]
+pub(crate) mod tune_part;
 #[cfg(feature = "view")]
 pub(crate) mod view;
 mod visit;
@@ -111,6 +115,13 @@ commands! {
     /// The other processes of `bench`, which starts them itself
     #[command(subcommand, hide = true)]
     bench_part::BenchPart(BenchPartArgs),
+    [feature = "apartment"]
+    /// Measure how a policy is run best on this computer, and keep that for `serve`
+    tune::Tune(TuneArgs),
+    [feature = "apartment"]
+    /// A process of `tune`, which starts it itself
+    #[command(hide = true)]
+    tune_part::TunePart(TunePartArgs),
     [feature = "fitting"]
     /// Measure which sources serve which targets, and choose policies from it
     measure::Measure(MeasureArgs),

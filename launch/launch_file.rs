@@ -63,6 +63,7 @@ pub struct LaunchFile {
     models: Vec<String>,
     providers: Vec<Provider>,
     threads: Option<usize>,
+    tuned: bool,
     time_limit: Option<Duration>,
     max_age: Option<Duration>,
     hang_limit: Duration,
@@ -152,6 +153,9 @@ impl LaunchFile {
         if let Some(threads) = overrides.threads {
             self.threads = Some(threads);
         }
+        if overrides.untuned {
+            self.tuned = false;
+        }
         if overrides.allow_control {
             self.control = Some(true);
         }
@@ -206,6 +210,12 @@ impl LaunchFile {
     #[must_use]
     pub fn threads(&self) -> Option<usize> {
         self.threads
+    }
+
+    /// True where the execution settings are used that `concert tune` kept.
+    #[must_use]
+    pub fn is_tuned(&self) -> bool {
+        self.tuned
     }
 
     /// How long one frame may take before the rest of its plan is shed.

@@ -47,6 +47,7 @@ mod strangers;
 mod terminal;
 mod trace;
 mod transfers;
+mod tuning;
 #[cfg(feature = "view")]
 mod view;
 #[cfg(not(feature = "view"))]

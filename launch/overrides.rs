@@ -13,6 +13,8 @@ pub struct Overrides {
     pub connect: Vec<String>,
     /// In place of `threads`.
     pub threads: Option<usize>,
+    /// True where `tuned` becomes false.
+    pub untuned: bool,
     /// True where `control.enabled` becomes true.
     pub allow_control: bool,
     /// True where `providers` becomes TensorRT, CUDA, processor.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use concert_models::{Engine, EngineError, Placement};
 
 use crate::clock::Clock;
+use crate::execution::EncoderOrder;
 use crate::failures::Trouble;
 use crate::frame::Frame;
 use crate::lane::{Before, Lane, preload};
@@ -46,6 +47,7 @@ impl Pipeline {
         let patient = watch.at_start();
         preload(&plan, engine.as_ref(), patient.as_ref());
         let preparer = Preparer {
+            order: plan.order,
             engine,
             cameras: cameras.to_vec(),
             clock,
@@ -59,6 +61,7 @@ impl Pipeline {
     #[must_use]
     pub fn preparer(&self) -> Preparer {
         Preparer {
+            order: self.plan.order,
             engine: self.engine.sibling(),
             cameras: self.cameras.clone(),
             clock: Arc::clone(&self.clock),
@@ -213,8 +216,10 @@ impl Pipeline {
 }
 
 /// Prepares pipelines beside a running one, for the same cameras, with a
-/// sibling of its engine. Not for the perceive thread: it takes time.
+/// sibling of its engine; their encoders take turns as those of the running one
+/// do. Not for the perceive thread: it takes time.
 pub struct Preparer {
+    order: EncoderOrder,
     engine: Box<dyn Engine>,
     cameras: Vec<LaneName>,
     clock: Arc<dyn Clock>,
@@ -235,6 +240,7 @@ impl Preparer {
     /// Another one, with an engine of its own.
     pub(crate) fn sibling(&self) -> Self {
         Self {
+            order: self.order,
             engine: self.engine.sibling(),
             cameras: self.cameras.clone(),
             clock: Arc::clone(&self.clock),
@@ -251,9 +257,10 @@ impl Preparer {
     /// Prepares a pipeline that takes this one's engine, while `patient` watches.
     pub(crate) fn prepare_watched(
         mut self,
-        mut plan: Plan,
+        plan: Plan,
         patient: &dyn Watch,
     ) -> Result<Pipeline, EngineError> {
+        let mut plan = plan.with_encoders(self.order);
         let mut lanes = Vec::with_capacity(self.cameras.len());
         for camera in &self.cameras {
             let (engine, beside) = (self.engine.as_mut(), (&self.clock, self.watch.as_ref()));

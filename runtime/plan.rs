@@ -17,6 +17,7 @@ use concert_policies::{OutputKind, Policy, Task};
 pub use error::PlanError;
 pub(crate) use stage::{CameraInput, CameraValue, EncoderStage, InputOrigin, ReadoutStage};
 
+use crate::execution::EncoderOrder;
 use crate::parts::{EncoderPart, Maker, ReadoutPart};
 
 /// Furthest look back of a readout, in runs of its encoder.
@@ -43,6 +44,7 @@ pub struct Plan {
     pub(crate) camera_inputs: Vec<CameraInput>,
     pub(crate) encoders: Vec<EncoderStage>,
     pub(crate) readouts: Vec<ReadoutStage>,
+    pub(crate) order: EncoderOrder,
 }
 
 impl Plan {
@@ -66,6 +68,7 @@ impl Plan {
             camera_inputs: Vec::new(),
             encoders: Vec::new(),
             readouts: Vec::new(),
+            order: EncoderOrder::default(),
         };
         for source in policy.encoders() {
             let part = encoders.get(source).ok_or_else(|| PlanError::NoEncoder {
@@ -115,10 +118,34 @@ impl Plan {
         self.encoders.iter().map(|encoder| encoder.source.as_str())
     }
 
-    /// Encoders that every frame needs if everything is subscribed to, where there
-    /// are several: those are worth running side by side. What runs on some frames
-    /// alone leaves the others all threads.
+    /// The same plan, whose encoders take turns like this.
+    #[must_use]
+    pub fn with_encoders(mut self, order: EncoderOrder) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// Tells whether several encoders are needed by every frame, so that they can
+    /// run side by side.
+    #[must_use]
+    pub fn has_several_encoders_a_frame(&self) -> bool {
+        self.encoders_of_every_frame().len() > 1
+    }
+
+    /// Encoders that run side by side, where there are several and nothing else
+    /// was chosen.
     pub(crate) fn side_by_side(&self) -> Vec<usize> {
+        let encoders = self.encoders_of_every_frame();
+        match (self.order, encoders.len()) {
+            (EncoderOrder::SideBySide, 2..) => encoders,
+            _ => Vec::new(),
+        }
+    }
+
+    /// Encoders that every frame needs if everything is subscribed to: those are
+    /// worth running side by side. What runs on some frames alone leaves the others
+    /// all threads.
+    fn encoders_of_every_frame(&self) -> Vec<usize> {
         let mut every_frame: Vec<bool> =
             self.readouts.iter().map(|r| r.rate_hz.is_none()).collect();
         for (index, readout) in self.readouts.iter().enumerate().rev() {
@@ -133,11 +160,7 @@ impl Plan {
             let mut readouts = self.readouts.iter().zip(&every_frame);
             readouts.any(|(readout, every)| *every && readout.encoders.contains(encoder))
         };
-        let encoders: Vec<usize> = (0..self.encoders.len()).filter(needed).collect();
-        match encoders.len() {
-            1 => Vec::new(),
-            _ => encoders,
-        }
+        (0..self.encoders.len()).filter(needed).collect()
     }
 
     /// Every network, encoders first.

@@ -16,6 +16,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use clap::CommandFactory;
+use concert_runtime::io::library::{LibraryRequest, find_or_fetch};
 use concert_runtime::io::thread;
 
 /// Longest time of a line that ends by itself.
@@ -114,10 +115,12 @@ fn lacks_a_camera(line: &Line) -> bool {
 }
 
 /// What the lines run in: a folder of their own with the checkout's files below
-/// it, the user's data there, and a network of its own.
+/// it, the user's data and cache there, and a network of its own.
 struct Shell {
     folder: tempfile::TempDir,
     network: Option<Child>,
+    /// ONNX Runtime, as it lies in the user's cache.
+    library: PathBuf,
     /// Servers that run.
     running: Vec<Started>,
     count: usize,
@@ -159,6 +162,8 @@ time.sleep(3600)
 impl Shell {
     /// `None`, said aloud, where there is no network to be had.
     fn open() -> Option<Self> {
+        let library = find_or_fetch(&LibraryRequest::default(), &mut |_| {});
+        let library = library.expect("onnxruntime");
         let folder = tempfile::tempdir().expect("a folder");
         for name in ["launch", "policies", "models"] {
             let place = common::repository().join(name);
@@ -189,6 +194,7 @@ impl Shell {
         let shell = Self {
             folder,
             network: Some(network),
+            library: library.path,
             running: Vec::new(),
             count: 0,
         };
@@ -224,6 +230,9 @@ impl Shell {
         let child = command
             .current_dir(self.folder.path())
             .env("XDG_DATA_HOME", self.folder.path().join("data"))
+            // What is tuned here is not kept for anybody else.
+            .env("CONCERT_CACHE", self.folder.path().join("cache"))
+            .env("CONCERT_ONNXRUNTIME", &self.library)
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(err)

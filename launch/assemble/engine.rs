@@ -9,8 +9,9 @@ use concert_models::{Engine, EngineError};
 use concert_runtime::io::library::{
     Library, LibraryProgress, LibraryRequest, cache_folder, find_or_fetch,
 };
-use concert_runtime::io::onnxruntime::{Environment, OptimisedCache, OrtEngine};
+use concert_runtime::io::onnxruntime::{Environment, OptimisedCache, OrtEngine, Tuned};
 use concert_runtime::io::thread;
+use concert_runtime::{EncoderOrder, ExecutionSettings};
 
 use crate::cli::Global;
 use crate::launch_file::{LaunchFile, Provider};
@@ -19,6 +20,10 @@ use crate::report::Failure;
 /// An engine, and what its providers refused so far.
 pub(crate) struct EngineChoice {
     pub(crate) engine: Box<dyn Engine>,
+    /// How encoders take turns on it.
+    pub(crate) encoders: EncoderOrder,
+    /// What was kept for the policy, where it is used.
+    pub(crate) tuned: Option<Tuned>,
     pub(crate) refusals: Box<dyn Fn() -> Vec<String> + Send>,
 }
 
@@ -30,18 +35,22 @@ pub(crate) struct StartingEngine(Option<JoinHandle<Option<Started>>>);
 type Started = (EngineChoice, Vec<LibraryProgress>);
 
 impl StartingEngine {
-    /// Begins to start it.
+    /// Begins to start it, with what was kept for the policy.
     ///
     /// # Errors
     /// Where the system refuses a thread.
-    pub(crate) fn begin(launch: &LaunchFile, global: &Global) -> io::Result<Self> {
+    pub(crate) fn begin(
+        launch: &LaunchFile,
+        global: &Global,
+        tuned: Option<Tuned>,
+    ) -> io::Result<Self> {
         let (providers, threads) = (launch.providers().to_vec(), launch.threads());
         let request = request(&providers, global, true);
         let start = move || {
             // Why it fails is said when it is tried again.
             let mut passed_over = Vec::new();
             let library = find_or_fetch(&request, &mut |one| passed_over.push(one)).ok()?;
-            let engine = EngineChoice::of(&library, &providers, threads).ok()?;
+            let engine = EngineChoice::tuned(&library, &providers, threads, tuned).ok()?;
             Some((engine, passed_over))
         };
         thread::spawn("engine", start).map(|thread| Self(Some(thread)))
@@ -76,16 +85,60 @@ impl EngineChoice {
         global: &Global,
     ) -> Result<Self, Failure> {
         let library = library(providers, global)?;
-        Ok(Self::of(&library, providers, threads)?)
+        Ok(Self::of(&library, providers, &usual(threads))?)
+    }
+
+    /// As [`start`](Self::start), with what was kept for the policy.
+    pub(crate) fn start_tuned(
+        launch: &LaunchFile,
+        global: &Global,
+        tuned: Option<Tuned>,
+    ) -> Result<Self, Failure> {
+        let library = library(launch.providers(), global)?;
+        let threads = launch.threads();
+        Ok(Self::tuned(&library, launch.providers(), threads, tuned)?)
+    }
+
+    /// As [`start`](Self::start), with these settings.
+    #[cfg(feature = "apartment")]
+    pub(crate) fn start_with(
+        launch: &LaunchFile,
+        global: &Global,
+        settings: &ExecutionSettings,
+    ) -> Result<Self, Failure> {
+        let library = library(launch.providers(), global)?;
+        Ok(Self::of(&library, launch.providers(), settings)?)
+    }
+
+    fn tuned(
+        library: &Library,
+        providers: &[Provider],
+        threads: Option<usize>,
+        tuned: Option<Tuned>,
+    ) -> Result<Self, EngineError> {
+        let fits = |tuned: &Tuned| match tuned.check_library(library) {
+            Ok(()) => true,
+            Err(reason) => {
+                let name = &tuned.policy_name;
+                tracing::warn!("what `concert tune` kept for {name} is not used: {reason}");
+                false
+            }
+        };
+        let tuned = tuned.filter(fits);
+        let settings = tuned
+            .as_ref()
+            .map_or(usual(threads), |tuned| tuned.settings);
+        let engine = Self::of(library, providers, &settings)?;
+        Ok(Self { tuned, ..engine })
     }
 
     fn of(
         library: &Library,
         providers: &[Provider],
-        threads: Option<usize>,
+        settings: &ExecutionSettings,
     ) -> Result<Self, EngineError> {
-        let threads = threads.and_then(NonZeroUsize::new);
-        let environment = Environment::start(library, threads)?;
+        let environment =
+            Environment::start_spinning(library, settings.threads, settings.spinning)?;
         // Without a folder, every start optimises anew.
         let folder = cache_folder().map(|folder| folder.join("optimised")).ok();
         let cache = folder.and_then(|folder| OptimisedCache::new(folder, library));
@@ -94,8 +147,18 @@ impl EngineChoice {
         let refusals = move || sibling.refusals().iter().map(ToString::to_string).collect();
         Ok(Self {
             engine: Box::new(engine),
+            encoders: settings.encoders.unwrap_or_default(),
+            tuned: None,
             refusals: Box::new(refusals),
         })
+    }
+}
+
+/// The settings where nothing was chosen.
+fn usual(threads: Option<usize>) -> ExecutionSettings {
+    ExecutionSettings {
+        threads: threads.and_then(NonZeroUsize::new),
+        ..ExecutionSettings::default()
     }
 }
 
@@ -108,7 +171,7 @@ fn request(providers: &[Provider], global: &Global, offline: bool) -> LibraryReq
 }
 
 /// Finds the library, and shows on a terminal what takes time.
-fn library(providers: &[Provider], global: &Global) -> Result<Library, Failure> {
+pub(crate) fn library(providers: &[Provider], global: &Global) -> Result<Library, Failure> {
     let request = request(providers, global, false);
     let mut spinner: Option<indicatif::ProgressBar> = None;
     let found = find_or_fetch(&request, &mut |progress| {

@@ -5,7 +5,7 @@ pub(crate) mod args;
 mod chart;
 mod compare;
 mod feed;
-mod frames;
+pub(crate) mod frames;
 mod load;
 mod machine;
 mod measured;

@@ -4,6 +4,7 @@ mod engine;
 mod machine;
 mod models;
 mod session;
+mod tuned;
 
 use std::fmt;
 
@@ -85,6 +86,7 @@ pub(crate) fn run(_args: &DoctorArgs, global: &Global) -> Result<Report, Failure
     let mut rows = machine::rows();
     rows.extend(models::rows(global));
     rows.extend(engine::rows(global));
+    rows.push(tuned::row());
     rows.push(session::row());
     rows.push(session::strangers());
     Ok(report(&rows))

@@ -34,6 +34,7 @@ use crate::report::{Failure, Refuse, Report};
 use crate::stop::Stop;
 
 pub(crate) use args::ProfileArgs;
+pub(crate) use rounds::quantile;
 
 /// Distinct frames, a third of a second apart on a tour.
 const FRAMES: usize = 24;

@@ -17,6 +17,7 @@ use clap::Args;
 use concert_policies::document::check_place;
 use concert_policies::profile::Profile;
 use concert_runtime::io::clock::SystemClock;
+use concert_runtime::io::onnxruntime::Tuned;
 use concert_runtime::io::watchdog::Watchdog;
 use concert_runtime::{
     Clock, ImageEncoding, ImagePublishing, Pipeline, Plan, RunSettings, Runtime, Watch,
@@ -37,6 +38,7 @@ use crate::stop::Stop;
 use crate::terminal::Style;
 use crate::trace::{Trace, TracedWatch};
 use crate::transfers::{TableFiles, read_transfers};
+use crate::tuning;
 use crate::view::ViewFlags;
 
 /// Arguments of `serve`.
@@ -201,12 +203,13 @@ pub(super) fn serve(
     let trace = options.trace.as_ref().map(|_| Arc::new(Trace::default()));
     let choice = PolicyChoice::of_launch(&launch).or_refuse()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let starting = StartingEngine::begin(&launch, global)?;
+    let folders = model_folders(&global.models, &launch.models(), choice.path.as_deref());
+    let tuned = tuning::kept(&launch, &choice.policy, &folders);
+    let starting = StartingEngine::begin(&launch, global, tuned.clone())?;
     // First what is refused at once; networks take time to load.
     let transport = Transport::open(&launch)?;
     let beside = options.view.start(&launch, &options.tables)?;
     let cameras = Cameras::open(&launch, &clock, &transport).map_err(Failure::refused)?;
-    let folders = model_folders(&global.models, &launch.models(), choice.path.as_deref());
     let (plans, folders) =
         learning::Plans::make(&options.learning, &launch, &choice, folders, options.begins)?;
     let planned = assemble::plan(&choice.policy, folders.clone())?;
@@ -219,7 +222,7 @@ pub(super) fn serve(
     let provenance = info.provenance.clone();
     let (bus, announcement) = transport.bus(&launch, info)?.unzip();
     let how = (global, &clock, trace.as_ref());
-    let (pipeline, description) = load(&launch, planned.plan, starting, how)?;
+    let (pipeline, description) = load(&launch, planned.plan, (starting, tuned), how)?;
     let placements = pipeline.placements();
     let cameras = cameras.finish().map_err(Failure::refused)?;
     let (view, newest) = LiveView::new(bus, forced_subscriptions(&options, &plans));
@@ -292,14 +295,17 @@ fn check_cameras(launch: &LaunchFile) -> Result<(), Failure> {
 fn load(
     launch: &LaunchFile,
     plan: Plan,
-    starting: StartingEngine,
+    (starting, tuned): (StartingEngine, Option<Tuned>),
     (global, clock, trace): (&Global, &Arc<dyn Clock>, Option<&Arc<Trace>>),
 ) -> Result<(Pipeline, String), Failure> {
     let engine = match starting.finish() {
         Some(engine) => engine,
-        None => EngineChoice::start(launch.providers(), launch.threads(), global)?,
+        None => EngineChoice::start_tuned(launch, global, tuned)?,
     };
-    let description = engine.engine.describe();
+    let mut description = engine.engine.describe();
+    if let Some(tuned) = &engine.tuned {
+        description = format!("{description}; {}", tuning::words(tuned));
+    }
     let first_run = first_run_limit(launch.providers());
     let watch = Watchdog::start_patient(Arc::clone(clock), launch.hang_limit(), first_run)?;
     let mut watch: Arc<dyn Watch> = Arc::new(watch);

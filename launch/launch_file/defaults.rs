@@ -25,6 +25,7 @@ impl LaunchFile {
             models: Vec::new(),
             providers: vec![Provider::Cpu],
             threads: None,
+            tuned: true,
             time_limit: None,
             max_age: None,
             hang_limit: Duration::from_secs(2),

@@ -63,6 +63,7 @@ fn parse(text: &str, path: &Path) -> Placed<LaunchFile> {
         models: texts_of("models", raw.models.as_ref(), 0)?,
         providers: providers(raw.providers.as_ref())?,
         threads: threads.transpose()?.map(|threads| threads as usize),
+        tuned: raw.tuned.unwrap_or(true),
         time_limit: millis("time_limit_millis", &raw.time_limit_millis, 1, 60_000)?,
         max_age: millis("max_age_millis", &raw.max_age_millis, 1, 60_000)?,
         hang_limit: millis("hang_limit_millis", &raw.hang_limit_millis, 100, 600_000)?

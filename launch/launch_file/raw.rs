@@ -27,6 +27,9 @@ pub(super) struct RawLaunch {
     /// Threads of the one pool that runs networks; default: one per core.
     #[schemars(with = "Option<u32>", range(min = 1, max = 1024))]
     pub(super) threads: Option<Spanned<i64>>,
+    /// Whether the execution settings are used that `concert tune` kept for this
+    /// policy on this computer; default: true.
+    pub(super) tuned: Option<bool>,
     /// How long one frame may take, in milliseconds, before the rest of its
     /// plan is shed, least important first; default: no limit.
     #[schemars(with = "Option<u32>", range(min = 1, max = 60_000))]

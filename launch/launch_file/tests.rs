@@ -75,8 +75,8 @@ fn an_unknown_key_is_refused_with_the_known_ones() {
     assert_eq!(
         refusal(&format!("{HEAD}time_limit = 40\n{CAMERA}")),
         "front.toml:2:1: unknown field `time_limit`, expected one of `policy`, `models`, \
-         `providers`, `threads`, `time_limit_millis`, `max_age_millis`, `hang_limit_millis`, \
-         `camera`, `publish`, `zenoh`, `control`, `learn`"
+         `providers`, `threads`, `tuned`, `time_limit_millis`, `max_age_millis`, \
+         `hang_limit_millis`, `camera`, `publish`, `zenoh`, `control`, `learn`"
     );
 }
 
@@ -342,13 +342,23 @@ fn the_command_line_takes_the_place_of_what_is_written() {
         prefix: Some("other".to_owned()),
         listen: vec!["tcp/127.0.0.1:1".to_owned()],
         threads: Some(1),
+        untuned: true,
         gpu: true,
         ..Overrides::default()
     });
     assert_eq!(launch.publish().prefix, "other");
     assert_eq!(launch.zenoh().listen, ["tcp/127.0.0.1:1"]);
     assert_eq!(launch.threads(), Some(1));
+    assert!(!launch.is_tuned());
     assert_eq!(launch.providers(), Provider::ALL);
+}
+
+#[test]
+fn what_was_tuned_is_used_unless_the_file_says_otherwise() {
+    let usual = accepted(&format!("{HEAD}{CAMERA}"));
+    let without = accepted(&format!("tuned = false\n{HEAD}{CAMERA}"));
+    assert_eq!([usual.is_tuned(), without.is_tuned()], [true, false]);
+    assert!(refusal(&format!("tuned = 3\n{HEAD}{CAMERA}")).contains("expected a boolean"));
 }
 
 #[test]

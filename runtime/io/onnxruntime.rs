@@ -11,6 +11,7 @@ mod optimised;
 mod session;
 mod slot;
 mod telemetry;
+mod tuned;
 pub(crate) mod version;
 
 use std::fmt;
@@ -24,6 +25,7 @@ pub use optimised::OptimisedCache;
 pub use ort;
 pub(crate) use telemetry::must_be_off;
 pub use telemetry::{TELEMETRY_VARIABLE, is_switched_off};
+pub use tuned::{Tuned, TunedFolder, TunedFor, TunedWith};
 
 /// An execution provider of ONNX Runtime: where networks may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

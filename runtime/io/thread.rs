@@ -128,6 +128,19 @@ pub fn processor_time() -> Option<Duration> {
     None
 }
 
+/// Time that all threads of this process together have had a processor; `None`
+/// where the system does not tell.
+#[must_use]
+pub fn processor_time_of_process() -> Option<Duration> {
+    #[cfg(target_os = "linux")]
+    {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        Duration::try_from(time).ok()
+    }
+    #[cfg(not(target_os = "linux"))]
+    None
+}
+
 /// Sleeps until another thread unparks this one, or for so long.
 pub fn park(longest: Duration) {
     std::thread::park_timeout(longest);

@@ -7,6 +7,8 @@ mod a_cup_is_called_a_cup;
 mod a_full_disk_keeps_the_old_file;
 mod a_model_changed_while_it_runs;
 mod a_policy_is_swapped_while_it_runs;
+#[cfg(feature = "apartment")]
+mod a_policy_is_tuned_for_its_computer;
 mod a_readout_is_fitted_from_a_few_frames;
 mod a_robot_does_errands;
 mod a_runtime_behaves_as_a_service;

@@ -61,6 +61,9 @@ pub struct BenchArgs {
     /// How long is measured, s; with --compare each of both
     #[arg(long, value_name = "S", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3600))]
     pub seconds: u64,
+    /// Pass over what `concert tune` kept on this computer
+    #[arg(long)]
+    pub untuned: bool,
     /// Images of this folder in place of the cameras'
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
@@ -93,7 +96,7 @@ pub(crate) fn provider(text: &str) -> Result<Provider, String> {
     known.ok_or_else(|| format!("there are {names}"))
 }
 
-fn rate(text: &str) -> Result<f64, String> {
+pub(crate) fn rate(text: &str) -> Result<f64, String> {
     bounded(text, 0.1, 1000.0, "frames a second")
 }
 

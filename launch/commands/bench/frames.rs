@@ -23,19 +23,19 @@ const READ_HZ: f64 = 1000.0;
 
 /// The frames of one camera.
 #[derive(Debug, Clone)]
-pub(super) struct CameraFrames {
+pub(crate) struct CameraFrames {
     /// Name of the camera.
-    pub(super) camera: Arc<str>,
+    pub(crate) camera: Arc<str>,
     /// At least one.
-    pub(super) frames: Vec<Frame>,
+    pub(crate) frames: Vec<Frame>,
     /// Where they come from, for people.
-    pub(super) origin: String,
+    pub(crate) origin: String,
 }
 
 impl CameraFrames {
     /// The frame to play as the `n`th: forth and back, so that the camera does
     /// not jump.
-    pub(super) fn nth(&self, n: u64) -> &Frame {
+    pub(crate) fn nth(&self, n: u64) -> &Frame {
         let last = self.frames.len() as u64 - 1;
         let at = match last {
             0 => 0,
@@ -50,7 +50,7 @@ impl CameraFrames {
 ///
 /// # Errors
 /// A camera that cannot be opened or gives nothing.
-pub(super) fn record(
+pub(crate) fn record(
     launch: &LaunchFile,
     data: Option<&Path>,
     rate_hz: f64,

@@ -150,6 +150,7 @@ impl Subject {
         line.extend(library.map(|library| format!("--onnxruntime={}", library.display())));
         line.extend(global.threads.map(|threads| format!("--threads={threads}")));
         line.extend(global.gpu.then(|| "--gpu".to_owned()));
+        line.extend(args.untuned.then(|| "--untuned".to_owned()));
         let providers = args.provider.iter();
         line.extend(providers.map(|provider| format!("--provider={provider}")));
         line

@@ -24,6 +24,9 @@ pub struct ServerArgs {
     /// Where it writes when each network ran
     #[arg(long, value_name = "FILE")]
     pub trace: PathBuf,
+    /// Pass over what `concert tune` kept
+    #[arg(long)]
+    pub untuned: bool,
     /// Providers to try
     #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = provider)]
     pub provider: Vec<Provider>,
@@ -39,6 +42,7 @@ pub(super) fn run(args: &ServerArgs, global: &Global) -> Result<Report, Failure>
     });
     let launch = launch.with(&Overrides {
         providers: args.provider.clone(),
+        untuned: args.untuned,
         ..Overrides::default()
     });
     let options = ServeOptions {

@@ -171,7 +171,7 @@ fn millis(time: Duration) -> f64 {
 }
 
 /// The value that a share of all do not exceed; `None` of none.
-pub(super) fn quantile(values: &[f64], share: f64) -> Option<f64> {
+pub(crate) fn quantile(values: &[f64], share: f64) -> Option<f64> {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     let place = (share * values.len() as f64).ceil() as usize;

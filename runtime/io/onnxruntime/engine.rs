@@ -11,6 +11,7 @@ use super::network::OrtNetwork;
 use super::session::{Sessions, Threads};
 use super::slot::{Side, SlotMemory};
 use super::{Environment, OptimisedCache, Provider, Refusal, lock_alone, share};
+use crate::execution::Spinning;
 
 /// [`Engine`] over ONNX Runtime.
 ///
@@ -120,11 +121,15 @@ impl Engine for OrtEngine {
         let library = self.environment.library();
         let chain: Vec<&str> = self.chain.iter().map(|provider| provider.name()).collect();
         let mut text = format!(
-            "onnxruntime {} ({}, {}), {} threads, providers {}",
+            "onnxruntime {} ({}, {}), {} threads{}, providers {}",
             library.version,
             library.origin,
             library.path.display(),
             self.environment.threads(),
+            match self.environment.spinning() {
+                Spinning::Off => String::new(),
+                spinning => format!(" spinning {spinning}"),
+            },
             chain.join(", ")
         );
         for (index, refusal) in self.refusals().iter().enumerate() {

@@ -91,10 +91,9 @@ impl OptimisedCache {
     /// where the processor does not say what it is.
     #[must_use]
     pub fn new(folder: PathBuf, library: &Library) -> Option<Self> {
-        let size = fs::metadata(&library.path).ok()?.len();
         Some(Self {
             folder,
-            library: format!("{} of {size} bytes", library.version),
+            library: identity(library)?,
             processor: processor()?,
             max_bytes: MAX_FOLDER_BYTES,
         })
@@ -252,8 +251,14 @@ fn note_use(file: &File) {
     let _ = futimens(file, &times);
 }
 
+/// Version and size of a library; `None` where it is not there.
+pub(super) fn identity(library: &Library) -> Option<String> {
+    let size = fs::metadata(&library.path).ok()?.len();
+    Some(format!("{} of {size} bytes", library.version))
+}
+
 /// Hash of the kind and the features of the first core, as the kernel tells them.
-fn processor() -> Option<String> {
+pub(super) fn processor() -> Option<String> {
     let file = File::open("/proc/cpuinfo").ok()?;
     let (mut bytes, mut text) = (Vec::new(), String::new());
     file.take(CPUINFO_BYTES).read_to_end(&mut bytes).ok()?;

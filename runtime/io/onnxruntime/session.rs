@@ -22,6 +22,7 @@ use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
 use super::slot::Side;
 use super::{Environment, OptimisedCache, Provider, Refusal, lock, words};
+use crate::execution::Spinning;
 use crate::io::library::cache_folder;
 
 /// A network in memory, on one provider. Networks loaded from the same file on
@@ -284,7 +285,7 @@ fn configure(
     level: GraphOptimizationLevel,
 ) -> Result<SessionBuilder, String> {
     let builder = Session::builder(environment.ort()).map_err(words)?;
-    with_threads(builder, threads)?
+    with_threads(builder, threads, environment)?
         .with_optimization_level(level)
         .map_err(words)?
         .with_memory_pattern(true)
@@ -295,20 +296,38 @@ fn configure(
         .map_err(words)
 }
 
-fn with_threads(builder: SessionBuilder, threads: Threads) -> Result<SessionBuilder, String> {
-    let Threads::Own(count) = threads else {
-        return Ok(builder);
+/// The threads of a network: those of the environment's pool, or its own, where it
+/// has a share of them or threads are to spin for a stated time, which the pool
+/// cannot.
+fn with_threads(
+    builder: SessionBuilder,
+    threads: Threads,
+    environment: &Environment,
+) -> Result<SessionBuilder, String> {
+    let spinning = environment.spinning();
+    let count = match (threads, spinning) {
+        (Threads::All, Spinning::Off | Spinning::On) => return Ok(builder),
+        (Threads::All, Spinning::Micros(_)) => environment.threads(),
+        (Threads::Own(count), _) => count,
     };
-    builder
+    let builder = builder
         .with_independent_thread_pool()
         .map_err(words)?
         .with_intra_threads(count.get())
         .map_err(words)?
         .with_inter_threads(1)
-        .map_err(words)?
-        // As those of the environment's pool, they sleep when there is nothing to do.
-        .with_config_entry("session.intra_op.allow_spinning", "0")
-        .map_err(words)
+        .map_err(words)?;
+    let entry = |builder: SessionBuilder, key: &str, value: &str| {
+        builder
+            .with_config_entry(format!("session.intra_op.{key}"), value)
+            .map_err(words)
+    };
+    match spinning {
+        Spinning::Off => entry(builder, "allow_spinning", "0"),
+        Spinning::On => entry(builder, "allow_spinning", "1"),
+        Spinning::Micros(micros) => entry(builder, "allow_spinning", "1")
+            .and_then(|builder| entry(builder, "spin_duration_us", &micros.to_string())),
+    }
 }
 
 /// The providers to register, each of which fails rather than stand aside. The

@@ -8,7 +8,9 @@ use concert_models::fake::{FakeEngine, FakeNetwork};
 use concert_policies::Task;
 use concert_runtime::io::clock::SystemClock;
 use concert_runtime::io::watchdog::Watchdog;
-use concert_runtime::{Clock, LaneName, ManualClock, Outcome, Pipeline, Timestamp};
+use concert_runtime::{
+    Clock, EncoderOrder, LaneName, ManualClock, NoWatch, Outcome, Pipeline, Timestamp,
+};
 
 /// Three targets whose values may be anything: of `p`, of `p` and `q`, of `q`.
 fn targets() -> [&'static str; 3] {
@@ -141,6 +143,32 @@ fn what_runs_on_some_frames_alone_leaves_the_others_all_threads() {
         pipeline.side_by_side().is_empty(),
         "on an engine of one thread"
     );
+}
+
+#[test]
+fn encoders_take_turns_where_that_was_chosen_also_after_a_swap() {
+    let world = world(2);
+    let plan = world.plan(&policy(""));
+    assert!(plan.has_several_encoders_a_frame());
+    assert!(
+        !world
+            .plan(&policy("rate_hz = 10"))
+            .has_several_encoders_a_frame()
+    );
+    let (first, next) = (
+        plan.clone().with_encoders(EncoderOrder::OneAfterTheOther),
+        plan,
+    );
+    let lane = LaneName {
+        camera: "front".to_owned(),
+        in_keys: false,
+    };
+    let (engine, watch) = (Box::new(world.engine), Arc::new(NoWatch));
+    let running = Pipeline::prepare(first, engine, &[lane], clock(), watch, None);
+    let running = running.expect("prepared");
+    assert!(running.side_by_side().is_empty());
+    let swapped = running.preparer().prepare(next).expect("prepared");
+    assert!(swapped.side_by_side().is_empty());
 }
 
 #[test]
