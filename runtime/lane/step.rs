@@ -27,6 +27,9 @@ impl Lane {
         }
         self.finish_begun(&|_| true, step, sink);
         self.report.total = step.clock.monotonic().saturating_sub(started);
+        let took = self.report.wait + self.report.total;
+        self.report.late = step.time_limit.is_some_and(|limit| took > limit)
+            || self.report.outcomes.contains(&Outcome::Shed);
         &self.report
     }
 
