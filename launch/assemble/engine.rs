@@ -79,6 +79,21 @@ impl EngineChoice {
         Ok(Self::of(&library, providers, threads)?)
     }
 
+    /// Another engine in the process of a launch file's own, with other providers.
+    ///
+    /// # Errors
+    /// An engine that cannot be had.
+    pub(crate) fn beside(
+        launch: &LaunchFile,
+        providers: &[Provider],
+        global: &Global,
+    ) -> Result<Box<dyn Engine>, Failure> {
+        // The process has one library: the launch file's.
+        let library = library(launch.providers(), global)?;
+        let choice = Self::of(&library, providers, launch.threads())?;
+        Ok(choice.engine)
+    }
+
     fn of(
         library: &Library,
         providers: &[Provider],

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::Args;
+use concert_models::Engine;
 use concert_policies::document::check_place;
 use concert_policies::profile::Profile;
 use concert_runtime::io::clock::SystemClock;
@@ -27,6 +28,7 @@ use super::check::kind::Kind;
 use crate::assemble::{self, AskedSolver, EngineChoice, PublishInfo, StartingEngine, Transport};
 use crate::cameras::{CameraKind, Cameras};
 use crate::cli::{Global, Session};
+use crate::degradation::{Degradation, Means, PolicyChain};
 use crate::launch_file::{LaunchFile, Provider};
 use crate::live::Watched;
 use crate::live_view::{ForcedSubscriptions, LiveView};
@@ -200,16 +202,24 @@ pub(super) fn serve(
     }
     let trace = options.trace.as_ref().map(|_| Arc::new(Trace::default()));
     let choice = PolicyChoice::of_launch(&launch).or_refuse()?;
+    let chain = PolicyChain::of(&launch, &choice, global)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let starting = StartingEngine::begin(&launch, global)?;
     // First what is refused at once; networks take time to load.
     let transport = Transport::open(&launch)?;
     let beside = options.view.start(&launch, &options.tables)?;
     let cameras = Cameras::open(&launch, &clock, &transport).map_err(Failure::refused)?;
-    let folders = model_folders(&global.models, &launch.models(), choice.path.as_deref());
+    let folders = match &chain {
+        Some(chain) => chain.folders().to_vec(),
+        None => model_folders(&global.models, &launch.models(), choice.path.as_deref()),
+    };
     let (plans, folders) =
         learning::Plans::make(&options.learning, &launch, &choice, folders, options.begins)?;
     let planned = assemble::plan(&choice.policy, folders.clone())?;
+    chain
+        .as_ref()
+        .map(PolicyChain::check_networks)
+        .transpose()?;
     let shadow = shadow_of(&options, &launch, global)?;
     let info = PublishInfo {
         keys: assemble::keys(&launch, &planned.plan),
@@ -219,7 +229,7 @@ pub(super) fn serve(
     let provenance = info.provenance.clone();
     let (bus, announcement) = transport.bus(&launch, info)?.unzip();
     let how = (global, &clock, trace.as_ref());
-    let (pipeline, description) = load(&launch, planned.plan, starting, how)?;
+    let (pipeline, description, engine) = load(&launch, planned.plan, starting, how)?;
     let placements = pipeline.placements();
     let cameras = cameras.finish().map_err(Failure::refused)?;
     let (view, newest) = LiveView::new(bus, forced_subscriptions(&options, &plans));
@@ -238,6 +248,14 @@ pub(super) fn serve(
     let _control = transport.control(&launch, Arc::clone(&swapper), options.solver)?;
     let control = || runtime.control();
     let learning = plans.start(&control, &swapper, &clock, (&transport, &launch))?;
+    let means = Means {
+        control: runtime.control(),
+        swapper: Arc::clone(&swapper),
+        clock: Arc::clone(&clock),
+        engine: engine.as_ref(),
+    };
+    let degradation = chain.map(|chain| chain.start(means, (&launch, global)));
+    let degradation = degradation.transpose()?;
     if let Some(plan) = shadow {
         runtime.control().shadow(Some(plan))?;
     }
@@ -251,6 +269,7 @@ pub(super) fn serve(
     };
     watched.until(&stop, screen(global));
     beside.finish();
+    degradation.into_iter().for_each(Degradation::finish);
     let learnt = learning.finish();
     let snapshot = runtime.stop();
     let rows = snapshot.targets.iter();
@@ -288,18 +307,18 @@ fn check_cameras(launch: &LaunchFile) -> Result<(), Failure> {
 }
 
 /// Loads the networks of a plan, watched by who ends what hangs; gives what runs
-/// them, too.
+/// them, in words, and a sibling of it, too.
 fn load(
     launch: &LaunchFile,
     plan: Plan,
     starting: StartingEngine,
     (global, clock, trace): (&Global, &Arc<dyn Clock>, Option<&Arc<Trace>>),
-) -> Result<(Pipeline, String), Failure> {
+) -> Result<(Pipeline, String, Box<dyn Engine>), Failure> {
     let engine = match starting.finish() {
         Some(engine) => engine,
         None => EngineChoice::start(launch.providers(), launch.threads(), global)?,
     };
-    let description = engine.engine.describe();
+    let (description, sibling) = (engine.engine.describe(), engine.engine.sibling());
     let first_run = first_run_limit(launch.providers());
     let watch = Watchdog::start_patient(Arc::clone(clock), launch.hang_limit(), first_run)?;
     let mut watch: Arc<dyn Watch> = Arc::new(watch);
@@ -316,7 +335,7 @@ fn load(
             sources.join(", ")
         ),
     };
-    Ok((pipeline, description))
+    Ok((pipeline, description, sibling))
 }
 
 /// How long loading or a first run of a network may take: devices options the
