@@ -6,6 +6,7 @@ mod chart;
 mod compare;
 mod feed;
 mod frames;
+mod hog;
 mod load;
 mod machine;
 mod measured;
