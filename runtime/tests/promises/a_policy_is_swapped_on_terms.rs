@@ -80,7 +80,7 @@ fn a_lost_engine_is_told_and_another_one_takes_the_policy_over() {
     world.encoder_of("p", on_device);
     world.readout("normal_from_p", &["p.a"]);
     let mut processor = World::default();
-    processor.encoder("p");
+    processor.encoder_of("p", encoder(|| Ok(())));
     processor.readout("normal_from_p", &["p.a"]);
     let policy = policy_on_p(&["normal"]);
     let stage = start_on(world.engine.sibling(), &world, &policy, &["front"]);
