@@ -225,7 +225,7 @@ impl Chain {
 
     fn up(&self, now: Duration) -> Option<WantedStep> {
         let position = self.position.checked_sub(1)?;
-        self.may_be_tried(position, now).then(|| WantedStep {
+        self.may_be_tried(position, now).then_some(WantedStep {
             position,
             cause: Cause::Calm(self.patience),
             if_it_fits: self.unfit < Self::MAX_UNFIT,
