@@ -20,6 +20,9 @@ use crate::report::{Failure, Refuse};
 
 pub(crate) use driver::{Degradation, Means};
 
+/// Per position, the engine that runs its networks.
+type Engines = Vec<Box<dyn Engine>>;
+
 /// A policy of a chain, ready to be swapped in.
 pub(crate) struct Link {
     pub(crate) policy: Policy,
@@ -117,7 +120,7 @@ impl PolicyChain {
         &self,
         first: &dyn Engine,
         (launch, global): (&LaunchFile, &Global),
-    ) -> Result<(Vec<Box<dyn Engine>>, Vec<usize>), Failure> {
+    ) -> Result<(Engines, Vec<usize>), Failure> {
         let mut known: Vec<(&[Provider], Box<dyn Engine>)> =
             vec![(launch.providers(), first.sibling())];
         let mut numbers = Vec::new();
