@@ -243,7 +243,11 @@ fn attempts_that_fail_are_no_more_frequent_than_the_rate() {
     let attempts = std::sync::atomic::AtomicUsize::new(0);
     let now_and_then = giving(move |_| {
         let attempt = attempts.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
-        [if attempt.is_multiple_of(3) { 1.0 } else { f32::INFINITY }; 3]
+        [if attempt.is_multiple_of(3) {
+            1.0
+        } else {
+            f32::INFINITY
+        }; 3]
     });
     world.readout_of(&format!("{input}_from_q"), &["q.a"], now_and_then);
     world.readout(&format!("{reader}_from_p"), &["p.a", input]);
