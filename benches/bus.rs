@@ -202,6 +202,7 @@ fn output(side: usize) -> Output {
         shape: vec![1, 1, side, side],
         labels: Arc::from(Vec::new()),
         hashes: Arc::new(Hashes {
+            policy_name: "test".into(),
             policy: "a".repeat(64),
             encoders: vec![("home_multi".to_owned(), "b".repeat(64))],
             readout: ("depth_zbuffer_from_home_multi".to_owned(), "c".repeat(64)),

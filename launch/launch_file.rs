@@ -8,6 +8,7 @@
 
 mod camera;
 mod defaults;
+mod degradation;
 mod fault;
 #[cfg(feature = "fitting")]
 mod learn;
@@ -22,6 +23,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(crate) use camera::CameraEntry;
+pub(crate) use degradation::{DegradationEntry, Fallback};
 
 pub(crate) use concert_runtime::io::onnxruntime::Provider;
 
@@ -71,6 +73,7 @@ pub struct LaunchFile {
     publish: Publish,
     zenoh: ZenohEntry,
     control: Option<bool>,
+    degradation: Option<DegradationEntry>,
     #[cfg(feature = "fitting")]
     learn: Option<LearnEntry>,
 }
@@ -258,6 +261,12 @@ impl LaunchFile {
             None if self.zenoh.is_reached_from_here_alone() => ControlRule::OwnListener,
             _ => ControlRule::Nobody,
         }
+    }
+
+    /// What is stepped down to where the policy takes too much, if anything.
+    #[must_use]
+    pub(crate) fn degradation(&self) -> Option<&DegradationEntry> {
+        self.degradation.as_ref()
     }
 
     /// What is learnt while it is served, if anything.

@@ -15,6 +15,7 @@ mod assemble;
 mod cameras;
 pub mod cli;
 mod commands;
+mod degradation;
 mod draw;
 mod embedded_models;
 #[cfg(feature = "apartment")]

@@ -6,7 +6,8 @@ use std::time::Duration;
 use concert_policies::Task;
 use concert_runtime::snapshot::TargetSnapshot;
 use concert_runtime::{
-    Clock, Health, LearningSnapshot, Outcome, Output, Percentiles, Runtime, Snapshot,
+    Clock, DegradationSnapshot, Health, LearningSnapshot, Outcome, Output, Percentiles, Runtime,
+    Snapshot,
 };
 
 use crate::draw::{Canvas, Legend, note_of, picture_of};
@@ -83,11 +84,14 @@ impl Watched<'_> {
 
     fn view(&self, snapshot: &Snapshot, pictures: bool) -> View {
         let row = |target| row(target, self.newest, self.clock);
+        let chain = snapshot.degradation.iter();
+        let chain = chain.filter_map(DegradationSnapshot::line);
         let learning = snapshot.learning.iter().map(LearningSnapshot::line);
         View {
             title: format!("{} on {}; Ctrl-C ends", snapshot.policy, cameras(snapshot)),
             rows: serving(snapshot).map(row).collect(),
-            remarks: learning
+            remarks: chain
+                .chain(learning)
                 .chain(self.aside.map(Aside::line))
                 .chain(self.elsewhere.clone())
                 .collect(),

@@ -163,6 +163,24 @@ impl Policy {
         Policy::parse(&other.to_toml(), &self.name)
     }
 
+    /// The same policy with at most so many outputs a second of each target, above 0;
+    /// its name says so: `NAME-5hz`. A name that would be too long is cut.
+    ///
+    /// # Errors
+    /// A rate that no policy may have.
+    pub fn with_max_rate(&self, hertz: f64) -> Result<Policy, PolicyError> {
+        let mut other = self.clone();
+        for transfer in &mut other.transfers {
+            let rate_hz = transfer.rate_hz.map_or(hertz, |own| own.min(hertz));
+            transfer.rate_hz = Some(rate_hz);
+        }
+        let end = format!("-{hertz}hz").replace('.', "_");
+        let room = MAX_NAME_BYTES.saturating_sub(end.len());
+        other.name.truncate(room);
+        other.name.push_str(&end);
+        Policy::parse(&other.to_toml(), &self.name)
+    }
+
     /// Names of the encoders to run: the union of all sources, sorted.
     pub fn encoders(&self) -> &[String] {
         &self.encoders

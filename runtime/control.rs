@@ -1,10 +1,15 @@
 //! Changing the policy while it runs: another pipeline, prepared beside the
 //! running one, takes its place between two frames.
 
+mod fit;
+mod signs;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 use std::time::Duration;
+
+use concert_models::Engine;
 
 use crate::clock::lock;
 use crate::exchange::{Exchanged, Offer};
@@ -33,6 +38,16 @@ const TAKE_LIMIT: Duration = Duration::from_secs(10);
 pub struct Control {
     shared: Arc<Shared>,
     swap_state: Arc<Mutex<SwapState>>,
+}
+
+/// Terms of a swap.
+#[derive(Default)]
+pub struct SwapTerms {
+    /// Another engine for the new policy; `None` for that of the one that runs.
+    pub engine: Option<Box<dyn Engine>>,
+    /// Most of the time between frames, and of the time limit, that the new policy
+    /// may need by what is measured, as a share of 1; `None` for any.
+    pub most_load: Option<f64>,
 }
 
 /// State that only one swap at a time may use.
@@ -111,9 +126,20 @@ impl Control {
     /// Where anything refuses or fails, with the reason; the old pipeline runs
     /// on then.
     pub fn swap(&self, plan: Plan) -> Result<SwapReport, SwapError> {
+        self.swap_on(plan, SwapTerms::default())
+    }
+
+    /// As [`Control::swap`], on terms. What is swapped in later runs on the same
+    /// engine, unless it is told another.
+    ///
+    /// # Errors
+    /// As [`Control::swap`]; and where the policy would not fit, if it is to.
+    pub fn swap_on(&self, plan: Plan, terms: SwapTerms) -> Result<SwapReport, SwapError> {
         let mut state = self.begin_swap()?;
         let began = self.shared.clock.monotonic();
-        let pipeline = state.prepare(&self.shared, plan)?;
+        let on_other_engine = terms.engine.is_some();
+        let pipeline = self.prepare_on(&state, plan, terms)?;
+        let preparer = pipeline.preparer();
         let prepared = self.shared.clock.monotonic().saturating_sub(began);
         let plan = Arc::clone(pipeline.plan());
         let networks = pipeline.networks();
@@ -124,8 +150,10 @@ impl Control {
         let exchanged = self.exchange(Offer {
             pipeline,
             generation: Arc::clone(&generation),
+            on_other_engine,
         })?;
         state.plan = plan;
+        state.preparer = preparer;
         let Exchanged {
             old,
             taken,
@@ -158,6 +186,23 @@ impl Control {
             report.new_policy, report.old_policy, report.prepared_millis, report.exchange_millis
         );
         Ok(report)
+    }
+
+    fn prepare_on(
+        &self,
+        state: &SwapState,
+        plan: Plan,
+        terms: SwapTerms,
+    ) -> Result<Pipeline, SwapError> {
+        let preparer = match terms.engine {
+            Some(engine) => state.preparer.on(engine),
+            None => state.preparer.sibling(),
+        };
+        let mut pipeline = preparation::prepare(&self.shared, preparer, plan)?;
+        if let Some(most) = terms.most_load {
+            self.check_fit(&mut pipeline, most)?;
+        }
+        Ok(pipeline)
     }
 
     /// Prepares `plan` as a shadow, on this thread, and lets it run on the frames
@@ -193,7 +238,8 @@ impl Control {
         state: &SwapState,
         plan: Plan,
     ) -> Result<(Box<Shadow>, ShadowStats), SwapError> {
-        let mut pipeline = state.prepare(&self.shared, plan)?;
+        let preparer = state.preparer.sibling();
+        let mut pipeline = preparation::prepare(&self.shared, preparer, plan)?;
         let own = pipeline.time_own_networks()?;
         let shared = self.millis_of_shared(&pipeline);
         let estimate = own * 3 / 2 + Duration::from_secs_f64(shared / 1e3);
@@ -249,12 +295,6 @@ impl Control {
         let wake = || self.shared.mailbox.wake();
         let answer = self.shared.exchange.ask(offer, TAKE_LIMIT, &wake);
         answer.map_err(|unanswered| unanswered.into_error("perceive"))
-    }
-}
-
-impl SwapState {
-    fn prepare(&self, shared: &Arc<Shared>, plan: Plan) -> Result<Pipeline, SwapError> {
-        preparation::prepare(shared, self.preparer.sibling(), plan)
     }
 }
 

@@ -131,6 +131,9 @@ pub struct CameraCounts {
     pub too_old: u64,
     /// Went through the plan.
     pub processed: u64,
+    /// Processed, but without time for everything that was due. Not a loss of the
+    /// frame: what was shed is counted with its target.
+    pub late: u64,
     /// Frames whose stamp lay before the frame before's. Not a loss.
     pub backward_stamps: u64,
     /// Frames whose stamp moved by over a second more or less than

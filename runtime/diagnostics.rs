@@ -3,6 +3,7 @@
 use crate::camera_image::ImageSnapshot;
 use crate::consistency::ConsistencySnapshot;
 use crate::counts::Outcome;
+use crate::degradation::DegradationSnapshot;
 use crate::health::Health;
 use crate::learning::LearningSnapshot;
 use crate::shadow_stats::ShadowSnapshot;
@@ -21,6 +22,7 @@ impl Status {
         entries.extend(snapshot.shadow.iter().map(shadow_entry));
         entries.extend(snapshot.consistency.iter().map(consistency_entry));
         entries.extend(snapshot.learning.iter().map(LearningSnapshot::entry));
+        entries.extend(snapshot.degradation.iter().map(DegradationSnapshot::entry));
         Self { stamp, entries }
     }
 }
@@ -90,6 +92,7 @@ fn camera_entry(camera: &CameraSnapshot) -> StatusEntry {
         ("duplicate", counts.duplicate),
         ("superseded", counts.superseded),
         ("too_old", counts.too_old),
+        ("late", counts.late),
         ("backward_stamps", counts.backward_stamps),
         ("stamp_steps", counts.stamp_steps),
         ("format_changes", counts.format_changes),

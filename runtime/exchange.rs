@@ -11,6 +11,8 @@ use crate::step::TakenOver;
 pub(crate) struct Offer {
     pub(crate) pipeline: Pipeline,
     pub(crate) generation: Arc<Generation>,
+    /// True where it runs on another engine than the one before.
+    pub(crate) on_other_engine: bool,
 }
 
 /// The perceive thread's answer to an [`Offer`].

@@ -11,13 +11,14 @@ mod step;
 mod takeover;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use concert_models::preprocess::Preprocessor;
 use concert_models::{Engine, EngineError, Placement, Slot};
 
 use crate::clock::Clock;
 use crate::counts::Outcome;
-use crate::failures::Trouble;
+use crate::failures::{Failures, Trouble};
 use crate::output::Output;
 use crate::parts::Maker;
 use crate::picture::PictureFault;
@@ -141,6 +142,21 @@ impl Lane {
         runners.try_for_each(|runner| runner.warm(watch))
     }
 
+    /// Names and costs of the networks whose weights were not in use when they were
+    /// loaded: the shortest of some runs.
+    pub(crate) fn cost_of_own(
+        &mut self,
+        watch: &dyn Watch,
+        clock: &dyn Clock,
+    ) -> Result<Vec<(String, Duration)>, EngineError> {
+        let encoders = self.encoders.iter_mut().map(|lane| &mut lane.network);
+        let readouts = self.readouts.iter_mut().map(|lane| &mut lane.network);
+        let own = encoders.chain(readouts);
+        let own = own.filter(|runner| runner.is_shared() == Some(false));
+        own.map(|runner| Ok((runner.name.clone(), runner.shortest_run(watch, clock)?)))
+            .collect()
+    }
+
     /// Every network, and whether its weights were in use when it was loaded.
     pub(crate) fn networks(&self) -> Vec<(String, bool)> {
         let encoders = self.encoders.iter().map(|lane| &lane.network);
@@ -156,6 +172,15 @@ impl Lane {
             .iter()
             .map(|lane| lane.output.clone())
             .collect()
+    }
+
+    pub(crate) fn forget_failures(&mut self) {
+        let encoders = self.encoders.iter_mut().map(|lane| &mut lane.network);
+        let readouts = self.readouts.iter_mut().map(|lane| &mut lane.network);
+        for runner in encoders.chain(readouts) {
+            runner.failures = Failures::default();
+            runner.cost = Cost::default();
+        }
     }
 
     pub(crate) fn forget(&mut self) {

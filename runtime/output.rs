@@ -31,6 +31,8 @@ pub struct OutputOrigin {
 /// Which files an output comes from, so that a refit shows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Hashes {
+    /// Name of the policy.
+    pub policy_name: String,
     /// Hash of the policy, 64 hexadecimal digits.
     pub policy: String,
     /// Name and sha256 of each encoder that the readout reads.

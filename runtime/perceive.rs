@@ -138,8 +138,12 @@ impl Perceiver<'_> {
         let Offer {
             mut pipeline,
             generation,
+            on_other_engine,
         } = offer;
         let taken = pipeline.take_over(&mut self.pipeline);
+        if on_other_engine {
+            pipeline.forget_failures();
+        }
         let old = std::mem::replace(&mut self.pipeline, pipeline);
         let before = std::mem::replace(&mut self.generation, generation);
         {

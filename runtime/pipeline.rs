@@ -87,6 +87,12 @@ impl Pipeline {
         taken
     }
 
+    /// Forgets how networks failed and what they took: on another engine that says
+    /// nothing.
+    pub(crate) fn forget_failures(&mut self) {
+        self.lanes.iter_mut().for_each(Lane::forget_failures);
+    }
+
     /// Outputs of this target (index in running order) are counted from
     /// `sequence` on.
     pub fn count_from(&mut self, camera: usize, target: usize, sequence: u64) {
@@ -140,6 +146,24 @@ impl Pipeline {
             lane.warm(patient.as_ref())?;
         }
         Ok(self.clock.monotonic().saturating_sub(began))
+    }
+
+    /// Cost of each network that was loaded for this pipeline alone: the shortest of
+    /// some runs on what its slots hold, so that what runs beside counts little.
+    ///
+    /// # Errors
+    /// The first network that fails.
+    pub(crate) fn cost_of_own_networks(&mut self) -> Result<Vec<(String, Duration)>, EngineError> {
+        let patient = self.watch.while_preparing();
+        match self.lanes.first_mut() {
+            Some(lane) => lane.cost_of_own(patient.as_ref(), self.clock.as_ref()),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The time limit of one frame.
+    pub(crate) fn time_limit(&self) -> Option<Duration> {
+        self.time_limit
     }
 
     /// Takes one frame of `camera` through the plan, most important target
@@ -239,9 +263,14 @@ impl Preparer {
 
     /// Another one, with an engine of its own.
     pub(crate) fn sibling(&self) -> Self {
+        self.on(self.engine.sibling())
+    }
+
+    /// Another one, with this engine.
+    pub(crate) fn on(&self, engine: Box<dyn Engine>) -> Self {
         Self {
             order: self.order,
-            engine: self.engine.sibling(),
+            engine,
             cameras: self.cameras.clone(),
             clock: Arc::clone(&self.clock),
             watch: Arc::clone(&self.watch),

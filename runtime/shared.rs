@@ -9,6 +9,7 @@ use crate::bus::BusError;
 use crate::camera_image::ImagePlace;
 use crate::clock::{Clock, lock};
 use crate::consistency::ConsistencySnapshot;
+use crate::degradation::DegradationSnapshot;
 use crate::exchange::{Exchanged, Offer};
 use crate::failures::Trouble;
 use crate::frame::Frame;
@@ -59,6 +60,8 @@ pub(crate) struct Shared {
     pub(crate) shadow_stats: Mutex<Option<ShadowStats>>,
     /// Figures of learning beside the frames, as the one who learns last told them.
     pub(crate) learning: Mutex<Vec<LearningSnapshot>>,
+    /// Where the chain of policies stands, as who drives it last told.
+    pub(crate) degradation: Mutex<Option<DegradationSnapshot>>,
     /// Per camera, how far depth and normals agree.
     pub(crate) consistency: Mutex<Vec<ConsistencySnapshot>>,
     /// Copies of frames and representations for who learns.
@@ -98,6 +101,7 @@ impl Shared {
             shadow: Rendezvous::default(),
             shadow_stats: Mutex::default(),
             learning: Mutex::default(),
+            degradation: Mutex::default(),
             consistency: Mutex::default(),
             observations: ObservationSlot::default(),
             newest: Mutex::new(vec![None; cameras.len()]),
@@ -150,6 +154,7 @@ impl Shared {
         // Before the others: who learns has a low priority, and none of them
         // may wait for it.
         let learning = lock(&self.learning).clone();
+        let degradation = lock(&self.degradation).clone();
         let generations = lock(&self.generations);
         let generation = generations.back().expect("there is always one that runs");
         let stats = lock(&self.stats);
@@ -191,7 +196,9 @@ impl Shared {
         let (cameras, targets): (Vec<_>, Vec<_>) = (cameras.collect(), targets.collect());
         let of_cameras = cameras.iter().map(|one| (one.health, one.message.as_str()));
         let of_targets = targets.iter().map(|one| (one.health, one.message.as_str()));
-        let parts = of_cameras.chain(of_targets);
+        let chain = degradation.as_ref().map(DegradationSnapshot::verdict);
+        let of_chain = chain.iter().map(|(health, line)| (*health, line.as_str()));
+        let parts = of_chain.chain(of_cameras).chain(of_targets);
         let faults = lock(&self.faults);
         let (health, message) = verdict::of_whole(&faults, parts, stats.targets.iter());
         let (fault, stuck_threads) = (faults.thread.clone(), faults.stuck.len());
@@ -212,17 +219,23 @@ impl Shared {
             shadow: lock(&self.shadow_stats).as_ref().map(ShadowStats::snapshot),
             consistency: lock(&self.consistency).clone(),
             learning,
+            degradation,
             images: self.images.iter().map(ImagePlace::snapshot).collect(),
             steps: stats.steps.snapshot(),
         }
     }
 
-    /// Health of every camera and every target now, in a fixed order.
+    /// Health of the chain of policies, and of every camera and every target now, in
+    /// a fixed order.
     pub(crate) fn healths(&self, to: &mut Vec<Health>) {
         let now = self.clock.monotonic();
+        let chain = lock(&self.degradation)
+            .as_ref()
+            .map(|chain| chain.verdict().0);
         let stats = lock(&self.stats);
         let troubles = lock(&self.troubles);
         to.clear();
+        to.extend(chain);
         let cameras = stats.cameras.iter();
         to.extend(cameras.map(|camera| verdict::of_camera(camera, now).0));
         to.extend(stats.targets.iter().map(|target| {

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::camera_image::ImageSnapshot;
 use crate::consistency::ConsistencySnapshot;
 use crate::counts::{CameraCounts, Outcome, OutcomeCounts};
+use crate::degradation::DegradationSnapshot;
 use crate::health::Health;
 use crate::learning::LearningSnapshot;
 use crate::shadow_stats::ShadowSnapshot;
@@ -46,6 +47,8 @@ pub struct Snapshot {
     pub consistency: Vec<ConsistencySnapshot>,
     /// One entry per target that is learnt while it is served.
     pub learning: Vec<LearningSnapshot>,
+    /// Where the chain of policies stands, where there is one.
+    pub degradation: Option<DegradationSnapshot>,
     /// One entry per camera whose image is published beside the outputs.
     pub images: Vec<ImageSnapshot>,
     /// Times of steps with and without learning beside them; `None` where

@@ -10,6 +10,7 @@ use crate::counts::{CameraCounts, OutcomeCounts};
 use crate::evidence::{Evidence, Recent};
 use crate::output::OutputOrigin;
 use crate::picture::PictureFault;
+use crate::shedding::Cost;
 use crate::step::StepReport;
 
 /// A histogram of durations, 1 µs to 60 s, two significant digits. Longer ones
@@ -122,6 +123,8 @@ pub(crate) struct TargetStats {
     /// Outcomes of its newest frames.
     pub(crate) evidence: Evidence,
     pub(crate) read: DurationHistogram,
+    /// Cost of the newest runs of its readout.
+    pub(crate) cost: Cost,
     /// From the frame's arrival to the bus having taken the output.
     pub(crate) latency: DurationHistogram,
     /// Stamp to the same moment, where the stamp is of now.
@@ -145,6 +148,7 @@ impl TargetStats {
             outcomes: OutcomeCounts::default(),
             evidence: Evidence::default(),
             read: DurationHistogram::default(),
+            cost: Cost::default(),
             latency: DurationHistogram::default(),
             age: DurationHistogram::default(),
             foreign_stamps: 0,
@@ -196,6 +200,8 @@ impl Presence {
 pub(crate) struct EncoderStats {
     pub(crate) source: String,
     pub(crate) run: DurationHistogram,
+    /// Cost of the newest runs.
+    pub(crate) cost: Cost,
 }
 
 /// Steps of all cameras, by whether a piece of work was done beside them: while
@@ -240,6 +246,8 @@ pub(crate) struct Stats {
     pub(crate) targets: Vec<TargetStats>,
     pub(crate) encoders: Vec<EncoderStats>,
     pub(crate) preprocess: DurationHistogram,
+    /// Cost of the newest preprocessing of one contract.
+    pub(crate) preprocess_cost: Cost,
     pub(crate) steps: StepsBeside,
     /// Exchanges of the pipeline since the start.
     pub(crate) swaps: u64,
@@ -274,6 +282,7 @@ impl Stats {
             self.encoders.push(EncoderStats {
                 source: source.to_owned(),
                 run: DurationHistogram::default(),
+                cost: Cost::default(),
             });
             self.encoders.len() - 1
         })
@@ -313,6 +322,7 @@ impl Stats {
     ) {
         let stats = &mut self.cameras[camera];
         stats.counts.processed += 1;
+        stats.counts.late += u64::from(report.late);
         stats.too_old = 0;
         stats.wait.record(report.wait);
         stats.step.record(report.total);
@@ -323,15 +333,19 @@ impl Stats {
             target.evidence.note(*outcome);
             if let Some(read) = read {
                 target.read.record(*read);
+                target.cost.note(*read);
             }
         }
         for (&record, time) in encoders.iter().zip(&report.encode) {
             if let Some(time) = time {
-                self.encoders[record].run.record(*time);
+                let encoder = &mut self.encoders[record];
+                encoder.run.record(*time);
+                encoder.cost.note(*time);
             }
         }
         for time in report.preprocess.iter().flatten() {
             self.preprocess.record(*time);
+            self.preprocess_cost.note(*time);
         }
     }
 }

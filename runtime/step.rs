@@ -88,6 +88,8 @@ pub struct StepReport {
     pub wait: Duration,
     /// The whole step.
     pub total: Duration,
+    /// True where the time limit did not suffice for everything that was due.
+    pub late: bool,
 }
 
 /// The receiver of a step's outputs, asked and told while it runs.

@@ -50,6 +50,19 @@ pub enum SwapError {
         /// The new policy.
         policy: String,
     },
+    /// By what is measured, there is not enough time for it.
+    #[error(
+        "policy {policy} would keep a frame's thread busy {percent:.0} % of the time, but at most \
+         {limit_percent:.0} % fit"
+    )]
+    DoesNotFit {
+        /// The new policy.
+        policy: String,
+        /// Share of the time between frames, or of the time limit, %.
+        percent: f64,
+        /// Most of it, %.
+        limit_percent: f64,
+    },
     /// The new keys could not be declared.
     #[error("the bus refused the new keys: {0}")]
     Bus(BusError),

@@ -20,6 +20,7 @@ fn stats() -> Stats {
         shape: vec![1, 1, 2, 2],
         labels: Arc::from(Vec::new()),
         hashes: Arc::new(Hashes {
+            policy_name: "test".into(),
             policy: String::new(),
             encoders: vec![name("p")],
             readout: name("depth_zbuffer_from_p"),

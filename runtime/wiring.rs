@@ -142,6 +142,7 @@ pub(crate) fn origin_of(
         (stage.source.clone(), stage.file.sha256.clone())
     };
     let hashes = Hashes {
+        policy_name: plan.policy.clone(),
         policy: plan.policy_hash.clone(),
         encoders: stage.encoders.iter().map(encoder).collect(),
         readout: (stage.file.name.clone(), stage.file.sha256.clone()),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use concert_policies::Policy;
-use concert_runtime::Control;
+use concert_runtime::{Control, SwapTerms};
 use serde_json::{Value, json};
 
 use super::parts::{provenance, try_plan};
@@ -50,9 +50,22 @@ impl Swapper {
     /// Networks that are missing or fail, and what
     /// [`Control::swap`] fails at.
     pub(crate) fn try_swap(&mut self, policy: Policy, toml: &str) -> anyhow::Result<Value> {
+        self.try_swap_on(policy, toml, SwapTerms::default())
+    }
+
+    /// As [`try_swap`](Self::try_swap), on terms.
+    ///
+    /// # Errors
+    /// As [`try_swap`](Self::try_swap), and [`Control::swap_on`].
+    pub(crate) fn try_swap_on(
+        &mut self,
+        policy: Policy,
+        toml: &str,
+        terms: SwapTerms,
+    ) -> anyhow::Result<Value> {
         let planned = try_plan(&policy, self.folders.clone())?;
         let provenance = provenance(&planned);
-        let report = self.control.swap(planned.plan)?;
+        let report = self.control.swap_on(planned.plan, terms)?;
         if let Some(announcement) = &self.announcement {
             announcement.tell(toml, provenance);
         }

@@ -132,6 +132,27 @@ impl EngineChoice {
         Ok(Self { tuned, ..engine })
     }
 
+    /// Another engine in the process of a launch file's own, with other providers.
+    ///
+    /// # Errors
+    /// An engine that cannot be had.
+    pub(crate) fn beside(
+        launch: &LaunchFile,
+        providers: &[Provider],
+        global: &Global,
+    ) -> Result<Box<dyn Engine>, Failure> {
+        // The process has one library and one pool: the launch file's.
+        let environment = match Environment::running() {
+            Some(environment) => environment,
+            None => {
+                let library = library(launch.providers(), global)?;
+                Environment::start(&library, launch.threads().and_then(NonZeroUsize::new))?
+            }
+        };
+        let engine = OrtEngine::with_cache(&environment, providers, cache(environment.library()))?;
+        Ok(Box::new(engine))
+    }
+
     fn of(
         library: &Library,
         providers: &[Provider],
@@ -139,10 +160,7 @@ impl EngineChoice {
     ) -> Result<Self, EngineError> {
         let environment =
             Environment::start_spinning(library, settings.threads, settings.spinning)?;
-        // Without a folder, every start optimises anew.
-        let folder = cache_folder().map(|folder| folder.join("optimised")).ok();
-        let cache = folder.and_then(|folder| OptimisedCache::new(folder, library));
-        let engine = OrtEngine::with_cache(&environment, providers, cache)?;
+        let engine = OrtEngine::with_cache(&environment, providers, cache(library))?;
         let sibling = engine.sibling();
         let refusals = move || sibling.refusals().iter().map(ToString::to_string).collect();
         Ok(Self {
@@ -152,6 +170,12 @@ impl EngineChoice {
             refusals: Box::new(refusals),
         })
     }
+}
+
+/// Where optimised networks are kept; without a folder, every start optimises anew.
+fn cache(library: &Library) -> Option<OptimisedCache> {
+    let folder = cache_folder().map(|folder| folder.join("optimised")).ok()?;
+    OptimisedCache::new(folder, library)
 }
 
 /// The settings where nothing was chosen.

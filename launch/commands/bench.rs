@@ -6,6 +6,7 @@ mod chart;
 mod compare;
 mod feed;
 pub(crate) mod frames;
+mod hog;
 mod load;
 mod machine;
 mod measured;

@@ -10,7 +10,9 @@ use std::process::Command;
 
 use clap::Subcommand;
 use concert_policies::{Input, Policy};
+use concert_runtime::io::thread;
 use rustix::process::{Signal, set_parent_process_death_signal};
+use serde_json::Value;
 
 use crate::cameras::{CameraKind, Zenoh};
 use crate::cli::Global;
@@ -28,6 +30,11 @@ pub enum BenchPartArgs {
     Server(server::ServerArgs),
     /// Note when every output comes
     Receiver(receiver::ReceiverArgs),
+    /// Keep processors busy
+    Hog {
+        /// Threads that do
+        threads: u64,
+    },
     /// Become another program in the server's place
     Program {
         /// As a shell has it
@@ -42,12 +49,30 @@ pub(crate) fn run(args: &BenchPartArgs, global: &Global) -> Result<Report, Failu
     match args {
         BenchPartArgs::Server(args) => server::run(args, global),
         BenchPartArgs::Receiver(args) => receiver::run(args),
+        BenchPartArgs::Hog { threads } => keep_busy(*threads),
         // What ends it with who measures is kept.
         BenchPartArgs::Program { command } => Err(Failure::failed(
             Command::new("sh")
                 .args(["-c", &format!("exec {command}")])
                 .exec(),
         )),
+    }
+}
+
+/// Computes on so many threads until it is ended by a signal.
+fn keep_busy(threads: u64) -> Result<Report, Failure> {
+    for _ in 1..threads {
+        thread::spawn("hog", compute)?;
+    }
+    compute();
+    Ok(Report::done(Value::Null, ""))
+}
+
+/// Computes for ever: an odd number times an odd number is never zero.
+fn compute() {
+    let mut number = 1_u64;
+    while number != 0 {
+        number = std::hint::black_box(number.wrapping_mul(6_364_136_223_846_793_005));
     }
 }
 

@@ -21,6 +21,7 @@ use self::kind::Kind;
 use self::models::{ModelCheck, ModelFile};
 use crate::assemble::check_transport;
 use crate::cli::Global;
+use crate::degradation::PolicyChain;
 use crate::launch_file::{CameraEntry, LaunchFile};
 use crate::model_folders::model_folders;
 use crate::policy_choice::PolicyChoice;
@@ -206,19 +207,25 @@ fn of_launch(path: &Path, global: &Global) -> Result<Finding, Failure> {
     if !learnt.is_empty() {
         let _ = writeln!(text, "learns while it serves: {}", learnt.join(", "));
     }
+    let chain = PolicyChain::of(&launch, &choice, global)?;
+    for line in chain.iter().flat_map(PolicyChain::lines) {
+        let _ = writeln!(text, "{line}");
+    }
+    let lower = chain.as_ref().map(PolicyChain::check_networks);
     let policy = of_policy(&choice, &launch.models(), global);
     text.push_str(&policy.text);
     let json = json!({
         "kind": "launch", "learn": learnt, "policy": policy.json["policy"], "models": policy.json["models"],
         "cameras": cameras, "providers": providers, "time_limit_millis": limit, "prefix": prefix,
         "listen": zenoh.listen, "connect": zenoh.connect, "shared_memory": zenoh.shared_memory,
-        "control": launch.control(), "strangers": strangers, "image": image_text(&launch),
+        "control": launch.control(), "degradation": chain.as_ref().map(PolicyChain::json), "strangers": strangers, "image": image_text(&launch),
     });
-    Ok(Finding {
-        json,
-        text,
-        exit: policy.exit,
-    })
+    let mut exit = policy.exit;
+    if let Some(Err(failure)) = lower {
+        let _ = writeln!(text, "a lower policy of the chain: {}", failure.message());
+        exit = exit.max(Exit::Failed);
+    }
+    Ok(Finding { json, text, exit })
 }
 
 /// What is known of a camera's intrinsics before it runs: in words, and as far

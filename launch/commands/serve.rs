@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use anyhow::anyhow;
 use clap::Args;
+use concert_models::Engine;
 use concert_policies::document::check_place;
 use concert_policies::profile::Profile;
 use concert_runtime::io::clock::SystemClock;
@@ -28,6 +29,7 @@ use super::check::kind::Kind;
 use crate::assemble::{self, AskedSolver, EngineChoice, PublishInfo, StartingEngine, Transport};
 use crate::cameras::{CameraKind, Cameras};
 use crate::cli::{Global, Session};
+use crate::degradation::{Degradation, Means, PolicyChain};
 use crate::launch_file::{LaunchFile, Provider};
 use crate::live::Watched;
 use crate::live_view::{ForcedSubscriptions, LiveView};
@@ -202,8 +204,12 @@ pub(super) fn serve(
     }
     let trace = options.trace.as_ref().map(|_| Arc::new(Trace::default()));
     let choice = PolicyChoice::of_launch(&launch).or_refuse()?;
+    let chain = PolicyChain::of(&launch, &choice, global)?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-    let folders = model_folders(&global.models, &launch.models(), choice.path.as_deref());
+    let folders = match &chain {
+        Some(chain) => chain.folders().to_vec(),
+        None => model_folders(&global.models, &launch.models(), choice.path.as_deref()),
+    };
     let tuned = tuning::kept(&launch, &choice.policy, &folders);
     let starting = StartingEngine::begin(&launch, global, tuned.clone())?;
     // First what is refused at once; networks take time to load.
@@ -213,6 +219,10 @@ pub(super) fn serve(
     let (plans, folders) =
         learning::Plans::make(&options.learning, &launch, &choice, folders, options.begins)?;
     let planned = assemble::plan(&choice.policy, folders.clone())?;
+    chain
+        .as_ref()
+        .map(PolicyChain::check_networks)
+        .transpose()?;
     let shadow = shadow_of(&options, &launch, global)?;
     let info = PublishInfo {
         keys: assemble::keys(&launch, &planned.plan),
@@ -222,7 +232,7 @@ pub(super) fn serve(
     let provenance = info.provenance.clone();
     let (bus, announcement) = transport.bus(&launch, info)?.unzip();
     let how = (global, &clock, trace.as_ref());
-    let (pipeline, description) = load(&launch, planned.plan, (starting, tuned), how)?;
+    let (pipeline, description, engine) = load(&launch, planned.plan, (starting, tuned), how)?;
     let placements = pipeline.placements();
     let cameras = cameras.finish().map_err(Failure::refused)?;
     let (view, newest) = LiveView::new(bus, forced_subscriptions(&options, &plans));
@@ -241,6 +251,14 @@ pub(super) fn serve(
     let _control = transport.control(&launch, Arc::clone(&swapper), options.solver)?;
     let control = || runtime.control();
     let learning = plans.start(&control, &swapper, &clock, (&transport, &launch))?;
+    let means = Means {
+        control: runtime.control(),
+        swapper: Arc::clone(&swapper),
+        clock: Arc::clone(&clock),
+        engine: engine.as_ref(),
+    };
+    let degradation = chain.map(|chain| chain.start(means, (&launch, global)));
+    let degradation = degradation.transpose()?;
     if let Some(plan) = shadow {
         runtime.control().shadow(Some(plan))?;
     }
@@ -254,6 +272,7 @@ pub(super) fn serve(
     };
     watched.until(&stop, screen(global));
     beside.finish();
+    degradation.into_iter().for_each(Degradation::finish);
     let learnt = learning.finish();
     let snapshot = runtime.stop();
     let rows = snapshot.targets.iter();
@@ -291,13 +310,13 @@ fn check_cameras(launch: &LaunchFile) -> Result<(), Failure> {
 }
 
 /// Loads the networks of a plan, watched by who ends what hangs; gives what runs
-/// them, too.
+/// them, in words, and a sibling of it, too.
 fn load(
     launch: &LaunchFile,
     plan: Plan,
     (starting, tuned): (StartingEngine, Option<Tuned>),
     (global, clock, trace): (&Global, &Arc<dyn Clock>, Option<&Arc<Trace>>),
-) -> Result<(Pipeline, String), Failure> {
+) -> Result<(Pipeline, String, Box<dyn Engine>), Failure> {
     let engine = match starting.finish() {
         Some(engine) => engine,
         None => EngineChoice::start_tuned(launch, global, tuned)?,
@@ -306,6 +325,7 @@ fn load(
     if let Some(tuned) = &engine.tuned {
         description = format!("{description}; {}", tuning::words(tuned));
     }
+    let sibling = engine.engine.sibling();
     let first_run = first_run_limit(launch.providers());
     let watch = Watchdog::start_patient(Arc::clone(clock), launch.hang_limit(), first_run)?;
     let mut watch: Arc<dyn Watch> = Arc::new(watch);
@@ -322,7 +342,7 @@ fn load(
             sources.join(", ")
         ),
     };
-    Ok((pipeline, description))
+    Ok((pipeline, description, sibling))
 }
 
 /// How long loading or a first run of a network may take: devices options the

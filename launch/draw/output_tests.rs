@@ -13,6 +13,7 @@ use super::*;
 /// An output on a photograph of 64 × 48, from a network input of 32 × 24.
 fn output(target: &str, shape: &[usize], values: Vec<f32>, labels: &[&str]) -> Output {
     let hashes = Hashes {
+        policy_name: "test".into(),
         policy: "0".repeat(64),
         encoders: Vec::new(),
         readout: ("r".to_owned(), "0".repeat(64)),

@@ -44,6 +44,7 @@ impl LaunchFile {
                 tls: TlsEntry::default(),
             },
             control: None,
+            degradation: None,
             #[cfg(feature = "fitting")]
             learn: None,
         }

@@ -52,6 +52,11 @@ pub enum LaunchFault {
     },
     #[error("{what} `{value}` stands here twice, but may stand once")]
     Duplicate { what: &'static str, value: String },
+    #[error(
+        "provider `{provider}` of a fallback is neither cpu nor one of the launch file's own, \
+         which are {own}"
+    )]
+    ForeignProvider { provider: &'static str, own: String },
     #[error("camera `{camera}` of kind {kind} has no key `{key}`; its own keys are {own}")]
     ForeignKey {
         camera: String,

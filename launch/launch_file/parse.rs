@@ -15,7 +15,8 @@ use super::value::{
     MAX_PATH_BYTES, Placed, number, rate_of, ruled, shown_message, text_of, texts_of, unknown,
 };
 use super::{
-    DEFAULT_PREFIX, ImageEntry, KIND, LaunchFile, Provider, Publish, PublishStyle, ZenohEntry,
+    DEFAULT_PREFIX, DegradationEntry, ImageEntry, KIND, LaunchFile, Provider, Publish,
+    PublishStyle, ZenohEntry,
 };
 use crate::rules;
 
@@ -56,12 +57,16 @@ fn parse(text: &str, path: &Path) -> Placed<LaunchFile> {
     };
     let threads = raw.threads.as_ref();
     let threads = threads.map(|threads| number("threads", threads, 1, 1024));
+    let policy = text_of("policy", &raw.policy, MAX_PATH_BYTES)?;
+    let providers = providers(raw.providers.as_ref())?;
+    let degradation = raw.degradation.as_ref();
+    let degradation = degradation.map(|raw| DegradationEntry::parse(raw, &policy, &providers));
     Ok(LaunchFile {
         origin: path.display().to_string(),
         folder,
-        policy: text_of("policy", &raw.policy, MAX_PATH_BYTES)?,
+        policy,
         models: texts_of("models", raw.models.as_ref(), 0)?,
-        providers: providers(raw.providers.as_ref())?,
+        providers,
         threads: threads.transpose()?.map(|threads| threads as usize),
         tuned: raw.tuned.unwrap_or(true),
         time_limit: millis("time_limit_millis", &raw.time_limit_millis, 1, 60_000)?,
@@ -72,6 +77,7 @@ fn parse(text: &str, path: &Path) -> Placed<LaunchFile> {
         publish: publish(&raw.publish)?,
         zenoh: ZenohEntry::parse(&raw.zenoh)?,
         control: raw.control.enabled,
+        degradation: degradation.transpose()?,
         #[cfg(feature = "fitting")]
         learn: raw
             .learn
@@ -81,7 +87,7 @@ fn parse(text: &str, path: &Path) -> Placed<LaunchFile> {
     })
 }
 
-fn providers(written: Option<&Texts>) -> Placed<Vec<Provider>> {
+pub(super) fn providers(written: Option<&Texts>) -> Placed<Vec<Provider>> {
     let Some(written) = written else {
         return Ok(vec![Provider::Cpu]);
     };

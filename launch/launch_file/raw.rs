@@ -57,6 +57,9 @@ pub(super) struct RawLaunch {
     /// Whether others may change what runs.
     #[serde(default)]
     pub(super) control: RawControl,
+    /// Which policies take over where there is not enough time, it is too hot, or
+    /// the engine is lost; default: none.
+    pub(super) degradation: Option<RawDegradation>,
     /// What is learnt from the camera's depth while it is served; default:
     /// nothing.
     pub(super) learn: Option<RawLearn>,
@@ -163,6 +166,52 @@ pub(super) struct RawTls {
     /// Whether a certificate must bear the name that we connect to; default:
     /// true.
     pub(super) verify_name: Option<bool>,
+}
+
+/// A chain of policies, best first: `policy`, then each fallback. Under sustained
+/// overload, heat or loss of the engine the next one takes over, after a calm time
+/// the one before it again.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Degradation")]
+pub(super) struct RawDegradation {
+    /// What is stepped down to, best first; the first fallback is to take less than
+    /// `policy`.
+    #[schemars(with = "Vec<RawFallback>", length(min = 1, max = 8))]
+    pub(super) fallback: Spanned<Vec<RawFallback>>,
+    /// Share of the frames in percent: a policy is overloaded where more of them
+    /// are replaced by newer ones, wait longer than `max_age_millis`, or are late by
+    /// `time_limit_millis`; default: 20. At a quarter of it, it is calm.
+    #[schemars(with = "Option<u32>", range(min = 1, max = 90))]
+    pub(super) late_percent: Option<Spanned<i64>>,
+    /// How long overload or heat lasts before a step down, in milliseconds;
+    /// default: 2000.
+    #[schemars(with = "Option<u32>", range(min = 100, max = 600_000))]
+    pub(super) down_after_millis: Option<Spanned<i64>>,
+    /// How long calm lasts before a step up, in milliseconds; default: 10000.
+    /// Doubled each time that a step up did not last.
+    #[schemars(with = "Option<u32>", range(min = 100, max = 3_600_000))]
+    pub(super) up_after_millis: Option<Spanned<i64>>,
+    /// Temperature of any thermal zone that is too hot, °C; default: its trip point.
+    #[schemars(with = "Option<u32>", range(min = 30, max = 150))]
+    pub(super) max_celsius: Option<Spanned<i64>>,
+}
+
+/// A policy that takes less than those before it.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Fallback")]
+pub(super) struct RawFallback {
+    /// The policy: the name of one that ships with Concert, or a path.
+    #[schemars(with = "String")]
+    pub(super) policy: Text,
+    /// Most outputs a second of each target; default: as the policy has it.
+    #[schemars(with = "Option<f64>", extend("exclusiveMinimum" = 0, "maximum" = 1000))]
+    pub(super) max_rate_hz: Option<Spanned<f64>>,
+    /// Providers to try, one after the other; default: those of the launch file.
+    /// `cpu` takes over where a GPU is lost.
+    #[schemars(with = "Option<Vec<RawProvider>>")]
+    pub(super) providers: Option<Texts>,
 }
 
 /// Whether others may change what runs.

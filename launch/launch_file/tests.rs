@@ -411,3 +411,26 @@ fn what_is_to_be_learnt_is_checked_entry_by_entry() {
         "{wide}"
     );
 }
+
+#[test]
+fn a_chain_of_policies_has_the_usual_rules_where_none_are_written() {
+    let chain = |rest: &str| {
+        let launch = accepted(&format!("{HEAD}{CAMERA}[degradation]\n{rest}"));
+        launch.degradation().cloned().expect("a chain")
+    };
+    let usual = chain("fallback = [{ policy = \"apartment_k1\" }]");
+    assert_eq!(usual.rules, concert_runtime::DegradationRules::default());
+    assert_eq!((usual.fallbacks.len(), usual.max_celsius), (1, None));
+    let written = chain(
+        "late_percent = 5\ndown_after_millis = 700\nup_after_millis = 30_000\nmax_celsius = 75\n\
+         [[degradation.fallback]]\npolicy = \"apartment_k1\"\nmax_rate_hz = 2.5\n\
+         [[degradation.fallback]]\npolicy = \"apartment_k1\"\nproviders = [\"cpu\"]",
+    );
+    assert_eq!(written.rules.late_share, 0.05);
+    assert_eq!(written.rules.down_after, Duration::from_millis(700));
+    assert_eq!(written.rules.up_after, Duration::from_secs(30));
+    assert_eq!(written.max_celsius, Some(75.0));
+    assert_eq!(written.fallbacks[0].max_rate_hz, Some(2.5));
+    // The launch file's own providers are no others.
+    assert_eq!(written.fallbacks[1].providers, None);
+}

@@ -14,6 +14,7 @@ pub mod pip;
 #[cfg(feature = "onnxruntime")]
 pub mod pull;
 pub mod run;
+pub mod thermal;
 pub mod thread;
 pub mod watchdog;
 pub mod yield_point;

@@ -45,6 +45,8 @@ pub(super) struct ReadoutState {
     pub(super) sequence: u64,
     pub(super) needed: bool,
     pub(super) due: bool,
+    /// True where something ran for it on this frame.
+    pub(super) attempted: bool,
     pub(super) wanted: bool,
     pub(super) made: Progress,
     pub(super) condition: ReadoutCondition,
@@ -67,6 +69,7 @@ impl ReadoutState {
             sequence: 0,
             needed: false,
             due: false,
+            attempted: false,
             wanted: false,
             made: Progress::NotTried,
             condition: ReadoutCondition::Well,

@@ -27,6 +27,9 @@ impl Lane {
         }
         self.finish_begun(&|_| true, step, sink);
         self.report.total = step.clock.monotonic().saturating_sub(started);
+        let took = self.report.wait + self.report.total;
+        self.report.late = step.time_limit.is_some_and(|limit| took > limit)
+            || self.report.outcomes.contains(&Outcome::Shed);
         &self.report
     }
 
@@ -46,6 +49,7 @@ impl Lane {
         self.report.read.fill(None);
         for (index, lane) in self.readouts.iter_mut().enumerate() {
             lane.made = Progress::NotTried;
+            lane.attempted = false;
             lane.wanted = sink.wants(index);
             lane.due = lane.wanted && lane.rate.is_due(step.frame.arrived, step.interval);
             lane.needed = lane.due;
@@ -111,16 +115,19 @@ impl Lane {
         step: &Step<'_>,
         sink: &mut dyn OutputSink,
     ) -> Outcome {
+        let lane = &mut self.readouts[index];
+        if lane.due && lane.attempted {
+            // An attempt that fails takes its turn, too.
+            lane.rate.take(step.frame.arrived);
+        }
         if let Err(outcome) = read {
-            self.readouts[index].made = Progress::Missing;
+            lane.made = Progress::Missing;
             return outcome;
         }
-        let lane = &mut self.readouts[index];
         lane.made = Progress::Made;
         if !lane.due {
             return Outcome::Internal;
         }
-        lane.rate.take(step.frame.arrived);
         lane.output.sequence = lane.sequence;
         lane.sequence += 1;
         sink.deliver(index, &mut lane.output);
@@ -132,6 +139,10 @@ impl Lane {
     fn compute(&mut self, index: usize, step: &mut Step<'_>) -> Result<Reading, Outcome> {
         let plan = step.plan;
         let stage = &plan.readouts[index];
+        // What ran for its sake was an attempt, however far it comes.
+        let mut inputs = stage.inputs.iter();
+        let attempted = inputs.any(|&input| self.readouts[input].attempted);
+        self.readouts[index].attempted = attempted;
         if !self.readouts[index]
             .network
             .failures
@@ -147,6 +158,7 @@ impl Lane {
             return Err(Outcome::InputMissing);
         }
         let admission = self.admit(index, step)?;
+        self.readouts[index].attempted = true;
         if !self.read_camera(index, step)? {
             return Err(Outcome::InputMissing);
         }

@@ -30,6 +30,9 @@ pub struct Attachment {
     pub frame_id: String,
     /// Name of the target.
     pub task: String,
+    /// Name of the policy; empty where there is no room for it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub policy_name: String,
     /// Hash of the policy.
     pub policy: String,
     /// Name and hash of each encoder.
@@ -139,6 +142,7 @@ impl Attachment {
             camera: output.origin.camera.to_string(),
             frame_id: output.frame_id.to_string(),
             task: output.origin.task.name.to_owned(),
+            policy_name: hashes.policy_name.clone(),
             policy: hashes.policy.clone(),
             encoders: hashes.encoders.clone(),
             readout: hashes.readout.clone(),
@@ -168,6 +172,7 @@ impl Attachment {
             camera: image.camera.to_string(),
             frame_id: image.frame.frame_id.to_string(),
             task: keys::IMAGE.to_owned(),
+            policy_name: String::new(),
             policy: String::new(),
             encoders: Vec::new(),
             readout: (String::new(), String::new()),
@@ -186,7 +191,8 @@ impl Attachment {
 
     /// Writes the JSON; what stood in `to` is lost. Where it would be longer
     /// than [`MAX_BYTES`](Self::MAX_BYTES), the hashes of the networks are cut
-    /// to their first 16 digits.
+    /// to their first 16 digits, and where even that is too long, the policy's name is
+    /// left out.
     ///
     /// # Errors
     /// Too long even so.
@@ -201,6 +207,11 @@ impl Attachment {
             });
             to.clear();
             serde_json::to_writer(&mut *to, &short)?;
+            if to.len() > Self::MAX_BYTES {
+                short.policy_name.clear();
+                to.clear();
+                serde_json::to_writer(&mut *to, &short)?;
+            }
         }
         Self::check_length(to)
     }

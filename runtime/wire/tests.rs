@@ -32,6 +32,7 @@ pub(crate) fn output(task: &str, shape: &[usize], values: Vec<f32>) -> Output {
             shape: shape.to_vec(),
             labels: ["cat", "dog"].map(str::to_owned).into(),
             hashes: Arc::new(Hashes {
+                policy_name: "test".into(),
                 policy: hash("a"),
                 encoders: vec![("curvature".to_owned(), hash("b"))],
                 readout: ("x_from_curvature".to_owned(), hash("c")),

@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod a_chain_of_policies_follows_the_load;
 mod a_cup_is_called_a_cup;
 mod a_full_disk_keeps_the_old_file;
 mod a_model_changed_while_it_runs;

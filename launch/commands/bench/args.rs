@@ -41,6 +41,7 @@ Examples:
   concert bench first_light --rate 15 --seconds 5 --json
   concert bench launch/robots/front.toml --seconds 5 --html report.html
   concert bench first_light --compare apartment_k1 --seconds 6
+  concert bench launch/robots/apartment_degrades.toml --seconds 6 --hog 2
   concert bench first_light --data launch/photographs --seconds 5 --max-p99 10000";
 
 /// Arguments of `bench`.
@@ -74,6 +75,16 @@ pub struct BenchArgs {
     /// latencies compare: see benches/README.md
     #[arg(long, value_name = "COMMAND", conflicts_with = "compare")]
     pub compare_program: Option<String>,
+    /// Keep so many threads busy beside it in the middle third of the time: what a
+    /// launch file with a chain of policies ([degradation]) does then is reported as
+    /// its steps
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=256),
+        conflicts_with_all = ["compare", "compare_program"]
+    )]
+    pub hog: Option<u64>,
     /// Write a page with figures, curves and the machine here; measures what each
     /// further output costs, too (some 3 s an output)
     #[arg(long, value_name = "FILE")]

@@ -151,7 +151,7 @@ pub(super) fn of_single(about: &About, subject: &Subject, single: &Single) -> Re
         "camera_cpu_seconds": between.camera_cpu_seconds,
         "load": between.load, "condition": between.condition,
         "clocks": { "receiver": single.clocks, "step_millis": between.clock_step_millis },
-        "costs": single.costs, "stopped": single.stopped, "fault": single.fault,
+        "costs": single.costs, "hog": single.steps.hog, "steps": single.steps.steps, "stopped": single.stopped, "fault": single.fault,
         "max_p99_millis": about.max_p99_millis, "too_slow": verdict.too_slow,
     });
     let mut lines = heading(subject, about, single);
@@ -159,6 +159,7 @@ pub(super) fn of_single(about: &About, subject: &Subject, single: &Single) -> Re
     lines.push(String::new());
     lines.extend(few(measured.frames.to_last_output.count).map(str::to_owned));
     lines.push(single.sustained.text());
+    lines.extend(single.steps.text());
     lines.extend(single.account.iter().flat_map(|account| account.text()));
     if single.account.is_none() {
         lines.push("the server did not say what became of the frames".to_owned());

@@ -181,6 +181,14 @@ pub(super) struct Played {
     pub(super) fault: Option<String>,
 }
 
+impl Played {
+    /// Adds what was played after it.
+    pub(super) fn extend(&mut self, later: Self) {
+        self.sent.extend(later.sent);
+        self.fault = self.fault.take().or(later.fault);
+    }
+}
+
 /// What is left of a rig.
 pub(super) struct Ended {
     /// What the server says of itself; null where it says nothing.

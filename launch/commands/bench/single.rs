@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::account::Account;
 use super::args::BenchArgs;
+use super::hog::{Hog, Steps};
 use super::measured::{Measured, measure};
 use super::moment::{Between, Moment, seconds_since};
 use super::receiver::ClockComparison;
@@ -40,6 +41,8 @@ pub(super) struct Single {
     pub(super) fault: Option<String>,
     /// Somebody stopped it.
     pub(super) stopped: bool,
+    /// What its chain of policies did, and what kept the computer busy meanwhile.
+    pub(super) steps: Steps,
     /// The engine, in words; empty where the server did not say.
     pub(super) engine: String,
 }
@@ -78,7 +81,13 @@ pub(super) fn run(
     tracing::info!("measuring {} frames", end - warm);
     let before = Moment::now(&rig);
     let played = match warmed.fault {
-        None => rig.play(&schedule, warm..end, stop, &mut each),
+        None => match args.hog {
+            None => rig.play(&schedule, warm..end, stop, &mut each),
+            Some(threads) => {
+                let hog = Hog::in_the_middle(warm..end, threads);
+                hog.play(&mut rig, &schedule, folder, stop, &mut each)
+            }
+        },
         Some(fault) => Played {
             fault: Some(fault),
             ..Played::default()
@@ -95,7 +104,8 @@ pub(super) fn run(
     tracing::debug!("the cost of outputs took {:.1} s", seconds_since(begin));
     let stopped = stop.is_raised();
     let ended = rig.end(if stopped { FAREWELL.1 } else { FAREWELL.0 });
-    let single = (played, between, costs, stopped);
+    let steps = Steps::of(&ended.said, schedule.stamp(warm), args);
+    let single = (played, between, costs, stopped, steps);
     Ok(Some(put_together(subject, args, single, &ended)))
 }
 
@@ -139,7 +149,7 @@ fn costs(
 fn put_together(
     subject: &Subject,
     args: &BenchArgs,
-    (played, between, costs, stopped): (Played, Between, Vec<OutputsCost>, bool),
+    (played, between, costs, stopped, steps): (Played, Between, Vec<OutputsCost>, bool, Steps),
     ended: &Ended,
 ) -> Single {
     let cameras = subject.frames.len();
@@ -169,6 +179,7 @@ fn put_together(
         account,
         costs,
         stopped,
+        steps,
     }
 }
 

@@ -2,8 +2,8 @@
 
 use concert_models::Placement;
 use concert_policies::Policy;
-use concert_runtime::Snapshot;
 use concert_runtime::snapshot::CameraSnapshot;
+use concert_runtime::{DegradationSnapshot, Snapshot};
 use serde_json::{Value, json};
 
 use super::learning::Learnt;
@@ -96,6 +96,21 @@ fn refusal(camera: &CameraSnapshot) -> String {
     text
 }
 
+/// What steps a chain of policies made, and where it stands.
+fn chain_text(chain: &DegradationSnapshot) -> Vec<String> {
+    let (down, up) = (chain.steps_down, chain.steps_up);
+    let stands = match chain.line() {
+        Some(line) => line,
+        None => format!("{} serves", chain.policy()),
+    };
+    let head = format!("chain of policies: {down} steps down, {up} up; {stands}");
+    let steps = chain.steps.iter().map(|step| {
+        let (from, to, words) = (&step.from, &step.to, &step.words);
+        format!("  after {:.1} s from {from} to {to}: {words}", step.seconds)
+    });
+    [head].into_iter().chain(steps).collect()
+}
+
 /// What the shadow and learning came to.
 fn beside_text(snapshot: &Snapshot, begun: Option<String>) -> Vec<String> {
     let mut lines: Vec<String> = begun.into_iter().collect();
@@ -114,6 +129,7 @@ fn beside_text(snapshot: &Snapshot, begun: Option<String>) -> Vec<String> {
             )
         }));
     }
+    lines.extend(snapshot.degradation.iter().flat_map(chain_text));
     lines.extend(snapshot.learning.iter().map(|learning| {
         let fault = match learning.last_fault.as_str() {
             "" => String::new(),

@@ -15,6 +15,7 @@ fn clock() -> Arc<ManualClock> {
 /// A message of a target, as a runtime publishes it.
 fn message(target: &str, sequence: u64) -> Received {
     let hashes = concert_runtime::Hashes {
+        policy_name: "test".into(),
         policy: "0".repeat(64),
         encoders: Vec::new(),
         readout: ("r".to_owned(), "1".repeat(64)),

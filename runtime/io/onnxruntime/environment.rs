@@ -84,6 +84,12 @@ impl Environment {
         Ok(environment)
     }
 
+    /// The environment of this process, where one was started.
+    #[must_use]
+    pub fn running() -> Option<Self> {
+        lock(&STARTED).clone()
+    }
+
     /// The library that runs.
     #[must_use]
     pub fn library(&self) -> &Library {

@@ -5,6 +5,7 @@ mod common;
 #[path = "../../../tests/common/mutations.rs"]
 mod mutations;
 
+mod a_policy_is_swapped_on_terms;
 mod a_shadow_never_serves;
 mod a_swap_loses_no_frame;
 mod encoders_run_side_by_side;

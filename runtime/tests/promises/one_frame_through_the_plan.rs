@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::common::{Keep, MS, World, frame};
+use crate::common::{Keep, MS, World, frame, giving};
 use concert_models::contract::{Channels, Fit, InputContract, Layout};
 use concert_models::fake::FakeNetwork;
 use concert_policies::Task;
@@ -229,6 +229,56 @@ fn a_target_with_a_rate_of_its_own_is_computed_that_often() {
             .count()
     };
     assert_eq!((of(every), of(tenth)), (300, 30));
+}
+
+#[test]
+fn attempts_that_fail_are_no_more_frequent_than_the_rate() {
+    let targets = free_targets();
+    let (every, input, reader) = (targets[0].name, targets[1].name, targets[2].name);
+    let mut world = World::default();
+    world.encoder("p");
+    world.encoder("q");
+    world.readout(&format!("{every}_from_p"), &["p.a"]);
+    // Two of three attempts give what may not be published.
+    let attempts = std::sync::atomic::AtomicUsize::new(0);
+    let now_and_then = giving(move |_| {
+        let attempt = attempts.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        [if attempt.is_multiple_of(3) {
+            1.0
+        } else {
+            f32::INFINITY
+        }; 3]
+    });
+    world.readout_of(&format!("{input}_from_q"), &["q.a"], now_and_then);
+    world.readout(&format!("{reader}_from_p"), &["p.a", input]);
+    let runs = world.counts[&format!("{input}_from_q")].clone();
+    let encoded = world.counts["q"].clone();
+    let text = transfers(&[
+        (every, "sources = [\"p\"]"),
+        (input, "sources = [\"q\"]\nrate_hz = 3"),
+        (
+            reader,
+            &format!("sources = [\"p\"]\ninputs = [\"{input}\"]\nrate_hz = 3"),
+        ),
+    ]);
+    let mut pipeline = world.pipeline(&text, clock(), &["front"], None);
+    let (warm, encoded_warm) = (runs.runs(), encoded.runs());
+    let mut keep = Keep::default();
+    let period = Duration::from_micros(33_333);
+    for i in 0..300u32 {
+        pipeline.step(0, &frame(u64::from(i), 1, period * i), period, &mut keep);
+    }
+    assert_eq!(
+        (runs.runs() - warm, encoded.runs() - encoded_warm),
+        (30, 30)
+    );
+    let delivered = |name: &str| {
+        let of = |output: &&concert_runtime::Output| output.origin.task.name == name;
+        keep.outputs.iter().filter(of).count()
+    };
+    assert_eq!(delivered(every), 300);
+    assert!((9..=11).contains(&delivered(input)), "{}", delivered(input));
+    assert_eq!(delivered(reader), delivered(input));
 }
 
 /// An encoder that takes ten milliseconds of a manual clock.
