@@ -8,6 +8,8 @@ mod a_full_disk_keeps_the_old_file;
 mod a_model_changed_while_it_runs;
 mod a_policy_is_swapped_while_it_runs;
 mod a_readout_is_fitted_from_a_few_frames;
+#[cfg(feature = "recording")]
+mod a_recording_is_replayed;
 mod a_robot_does_errands;
 mod a_runtime_behaves_as_a_service;
 mod a_server_chooses_a_policy;
