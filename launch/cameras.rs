@@ -7,6 +7,8 @@ mod apartment;
 mod argument;
 mod command;
 mod images;
+#[cfg(feature = "recording")]
+mod recording;
 mod subject;
 mod v4l2;
 mod zenoh;
@@ -31,8 +33,6 @@ pub(crate) use subject::Subject;
 
 /// A program or device that is silent for this long is begun again.
 const MAX_SILENCE: Duration = Duration::from_secs(10);
-/// Kinds that later versions have.
-const LATER: [&str; 1] = ["recording"];
 
 /// The rules of one kind of camera, from its entry to what was checked.
 trait Rules: Sized {
@@ -215,6 +215,8 @@ camera_kinds! {
     zenoh::Zenoh,
     v4l2::V4l2,
     command::Command,
+    #[cfg(feature = "recording")]
+    recording::Recording,
 }
 
 impl CameraKind {
@@ -227,15 +229,6 @@ impl CameraKind {
         kind: &Text,
         entry: Spanned<DeTable<'_>>,
     ) -> Placed<(Self, Option<Intrinsics>)> {
-        let written = kind.get_ref().as_str();
-        if LATER.contains(&written) {
-            let (camera, kind_name) = (camera.to_owned(), written.to_owned());
-            let fault = LaunchFault::KindComesLater {
-                camera,
-                kind: kind_name,
-            };
-            return at(kind.span(), fault);
-        }
         Self::read(camera, kind, entry)
     }
 }

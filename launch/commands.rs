@@ -28,6 +28,10 @@ pub(crate) mod models;
 pub(crate) mod policies;
 #[cfg(feature = "apartment")]
 pub(crate) mod profile;
+#[cfg(feature = "recording")]
+pub(crate) mod record;
+#[cfg(feature = "recording")]
+pub(crate) mod replay;
 pub(crate) mod schema;
 pub(crate) mod serve;
 pub(crate) mod solve;
@@ -76,6 +80,13 @@ commands! {
     /// Serve a page that shows a robot: pictures, map, health, and the choice of a
     /// policy
     view::View(ViewArgs),
+    [feature = "recording"]
+    /// Write what a robot publishes into a file, or its last seconds when something
+    /// happens
+    record::Record(RecordArgs),
+    [feature = "recording"]
+    /// Compute a recording again, by its own policy or another, and compare
+    replay::Replay(ReplayArgs),
     /// Change the policy of a running server, between two frames
     swap::Swap(SwapArgs),
     [feature = "fitting"]

@@ -42,7 +42,7 @@ impl ForcedSubscriptions {
         match self {
             ForcedSubscriptions::None => false,
             // The table has the camera's image without the bus.
-            ForcedSubscriptions::All => !keys::is_image(key),
+            ForcedSubscriptions::All => !keys::is_image(key) && key != keys::EVERY_IMAGE,
             ForcedSubscriptions::Of(targets) => targets.contains(&keys::target(key)),
         }
     }

@@ -8,6 +8,7 @@ use crate::camera_image::CameraImage;
 use crate::clock::lock;
 use crate::output::Output;
 use crate::status::{Status, StatusEntry};
+use crate::wire::keys;
 
 /// Carries outputs to whoever listens. Called by the publisher thread alone,
 /// never by the perceive thread, since a bus may block.
@@ -166,8 +167,8 @@ impl Bus for MemoryBus {
         }
     }
 
-    fn has_subscriber(&self, _key: &str) -> Option<bool> {
-        Some(true)
+    fn has_subscriber(&self, key: &str) -> Option<bool> {
+        Some(key != keys::EVERY_IMAGE)
     }
 
     fn close(&mut self, _limit: Duration) {}

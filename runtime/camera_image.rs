@@ -41,9 +41,11 @@ impl ImagePublishing {
     /// Most pixels of an image that is published where nothing is said.
     pub const DEFAULT_MAX_PIXELS: usize = 640 * 480;
 
-    fn is_for(&self, image: &Image) -> bool {
+    /// Tells whether an image is published; `every` where somebody asks for the
+    /// image of every frame, however large.
+    fn is_for(&self, image: &Image, every: bool) -> bool {
         let is_small = image.width() * image.height() <= Self::DEFAULT_MAX_PIXELS;
-        self.enabled.unwrap_or(is_small)
+        self.enabled.unwrap_or(is_small || every)
     }
 
     fn rate(&self) -> Rate {
@@ -78,6 +80,8 @@ pub struct CameraImage {
     pub frame: Frame,
     /// Encoding of the pixels.
     pub encoding: ImageEncoding,
+    /// True where the depth that came with the frame goes with it.
+    pub with_depth: bool,
 }
 
 impl CameraImage {
@@ -88,6 +92,28 @@ impl CameraImage {
             stamp: self.frame.stamp,
             frame_id: self.frame.frame_id.to_string(),
         }
+    }
+
+    /// Writes the depth that goes with it as a `sensor_msgs/Image` in metres, but
+    /// for the numbers, which stand at its end; `None` where there is none.
+    pub fn encode_depth_head(&self, to: &mut Vec<u8>) -> Option<Pixels<'_>> {
+        let depth = self.frame.depth.as_deref().filter(|_| self.with_depth)?;
+        let pixels = Pixels::Planes {
+            values: &depth.metres,
+            channels: 1,
+        };
+        // At most 16384 a side.
+        let message = ImageMessage {
+            header: self.header(),
+            height: depth.height as u32,
+            width: depth.width as u32,
+            encoding: Cow::Borrowed("32FC1"),
+            is_bigendian: false,
+            step: 4 * depth.width as u32,
+            data: Cow::Borrowed(&[]),
+        };
+        message.write_head(pixels.len(), &mut CdrWriter::begin(to));
+        Some(pixels)
     }
 
     /// Writes the message in CDR; what stood in `to` is lost. Gives the
@@ -283,6 +309,8 @@ pub(crate) struct ImagePlace {
     camera: Arc<str>,
     publishing: ImagePublishing,
     is_wanted: AtomicBool,
+    /// True where somebody asks for the image of every frame.
+    every: AtomicBool,
     inside: Mutex<Inside>,
 }
 
@@ -303,6 +331,7 @@ impl ImagePlace {
                 camera: camera.as_str().into(),
                 publishing: publishing.clone(),
                 is_wanted: AtomicBool::new(false),
+                every: AtomicBool::new(false),
                 inside: Mutex::new(Inside {
                     rate: publishing.rate(),
                     counts: ImageCounts::default(),
@@ -313,8 +342,10 @@ impl ImagePlace {
         cameras.iter().map(place).collect()
     }
 
-    /// Notes whether anyone listens.
-    pub(crate) fn want(&self, is_wanted: bool) {
+    /// Notes whether anyone listens, and whether somebody asks for the image of every
+    /// frame, whatever the rate.
+    pub(crate) fn want(&self, is_wanted: bool, every: bool) {
+        self.every.store(every, Ordering::Relaxed);
         self.is_wanted.store(is_wanted, Ordering::Relaxed);
     }
 
@@ -322,11 +353,12 @@ impl ImagePlace {
     /// publisher where somebody wants it; whether it did.
     pub(crate) fn offer(&self, frame: &Frame, interval: Duration) -> bool {
         let mut inside = lock(&self.inside);
-        if !self.publishing.is_for(&frame.image) {
+        let every = self.every.load(Ordering::Relaxed);
+        if !self.publishing.is_for(&frame.image, every) {
             inside.counts.off += 1;
         } else if !self.is_wanted.load(Ordering::Relaxed) {
             inside.counts.no_subscriber += 1;
-        } else if !inside.rate.is_due(frame.arrived, interval) {
+        } else if !every && !inside.rate.is_due(frame.arrived, interval) {
             inside.counts.not_due += 1;
         } else {
             inside.rate.take(frame.arrived);
@@ -336,6 +368,7 @@ impl ImagePlace {
                 sequence: inside.counts.delivered,
                 frame: frame.clone(),
                 encoding: self.publishing.encoding,
+                with_depth: every,
             };
             inside.counts.delivered += 1;
             if inside.waiting.replace(image).is_some() {
@@ -397,6 +430,7 @@ mod tests {
             sequence: 0,
             frame: frame(image.clone(), 0),
             encoding: ImageEncoding::Raw,
+            with_depth: false,
         };
         let mut bytes = Vec::new();
         image.encode(&mut bytes).expect("encodes");
@@ -410,7 +444,7 @@ mod tests {
 
     fn place(publishing: &ImagePublishing) -> ImagePlace {
         let place = ImagePlace::of(&["front".to_owned()], publishing).remove(0);
-        place.want(true);
+        place.want(true, false);
         place
     }
 
@@ -429,12 +463,32 @@ mod tests {
     }
 
     #[test]
+    fn who_asks_for_every_image_gets_it_whatever_its_rate_and_size_unless_there_are_none() {
+        let offered = |enabled| {
+            let place = place(&ImagePublishing {
+                enabled,
+                rate_hz: Some(1.0),
+                ..ImagePublishing::default()
+            });
+            place.want(true, true);
+            let frames = (0..10).map(|index| frame(grey(641, 480), index * 20));
+            let taken = frames.filter(|frame| place.offer(frame, Duration::ZERO));
+            (
+                taken.count(),
+                place.take().is_some_and(|image| image.with_depth),
+            )
+        };
+        assert_eq!(offered(None), (10, true));
+        assert_eq!(offered(Some(false)), (0, false));
+    }
+
+    #[test]
     fn every_computed_frame_is_accounted_for() {
         let place = place(&ImagePublishing::default());
         for millis in (0..1000).step_by(20) {
             place.offer(&frame(grey(4, 4), millis), Duration::from_millis(20));
         }
-        place.want(false);
+        place.want(false, false);
         place.offer(&frame(grey(4, 4), 1000), Duration::from_millis(20));
         place.offer(&frame(grey(4000, 400), 1020), Duration::from_millis(20));
         let snapshot = place.snapshot();

@@ -13,6 +13,7 @@ use crate::health::Health;
 use crate::output::Output;
 use crate::shared::{FOREIGN_AFTER, Shared};
 use crate::stats::smooth;
+use crate::wire::keys;
 
 /// Time between looks who listens and how well everything is.
 const TICK: Duration = Duration::from_millis(20);
@@ -99,7 +100,8 @@ impl<'a> Publisher<'a> {
     /// Declares the keys of the cameras' images.
     fn announce_images(&mut self) {
         let keys = self.shared.images.iter();
-        let keys: Vec<_> = keys.map(|image| Arc::clone(&image.key)).collect();
+        let keys = keys.map(|image| Arc::clone(&image.key));
+        let keys: Vec<_> = keys.chain([keys::EVERY_IMAGE.into()]).collect();
         let declared = self.bus.announce(&keys);
         self.log(declared.err().map(|error| error.to_string()));
     }
@@ -199,8 +201,10 @@ impl<'a> Publisher<'a> {
         }
         self.next_tick = now + TICK;
         self.generation.look_who_listens(self.bus);
+        // After the outputs: who asks for images and outputs gets the image of each.
+        let every = self.bus.has_subscriber(keys::EVERY_IMAGE) == Some(true);
         for image in &self.shared.images {
-            image.want(self.bus.has_subscriber(&image.key) != Some(false));
+            image.want(self.bus.has_subscriber(&image.key) != Some(false), every);
         }
         if now >= self.next_status || self.update_health() {
             self.status();

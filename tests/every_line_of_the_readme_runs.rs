@@ -95,7 +95,7 @@ fn helps() -> Vec<Line> {
 /// takes minutes.
 fn is_server(words: &[&str]) -> bool {
     let ends = words.contains(&"--frames");
-    let drives = words.contains(&"--drive");
+    let drives = words.contains(&"--drive") || words.contains(&"--black-box");
     let runs = matches!(
         words.get(1),
         Some(&("serve" | "demo" | "watch" | "view" | "fetch-soda"))
@@ -105,7 +105,7 @@ fn is_server(words: &[&str]) -> bool {
 
 /// Whether a line speaks to a server that a line before it started.
 fn is_client(words: &[&str]) -> bool {
-    let asks = matches!(words.get(1), Some(&("watch" | "swap" | "learn")));
+    let asks = matches!(words.get(1), Some(&("watch" | "swap" | "learn" | "record")));
     asks || words.contains(&"--live") || words.iter().any(|word| word.contains("driven"))
 }
 
@@ -270,8 +270,9 @@ impl Shell {
                 "`{}`: {ended:?}\n{said}\n{logged}",
                 server.line
             );
-            // The table begins; a robot has none.
-            if !said.is_empty() || logged.contains("publishes below") {
+            // The table begins; a robot has none, nor has a black box.
+            let serves = ["publishes below", "in memory"];
+            if !said.is_empty() || serves.iter().any(|said| logged.contains(said)) {
                 return thread::sleep(SERVED);
             }
             thread::sleep(LOOK);

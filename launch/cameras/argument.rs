@@ -5,12 +5,17 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+#[cfg(feature = "recording")]
+use super::Recording;
 use super::{CameraKind, Command, Images, V4l2};
 
 /// Names of the endings of images.
 const IMAGES: [&str; 3] = ["png", "jpg", "jpeg"];
 /// Endings of films that are read without another program.
 const FILMS: [&str; 3] = ["y4m", "mjpeg", "mjpg"];
+/// Ending of recordings.
+#[cfg(feature = "recording")]
+const RECORDING: &str = "mcap";
 /// Frames per second of a film that does not say its own.
 const USUAL_HZ: f64 = 30.0;
 /// Bytes of a film that are looked through for its rate.
@@ -18,7 +23,7 @@ const HEADER_BYTES: u64 = 1024;
 
 impl CameraKind {
     /// The camera that a command line names: a device of the kernel, a folder
-    /// of images, an image, a film, or the address of a stream. A film ends;
+    /// of images, an image, a film, a recording, or the address of a stream. A film ends;
     /// images are played for ever where `repeat` says so. `path` holds the
     /// folders of programs, as the variable PATH does.
     ///
@@ -55,6 +60,10 @@ impl CameraKind {
         }
         if !about.is_file() {
             return Err("is neither a device, a folder nor a regular file".to_owned());
+        }
+        #[cfg(feature = "recording")]
+        if ending == RECORDING {
+            return Ok(Recording::of(text).into());
         }
         film(text, &ending, path)
     }
@@ -187,6 +196,12 @@ mod tests {
         let path = |name: &str| folder.path().join(name).display().to_string();
         std::fs::write(path("a.PNG"), b"").expect("a file");
         std::fs::write(path("film.mp4"), b"").expect("a file");
+        std::fs::write(path("drive.mcap"), b"").expect("a file");
+        #[cfg(feature = "recording")]
+        assert_eq!(
+            of(&path("drive.mcap")),
+            Ok(Recording::of(&path("drive.mcap")).into())
+        );
         std::fs::write(path("film.y4m"), b"YUV4MPEG2 W2 H2 F25:2 C420jpeg\n").expect("a file");
         for images in [path("a.PNG"), folder.path().display().to_string()] {
             let Ok(CameraKind::Images(Images { paths, repeat, .. })) = of(&images) else {

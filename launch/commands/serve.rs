@@ -61,8 +61,8 @@ pub struct ServeArgs {
     #[arg(value_name = "LAUNCH|POLICY")]
     pub file: String,
     /// The camera, in place of that of the default launch or of a launch file's
-    /// only one: /dev/video0, the address of a stream, a film, or a folder of
-    /// images. A film or folder is played once
+    /// only one: /dev/video0, the address of a stream, a film, a recording, or a
+    /// folder of images. What is a file or folder is played once
     #[arg(long, value_name = "DEVICE|URL|FILE")]
     pub camera: Option<String>,
     /// Run this policy, too, where there is time to spare, and compare its

@@ -55,7 +55,8 @@ pub(crate) fn note_of_message(message: &AnyMessage<'_>) -> String {
         | AnyMessage::CameraInfo(_)
         | AnyMessage::TfMessage(_)
         | AnyMessage::Twist(_)
-        | AnyMessage::Float32MultiArray(_) => String::new(),
+        | AnyMessage::Float32MultiArray(_)
+        | AnyMessage::StringMessage(_) => String::new(),
     }
 }
 
@@ -93,6 +94,7 @@ pub(crate) fn picture_of_message(
         | AnyMessage::Twist(_)
         | AnyMessage::Float32MultiArray(_)
         | AnyMessage::Bool(_)
+        | AnyMessage::StringMessage(_)
         | AnyMessage::DiagnosticArray(_) => None,
     }
 }

@@ -77,8 +77,6 @@ pub enum LaunchFault {
     LearnsNothing,
     #[error("style is `ros2`, which comes in a later version; `native` is what there is")]
     StyleComesLater,
-    #[error("camera `{camera}` is of kind {kind}, which comes in a later version")]
-    KindComesLater { camera: String, kind: String },
 }
 
 /// A piece of the file as an error may show it.

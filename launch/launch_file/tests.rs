@@ -101,15 +101,11 @@ fn two_cameras_of_one_name_are_refused() {
 }
 
 #[test]
-fn a_kind_that_is_unknown_or_comes_later_is_refused() {
+fn a_kind_that_is_unknown_is_refused() {
     assert_eq!(
         refusal(&with_camera("kind = \"webcam\"")),
         "front.toml:4:8: kind of camera `front` is `webcam`, but must be one of images, \
-         apartment, zenoh, v4l2, command"
-    );
-    assert_eq!(
-        refusal(&with_camera("kind = \"recording\"")),
-        "front.toml:4:8: camera `front` is of kind recording, which comes in a later version"
+         apartment, zenoh, v4l2, command, recording"
     );
 }
 

@@ -66,6 +66,7 @@ pub(super) fn digest(
         AnyMessage::TfMessage(_)
         | AnyMessage::Twist(_)
         | AnyMessage::Bool(_)
+        | AnyMessage::StringMessage(_)
         | AnyMessage::DiagnosticArray(_) => Ok(None),
     }
 }

@@ -13,6 +13,8 @@ pub(crate) mod own_thread;
 pub mod pip;
 #[cfg(feature = "onnxruntime")]
 pub mod pull;
+#[cfg(feature = "recording")]
+pub mod recording;
 pub mod run;
 pub mod thermal;
 pub mod thread;

@@ -7,7 +7,7 @@ use super::geometry_msgs::Twist;
 use super::message::Message;
 use super::nav_msgs::Odometry;
 use super::sensor_msgs::{CameraInfo, CompressedImage, Image, PointCloud2};
-use super::std_msgs::{Bool, Float32MultiArray};
+use super::std_msgs::{Bool, Float32MultiArray, StringMessage};
 use super::tf2_msgs::TfMessage;
 use super::vision_msgs::{BoundingBox3DArray, Classification, Detection2DArray};
 
@@ -24,6 +24,9 @@ macro_rules! any_message {
         }
 
         impl<'a> AnyMessage<'a> {
+            /// Full names of the types.
+            pub const TYPES: &'static [&'static str] = &[$(<$message as Message>::TYPE,)*];
+
             /// Reads a message of the type named `message_type`.
             ///
             /// # Errors
@@ -65,6 +68,7 @@ any_message! {
     Twist(Twist),
     Float32MultiArray(Float32MultiArray),
     Bool(Bool),
+    StringMessage(StringMessage),
     DiagnosticArray(DiagnosticArray),
 }
 
@@ -83,7 +87,12 @@ impl AnyMessage<'_> {
             Self::Odometry(message) => &message.header,
             Self::DiagnosticArray(message) => &message.header,
             Self::TfMessage(message) => return message.transforms.first().map(|t| &t.header),
-            Self::Float32MultiArray(_) | Self::Twist(_) | Self::Bool(_) => return None,
+            Self::Float32MultiArray(_)
+            | Self::Twist(_)
+            | Self::Bool(_)
+            | Self::StringMessage(_) => {
+                return None;
+            }
         })
     }
 }

@@ -6,9 +6,12 @@
 //! | `TARGET/camera_info` | the camera's intrinsics at a dense output's resolution |
 //! | `TARGET/tf` | odometry as a transform |
 //! | `image`, `image/camera_info`; with several cameras `CAMERA/image`, … | the camera's image |
+//! | `image/depth`, `CAMERA/image/depth` | depth that came with the image, while a recorder asks |
 //! | `status` | how well every part is |
 //! | `errand` | how a behaviour fares that stands on the outputs, as JSON; others put it |
 //! | `policy`, `control/swap`, `control/solve`, `control/learn` | answer queries |
+//! | `@every_image` | nothing comes; who listens asks for the image of every frame |
+//! | `provenance/TARGET` | in recordings: the attachments of an output, as text |
 //! | `@concert/SESSION` | the liveliness token of who publishes below the prefix |
 
 /// Last part of the key of a camera's image.
@@ -31,6 +34,14 @@ pub const LEARN: &str = "control/learn";
 pub const CAMERA_INFO: &str = "camera_info";
 /// Last part of the key of the transform beside an odometry output.
 pub const TRANSFORMS: &str = "tf";
+/// Last part of the key of the depth beside a camera's image.
+pub const DEPTH: &str = "depth";
+/// Key that nothing is published at: while somebody listens to it, images are
+/// published of every computed frame, with the depth that came with them. Begins
+/// with `@` so that no `**` matches it.
+pub const EVERY_IMAGE: &str = "@every_image";
+/// First part of the key under which a recording keeps an output's attachments.
+pub const PROVENANCE: &str = "provenance";
 /// Last parts of all keys that may stand below an output's key.
 const BESIDE: [&str; 2] = [CAMERA_INFO, TRANSFORMS];
 /// Between the prefix and the session's id in a liveliness token. Begins with
@@ -90,12 +101,27 @@ pub fn is_image(key: &str) -> bool {
     target(key) == IMAGE
 }
 
+/// Tells whether a key below the prefix is the depth beside a camera's image.
+#[must_use]
+pub fn is_image_depth(key: &str) -> bool {
+    let image = key
+        .strip_suffix(DEPTH)
+        .and_then(|key| key.strip_suffix('/'));
+    image.is_some_and(is_image)
+}
+
+/// Key under which a recording keeps the attachments of what stands at `key`.
+#[must_use]
+pub fn provenance(key: &str) -> String {
+    format!("{PROVENANCE}/{key}")
+}
+
 /// Tells whether a key below the prefix is a target's output: neither the status or an
 /// errand, nor a companion, nor a camera's image.
 #[must_use]
 pub fn is_output(key: &str) -> bool {
     let last = target(key);
-    ![STATUS, ERRAND, IMAGE].contains(&last) && !BESIDE.contains(&last)
+    ![STATUS, ERRAND, IMAGE].contains(&last) && !BESIDE.contains(&last) && !is_image_depth(key)
 }
 
 /// Liveliness token of a session that publishes below a prefix.
@@ -132,6 +158,7 @@ mod tests {
         let keys: Vec<String> = with_companions("odometry").collect();
         assert_eq!(keys, ["odometry", "odometry/camera_info", "odometry/tf"]);
         assert!(keys[1..].iter().all(|key| !is_output(key)));
+        assert!(is_output("front/depth") && !is_output("front/image/depth"));
         assert!(!is_output(STATUS) && !is_output(IMAGE) && !is_output("front/image"));
     }
 }

@@ -4,6 +4,7 @@ pub mod any;
 pub mod attachment;
 pub mod cdr;
 pub mod common;
+pub mod definitions;
 pub mod diagnostic_msgs;
 pub mod encode;
 pub mod geometry_msgs;
@@ -12,6 +13,8 @@ pub mod message;
 pub mod nav_msgs;
 mod odometry;
 mod pixels;
+#[cfg(any(feature = "zenoh", feature = "recording"))]
+pub(crate) mod ros_image;
 pub mod sensor_msgs;
 pub mod std_msgs;
 pub mod tf2_msgs;

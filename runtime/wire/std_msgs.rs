@@ -24,6 +24,27 @@ impl<'a> Message<'a> for Bool {
     }
 }
 
+/// `std_msgs/msg/String`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct StringMessage {
+    /// The text.
+    pub data: String,
+}
+
+impl<'a> Message<'a> for StringMessage {
+    const TYPE: &'static str = "std_msgs/msg/String";
+
+    fn write(&self, writer: &mut CdrWriter<'_>) {
+        writer.string(&self.data);
+    }
+
+    fn read(reader: &mut CdrReader<'a>) -> Result<Self, CdrError> {
+        Ok(Self {
+            data: reader.string("data")?.to_owned(),
+        })
+    }
+}
+
 /// `std_msgs/msg/MultiArrayDimension`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MultiArrayDimension {

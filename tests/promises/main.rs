@@ -11,6 +11,8 @@ mod a_policy_is_swapped_while_it_runs;
 #[cfg(feature = "apartment")]
 mod a_policy_is_tuned_for_its_computer;
 mod a_readout_is_fitted_from_a_few_frames;
+#[cfg(feature = "recording")]
+mod a_recording_is_replayed;
 mod a_robot_does_errands;
 mod a_runtime_behaves_as_a_service;
 mod a_server_chooses_a_policy;

@@ -101,6 +101,7 @@ impl Feed {
             self.publisher.publish(depth_key, &depth)?;
         }
         let image = CameraImage {
+            with_depth: false,
             key: Arc::from(image_key.as_str()),
             camera: Arc::clone(&channel.frames.camera),
             sequence: channel.shown,

@@ -2,6 +2,8 @@
 
 pub mod command;
 pub mod images;
+#[cfg(feature = "recording")]
+pub mod recording;
 #[cfg(all(feature = "v4l2", target_os = "linux"))]
 pub mod v4l2;
 
@@ -42,6 +44,8 @@ pub use image_set::ImageSource;
 pub use images::{ImagesCamera, ImagesOptions, Rounds, Stamps};
 pub use pace::Pace;
 pub use picture_file::companions;
+#[cfg(feature = "recording")]
+pub use recording::{RecordingCamera, RecordingCameraOptions};
 #[cfg(all(feature = "v4l2", target_os = "linux"))]
 pub use v4l2::{V4l2Camera, V4l2Device, V4l2Options};
 

@@ -19,7 +19,7 @@ use crate::camera_image::CameraImage;
 use crate::clock::lock;
 use crate::output::Output;
 use crate::status::{Status, StatusEntry};
-use crate::wire::sensor_msgs::CameraInfo;
+use crate::wire::sensor_msgs::{CameraInfo, Image as ImageMessage};
 use crate::wire::tf2_msgs::TfMessage;
 use crate::wire::{self, Attachment, Message, Pixels, keys};
 
@@ -173,20 +173,28 @@ impl ZenohBus {
         self.put(key, message_type, pixels)
             .map_err(|error| error.reason)?;
         if wire::encode_transforms(output, &mut self.message) {
-            self.put_beside(key, keys::TRANSFORMS, TfMessage::TYPE)?;
+            self.put_beside(key, keys::TRANSFORMS, TfMessage::TYPE, Pixels::None)?;
         }
         if wire::encode_camera_info(output, &mut self.message) {
-            self.put_beside(key, keys::CAMERA_INFO, CameraInfo::TYPE)?;
+            self.put_beside(key, keys::CAMERA_INFO, CameraInfo::TYPE, Pixels::None)?;
         }
         Ok(())
     }
 
-    /// The camera's information first: whoever hears the image knows it.
+    /// What belongs to the image first: whoever hears it knows that already.
     fn publish_camera_image(&mut self, image: &CameraImage) -> Result<(), String> {
         self.attachment.clear();
         if let Some(intrinsics) = &image.frame.intrinsics {
             wire::encode::camera_info(image.header(), intrinsics).encode(&mut self.message);
-            self.put_beside(&image.key, keys::CAMERA_INFO, CameraInfo::TYPE)?;
+            self.put_beside(
+                &image.key,
+                keys::CAMERA_INFO,
+                CameraInfo::TYPE,
+                Pixels::None,
+            )?;
+        }
+        if let Some(pixels) = image.encode_depth_head(&mut self.message) {
+            self.put_beside(&image.key, keys::DEPTH, ImageMessage::TYPE, pixels)?;
         }
         self.publishers
             .declare(&image.key)
@@ -200,14 +208,20 @@ impl ZenohBus {
             .map_err(|error| error.reason)
     }
 
-    /// Puts what stands in `self.message` below the key of an output.
-    fn put_beside(&mut self, key: &str, companion: &str, kind: &'static str) -> Result<(), String> {
+    /// Puts what stands in `self.message`, with pixels after it, below the key of an
+    /// output.
+    fn put_beside(
+        &mut self,
+        key: &str,
+        companion: &str,
+        kind: &'static str,
+        pixels: Pixels<'_>,
+    ) -> Result<(), String> {
         let key = keys::beside(key, companion);
         self.publishers
             .declare(&key)
             .map_err(|error| error.to_string())?;
-        self.put(&key, kind, Pixels::None)
-            .map_err(|error| error.reason)
+        self.put(&key, kind, pixels).map_err(|error| error.reason)
     }
 }
 

@@ -17,7 +17,6 @@ use super::calibrations::Calibrations;
 use super::depth::depth_image;
 use super::error::ZenohError;
 use super::message_type;
-use super::received_image::read_image;
 use super::session::DEFAULT_PAYLOAD_LIMIT;
 use super::sessions::{EverywhereKept, Sessions};
 use crate::calibration::CalibrationView;
@@ -25,6 +24,7 @@ use crate::camera::{Camera, CameraLosses, Capture, Companions, FrameFault};
 use crate::clock::{Clock, lock};
 use crate::frame::Frame;
 use crate::time::Timestamp;
+use crate::wire::ros_image::read_image;
 use slot::{Arrival, Slot};
 
 /// Which images a camera receives.

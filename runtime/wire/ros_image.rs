@@ -1,4 +1,4 @@
-//! Images as they come over zenoh, read as the message that they are.
+//! Images as others write them, read as the message that they are.
 
 use concert_models::image_file::{self, DecodeLimits};
 use concert_models::{Image, PixelFormat};
@@ -12,7 +12,7 @@ const MAX_FRAME_ID_BYTES: usize = 255;
 
 /// Header and pixels of a message. `kind` is its type; where nobody says it,
 /// both that a camera may have are tried.
-pub(super) fn read_image(
+pub(crate) fn read_image(
     kind: Option<&str>,
     bytes: &[u8],
     payload_limit: usize,
