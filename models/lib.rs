@@ -23,6 +23,8 @@
 //! # }
 //! ```
 
+#[cfg(test)]
+mod allocations;
 pub mod card;
 pub mod contract;
 pub mod digest;

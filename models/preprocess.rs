@@ -1,10 +1,12 @@
 //! From a camera image to a network's input tensor.
 //!
-//! One pass down the columns on the stored bytes, one along the rows, with
-//! normalisation folded in: values stay f32 between, so nothing is rounded to
-//! eight bits on the way. Scaling is linear in the stored values (gamma is left
+//! One pass down the columns on the stored bytes, one along several rows at once,
+//! with normalisation folded in: values stay f32 between, so nothing is rounded to
+//! eight bits on the way. Compiled for each width of vectors, with the same bits. Scaling is linear in the stored values (gamma is left
 //! as it is, as in training). After the first image of a size, nothing is
 //! allocated.
+
+use pulp::{Arch, Simd, WithSimd};
 
 use crate::contract::{Channels, InputContract, Layout, Placed};
 use crate::geometry::Affine2;
@@ -35,7 +37,14 @@ struct Ready {
     stored: Vec<f32>,
     /// The same row, one line per channel, in the tensor's order.
     lines: Vec<Vec<f32>>,
+    /// `ROWS` such rows side by side, pixel by pixel.
+    beside: Vec<Vec<[f32; ROWS]>>,
+    /// One channel of them, as wide as it is placed.
+    scaled: Vec<[f32; ROWS]>,
 }
+
+/// Rows that are scaled along at once.
+const ROWS: usize = 8;
 
 /// Reason why an image could not be made into an input tensor.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -108,8 +117,30 @@ impl Preprocessor {
         };
         let ready = self.ready.insert(ready);
         let tensor = Tensor::new(&self.contract, out);
-        ready.run(image, &self.gains, tensor);
+        Arch::new().dispatch(Run {
+            ready,
+            image,
+            gains: &self.gains,
+            tensor,
+        });
         Ok(())
+    }
+}
+
+/// One image into one tensor.
+struct Run<'a> {
+    ready: &'a mut Ready,
+    image: &'a Image,
+    gains: &'a [[f32; 2]],
+    tensor: Tensor<'a>,
+}
+
+impl WithSimd for Run<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, _: S) {
+        self.ready.run(self.image, self.gains, &mut self.tensor);
     }
 }
 
@@ -172,6 +203,8 @@ impl Ready {
             down: Taps::new(placed.y, height),
             stored: vec![0.0; width * format.bytes_per_pixel()],
             lines: vec![vec![0.0; width]; lines],
+            beside: vec![vec![[0.0; ROWS]; width]; lines],
+            scaled: vec![[0.0; ROWS]; placed.x.count],
         }
     }
 
@@ -179,15 +212,32 @@ impl Ready {
         (self.width, self.height, self.format) == (image.width(), image.height(), image.format())
     }
 
-    fn run(&mut self, image: &Image, gains: &[[f32; 2]], mut tensor: Tensor<'_>) {
-        for (v, (start, weights)) in self.down.iter().enumerate() {
-            scale_rows(image, start, weights, &mut self.stored);
-            split(self.format, self.channels, &self.stored, &mut self.lines);
+    #[inline(always)]
+    fn run(&mut self, image: &Image, gains: &[[f32; 2]], tensor: &mut Tensor<'_>) {
+        let rows = self.placed.y.count;
+        for first in (0..rows).step_by(ROWS) {
+            let count = ROWS.min(rows - first);
+            let windows = self.down.iter().skip(first).take(count);
+            for (lane, (start, weights)) in windows.enumerate() {
+                scale_rows(image, start, weights, &mut self.stored);
+                split(self.format, self.channels, &self.stored, &mut self.lines);
+                for (line, beside) in self.lines.iter().zip(&mut self.beside) {
+                    for (x, lanes) in line.iter().zip(beside) {
+                        lanes[lane] = *x;
+                    }
+                }
+            }
             for (channel, [gain, bias]) in gains.iter().enumerate() {
-                let line = &self.lines[channel.min(self.lines.len() - 1)];
-                let row = tensor.row(channel, self.placed.y.start + v, self.placed.x.start);
-                for (out, x) in row.zip(self.across.apply(line)) {
-                    *out = x * gain + bias;
+                let line = &self.beside[channel.min(self.beside.len() - 1)];
+                for (scaled, sums) in self.scaled.iter_mut().zip(self.across.apply(line)) {
+                    *scaled = sums.map(|x| x * gain + bias);
+                }
+                for lane in 0..count {
+                    let v = self.placed.y.start + first + lane;
+                    let row = tensor.row(channel, v, self.placed.x.start);
+                    for (out, lanes) in row.zip(&self.scaled) {
+                        *out = lanes[lane];
+                    }
                 }
             }
         }
@@ -195,6 +245,7 @@ impl Ready {
 }
 
 /// The weighted sum of a window of stored rows, byte by byte.
+#[inline(always)]
 fn scale_rows(image: &Image, start: usize, weights: &[f32], sum: &mut [f32]) {
     sum.fill(0.0);
     let rows = |tap: usize| image.row(start + tap);
@@ -215,6 +266,7 @@ fn scale_rows(image: &Image, start: usize, weights: &[f32], sum: &mut [f32]) {
 }
 
 /// Stored values of one row into one line per channel, in the tensor's order.
+#[inline(always)]
 fn split(format: PixelFormat, channels: Channels, stored: &[f32], lines: &mut [Vec<f32>]) {
     let offsets = match format {
         PixelFormat::Grey8 => return lines[0].copy_from_slice(stored),
@@ -244,6 +296,7 @@ fn split(format: PixelFormat, channels: Channels, stored: &[f32], lines: &mut [V
 
 /// BT.601, limited range (Y 16..=235, U and V 16..=240), to 0..=255; each U and
 /// V serves the two pixels that share it.
+#[inline(always)]
 fn split_yuyv(channels: Channels, stored: &[f32], lines: &mut [Vec<f32>]) {
     let pairs = stored.as_chunks::<4>().0;
     let level = |y: f32| (y - 16.0) * (255.0 / 219.0);

@@ -48,11 +48,20 @@ impl Taps {
         self.starts.iter().copied().zip(windows)
     }
 
-    /// Weighted sums of one line.
-    pub(crate) fn apply<'a>(&'a self, line: &'a [f32]) -> impl Iterator<Item = f32> + 'a {
+    /// Weighted sums of `N` lines side by side.
+    #[inline(always)]
+    pub(crate) fn apply<'a, const N: usize>(
+        &'a self,
+        lines: &'a [[f32; N]],
+    ) -> impl Iterator<Item = [f32; N]> + 'a {
         self.iter().map(|(start, weights)| {
-            let window = &line[start..start + weights.len()];
-            (window.iter().zip(weights)).map(|(x, w)| x * w).sum()
+            let mut sums = [0.0; N];
+            for (values, weight) in lines[start..start + weights.len()].iter().zip(weights) {
+                for (sum, value) in sums.iter_mut().zip(values) {
+                    *sum += value * weight;
+                }
+            }
+            sums
         })
     }
 }
@@ -61,6 +70,12 @@ impl Taps {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    /// Weighted sums of one line.
+    fn applied(taps: &Taps, line: &[f32]) -> Vec<f32> {
+        let lines: Vec<_> = line.iter().map(|x| [*x]).collect();
+        taps.apply(&lines).map(|[sum]| sum).collect()
+    }
 
     fn axis(from: f64, length: f64, count: usize) -> Axis {
         Axis {
@@ -75,13 +90,13 @@ mod tests {
     fn the_same_size_copies() {
         let line = [3.0, 1.0, 4.0, 1.0, 5.0];
         let taps = Taps::new(axis(0.0, 5.0, 5), 5);
-        assert_eq!(taps.apply(&line).collect::<Vec<_>>(), line);
+        assert_eq!(applied(&taps, &line), line);
     }
 
     #[test]
     fn enlarging_interpolates_between_pixel_centres() {
         let taps = Taps::new(axis(0.0, 2.0, 4), 2);
-        let out: Vec<_> = taps.apply(&[0.0, 1.0]).collect();
+        let out = applied(&taps, &[0.0, 1.0]);
         assert_eq!(out, [0.0, 0.25, 0.75, 1.0]);
     }
 
@@ -92,7 +107,7 @@ mod tests {
             let mut line = [0.0; 8];
             line[bright] = 1.0;
             assert!(
-                taps.apply(&line).sum::<f32>() > 0.0,
+                applied(&taps, &line).iter().sum::<f32>() > 0.0,
                 "pixel {bright} is lost"
             );
         }
@@ -106,12 +121,12 @@ mod tests {
             let length = input as f64 * part;
             let axis = axis((input as f64 - length) / 2.0, length, count);
             let taps = Taps::new(axis, input);
-            for flat in taps.apply(&vec![7.0; input]) {
+            for flat in applied(&taps, &vec![7.0; input]) {
                 prop_assert!((flat - 7.0).abs() < 1e-4);
             }
             let ramp: Vec<_> = (0..input).map(|x| x as f32).collect();
             let radius = axis.scale().max(1.0);
-            for (pixel, got) in taps.apply(&ramp).enumerate() {
+            for (pixel, got) in applied(&taps, &ramp).into_iter().enumerate() {
                 let centre = axis.from + (pixel as f64 + 0.5) * axis.scale() - 0.5;
                 let inside = centre - radius >= 0.0 && centre + radius <= input as f64 - 1.0;
                 // Exact but for the sampling of the triangle.

@@ -5,6 +5,8 @@
 //! Matching", CVPR 2024: 65 logits per cell of 8×8 pixels, the last of them
 //! for "no keypoint here".
 
+use pulp::{Arch, Simd, WithSimd};
+
 /// Input pixels per cell, both ways.
 const CELL: usize = 8;
 /// Pixels of a cell, and one for none of them.
@@ -39,13 +41,29 @@ pub(super) struct Keypoint {
 }
 
 /// The points of one frame; buffers are used again.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Keypoints {
     pub(super) points: Vec<Keypoint>,
     /// As many rows as points, of unit length.
     pub(super) descriptors: Vec<f32>,
     /// Numbers in a row.
     pub(super) channels: usize,
+}
+
+impl Keypoints {
+    /// Becomes the same as another, in the memory that it has.
+    pub(super) fn copy(&mut self, other: &Self) {
+        copy_into(&other.points, &mut self.points);
+        copy_into(&other.descriptors, &mut self.descriptors);
+        self.channels = other.channels;
+    }
+}
+
+/// The same values, and memory for as many more.
+pub(super) fn copy_into<T: Copy>(from: &Vec<T>, into: &mut Vec<T>) {
+    into.clear();
+    into.reserve(from.capacity());
+    into.extend_from_slice(from);
 }
 
 /// Finds keypoints; what it works with is kept from frame to frame.
@@ -79,6 +97,8 @@ impl Detector {
         into.points.clear();
         into.descriptors.clear();
         into.channels = levels.descriptors.len() / (levels.cells.0 * levels.cells.1);
+        into.points.reserve(most);
+        into.descriptors.reserve(most * into.channels);
         for &(score, index) in &self.candidates {
             let (u, v) = (index as usize % width, index as usize / width);
             let point = Keypoint {
@@ -94,31 +114,20 @@ impl Detector {
     /// Softmax of every cell, folded back to pixels.
     fn spread(&mut self, levels: &KeypointLevels<'_>) {
         let (across, down) = levels.cells;
-        let plane = across * down;
-        self.heat.resize(plane * CELL * CELL, 0.0);
-        for cell in 0..plane {
-            let logit = |channel: usize| levels.logits[channel * plane + cell];
-            let greatest = (0..LOGITS).map(logit).fold(f32::NEG_INFINITY, f32::max);
-            let mut weights = [0.0_f32; LOGITS];
-            let mut sum = 0.0;
-            for (channel, weight) in weights.iter_mut().enumerate() {
-                *weight = (logit(channel) - greatest).exp();
-                sum += *weight;
-            }
-            let corner = cell / across * CELL * across * CELL + cell % across * CELL;
-            for (row, weights) in weights.chunks_exact(CELL).enumerate() {
-                let start = corner + row * across * CELL;
-                for (heat, weight) in self.heat[start..start + CELL].iter_mut().zip(weights) {
-                    *heat = weight / sum;
-                }
-            }
-        }
+        self.heat.resize(across * down * CELL * CELL, 0.0);
+        Arch::new().dispatch(Spread {
+            cells: levels.cells,
+            logits: levels.logits,
+            heat: &mut self.heat,
+        });
     }
 
     /// Pixels that are the greatest around, with their scores.
     fn peaks(&mut self, levels: &KeypointLevels<'_>) {
         let (width, height) = (levels.cells.0 * CELL, levels.cells.1 * CELL);
         self.candidates.clear();
+        // More than any picture has been seen to have.
+        self.candidates.reserve(4 * levels.cells.0 * levels.cells.1);
         for v in MARGIN..height - MARGIN {
             for u in MARGIN..width - MARGIN {
                 let heat = self.heat[v * width + u];
@@ -154,13 +163,19 @@ impl Detector {
         (0.5 * (before - after) / curvature).clamp(-0.5, 0.5)
     }
 
+    /// Descriptors cell by cell; a few cells at a time, whose lines stay in the
+    /// nearest cache until they are whole.
     fn transpose(&mut self, levels: &KeypointLevels<'_>) {
         let plane = levels.cells.0 * levels.cells.1;
         let channels = levels.descriptors.len() / plane;
         self.cells.resize(levels.descriptors.len(), 0.0);
-        for (channel, values) in levels.descriptors.chunks_exact(plane).enumerate() {
-            for (cell, value) in values.iter().enumerate() {
-                self.cells[cell * channels + channel] = *value;
+        for (block, into) in self.cells.chunks_mut(LANES * channels).enumerate() {
+            let start = block * LANES;
+            for (channel, values) in levels.descriptors.chunks_exact(plane).enumerate() {
+                let cells = into.chunks_exact_mut(channels);
+                for (cell, value) in cells.zip(&values[start..]) {
+                    cell[channel] = *value;
+                }
             }
         }
     }
@@ -185,6 +200,110 @@ impl Detector {
         let length = row.iter().map(|value| value * value).sum::<f32>().sqrt();
         row.iter_mut().for_each(|value| *value /= length.max(1e-12));
     }
+}
+
+/// Cells of a row whose softmax is computed at once.
+const LANES: usize = 16;
+
+/// The softmax of all cells, compiled for each width of vectors; its bits are the
+/// same on every processor.
+struct Spread<'a> {
+    cells: (usize, usize),
+    logits: &'a [f32],
+    heat: &'a mut [f32],
+}
+
+impl WithSimd for Spread<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let (across, down) = self.cells;
+        let plane = across * down;
+        // One row of cells is `CELL` rows of pixels.
+        let rows = self.heat.chunks_exact_mut(CELL * CELL * across);
+        for (row, heat) in rows.enumerate() {
+            for column in (0..across).step_by(LANES) {
+                let count = LANES.min(across - column);
+                let start = row * across + column;
+                let weights = softmax(|channel| {
+                    let from = &self.logits[channel * plane + start..][..count];
+                    match from.as_chunks::<LANES>().0 {
+                        [all, ..] => *all,
+                        [] => {
+                            let mut lanes = [0.0; LANES];
+                            lanes[..count].copy_from_slice(from);
+                            lanes
+                        }
+                    }
+                });
+                for (channel, weights) in weights.iter().enumerate() {
+                    let (v, u) = (channel / CELL, channel % CELL);
+                    let line = &mut heat[v * across * CELL + column * CELL + u..];
+                    for (heat, weight) in line.iter_mut().step_by(CELL).zip(&weights[..count]) {
+                        *heat = *weight;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Probabilities of the pixels of `LANES` cells, without that of "no keypoint".
+#[inline(always)]
+fn softmax(logits: impl Fn(usize) -> [f32; LANES]) -> [[f32; LANES]; LOGITS - 1] {
+    let mut greatest = [f32::NEG_INFINITY; LANES];
+    for channel in 0..LOGITS {
+        for (greatest, logit) in greatest.iter_mut().zip(logits(channel)) {
+            *greatest = if logit > *greatest { logit } else { *greatest };
+        }
+    }
+    let mut weights = [[0.0; LANES]; LOGITS - 1];
+    let mut sum = [0.0; LANES];
+    for channel in 0..LOGITS {
+        let logits = logits(channel);
+        let mut each = [0.0; LANES];
+        for lane in 0..LANES {
+            each[lane] = exp(logits[lane] - greatest[lane]);
+            sum[lane] += each[lane];
+        }
+        if let Some(weights) = weights.get_mut(channel) {
+            *weights = each;
+        }
+    }
+    for weights in &mut weights {
+        for (weight, sum) in weights.iter_mut().zip(sum) {
+            *weight /= sum;
+        }
+    }
+    weights
+}
+
+/// The exponential of a number that is not above 0, to 2 units in the last place;
+/// below −87 that of −87. In steps that vectors have, unlike the library's (S. L.
+/// Moshier, "Methods and Programs for Mathematical Functions", 1989).
+#[inline(always)]
+fn exp(x: f32) -> f32 {
+    /// 1.5 · 2²³: adding it rounds to whole numbers.
+    const ROUNDER: f32 = 12_582_912.0;
+    // NaN stays.
+    let x = if x < -87.0 { -87.0 } else { x };
+    let shifted = x * std::f32::consts::LOG2_E + ROUNDER;
+    let whole = shifted - ROUNDER;
+    let rest = x - whole * 0.693_359_4 + whole * 2.121_944_4e-4;
+    let mut sum = 1.987_569_2e-4;
+    for coefficient in [
+        1.398_199_9e-3,
+        8.333_452e-3,
+        4.166_579_6e-2,
+        0.166_666_66,
+        0.5,
+    ] {
+        sum = sum * rest + coefficient;
+    }
+    let fraction = sum * rest * rest + rest + 1.0;
+    let power = shifted.to_bits().wrapping_sub(ROUNDER.to_bits());
+    fraction * f32::from_bits(power.wrapping_add(127) << 23)
 }
 
 /// Bilinear between the four cells around a pixel; those at an edge reach on.
@@ -225,6 +344,21 @@ fn cubic(at: f32, count: usize) -> ([usize; 4], [f32; 4]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_exponential_is_the_librarys_but_for_its_last_bits() {
+        for step in 0..87_000 {
+            let x = -0.001 * step as f32;
+            let (got, wanted) = (exp(x), x.exp());
+            assert!(
+                (got - wanted).abs() <= 3e-7 * wanted,
+                "exp({x}) = {got}, not {wanted}"
+            );
+        }
+        assert_eq!(exp(0.0), 1.0);
+        assert!(exp(f32::NEG_INFINITY) < 1e-37);
+        assert!(exp(f32::NAN).is_nan());
+    }
 
     /// Levels of 6×5 cells whose only keypoint has its top at (u, v).
     fn levels(u: f32, v: f32) -> (Vec<f32>, Vec<f32>, Vec<f32>) {

@@ -1,15 +1,59 @@
 //! Matching of descriptors of two frames.
 
-/// Rows of the second frame that are compared with one of the first at once.
+use pulp::{Arch, Simd, WithSimd};
+
+/// Rows of the second frame, and rows of the first, that are compared at once.
 const LANES: usize = 16;
+const ROWS: usize = 4;
 
 /// Mutual nearest neighbours; what it works with is kept from frame to frame.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Matcher {
     /// Descriptors of the second frame, `LANES` rows interleaved.
     packed: Vec<f32>,
-    best_of_second: Vec<(f32, u32)>,
+    best_of_second: Vec<Nearest>,
     best_of_first: Vec<(f32, u32)>,
+}
+
+/// Nearest rows of as many others: cosines, and which rows.
+#[derive(Debug, Clone, Copy)]
+struct Nearest {
+    cosines: [f32; LANES],
+    rows: [u32; LANES],
+}
+
+impl Nearest {
+    const NONE: Self = Self {
+        cosines: [f32::NEG_INFINITY; LANES],
+        rows: [u32::MAX; LANES],
+    };
+
+    /// Takes a row where it is nearer; NaN is not.
+    #[inline(always)]
+    fn offer(&mut self, cosines: &[f32; LANES], row: u32) {
+        let lanes = self.cosines.iter_mut().zip(&mut self.rows);
+        for ((best, best_row), cosine) in lanes.zip(cosines) {
+            let nearer = *cosine > *best;
+            *best_row = if nearer { row } else { *best_row };
+            *best = if nearer { *cosine } else { *best };
+        }
+    }
+
+    /// The nearest over all lanes, where rows are blocks of lanes; of equal ones
+    /// the first.
+    fn over_lanes(&self) -> (f32, u32) {
+        let mut best = (f32::NEG_INFINITY, u32::MAX);
+        for (lane, (&cosine, &block)) in self.cosines.iter().zip(&self.rows).enumerate() {
+            if block == u32::MAX {
+                continue;
+            }
+            let row = block * LANES as u32 + lane as u32;
+            if cosine > best.0 || (cosine == best.0 && row < best.1) {
+                best = (cosine, row);
+            }
+        }
+        best
+    }
 }
 
 impl Matcher {
@@ -30,32 +74,20 @@ impl Matcher {
         }
         let count = second.len() / channels;
         self.pack(second, channels);
-        let nothing = (f32::NEG_INFINITY, u32::MAX);
         self.best_of_first.clear();
         self.best_of_second.clear();
-        self.best_of_second
-            .resize(count.next_multiple_of(LANES), nothing);
-        for (row, one) in first.chunks_exact(channels).enumerate() {
-            let mut best = nothing;
-            let blocks = self.packed.chunks_exact(channels * LANES);
-            let seconds = self.best_of_second.chunks_exact_mut(LANES);
-            for (block, (packed, seconds)) in blocks.zip(seconds).enumerate() {
-                let sums = products(one, packed);
-                for (lane, (sum, second)) in sums.iter().zip(seconds).enumerate() {
-                    if *sum > best.0 {
-                        best = (*sum, (block * LANES + lane) as u32);
-                    }
-                    if *sum > second.0 {
-                        *second = (*sum, row as u32);
-                    }
-                }
-            }
-            self.best_of_first.push(best);
-        }
+        (self.best_of_second).resize(count.div_ceil(LANES), Nearest::NONE);
+        Arch::new().dispatch(Comparison {
+            first,
+            packed: &self.packed,
+            channels,
+            best_of_first: &mut self.best_of_first,
+            best_of_second: &mut self.best_of_second,
+        });
         for (row, &(similarity, other)) in self.best_of_first.iter().enumerate() {
-            let is_row = (other as usize) < count;
-            if is_row && similarity >= least && self.best_of_second[other as usize].1 == row as u32
-            {
+            let other_row = other as usize;
+            let chosen = || self.best_of_second[other_row / LANES].rows[other_row % LANES];
+            if other_row < count && similarity >= least && chosen() == row as u32 {
                 pairs.push((row as u32, other, similarity));
             }
         }
@@ -64,8 +96,7 @@ impl Matcher {
     fn pack(&mut self, rows: &[f32], channels: usize) {
         self.packed.clear();
         let count = rows.len() / channels;
-        // Rows that only fill up a block are no row's nearest: any real cosine
-        // is above −2.
+        // Rows that only fill up a block are no row's nearest.
         self.packed
             .resize(count.next_multiple_of(LANES) * channels, f32::NAN);
         for (row, values) in rows.chunks_exact(channels).enumerate() {
@@ -77,12 +108,62 @@ impl Matcher {
     }
 }
 
-/// Scalar products of one row with `LANES` interleaved ones.
-fn products(one: &[f32], packed: &[f32]) -> [f32; LANES] {
-    let mut sums = [0.0; LANES];
-    for (value, lanes) in one.iter().zip(packed.chunks_exact(LANES)) {
-        for (sum, other) in sums.iter_mut().zip(lanes) {
-            *sum += value * other;
+/// All rows of one frame with all of another, compiled for each width of vectors.
+/// Every product is summed in the order of the channels, without fusing: its bits
+/// are the same on every processor.
+struct Comparison<'a> {
+    first: &'a [f32],
+    packed: &'a [f32],
+    channels: usize,
+    best_of_first: &'a mut Vec<(f32, u32)>,
+    best_of_second: &'a mut [Nearest],
+}
+
+impl WithSimd for Comparison<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, _: S) {
+        let groups = self.first.chunks_exact(ROWS * self.channels);
+        for rows in groups.clone() {
+            self.compare::<ROWS>(rows);
+        }
+        for row in groups.remainder().chunks_exact(self.channels) {
+            self.compare::<1>(row);
+        }
+    }
+}
+
+impl Comparison<'_> {
+    /// `N` rows of the first frame with all of the second.
+    #[inline(always)]
+    fn compare<const N: usize>(&mut self, rows: &[f32]) {
+        let first_row = self.best_of_first.len() as u32;
+        let mut nearest = [Nearest::NONE; N];
+        let blocks = self.packed.chunks_exact(self.channels * LANES);
+        for (block, (packed, seconds)) in blocks.zip(self.best_of_second.iter_mut()).enumerate() {
+            let products = products::<N>(rows, packed);
+            for (row, (cosines, nearest)) in products.iter().zip(&mut nearest).enumerate() {
+                nearest.offer(cosines, block as u32);
+                seconds.offer(cosines, first_row + row as u32);
+            }
+        }
+        self.best_of_first
+            .extend(nearest.iter().map(Nearest::over_lanes));
+    }
+}
+
+/// Scalar products of `N` rows with `LANES` interleaved ones.
+#[inline(always)]
+fn products<const N: usize>(rows: &[f32], packed: &[f32]) -> [[f32; LANES]; N] {
+    let channels = rows.len() / N;
+    let mut sums = [[0.0; LANES]; N];
+    for (channel, lanes) in packed.as_chunks::<LANES>().0.iter().enumerate() {
+        for (row, sums) in sums.iter_mut().enumerate() {
+            let value = rows[row * channels + channel];
+            for (sum, other) in sums.iter_mut().zip(lanes) {
+                *sum += value * other;
+            }
         }
     }
     sums

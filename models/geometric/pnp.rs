@@ -40,7 +40,7 @@ pub(super) fn pnp(
     }
     let mut best = (Isometry3::identity(), 0.0, 0);
     let mut offer = |pose: &Isometry3<f64>| {
-        let (score, inliers) = score(sightings, pose, tolerance);
+        let (score, inliers) = score(sightings, pose, tolerance, best.1);
         let better = score > best.1;
         if better {
             best = (*pose, score, inliers);
@@ -69,26 +69,44 @@ pub(super) fn pnp(
         return None;
     }
     let pose = refine(sightings, best.0, tolerance);
-    (score(sightings, &pose, tolerance).1 >= least).then_some(pose)
+    (score(sightings, &pose, tolerance, 0.0).1 >= least).then_some(pose)
 }
 
 fn error_squared(sighting: &Sighting, pose: &Isometry3<f64>) -> f64 {
-    let point = pose * sighting.point;
+    off_squared(sighting, &(pose * sighting.point))
+}
+
+/// How far off a point of the frame of view two is from where it is seen, squared.
+fn off_squared(sighting: &Sighting, point: &Point3<f64>) -> f64 {
     if point.z <= 1e-6 {
         return f64::INFINITY;
     }
     (point.xy().coords / point.z - sighting.seen).norm_squared()
 }
 
-/// Sum of what every sighting lacks to the tolerance (MSAC), and how many fit.
-fn score(sightings: &[Sighting], pose: &Isometry3<f64>, tolerance: f64) -> (f64, usize) {
+/// Sum of what every sighting lacks to the tolerance (MSAC), and how many fit; less
+/// of both where the sum cannot be above `least` any more.
+fn score(
+    sightings: &[Sighting],
+    pose: &Isometry3<f64>,
+    tolerance: f64,
+    least: f64,
+) -> (f64, usize) {
     let limit = tolerance * tolerance;
-    let errors = sightings.iter().map(|one| error_squared(one, pose));
-    errors
-        .filter(|squared| *squared < limit)
-        .fold((0.0, 0), |(score, count), squared| {
-            (score + 1.0 - squared / limit, count + 1)
-        })
+    let turn = pose.rotation.to_rotation_matrix();
+    let (mut score, mut count) = (0.0, 0);
+    for (done, one) in sightings.iter().enumerate() {
+        if score + (sightings.len() - done) as f64 <= least {
+            break;
+        }
+        let point = turn * one.point + pose.translation.vector;
+        let squared = off_squared(one, &point);
+        if squared < limit {
+            score += 1.0 - squared / limit;
+            count += 1;
+        }
+    }
+    (score, count)
 }
 
 /// Every pose from which three points are seen as they are.

@@ -25,11 +25,7 @@ pub(super) fn real_roots(coefficients: &[f64], roots: &mut [f64; MAX_DEGREE]) ->
     if degree == 0 || degree > MAX_DEGREE || !largest.is_finite() {
         return 0;
     }
-    // Cauchy's bound on the roots of the polynomial; those of its derivatives
-    // lie within their convex hull.
-    let leading = coefficients[degree].abs();
-    let others = coefficients[..degree].iter();
-    let bound = 1.0 + others.fold(0.0_f64, |max, c| max.max(c.abs())) / leading;
+    let bound = bound(&coefficients[..=degree]);
     let mut found = 0;
     for order in (0..degree).rev() {
         let mut derivative = [0.0; MAX_DEGREE + 1];
@@ -48,6 +44,19 @@ pub(super) fn real_roots(coefficients: &[f64], roots: &mut [f64; MAX_DEGREE]) ->
         found = count;
     }
     found
+}
+
+/// Bound on the roots of a polynomial; those of its derivatives lie within their
+/// convex hull. M. Fujiwara, "Über die obere Schranke des absoluten Betrages der
+/// Wurzeln einer algebraischen Gleichung", Tohoku Mathematical Journal 10, 1916:
+/// much nearer to them than Cauchy's, which costs Newton many steps.
+fn bound(coefficients: &[f64]) -> f64 {
+    let degree = coefficients.len() - 1;
+    let leading = coefficients[degree].abs();
+    let others = coefficients[..degree].iter().rev().zip(1..);
+    let roots = others.map(|(c, order)| (c.abs() / leading).powf(1.0 / f64::from(order)));
+    // A little more: a root on the bound itself changes no sign within it.
+    2.001 * roots.fold(f64::MIN_POSITIVE, f64::max)
 }
 
 /// The `order`-th derivative; how many coefficients it has.

@@ -29,8 +29,6 @@ pub(super) struct TwoView {
     pub(super) two_from_one: Isometry3<f64>,
     /// Set if the direction of the translation is known.
     pub(super) has_direction: bool,
-    /// Set for each match that fits.
-    pub(super) inliers: Vec<bool>,
 }
 
 /// [t]× R.
@@ -42,13 +40,15 @@ pub(super) fn essential_of(two_from_one: &Isometry3<f64>) -> Matrix3<f64> {
 /// Estimates the pose of view two seen from view one. `tolerance` is the
 /// greatest distance of an inlier from its epipolar line on the plane z = 1;
 /// `guess` is tried first. Matches that are likelier to be right should come
-/// first. `None` where fewer than `least` matches agree.
+/// first. `inliers` tells afterwards of each match whether it fits. `None` where
+/// fewer than `least` matches agree.
 pub(super) fn two_view(
     matches: &[Match],
     guess: &Isometry3<f64>,
     tolerance: f64,
     least: usize,
     rng: &mut Rng,
+    inliers: &mut Vec<bool>,
 ) -> Option<TwoView> {
     let least = least.max(8);
     if matches.len() < least {
@@ -72,21 +72,21 @@ pub(super) fn two_view(
         tried += 1;
     }
     if best.inliers < least {
-        return rotation_only(matches, turned, tolerance, least);
+        return rotation_only(matches, turned, tolerance, least, inliers);
     }
-    let inliers = epipolar_inliers(matches, &best.essential, tolerance);
-    let start = best_split(matches, &inliers, &best.essential)?;
+    epipolar_inliers(matches, &best.essential, tolerance, inliers);
+    let start = best_split(matches, inliers, &best.essential)?;
     let pose = refine(matches, start, tolerance);
     let pose = nearer(matches, pose, guess, tolerance);
-    let inliers = epipolar_inliers(matches, &unit(essential_of(&pose)), tolerance);
-    let inliers: Vec<bool> = (inliers.iter().zip(matches))
-        .map(|(fits, one)| *fits && in_front(&pose, one))
-        .collect();
+    epipolar_inliers(matches, &unit(essential_of(&pose)), tolerance, inliers);
+    for (fits, one) in inliers.iter_mut().zip(matches) {
+        *fits = *fits && in_front(&pose, one);
+    }
     let count = inliers.iter().filter(|fits| **fits).count();
     // Where a rotation alone explains nearly as much, the direction is noise.
     let explained = rotation_inliers(matches, &turned, tolerance);
     if explained as f64 >= PURE_ROTATION * count as f64 {
-        return rotation_only(matches, turned, tolerance, least);
+        return rotation_only(matches, turned, tolerance, least, inliers);
     }
     if count < least {
         return None;
@@ -94,7 +94,6 @@ pub(super) fn two_view(
     Some(TwoView {
         two_from_one: pose,
         has_direction: true,
-        inliers,
     })
 }
 
@@ -187,9 +186,15 @@ fn sampson_squared(essential: &Matrix3<f64>, one: &Match) -> f64 {
     residual * residual / gradient.max(f64::MIN_POSITIVE)
 }
 
-fn epipolar_inliers(matches: &[Match], essential: &Matrix3<f64>, tolerance: f64) -> Vec<bool> {
+fn epipolar_inliers(
+    matches: &[Match],
+    essential: &Matrix3<f64>,
+    tolerance: f64,
+    inliers: &mut Vec<bool>,
+) {
     let fits = |one: &Match| sampson_squared(essential, one) < tolerance * tolerance;
-    matches.iter().map(fits).collect()
+    inliers.clear();
+    inliers.extend(matches.iter().map(fits));
 }
 
 /// Distances of a match along its two rays, in units of the translation.
@@ -262,11 +267,16 @@ fn across(direction: &Vector3<f64>) -> Matrix3x2<f64> {
 
 /// Derivative of the Sampson residual over a rotation vector from the left and
 /// two directions across the translation; with the residual itself.
-fn row(pose: &Isometry3<f64>, tangents: &Matrix3x2<f64>, one: &Match) -> (f64, SVector<f64, 5>) {
+fn row(
+    pose: &Isometry3<f64>,
+    essential: &Matrix3<f64>,
+    tangents: &Matrix3x2<f64>,
+    one: &Match,
+) -> (f64, SVector<f64, 5>) {
     let step = pose.translation.vector;
     let ray = pose.rotation * one.0.push(1.0);
     let two = one.1.push(1.0);
-    let (residual, gradient) = sampson(&essential_of(pose), one);
+    let (residual, gradient) = sampson(essential, one);
     let weight = 1.0 / gradient.max(f64::MIN_POSITIVE).sqrt();
     // x₂ · (t × (ω × r)) = ω · (r × (x₂ × t)); x₂ · (τ × r) = τ · (r × x₂).
     let by_turn = ray.cross(&two.cross(&step));
@@ -289,11 +299,12 @@ fn refine(matches: &[Match], start: Isometry3<f64>, tolerance: f64) -> Isometry3
     let mut now = cost(&pose);
     let mut damping = 1e-4;
     for _ in 0..REFINEMENTS {
+        let essential = essential_of(&pose);
         let tangents = across(&pose.translation.vector);
         let mut normal = SMatrix::<f64, 5, 5>::zeros();
         let mut right = SVector::<f64, 5>::zeros();
         for one in matches {
-            let (residual, derivative) = row(&pose, &tangents, one);
+            let (residual, derivative) = row(&pose, &essential, &tangents, one);
             let weight = 1.0 / (1.0 + residual * residual / (scale * scale));
             normal += derivative * derivative.transpose() * weight;
             right -= derivative * (residual * weight);

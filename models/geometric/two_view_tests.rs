@@ -43,6 +43,18 @@ fn pose(step: [f64; 3], turn_degrees: [f64; 3]) -> Isometry3<f64> {
 
 const PIXEL: f64 = 1.0 / 300.0;
 
+/// The pose, and how many matches fit it.
+fn found(
+    matches: &[Match],
+    guess: &Isometry3<f64>,
+    tolerance: f64,
+    least: usize,
+) -> Option<(TwoView, usize)> {
+    let (mut rng, mut inliers) = (Rng::from_state(1), Vec::new());
+    let found = two_view(matches, guess, tolerance, least, &mut rng, &mut inliers)?;
+    Some((found, inliers.iter().filter(|fits| **fits).count()))
+}
+
 #[test]
 fn the_pose_is_found_among_noise_and_forty_percent_outliers() {
     for (step, turn) in [
@@ -52,14 +64,8 @@ fn the_pose_is_found_among_noise_and_forty_percent_outliers() {
     ] {
         let truth = pose(step, turn);
         let matches = scene(&truth, 250, 0.5 * PIXEL, 100, in_a_box);
-        let found = two_view(
-            &matches,
-            &Isometry3::identity(),
-            1.5 * PIXEL,
-            15,
-            &mut Rng::from_state(1),
-        )
-        .expect("a pose");
+        let found = found(&matches, &Isometry3::identity(), 1.5 * PIXEL, 15);
+        let (found, count) = found.expect("a pose");
         assert!(found.has_direction);
         let turn_off = found
             .two_from_one
@@ -71,7 +77,6 @@ fn the_pose_is_found_among_noise_and_forty_percent_outliers() {
         let step_off = cosine.clamp(-1.0, 1.0).acos().to_degrees();
         assert!(turn_off < 0.4, "rotation off by {turn_off}°");
         assert!(step_off < 3.0, "direction off by {step_off}°");
-        let count = found.inliers.iter().filter(|fits| **fits).count();
         assert!((140..=185).contains(&count), "{count} inliers");
     }
 }
@@ -85,8 +90,7 @@ fn a_plane_leaves_the_expected_one_of_its_two_poses() {
     };
     let matches = scene(&truth, 200, 0.3 * PIXEL, 40, wall);
     let guess = pose([0.3, 0.0, 0.0], [0.0; 3]);
-    let found =
-        two_view(&matches, &guess, 1.5 * PIXEL, 15, &mut Rng::from_state(1)).expect("a pose");
+    let (found, _) = found(&matches, &guess, 1.5 * PIXEL, 15).expect("a pose");
     let turn_off = found
         .two_from_one
         .rotation
@@ -99,14 +103,8 @@ fn a_plane_leaves_the_expected_one_of_its_two_poses() {
 fn a_pure_rotation_has_no_direction_and_a_right_rotation() {
     let truth = pose([0.0; 3], [3.0, 10.0, -2.0]);
     let matches = scene(&truth, 200, 0.5 * PIXEL, 60, in_a_box);
-    let found = two_view(
-        &matches,
-        &Isometry3::identity(),
-        1.5 * PIXEL,
-        15,
-        &mut Rng::from_state(1),
-    )
-    .expect("a rotation");
+    let found = found(&matches, &Isometry3::identity(), 1.5 * PIXEL, 15);
+    let (found, _) = found.expect("a rotation");
     assert!(!found.has_direction);
     assert_eq!(found.two_from_one.translation.vector.norm(), 0.0);
     let turn_off = found
@@ -121,10 +119,10 @@ fn a_pure_rotation_has_no_direction_and_a_right_rotation() {
 fn chance_matches_have_no_pose() {
     let matches = scene(&pose([0.3, 0.0, 0.0], [0.0; 3]), 120, 0.0, 120, in_a_box);
     let guess = Isometry3::identity();
-    assert!(two_view(&matches, &guess, PIXEL, 60, &mut Rng::from_state(1)).is_none());
-    assert!(two_view(&matches[..7], &guess, PIXEL, 5, &mut Rng::from_state(1)).is_none());
+    assert!(found(&matches, &guess, PIXEL, 60).is_none());
+    assert!(found(&matches[..7], &guess, PIXEL, 5).is_none());
     let nan = vec![(Vector2::repeat(f64::NAN), Vector2::repeat(f64::NAN)); 50];
-    assert!(two_view(&nan, &guess, PIXEL, 15, &mut Rng::from_state(1)).is_none());
+    assert!(found(&nan, &guess, PIXEL, 15).is_none());
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! few pixels of parallax are an estimate with a nearly Gaussian error
 //! (Civera, Davison, Montiel, IEEE TRO 24(5), 2008).
 
-use nalgebra::{Isometry3, Matrix2, Vector2, Vector3};
+use nalgebra::{Isometry3, Matrix2, Vector2};
 
 /// One over the depth along the optical axis, with its standard deviation.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -92,8 +92,6 @@ pub(super) struct Sight {
 
 /// Where a point should be seen.
 pub(super) struct Projected {
-    /// Its direction in the frame now, times its inverse depth in the frame then.
-    pub(super) point: Vector3<f64>,
     /// From where it is seen to where it should be.
     pub(super) residual: Vector2<f64>,
     pub(super) by_inverse_depth: Vector2<f64>,
@@ -111,7 +109,6 @@ impl Sight {
         Some(Projected {
             residual: at - self.seen,
             by_inverse_depth: (step.xy() - at * step.z) / point.z,
-            point,
         })
     }
 }

@@ -12,9 +12,9 @@
 
 use nalgebra::{Isometry3, SVector};
 
-use super::inverse_depth::Sight;
+use super::packed::Packed;
 use super::pose::Covariance;
-use super::refine::{Equations, equations_of, stepped};
+use super::refine::{Equations, stepped};
 use super::surface::{Element, PARTS, Surface};
 
 /// Passes over the surfaces: one point of so many, across and down, and how far
@@ -50,15 +50,14 @@ const ALIKE_CELLS: f64 = 20.0;
 const SETTLED: f64 = 1e-5;
 
 /// Parts of the picture, for keypoints and again for surfaces.
-const HALF: usize = PARTS.0 * PARTS.1;
+pub(super) const HALF: usize = PARTS.0 * PARTS.1;
 const GROUPS: usize = 2 * HALF;
 
 /// What two frames show of their motion.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Joint<'a> {
-    pub(super) sights: &'a [Sight],
-    /// Part of the picture now of each sight.
-    pub(super) parts: &'a [u8],
+    /// Sights of each part of the picture now.
+    pub(super) parts: &'a [Packed; HALF],
     pub(super) then: &'a Surface,
     pub(super) now: &'a Surface,
     /// Standard deviation of where a keypoint is seen, on the plane z = 1.
@@ -161,10 +160,8 @@ impl Joint<'_> {
     }
 
     fn keypoints(&self, motion: &Isometry3<f64>, groups: &mut [Equations; GROUPS]) {
-        for (sight, part) in self.sights.iter().zip(self.parts) {
-            if let Some(one) = equations_of(sight, motion, self.scale) {
-                groups[usize::from(*part)].add(&one);
-            }
+        for (sights, group) in self.parts.iter().zip(groups) {
+            group.add(&sights.judge(motion, self.scale).equations);
         }
     }
 
@@ -362,8 +359,7 @@ mod tests {
         let start_from_now = motion([0.08, -0.03, 0.15], [2.0, -5.0, 1.0]);
         let (then, now) = (corner(&Isometry3::identity()), corner(&start_from_now));
         let joint = Joint {
-            sights: &[],
-            parts: &[],
+            parts: &Default::default(),
             then: &then,
             now: &now,
             scale: 0.01,
@@ -390,8 +386,7 @@ mod tests {
         let then = corner(&Isometry3::identity());
         let now = corner(&motion([0.0, 0.4, 1.2], [0.0, 40.0, 0.0]));
         let joint = Joint {
-            sights: &[],
-            parts: &[],
+            parts: &Default::default(),
             then: &then,
             now: &now,
             scale: 0.01,

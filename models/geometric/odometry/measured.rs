@@ -69,11 +69,12 @@ impl Tracker {
     ) -> Aligned {
         let spread = self.spread(start, tolerance);
         let spread = spread.clamp(MIN_SPREAD * tolerance, tolerance);
-        self.parts.clear();
-        let parts = self.pairs.iter().map(|pair| now.parts[pair.1 as usize]);
-        self.parts.extend(parts);
+        for (part, packed) in self.parts.iter_mut().enumerate() {
+            let pairs = self.pairs.iter().zip(&self.sights);
+            let here = pairs.filter(|(pair, _)| usize::from(now.parts[pair.1 as usize]) == part);
+            packed.pack(here.map(|(_, sight)| sight));
+        }
         let joint = Joint {
-            sights: &self.sights,
             parts: &self.parts,
             then: &then.surface,
             now: &now.surface,

@@ -11,6 +11,7 @@
 mod inverse_depth;
 mod joint;
 mod measured;
+mod packed;
 mod parameters;
 mod pose;
 mod refine;
@@ -75,7 +76,7 @@ impl VisualOdometry {
         Self {
             parameters,
             detector: Detector::default(),
-            tracker: Tracker::new(),
+            tracker: Tracker::new(parameters.most_points),
             now: Snapshot::default(),
             keyframe: Snapshot::default(),
             last: Snapshot::default(),
@@ -105,7 +106,10 @@ impl VisualOdometry {
             self.first_inliers = 0;
             self.state = State::Tracking;
             std::mem::swap(&mut self.keyframe, &mut self.now);
-            self.last.clone_from(&self.keyframe);
+            // All memory is made with the first frame.
+            for each in [&mut self.last, &mut self.now, &mut self.lost] {
+                each.copy(&self.keyframe);
+            }
             return Unable::Warming("first frame".to_owned());
         }
         std::mem::swap(&mut self.lost, &mut self.now);
@@ -123,7 +127,7 @@ impl VisualOdometry {
         self.first_inliers = 0;
         self.state = State::Restarted;
         std::mem::swap(&mut self.keyframe, &mut self.lost);
-        self.last.clone_from(&self.keyframe);
+        self.last.copy(&self.keyframe);
     }
 
     /// What may have happened from the frame tracked last to the one lost.
@@ -177,7 +181,7 @@ impl VisualOdometry {
         }
         if again.is_ok() {
             std::mem::swap(&mut self.keyframe, &mut self.last);
-            self.last.clone_from(&self.keyframe);
+            self.last.copy(&self.keyframe);
             self.first_inliers = 0;
         }
         again
@@ -237,7 +241,7 @@ impl VisualOdometry {
         let replace = left < self.parameters.keyframe_overlap || gains_metres || is_far;
         std::mem::swap(&mut self.last, &mut self.now);
         if replace {
-            self.keyframe.clone_from(&self.last);
+            self.keyframe.copy(&self.last);
             self.first_inliers = 0;
         }
         self.state = State::Tracking;

@@ -1,10 +1,9 @@
 //! The motion that explains best where points of uncertain depth are seen.
 
-use nalgebra::{
-    ArrayStorage, Isometry3, Matrix2x3, SMatrix, SVector, Translation3, UnitQuaternion, Vector3,
-};
+use nalgebra::{ArrayStorage, Isometry3, SMatrix, SVector, Translation3, UnitQuaternion, Vector3};
 
 use super::inverse_depth::Sight;
+use super::packed::{Judged, Packed};
 use super::pose::Covariance;
 
 const MAX_STEPS: usize = 15;
@@ -31,21 +30,44 @@ pub(super) fn misfit(sight: &Sight, motion: &Isometry3<f64>, tolerance: f64) -> 
 }
 
 /// Levenberg–Marquardt over the six degrees of freedom, with Cauchy's weights.
-pub(super) fn refine(sights: &[Sight], start: &Isometry3<f64>, tolerance: f64) -> Refined {
+pub(super) fn refine(
+    sights: &[Sight],
+    start: &Isometry3<f64>,
+    tolerance: f64,
+    packed: &mut Packed,
+) -> Refined {
+    let (motion, judged) = descend(sights, start, tolerance, packed);
+    Refined {
+        covariance: covariance(sights, &motion, &judged.equations, tolerance),
+        now_from_then: motion,
+        cost: judged.cost,
+    }
+}
+
+/// The motion that [`refine`] finds, and what it makes of the sights; `packed` is a
+/// buffer.
+pub(super) fn descend(
+    sights: &[Sight],
+    start: &Isometry3<f64>,
+    tolerance: f64,
+    packed: &mut Packed,
+) -> (Isometry3<f64>, Judged) {
+    packed.pack(sights.iter());
+    let judge = |motion: &Isometry3<f64>| packed.judge(motion, 0.5 * tolerance);
     let mut motion = *start;
-    let mut now = cost(sights, &motion, tolerance);
+    let mut now = judge(&motion);
     let mut damping = 1e-4;
     for _ in 0..MAX_STEPS {
-        let Equations { normal, right } = equations(sights, &motion, tolerance);
+        let Equations { normal, right } = now.equations;
         let mut damped = normal;
         (0..6).for_each(|i| damped[(i, i)] += damping * normal[(i, i)] + 1e-9);
         let Some(step) = damped.cholesky().map(|factor| factor.solve(&right)) else {
             break;
         };
         let moved = stepped(&motion, &step);
-        let then = cost(sights, &moved, tolerance);
-        if then < now {
-            let settled = now - then < 1e-7 * now;
+        let then = judge(&moved);
+        if then.cost < now.cost {
+            let settled = now.cost - then.cost < 1e-7 * now.cost;
             (motion, now) = (moved, then);
             damping *= 0.1;
             if settled {
@@ -57,19 +79,7 @@ pub(super) fn refine(sights: &[Sight], start: &Isometry3<f64>, tolerance: f64) -
             damping *= 10.0;
         }
     }
-    Refined {
-        covariance: covariance(sights, &motion, tolerance),
-        now_from_then: motion,
-        cost: now,
-    }
-}
-
-/// What every sight costs: four squared tolerances at most.
-fn cost(sights: &[Sight], motion: &Isometry3<f64>, tolerance: f64) -> f64 {
-    let misfits = sights.iter().map(|sight| misfit(sight, motion, tolerance));
-    misfits
-        .map(|misfit| (4.0 * misfit.unwrap_or(100.0).min(100.0)).ln_1p())
-        .sum()
+    (motion, now)
 }
 
 /// Normal equations of a motion: `normal · step = right`, for a rotation vector
@@ -92,42 +102,6 @@ impl Equations {
     }
 }
 
-/// What one sight adds, in units of `scale`; `None` behind the camera.
-pub(super) fn equations_of(
-    sight: &Sight,
-    motion: &Isometry3<f64>,
-    scale: f64,
-) -> Option<Equations> {
-    let projected = sight.project(motion)?;
-    let information = projected.information(sight.inverse.sigma, scale) / (scale * scale);
-    let residual = projected.residual;
-    let weight = 1.0 / (1.0 + residual.dot(&(information * residual)));
-    let point = projected.point;
-    let (x, y, by_z) = (point.x / point.z, point.y / point.z, 1.0 / point.z);
-    let by_point = Matrix2x3::new(by_z, 0.0, -x * by_z, 0.0, by_z, -y * by_z);
-    let mut derivative = SMatrix::<f64, 2, 6>::zeros();
-    // The point is divided by its depth: a translation is seen in proportion.
-    let by_turn = -by_point * point.cross_matrix();
-    derivative.fixed_view_mut::<2, 3>(0, 0).copy_from(&by_turn);
-    let by_step = by_point * sight.inverse.value;
-    derivative.fixed_view_mut::<2, 3>(0, 3).copy_from(&by_step);
-    let weighted = derivative.transpose() * (information * weight);
-    Some(Equations {
-        normal: weighted * derivative,
-        right: -weighted * residual,
-    })
-}
-
-/// Of all sights, in units of half the tolerance.
-fn equations(sights: &[Sight], motion: &Isometry3<f64>, tolerance: f64) -> Equations {
-    let mut sum = Equations::ZERO;
-    let each = sights.iter();
-    for one in each.filter_map(|sight| equations_of(sight, motion, 0.5 * tolerance)) {
-        sum.add(&one);
-    }
-    sum
-}
-
 /// How the first motion differs from the second: rotation vector, translation.
 pub(super) fn difference(one: &Isometry3<f64>, two: &Isometry3<f64>) -> SVector<f64, 6> {
     let between = one * two.inverse();
@@ -148,8 +122,12 @@ pub(super) fn stepped(motion: &Isometry3<f64>, step: &SVector<f64, 6>) -> Isomet
 /// Covariance of an M-estimate with Cauchy's weights (P. J. Huber, "Robust
 /// Statistics", 1981, 7.6): the noise is that of all sights near the motion, not
 /// only of those that happen to be within the tolerance.
-fn covariance(sights: &[Sight], motion: &Isometry3<f64>, tolerance: f64) -> Covariance {
-    let Equations { normal, .. } = equations(sights, motion, tolerance);
+fn covariance(
+    sights: &[Sight],
+    motion: &Isometry3<f64>,
+    equations: &Equations,
+    tolerance: f64,
+) -> Covariance {
     let (mut influence, mut slope, mut weights, mut count) = (0.0, 0.0, 0.0, 0_usize);
     let misfits = sights
         .iter()
@@ -166,6 +144,6 @@ fn covariance(sights: &[Sight], motion: &Isometry3<f64>, tolerance: f64) -> Cova
     let total = count.max(1) as f64;
     let noise = influence / count.saturating_sub(3).max(1) as f64;
     let variance = noise * (weights / total) / (slope / total).powi(2);
-    let inverse = normal.try_inverse();
+    let inverse = equations.normal.try_inverse();
     inverse.map_or_else(Covariance::identity, |inverse| inverse * variance.max(0.05))
 }

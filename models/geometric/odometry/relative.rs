@@ -4,8 +4,10 @@ use nalgebra::{Isometry3, Point3};
 
 use super::OdometryParameters;
 use super::inverse_depth::{InverseDepth, Sight};
+use super::joint::HALF;
+use super::packed::Packed;
 use super::pose::Covariance;
-use super::refine::{Refined, difference, misfit, refine};
+use super::refine::{Refined, descend, difference, misfit, refine};
 use super::snapshot::Snapshot;
 use crate::geometric::five_point::Match;
 use crate::geometric::matching::Matcher;
@@ -52,28 +54,38 @@ pub(super) struct Tracker {
     pub(super) sights: Vec<Sight>,
     /// As many as pairs: which fit the motion found last.
     fitting: Vec<bool>,
-    /// As many as pairs: the part of the picture that each lies in.
-    pub(super) parts: Vec<u8>,
+    /// Sights as they are refined on: all of them or a half, and those of each part
+    /// of the picture.
+    packed: Packed,
+    pub(super) parts: [Packed; HALF],
     pub(super) residuals: Vec<f64>,
+    lengths: Vec<f64>,
+    distances: Vec<f64>,
     /// Sights in random order, and a half of them in their own.
     shuffled: Vec<usize>,
     half: Vec<Sight>,
+    half_fitting: Vec<bool>,
 }
 
 impl Tracker {
-    pub(super) fn new() -> Self {
+    /// With memory for so many keypoints of a frame.
+    pub(super) fn new(most: usize) -> Self {
         Self {
             matcher: Matcher::default(),
             rng: Rng::from_state(0x5eed),
-            pairs: Vec::new(),
-            matches: Vec::new(),
-            sightings: Vec::new(),
-            sights: Vec::new(),
-            fitting: Vec::new(),
-            parts: Vec::new(),
-            residuals: Vec::new(),
-            shuffled: Vec::new(),
-            half: Vec::new(),
+            pairs: Vec::with_capacity(most),
+            matches: Vec::with_capacity(most),
+            sightings: Vec::with_capacity(most),
+            sights: Vec::with_capacity(most),
+            fitting: Vec::with_capacity(most),
+            packed: Packed::with_capacity(most),
+            parts: std::array::from_fn(|_| Packed::with_capacity(most)),
+            residuals: Vec::with_capacity(most),
+            lengths: Vec::with_capacity(most),
+            distances: Vec::with_capacity(most),
+            shuffled: Vec::with_capacity(most),
+            half: Vec::with_capacity(most),
+            half_fitting: Vec::with_capacity(most),
         }
     }
 
@@ -101,7 +113,8 @@ impl Tracker {
         if total < least {
             return Err(format!("{total} points match, but {least} must agree"));
         }
-        self.pairs.sort_by(|a, b| b.2.total_cmp(&a.2));
+        let by_similarity = |a: &(u32, u32, f32), b: &(u32, u32, f32)| b.2.total_cmp(&a.2);
+        (self.pairs).sort_unstable_by(|a, b| by_similarity(a, b).then(a.0.cmp(&b.0)));
         self.sight(then, now);
         // A sensor's depths that do not agree are a loss. Others may be wrong:
         // those learnt from a wrong motion agree on the next one.
@@ -163,7 +176,7 @@ impl Tracker {
         }
         let least = least.max(self.sightings.len() * MIN_SHARE.0 / 100);
         let found = pnp(&self.sightings, guesses, tolerance, least, &mut self.rng)?;
-        Some(refine(&self.sights, &found, tolerance))
+        Some(refine(&self.sights, &found, tolerance, &mut self.packed))
     }
 
     fn by_rays(
@@ -177,22 +190,29 @@ impl Tracker {
         let rays = self.sights.iter().map(|sight| (sight.ray, sight.seen));
         self.matches.extend(rays);
         let least = least.max(self.matches.len() * MIN_SHARE.1 / 100);
-        let found = two_view(&self.matches, &guesses[0], tolerance, least, &mut self.rng)?;
+        let found = two_view(
+            &self.matches,
+            &guesses[0],
+            tolerance,
+            least,
+            &mut self.rng,
+            &mut self.fitting,
+        )?;
         let mut start = found.two_from_one;
-        self.fitting.clone_from(&found.inliers);
         if found.has_direction {
             start.translation.vector *= self.length(then, &start);
         }
         let starts = [&start, &guesses[0]];
-        let refined = starts.map(|start| refine(&self.sights, start, tolerance));
+        let refined = starts.map(|start| refine(&self.sights, start, tolerance, &mut self.packed));
         refined.into_iter().min_by(|a, b| a.cost.total_cmp(&b.cost))
     }
 
     /// Length of a unit translation: that at which known depths are right, or
     /// else at which the median depth is the unit.
-    fn length(&self, then: &Snapshot, now_from_then: &Isometry3<f64>) -> f64 {
-        let mut lengths = Vec::new();
-        let mut distances = Vec::new();
+    fn length(&mut self, then: &Snapshot, now_from_then: &Isometry3<f64>) -> f64 {
+        let (lengths, distances) = (&mut self.lengths, &mut self.distances);
+        lengths.clear();
+        distances.clear();
         let pairs = self.pairs.iter().zip(&self.matches).zip(&self.fitting);
         for ((&(one, ..), rays), _) in pairs.filter(|(_, fits)| **fits) {
             if let Some((depth, second)) = triangulate(now_from_then, rays)
@@ -207,8 +227,8 @@ impl Tracker {
             }
         }
         match lengths.len() >= 10 {
-            true => median(&mut lengths).unwrap_or(0.0),
-            false => median(&mut distances).map_or(0.0, |distance| 1.0 / distance),
+            true => median(lengths).unwrap_or(0.0),
+            false => median(distances).map_or(0.0, |distance| 1.0 / distance),
         }
     }
 
@@ -295,7 +315,8 @@ impl Tracker {
                 let rays = self.half.iter().map(|sight| (sight.ray, sight.seen));
                 self.matches.extend(rays);
                 let nothing = Isometry3::identity();
-                two_view(&self.matches, &nothing, tolerance, 8, &mut self.rng)
+                let (rng, fitting) = (&mut self.rng, &mut self.half_fitting);
+                two_view(&self.matches, &nothing, tolerance, 8, rng, fitting)
             }
         };
         let start = start.map_or(*found, |start| {
@@ -303,7 +324,7 @@ impl Tracker {
             start.translation.vector *= found.translation.vector.norm();
             start
         });
-        refine(&self.half, &start, tolerance).now_from_then
+        descend(&self.half, &start, tolerance, &mut self.packed).0
     }
 
     pub(super) fn learn(&mut self, then: &mut Snapshot, found: &Refined, tolerance: f64) {

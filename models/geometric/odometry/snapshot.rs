@@ -6,7 +6,7 @@ use super::OdometryParameters;
 use super::inverse_depth::InverseDepth;
 use super::pose::Covariance;
 use super::surface::{Surface, part_of};
-use crate::geometric::keypoints::{Detector, KeypointLevels, Keypoints, LOGITS};
+use crate::geometric::keypoints::{Detector, KeypointLevels, Keypoints, LOGITS, copy_into};
 use crate::geometric::scene::{Dense, Scene, Unable};
 use crate::geometry::Intrinsics;
 
@@ -20,7 +20,7 @@ const MIN_MEASURED: usize = 20;
 const ONE_SURFACE: f32 = 0.08;
 
 /// Keypoints of one frame, and where the camera was.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct Snapshot {
     pub(super) stamp_nanos: i64,
     pub(super) keypoints: Keypoints,
@@ -76,6 +76,36 @@ impl Default for Snapshot {
 }
 
 impl Snapshot {
+    /// Becomes the same as another, in the memory that it has.
+    pub(super) fn copy(&mut self, other: &Self) {
+        let Self {
+            stamp_nanos,
+            keypoints,
+            rays,
+            inverse_depths,
+            parts,
+            surface,
+            is_measured,
+            is_metric,
+            scale_error,
+            is_read_out,
+            pixel,
+            odom_from_this,
+            covariance,
+            scaled,
+        } = other;
+        self.keypoints.copy(keypoints);
+        copy_into(rays, &mut self.rays);
+        copy_into(inverse_depths, &mut self.inverse_depths);
+        copy_into(parts, &mut self.parts);
+        self.surface.copy(surface);
+        (self.stamp_nanos, self.pixel) = (*stamp_nanos, *pixel);
+        (self.is_measured, self.is_metric) = (*is_measured, *is_metric);
+        (self.scale_error, self.is_read_out) = (*scale_error, *is_read_out);
+        self.odom_from_this = *odom_from_this;
+        (self.covariance, self.scaled) = (*covariance, *scaled);
+    }
+
     /// Takes a frame in; what stood here is lost.
     ///
     /// # Errors
@@ -112,13 +142,16 @@ impl Snapshot {
     fn place(&mut self, scene: &Scene<'_>, level: &Dense<'_>) {
         let Intrinsics { fx, fy, cx, cy, .. } = scene.intrinsics();
         let points = self.keypoints.points.iter();
+        let most = self.keypoints.points.capacity();
         self.rays.clear();
+        self.rays.reserve(most);
         self.rays.extend(points.map(|point| {
             let [u, v] = image_of(level, point.u, point.v);
             Vector2::new((u - cx) / fx, (v - cy) / fy)
         }));
         let size = (8.0 * level.width as f64, 8.0 * level.height as f64);
         self.parts.clear();
+        self.parts.reserve(most);
         let points = self.keypoints.points.iter();
         self.parts.extend(
             points.map(|point| part_of(f64::from(point.u) / size.0, f64::from(point.v) / size.1)),
@@ -138,6 +171,8 @@ impl Snapshot {
         self.is_metric = false;
         self.surface.clear();
         self.inverse_depths.clear();
+        self.inverse_depths
+            .reserve(self.keypoints.points.capacity());
         self.inverse_depths
             .resize(self.rays.len(), InverseDepth::UNKNOWN);
         if scene.view("depth", 4).is_none() {

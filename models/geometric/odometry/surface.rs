@@ -4,6 +4,7 @@
 use nalgebra::{Vector2, Vector3};
 
 use super::snapshot::{MAX_DEPTH, MIN_DEPTH};
+use crate::geometric::keypoints::copy_into;
 use crate::geometric::scene::Dense;
 use crate::geometry::Intrinsics;
 
@@ -45,7 +46,7 @@ pub(super) fn part_of(across: f64, down: f64) -> u8 {
 }
 
 /// What a depth camera sees; empty where there is none.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Surface {
     across: usize,
     down: usize,
@@ -64,6 +65,14 @@ impl Surface {
         self.points.clear();
         self.elements.clear();
         (self.across, self.down) = (0, 0);
+    }
+
+    /// Becomes the same as another, in the memory that it has.
+    pub(super) fn copy(&mut self, other: &Self) {
+        (self.across, self.down) = (other.across, other.down);
+        (self.scale, self.origin) = (other.scale, other.origin);
+        copy_into(&other.points, &mut self.points);
+        copy_into(&other.elements, &mut self.elements);
     }
 
     /// Takes a depth image in; what stood here is lost.

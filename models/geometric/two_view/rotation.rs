@@ -79,16 +79,15 @@ pub(super) fn rotation_only(
     turned: Turned,
     tolerance: f64,
     least: usize,
+    inliers: &mut Vec<bool>,
 ) -> Option<TwoView> {
-    let inliers: Vec<bool> = (matches.iter())
-        .map(|one| turns(&turned, one, tolerance))
-        .collect();
+    inliers.clear();
+    inliers.extend(matches.iter().map(|one| turns(&turned, one, tolerance)));
     if inliers.iter().filter(|fits| **fits).count() < least {
         return None;
     }
     Some(TwoView {
         two_from_one: Isometry3::from_parts(Translation3::identity(), turned.0),
         has_direction: false,
-        inliers,
     })
 }
