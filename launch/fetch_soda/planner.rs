@@ -18,7 +18,7 @@ const MIN_FRONTIER: usize = 8;
 /// Floor behind a border counts within this distance, m; a border with less
 /// behind it is none, m².
 const BEHIND: f64 = 1.5;
-const LEAST_UNKNOWN: f64 = 0.12;
+const LEAST_UNKNOWN: f64 = 0.3;
 /// A square metre of floor that is unknown is worth so much way, m, and one on
 /// which nobody saw what stands there so much more: there may be another room.
 const PER_UNKNOWN: f64 = 0.2;

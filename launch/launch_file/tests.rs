@@ -76,7 +76,7 @@ fn an_unknown_key_is_refused_with_the_known_ones() {
         refusal(&format!("{HEAD}time_limit = 40\n{CAMERA}")),
         "front.toml:2:1: unknown field `time_limit`, expected one of `policy`, `models`, \
          `providers`, `threads`, `tuned`, `time_limit_millis`, `max_age_millis`, \
-         `hang_limit_millis`, `camera`, `publish`, `zenoh`, `control`, `learn`"
+         `hang_limit_millis`, `camera`, `publish`, `zenoh`, `control`, `degradation`, `learn`"
     );
 }
 
