@@ -261,7 +261,7 @@ fn f25_a_full_disk_ends_the_recording_aloud_and_perception_goes_on() {
     let (endpoint, file) = (free_endpoint(), folder.path().join("full.mcap"));
     let robot = robot(folder.path(), "first_light", &endpoint);
     // A process that ignores SIGXFSZ is told by `write` instead. 512 or 1024 bytes each.
-    let script = "trap '' XFSZ; ulimit -f 6000; exec \"$0\" \"$@\"";
+    let script = "trap '' XFSZ; ulimit -f 24000; exec \"$0\" \"$@\"";
     let ended = Command::new("sh")
         .args([
             "-c",
@@ -322,16 +322,27 @@ fn f33_a_black_box_writes_what_was_before_and_a_signal_closes_a_recording() {
     until("the recording grows", || {
         std::fs::metadata(&drive).is_ok_and(|about| about.len() > 1_000_000)
     });
-    let capsule = folder.path().join("incident_001.mcap");
-    let asked = Command::new("kill")
-        .args(["-USR1", &black_box.id().to_string()])
-        .status();
-    assert!(asked.expect("kill").success());
-    until("a capsule is written", || capsule.exists());
+    // A robot on a busy computer may have incidents of its own, which then are the first.
+    let asked_for = || {
+        let all = (1..=9).map(|number| folder.path().join(format!("incident_00{number}.mcap")));
+        all.filter(|file| file.exists()).find(|file| {
+            RecordingContents::read(file).is_ok_and(|file| file.about["trigger"] == "SIGUSR1")
+        })
+    };
+    until("a capsule is written", || {
+        let asked = Command::new("kill")
+            .args(["-USR1", &black_box.id().to_string()])
+            .status();
+        assert!(asked.expect("kill").success());
+        asked_for().is_some()
+    });
+    let capsule = asked_for().expect("a capsule");
     let (code, stdout, stderr) = black_box.terminate();
     assert_eq!(code, Some(0), "{stderr}");
     let report: Value = serde_json::from_str(&stdout).expect("one JSON object");
-    assert_eq!(report["files"][0]["trigger"], "SIGUSR1", "{report}");
+    let files = report["files"].as_array().expect("files");
+    let mut triggers = files.iter().map(|file| &file["trigger"]);
+    assert!(triggers.any(|trigger| trigger == "SIGUSR1"), "{report}");
     let (code, stdout, _) = recording.terminate();
     assert_eq!(code, Some(0), "{stdout}");
     for file in [&capsule, &drive] {

@@ -30,9 +30,13 @@ impl ReplayCameras {
     /// A recording without images, or with several where one has to be meant.
     pub(super) fn of(contents: &RecordingContents, only: Option<&str>) -> anyhow::Result<Self> {
         let file = contents.path.display();
-        let is_image = |(name, topic): &(&String, &RecordedTopic)| match contents.key(name) {
-            Some(key) => keys::is_image(key),
-            None => contents.prefix.is_none() && IMAGES.contains(&topic.message_type.as_str()),
+        let is_image = |(name, topic): &(&String, &RecordedTopic)| {
+            // What is said of an image stands at a key that ends as its own.
+            IMAGES.contains(&topic.message_type.as_str())
+                && match contents.key(name) {
+                    Some(key) => keys::is_image(key),
+                    None => contents.prefix.is_none(),
+                }
         };
         let images = contents.topics.iter().filter(is_image);
         let names: Vec<&String> = images.clone().map(|(name, _)| name).collect();

@@ -221,10 +221,12 @@ mod tests {
         let session = server(&free_endpoint());
         let mut publisher = publisher(&session, &["a", "b"]);
         let stream = MessageStream::open(&session.clone().into(), PREFIX).expect("listens");
+        // So many wait that a short one still may, and no other long one.
+        let bytes = MessageStream::MAX_BYTES / 4 * 3;
         let long = StringMessage {
-            data: "x".repeat(MessageStream::MAX_BYTES - 100),
+            data: "x".repeat(bytes),
         };
-        let count = MessageStream::MAX_WAITING_BYTES / MessageStream::MAX_BYTES;
+        let count = MessageStream::MAX_WAITING_BYTES / bytes;
         for _ in 0..count + 2 {
             publisher.publish("a", &long).expect("is put");
         }

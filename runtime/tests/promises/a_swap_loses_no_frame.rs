@@ -248,7 +248,7 @@ fn targets_come_and_go_and_keep_their_counts() {
     assert!(!of(&between, "vanishing_point").ended);
     assert_eq!(
         stage.bus.announced_keys(),
-        ["class_object", "vanishing_point"]
+        ["@every_image", "class_object", "vanishing_point"]
     );
     control.swap(world.plan(BOTH)).unwrap();
     let ended = of(&between, "class_scene").published;
