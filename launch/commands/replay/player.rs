@@ -206,7 +206,7 @@ impl<'a> Player<'a> {
                     self.frame(*frame)?;
                     bar.inc(1);
                 }
-                Recorded::Output(output) => self.output(output),
+                Recorded::Output(output) => self.output(*output),
                 Recorded::Refused { topic, reason } => {
                     self.counts.refused += 1;
                     tracing::warn!("{topic}: {reason}");

@@ -30,7 +30,7 @@ pub enum Recorded {
     /// A camera's image with all that belongs to it.
     Frame(Box<RecordedFrame>),
     /// An output of a target.
-    Output(RecordedOutput),
+    Output(Box<RecordedOutput>),
     /// An image that cannot be used, and why.
     Refused {
         /// Its topic.
@@ -149,11 +149,11 @@ impl RecordingStream {
             self.beside(image)?.depth = depth(&message.data);
         } else if keys::is_output(&key) {
             let attachment = self.beside(&key)?.attachment.take();
-            return Some(Recorded::Output(RecordedOutput {
+            return Some(Recorded::Output(Box::new(RecordedOutput {
                 key,
                 message,
                 attachment,
-            }));
+            })));
         }
         None
     }
