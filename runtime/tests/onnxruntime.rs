@@ -14,6 +14,7 @@ use concert_models::digest::sha256_hex;
 use concert_models::onnx::{Dim, GraphBuilder};
 use concert_models::store::Store;
 use concert_models::{DType, Engine, EngineError, NetworkFile, Slot, TensorSpec, Wiring};
+use concert_runtime::Spinning;
 use concert_runtime::io::library::{
     self, Library, LibraryError, LibraryProgress, LibraryRequest, Places,
 };
@@ -557,6 +558,10 @@ fn a_second_environment_with_other_threads_is_refused() {
     );
     let error = Environment::start(&library, NonZeroUsize::new(3)).unwrap_err();
     assert!(error.to_string().contains("2 threads already"), "{error}");
+    let error = Environment::start_spinning(&library, threads, Spinning::On).unwrap_err();
+    let text = error.to_string();
+    let (before, after) = ("already, spinning off", "with 2, spinning on, cannot");
+    assert!(text.contains(before) && text.contains(after), "{text}");
 }
 
 /// Runs a test of this file in a process of its own, without the variable.
