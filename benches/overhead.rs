@@ -7,15 +7,16 @@
 //! Prints medians and p99 of both, their ratio, and the allocations. The bare
 //! loop gets its input tensors ready-made; Concert's own preprocessing is
 //! measured inside its frames and printed apart.
-#![allow(unsafe_code, reason = "a counting allocator")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "../models/allocations.rs"]
+mod allocations;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use allocations::allocations;
 use anyhow::{Context, Result};
 use concert_models::card::Level;
 use concert_models::contract::{Channels, Fit, InputContract, Layout as TensorLayout};
@@ -34,34 +35,6 @@ use concert_runtime::parts::{EncoderPart, Maker, NamedTensor, PartInput, ReadPar
 use concert_runtime::{
     Clock, Frame, LaneName, NoWatch, Output, OutputSink, Pipeline, Plan, Timestamp, plan_from_store,
 };
-
-/// Counts the allocations of the thread that asks.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is passed on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-fn allocations() -> u64 {
-    ALLOCATIONS.with(Cell::get)
-}
 
 /// Takes every output and keeps none.
 struct Everyone;

@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::system_files;
+
 /// Folder in which Linux lists the sensors of a board.
 const SENSORS: &str = "/sys/class/hwmon";
 /// Most bytes that are read of a file of the system.
@@ -141,11 +143,7 @@ impl Channel {
 }
 
 fn read(path: &Path) -> Option<String> {
-    use std::io::Read as _;
-    let mut text = String::new();
-    let file = fs::File::open(path).ok()?;
-    file.take(MAX_BYTES).read_to_string(&mut text).ok()?;
-    Some(text)
+    system_files::read(path, MAX_BYTES)
 }
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
 //! Thermal zones and throttling, as Linux tells of them.
 
-use std::fs;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use super::system_files;
 use crate::heat::{HeatReading, ThermalZone};
 
 /// Folder of the system's devices by class.
@@ -11,6 +10,8 @@ const CLASSES: &str = "/sys/class";
 /// Most zones, and most trip points of one, that are looked at.
 const MAX_ZONES: usize = 64;
 const MAX_TRIPS: usize = 16;
+/// Most bytes that are read of a file.
+const MAX_BYTES: u64 = 64;
 /// Kinds of trip points from which on the system throttles.
 const THROTTLING: [&str; 2] = ["passive", "hot"];
 /// Below the one at which it switches off, °C, it is hot as well.
@@ -49,9 +50,9 @@ impl Thermal {
     #[must_use]
     pub fn read(&self) -> HeatReading {
         let zones = folders(&self.classes.join("thermal"), "thermal_zone");
-        let zones = zones.iter().filter_map(|zone| self.zone(zone));
+        let zones = zones.filter_map(|zone| self.zone(&zone));
         let boards = folders(&self.classes.join("hwmon"), "hwmon");
-        let counts = boards.iter().flat_map(|board| {
+        let counts = boards.flat_map(|board| {
             THROTTLE_COUNTERS.map(move |n| number(&board.join(format!("oc{n}_event_cnt"))))
         });
         HeatReading {
@@ -85,42 +86,26 @@ fn trip_point(folder: &Path, number_of_it: usize) -> Option<f64> {
     PLAUSIBLE.contains(&limit).then_some(limit)
 }
 
-/// Folders called `name` and a number, in order.
-fn folders(folder: &Path, name: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut named: Vec<PathBuf> = entries
-        .filter(|entry| {
-            let file = entry.file_name();
-            let number = file.to_str().and_then(|file| file.strip_prefix(name));
-            number.is_some_and(|number| number.parse::<u32>().is_ok())
-        })
-        .map(|entry| entry.path())
-        .collect();
-    named.sort();
-    named.truncate(MAX_ZONES);
-    named
-}
-
 fn number(path: &Path) -> Option<f64> {
     let number: f64 = text(path)?.parse().ok()?;
     number.is_finite().then_some(number)
 }
 
-/// The first 64 bytes of a file, without what stands around them.
 fn text(path: &Path) -> Option<String> {
-    let mut bytes = Vec::new();
-    fs::File::open(path)
-        .ok()?
-        .take(64)
-        .read_to_end(&mut bytes)
-        .ok()?;
-    let text = String::from_utf8(bytes).ok()?;
-    let text = text.trim();
-    (!text.is_empty()).then(|| text.to_owned())
+    system_files::word(path, MAX_BYTES)
+}
+
+/// The folders of a name and a number.
+fn folders(folder: &Path, name: &str) -> impl Iterator<Item = PathBuf> + use<> {
+    system_files::numbered(folder, name)
+        .into_iter()
+        .take(MAX_ZONES)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn write(root: &Path, files: &[(&str, &str)]) {

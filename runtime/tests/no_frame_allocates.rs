@@ -1,39 +1,15 @@
 //! After the start no frame allocates: slots, rings, outputs and reports are
 //! reused. Stands alone, because an allocator belongs to a whole process.
-#![allow(unsafe_code, reason = "a counting allocator")]
 
+#[path = "../../models/allocations.rs"]
+mod allocations;
 mod common;
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::sync::Arc;
 
+use allocations::allocations;
 use common::{MS, World, frame};
 use concert_runtime::{ManualClock, Outcome, Output, OutputSink, Timestamp};
-
-/// Counts the allocations of the thread that asks.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is passed on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promise.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Swaps every output with a buffer of its own, as the outbox does.
 struct Swap(Vec<Output>);
@@ -75,13 +51,13 @@ sources = ["q"]
     let mut sink = Swap(pipeline.buffers(0));
     let frames: Vec<_> = (0..40).map(|i| frame(i, 0, MS * 30 * i as u32)).collect();
     for (index, frame) in frames.iter().enumerate() {
-        let before = ALLOCATIONS.with(Cell::get);
+        let before = allocations();
         let report = pipeline.step(0, frame, MS * 30, &mut sink);
-        let allocations = ALLOCATIONS.with(Cell::get) - before;
+        let allocated = allocations() - before;
         // Until the rings are full and every buffer was used once.
         if index >= 4 {
             assert_eq!(report.outcomes, [Outcome::Delivered; 3], "frame {index}");
-            assert_eq!(allocations, 0, "frame {index}");
+            assert_eq!(allocated, 0, "frame {index}");
         }
         clock.advance(MS * 30);
     }

@@ -24,14 +24,7 @@ pub(crate) fn read_image(
     let (header, image) = match kind {
         Some(ImageMessage::TYPE) => raw(bytes)?,
         Some(CompressedImage::TYPE) => decode_compressed(bytes, &limits)?,
-        Some(other) => {
-            let other: String = other.chars().take(256).collect();
-            return Err(format!(
-                "message is a {other}, but must be {} or {}",
-                ImageMessage::TYPE,
-                CompressedImage::TYPE
-            ));
-        }
+        Some(other) => return Err(no_image(other)),
         None => raw(bytes).or_else(|as_raw| {
             decode_compressed(bytes, &limits).map_err(|as_compressed| {
                 format!(
@@ -45,6 +38,16 @@ pub(crate) fn read_image(
     };
     check_frame_id(&header.frame_id)?;
     Ok((header, image))
+}
+
+/// The refusal of a message of another type.
+pub(crate) fn no_image(kind: &str) -> String {
+    let kind: String = kind.chars().take(256).collect();
+    format!(
+        "message is a {kind}, but must be {} or {}",
+        ImageMessage::TYPE,
+        CompressedImage::TYPE
+    )
 }
 
 /// Refuses names of frames that would not fit beside an output.

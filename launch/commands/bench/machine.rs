@@ -1,10 +1,13 @@
 //! The computer that something was measured on, as far as it says.
 
-use std::fs;
 use std::path::Path;
 
 use concert_runtime::io::board::{PowerMeter, processor};
+use concert_runtime::io::system_files::{numbered, word};
 use serde::Serialize;
+
+/// Most bytes that are read of a file of the system.
+const MAX_BYTES: u64 = 1 << 16;
 
 /// The computer. What it does not tell is null.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -116,29 +119,15 @@ impl Condition {
     }
 }
 
-/// Folders called `name` and a number.
-fn numbered(folder: &Path, name: &str) -> Vec<std::path::PathBuf> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut named: Vec<_> = entries
-        .filter(|entry| {
-            let file = entry.file_name();
-            let number = file.to_str().and_then(|file| file.strip_prefix(name));
-            number.is_some_and(|number| number.parse::<u32>().is_ok())
-        })
-        .map(|entry| entry.path())
-        .collect();
-    named.sort();
-    named
-}
-
 fn text(path: &Path) -> Option<String> {
-    let text = fs::read_to_string(path).ok()?;
-    let text = text.trim();
-    (!text.is_empty()).then(|| text.chars().take(100).collect())
+    let text = word(path, MAX_BYTES)?;
+    Some(text.chars().take(100).collect())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -25,7 +25,7 @@ use crate::stop::Stop;
 /// Pictures in which the thing is shown, and homes in which they are taken.
 const FRAMES: u64 = 20;
 const HOMES: u64 = 4;
-/// Homes of other seeds than any errand's: nobody is shown the home that it works in.
+/// Homes from here on, but for the errand's own: nobody is shown the home that it works in.
 const FIRST_HOME: u64 = 3_000_000;
 /// The target that is taught, and the variant of its readout.
 const TARGET: &str = "object_detection";
@@ -132,6 +132,10 @@ impl Lesson {
     /// colour that is learnt.
     fn showing(&self) -> Vec<String> {
         let first = FIRST_HOME + self.seed.wrapping_mul(HOMES) % 1_000_000;
+        let first = match (first..first + HOMES).contains(&self.seed) {
+            true => first + HOMES,
+            false => first,
+        };
         let mut line = vec![
             "apartment".to_owned(),
             format!("--write={}", self.shown().display()),

@@ -1,13 +1,12 @@
 //! The file that a recording goes into.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::Context as _;
 use concert_runtime::io::board::processor;
-use concert_runtime::io::recording::{ABOUT, POLICY, RecordingEntry, RecordingWriter, VERSION};
+use concert_runtime::io::recording::{ABOUT, POLICY, RecordingEntry, RecordingWriter, about};
 use concert_runtime::io::zenoh::HeardMessage;
 
 use super::args::RecordArgs;
@@ -65,19 +64,9 @@ impl RecordingFile {
         let file = File::create_new(path);
         let file = file.with_context(|| format!("{}: cannot be made", path.display()))?;
         let mut writer = RecordingWriter::begin(file, &args.prefix)?;
-        let texts = [
-            ("version", VERSION.to_owned()),
-            ("prefix", args.prefix.clone()),
-            (
-                "program",
-                concat!("concert ", env!("CARGO_PKG_VERSION")).to_owned(),
-            ),
-            ("machine", processor()),
-        ];
-        let texts = texts.iter().chain(more);
-        let texts = texts.map(|(name, text)| ((*name).to_owned(), text.clone()));
+        let more = more.iter().cloned().chain([("machine", processor())]);
         writer
-            .metadata(ABOUT, texts.collect::<BTreeMap<_, _>>())
+            .metadata(ABOUT, about(&args.prefix, more))
             .with_context(|| path.display().to_string())?;
         Ok(Self {
             path: path.to_owned(),

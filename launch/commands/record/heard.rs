@@ -14,6 +14,8 @@ pub(super) const ANSWER: Duration = Duration::from_secs(1);
 const ASK_AGAIN: Duration = Duration::from_secs(5);
 /// Most policies that are kept.
 const MAX_POLICIES: usize = 1000;
+/// Most keys that are counted apart.
+const MAX_KEYS: usize = 4096;
 
 /// A policy as a recording keeps it: `policy`, `hash`, `provenance`.
 pub(super) type PolicyTexts = BTreeMap<String, String>;
@@ -43,7 +45,9 @@ pub(super) struct KeyHeard {
 impl Heard {
     /// Takes note of a message.
     pub(super) fn note(&mut self, message: &HeardMessage) {
-        let heard = self.keys.entry(message.key.clone()).or_default();
+        let is_known = self.keys.len() < MAX_KEYS || self.keys.contains_key(&message.key);
+        let key = if is_known { &message.key } else { "other keys" };
+        let heard = self.keys.entry(key.to_owned()).or_default();
         heard.messages += 1;
         let Ok(attachment) = Attachment::parse(&message.attachment) else {
             return;

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use concert_runtime::io::recording::{
     ABOUT, POLICY, Recorded, RecordedFrame, RecordedOutput, RecordingContents, RecordingEnd,
-    RecordingEntry, RecordingStream, RecordingWriter, VERSION,
+    RecordingEntry, RecordingStream, RecordingWriter, about,
 };
 use concert_runtime::wire::{self, Attachment};
 use concert_runtime::{Clock as _, ManualClock, Output, OutputSink, Pipeline, Timestamp};
@@ -157,22 +157,15 @@ impl<'a> Player<'a> {
         };
         let prefix = self.contents.prefix.as_deref().unwrap_or(DEFAULT_PREFIX);
         let mut writer = RecordingWriter::begin(File::create(path)?, prefix)?;
-        let about = [
-            ("version", VERSION.to_owned()),
-            ("prefix", prefix.to_owned()),
-            (
-                "program",
-                concat!("concert ", env!("CARGO_PKG_VERSION")).to_owned(),
-            ),
-            ("replay_of", self.contents.path.display().to_string()),
-        ];
+        let of = ("replay_of", self.contents.path.display().to_string());
         let policy = [
             ("policy", subject.policy.to_toml()),
             ("hash", self.policy.clone()),
             ("provenance", subject.provenance.to_string()),
         ];
-        writer.metadata(ABOUT, texts(about))?;
-        writer.metadata(POLICY, texts(policy))?;
+        writer.metadata(ABOUT, about(prefix, [of]))?;
+        let policy = policy.map(|(name, text)| (name.to_owned(), text));
+        writer.metadata(POLICY, policy.into())?;
         self.out = Some(writer);
         Ok(())
     }
@@ -372,8 +365,4 @@ impl OutputSink for Keep {
         std::mem::swap(output, &mut self.buffers[target]);
         self.delivered.push(self.buffers[target].clone());
     }
-}
-
-fn texts<const N: usize>(texts: [(&str, String); N]) -> BTreeMap<String, String> {
-    texts.map(|(name, text)| (name.to_owned(), text)).into()
 }

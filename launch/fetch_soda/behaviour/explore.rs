@@ -231,7 +231,7 @@ impl Behaviour {
     }
 
     /// The class of the thing that the robot came for.
-    fn wanted_class(&self) -> Option<String> {
+    pub(super) fn wanted_class(&self) -> Option<String> {
         match &self.errand {
             Errand::Bring(thing) => Some(thing.to_string()),
             Errand::GoTo(what) => Some(what.clone()),

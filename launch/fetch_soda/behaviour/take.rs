@@ -100,13 +100,9 @@ impl Behaviour {
 
     /// Where the thing is by now; `None` where it was a mistake.
     fn follow_target(&self, target: Point) -> Option<Point> {
-        let nearest = self.landmarks.nearest(&self.wanted(), target)?;
+        let nearest = self.landmarks.nearest(&self.wanted_class()?, target)?;
         let is_it = nearest.sights > self.landmarks.rivals(nearest, is_small);
         (is_it && distance(nearest.at, target) < 0.8).then_some(nearest.at)
-    }
-
-    fn wanted(&self) -> String {
-        self.errand.classes().into_iter().next().unwrap_or_default()
     }
 
     /// Turns to the thing, then creeps on until it is within reach or something
@@ -175,7 +171,9 @@ impl Behaviour {
             ..Action::default()
         };
         if self.attempts.is_multiple_of(MAX_ATTEMPTS) {
-            self.landmarks.refute(&self.wanted(), target);
+            if let Some(class) = self.wanted_class() {
+                self.landmarks.refute(&class, target);
+            }
             self.turn_to(Step::Explore);
             self.retreat(now, Duration::from_secs(3));
             return open;

@@ -7,6 +7,8 @@
 //! message's stamp. A chunk is written as a whole, so that a file ends with a whole
 //! one whatever happens to its writer.
 
+use std::collections::BTreeMap;
+
 mod contents;
 mod error;
 mod reader;
@@ -30,3 +32,21 @@ pub const VERSION: &str = "1";
 /// Name of the metadata records with the policies that ran: `policy` (TOML), `hash`,
 /// `provenance` (JSON).
 pub const POLICY: &str = "concert.policy";
+
+/// What this program calls itself.
+const PROGRAM: &str = concat!("concert ", env!("CARGO_PKG_VERSION"));
+
+/// What a recording says of itself: of what is published below a prefix, and `more`.
+#[must_use]
+pub fn about<'a>(
+    prefix: &str,
+    more: impl IntoIterator<Item = (&'a str, String)>,
+) -> BTreeMap<String, String> {
+    let own = [
+        ("version", VERSION.to_owned()),
+        ("prefix", prefix.to_owned()),
+        ("program", PROGRAM.to_owned()),
+    ];
+    let texts = own.into_iter().chain(more);
+    texts.map(|(name, text)| (name.to_owned(), text)).collect()
+}

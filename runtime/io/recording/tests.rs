@@ -201,6 +201,24 @@ fn a_message_without_a_definition_is_counted_and_not_written() {
     assert_eq!((writer.messages(), writer.refused()), (2, 2));
 }
 
+#[test]
+fn who_publishes_at_ever_new_keys_fills_no_file() {
+    let mut writer = RecordingWriter::begin(Vec::new(), "robot").expect("begins");
+    let most = RecordingWriter::<Vec<u8>>::MAX_CHANNELS;
+    for number in 0..most + 3 {
+        let entry = RecordingEntry {
+            key: &format!("key_{number}"),
+            message_type: "",
+            payload: b"{}",
+            attachment: b"",
+            arrived: Timestamp::default(),
+        };
+        writer.write(&entry, Duration::ZERO).expect("is written");
+    }
+    writer.finish().expect("is written");
+    assert_eq!((writer.messages(), writer.refused()), (most as u64, 3));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 

@@ -10,7 +10,7 @@ use mcap::records::{MessageHeader, Metadata};
 use mcap::write::NoSeek;
 use mcap::{McapError, WriteOptions, Writer};
 
-use super::RecordingError;
+use super::{PROGRAM, RecordingError};
 use crate::time::Timestamp;
 use crate::wire::definitions::definition;
 use crate::wire::std_msgs::StringMessage;
@@ -69,17 +69,19 @@ impl<W: Write> RecordingWriter<W> {
     /// Longest time until a message is in the file: what a recorder that is killed
     /// loses at most.
     pub const MAX_OPEN: Duration = Duration::from_secs(1);
+    /// Most keys, those of attachments counted apart: whoever publishes at ever new ones
+    /// fills neither memory nor the file's summary.
+    pub const MAX_CHANNELS: usize = 4096;
 
     /// Begins a recording of what is published below `prefix`.
     ///
     /// # Errors
     /// What `to` refuses.
     pub fn begin(to: W, prefix: &str) -> Result<Self, RecordingError> {
-        let library = concat!("concert ", env!("CARGO_PKG_VERSION"));
         // Without seeking a chunk is put together in memory and written at once.
         let settings = WriteOptions::new()
             .profile("ros2")
-            .library(library)
+            .library(PROGRAM)
             .compression(None)
             .chunk_size(Some(Self::CHUNK_BYTES))
             .calculate_data_section_crc(false)
@@ -137,8 +139,11 @@ impl<W: Write> RecordingWriter<W> {
                 self.refused += 1;
                 return Ok(());
             };
-            self.messages += 1;
-            return self.write_text(entry.key, text, times, now);
+            match self.write_text(entry.key, text, times, now)? {
+                true => self.messages += 1,
+                false => self.refused += 1,
+            }
+            return Ok(());
         }
         let Some(channel) = self.channel(entry.key, entry.message_type)? else {
             self.refused += 1;
@@ -188,32 +193,34 @@ impl<W: Write> RecordingWriter<W> {
         self.messages
     }
 
-    /// Messages that were not written: of a type without a definition here, or bytes
-    /// without one.
+    /// Messages that were not written: of a type without a definition here, bytes
+    /// without one, or at one key too many.
     #[must_use]
     pub fn refused(&self) -> u64 {
         self.refused
     }
 
+    /// Writes a text; false at one key too many.
     fn write_text(
         &mut self,
         key: &str,
         text: &str,
         times: (Timestamp, Timestamp),
         now: Duration,
-    ) -> Result<(), RecordingError> {
+    ) -> Result<bool, RecordingError> {
         let mut bytes = std::mem::take(&mut self.text);
         let message = StringMessage {
             data: text.to_owned(),
         };
         message.encode(&mut bytes);
         let channel = self.channel(key, StringMessage::TYPE)?;
-        let put = channel.map_or(Ok(()), |channel| self.put(channel, times, &bytes, now));
+        let put = channel.map(|channel| self.put(channel, times, &bytes, now));
         self.text = bytes;
-        put
+        put.transpose().map(|put| put.is_some())
     }
 
-    /// The channel of a key; `None` for a type that has no definition here.
+    /// The channel of a key; `None` for a type that has no definition here, and for one
+    /// key too many.
     fn channel(
         &mut self,
         key: &str,
@@ -224,7 +231,8 @@ impl<W: Write> RecordingWriter<W> {
             channel.written = channel.written.wrapping_add(1);
             return Ok(Some(*channel));
         }
-        let Some(text) = definition(message_type) else {
+        let text = definition(message_type).filter(|_| self.channels.len() < Self::MAX_CHANNELS);
+        let Some(text) = text else {
             return Ok(None);
         };
         let schema = self

@@ -9,6 +9,7 @@ use zenoh::bytes::ZBytes;
 
 use crate::time::Timestamp;
 use crate::wire::Message;
+use crate::wire::ros_image::no_image;
 use crate::wire::sensor_msgs::{CompressedImage, Image as ImageMessage};
 
 /// Depth images that are kept until their colour image is looked at.
@@ -42,14 +43,7 @@ impl DepthMessage {
             Some(ImageMessage::TYPE) => raw(),
             Some(CompressedImage::TYPE) => packed(),
             None => raw().or_else(|error| packed().map_err(|_| error)),
-            Some(other) => {
-                let other: String = other.chars().take(256).collect();
-                return Err(format!(
-                    "message is a {other}, but must be {} or {}",
-                    ImageMessage::TYPE,
-                    CompressedImage::TYPE
-                ));
-            }
+            Some(other) => return Err(no_image(other)),
         };
         let (stamp, is_compressed) = read.map_err(|error| error.to_string())?;
         drop(bytes);
