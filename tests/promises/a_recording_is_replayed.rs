@@ -233,8 +233,8 @@ fn f26_a_killed_recorder_leaves_what_came_before_its_last_second() {
     // its first output.
     let holds_outputs = || {
         let contents = RecordingContents::read(&file).ok();
-        let topic = contents.and_then(|it| it.topic("keypoints").cloned());
-        topic.is_some_and(|points| points.messages > 6)
+        let topic = contents.and_then(|it| it.topic("class_object").cloned());
+        topic.is_some_and(|class| class.messages > 3)
     };
     until("it holds outputs", holds_outputs);
     let killed = Command::new("kill")
