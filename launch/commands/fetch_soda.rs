@@ -4,6 +4,7 @@ mod args;
 mod errand_run;
 mod lesson;
 mod lines;
+mod perceiver;
 mod report;
 mod separate;
 
@@ -21,6 +22,7 @@ use serde_json::Value;
 use self::errand_run::ErrandRun;
 use self::lesson::Lesson;
 use self::lines::Served;
+use self::perceiver::Perceiver;
 use self::report::{Ended, Run};
 use crate::cli::Global;
 use crate::fetch_soda::bus::Nerves;
@@ -66,7 +68,7 @@ pub(crate) fn run(args: &FetchSodaArgs, global: &Global) -> Result<Report, Failu
 struct World {
     home: Process,
     /// None where the truth stands for perception.
-    server: Option<Process>,
+    server: Option<Perceiver>,
     server_at: String,
     /// For an errand whose thing nothing which is served knows.
     lesson: Option<Lesson>,
@@ -116,7 +118,7 @@ impl World {
         let home = Process::start("home", &lines::home(args, errand, &home_at), folder)?;
         let server = match is_true {
             true => None,
-            false => Some(Process::start("perception", &line, folder)?),
+            false => Some(Perceiver::start(line, folder)?),
         };
         Ok(Self {
             home,
@@ -131,7 +133,7 @@ impl World {
     /// Fails where another process has ended though nobody asked it to.
     fn check(&mut self) -> anyhow::Result<()> {
         self.home.check()?;
-        self.server.as_mut().map_or(Ok(()), Process::check)
+        self.server.as_mut().map_or(Ok(()), Perceiver::check)
     }
 
     fn run(
@@ -171,18 +173,29 @@ impl World {
             (clock, began),
             global.quiet,
         )?;
-        let cpu_before = self.server.as_ref().and_then(Process::cpu_seconds);
+        let cpu_before = self.server.as_mut().map(Perceiver::cpu_seconds);
         while run.goes_on(clock) && !stop.is_raised() {
             run.step(clock)?;
-            // One signal may have told all of them to stop. A perception that ends
-            // is the robot's to bear: it stands until there is one again.
+            // One signal may have told all of them to stop.
             if !stop.is_raised() {
                 self.home.check()?;
+                self.mind_perception(clock.monotonic(), stop)?;
             }
         }
-        let cpu = self.server.as_ref().and_then(Process::cpu_seconds);
+        let cpu = self.server.as_mut().map(Perceiver::cpu_seconds);
         let cpu = cpu.zip(cpu_before).map(|(after, before)| after - before);
-        run.end(args, clock, (cpu, lesson), stop.is_raised())
+        let restarts = self.server.as_ref().map_or(0, Perceiver::restarts);
+        run.end(args, clock, (cpu, lesson, restarts), stop.is_raised())
+    }
+
+    /// Brings a perception back that has ended, with what it was taught.
+    fn mind_perception(&mut self, now: Duration, stop: &Stop) -> Result<(), Failure> {
+        let Some(server) = &mut self.server else {
+            return Ok(());
+        };
+        let is_back = server.mind(now)?;
+        let lesson = self.lesson.as_ref().filter(|_| is_back);
+        lesson.map_or(Ok(()), |lesson| lesson.repeat(&self.server_at, stop))
     }
 
     /// Waits until the robot says how its camera is mounted, and something is
@@ -228,7 +241,7 @@ impl World {
             server.ask_to_end();
         }
         self.view.finish();
-        let server = self.server.map_or(Value::Null, Process::end);
+        let server = self.server.map_or(Value::Null, Perceiver::end);
         Ended {
             home: self.home.end(),
             server,

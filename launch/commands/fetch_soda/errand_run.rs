@@ -120,12 +120,12 @@ impl ErrandRun {
 
     /// Stops the robot, draws the errand where that was asked for, and says how it
     /// went; `cpu_seconds` is the perception's processor time, `lesson` what it was
-    /// taught.
+    /// taught, `restarts` how often it was started again.
     pub(super) fn end(
         mut self,
         args: &FetchSodaArgs,
         clock: &SystemClock,
-        (cpu_seconds, lesson): (Option<f64>, Option<Value>),
+        (cpu_seconds, lesson, restarts): (Option<f64>, Option<Value>, u32),
         is_stopped: bool,
     ) -> Result<Run, Failure> {
         self.nerves.command(&Action::default()).map_err(lost)?;
@@ -148,6 +148,7 @@ impl ErrandRun {
             state: self.behaviour.state(),
             cpu_seconds,
             lesson,
+            restarts,
             unreadable: self.nerves.unreadable(),
             localised: self.behaviour.localised(),
             is_stopped,

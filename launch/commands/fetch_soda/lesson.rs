@@ -34,6 +34,8 @@ const VARIANT: &str = "taught";
 const VIEWS: u32 = 3;
 const STEPS: u32 = 100;
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// In which a server that was started again must take what was learnt.
+const BACK: Duration = Duration::from_secs(30);
 
 /// What is to be taught, and to whom.
 pub(super) struct Lesson {
@@ -109,13 +111,7 @@ impl Lesson {
         };
         let fit = clock.monotonic().as_secs_f64() - shown;
         let policy = self.write_policy()?;
-        let line = vec![
-            "swap".to_owned(),
-            policy.to_string_lossy().into_owned(),
-            format!("--connect={server}"),
-            format!("--prefix={PERCEPTION}"),
-        ];
-        let Some(swapped) = self.process("swap", line, stop)? else {
+        let Some(swapped) = self.process("swap", swapping(&policy, server), stop)? else {
             return Ok(None);
         };
         let seconds = clock.monotonic().as_secs_f64();
@@ -126,6 +122,22 @@ impl Lesson {
             "quality": fitted["quality"], "readout": fitted["name"],
             "policy_hash": swapped["new_hash"],
         })))
+    }
+
+    /// Swaps what was learnt into a server that was started again.
+    ///
+    /// # Errors
+    /// One that does not take it within [`BACK`].
+    pub(super) fn repeat(&self, server: &str, stop: &Stop) -> Result<(), Failure> {
+        let (clock, policy) = (SystemClock::start(), self.policy_path());
+        loop {
+            // Who is not there yet refuses nothing.
+            match self.process("swap", swapping(&policy, server), stop) {
+                Ok(_) => return Ok(()),
+                Err(why) if clock.monotonic() > BACK => return Err(why),
+                Err(_) => thread::sleep(LOOK_AGAIN),
+            }
+        }
     }
 
     /// `concert apartment --write …`: the thing, and others of its class, so that it is the
@@ -190,9 +202,13 @@ impl Lesson {
             "readout".to_owned(),
             toml::Value::String(VARIANT.to_owned()),
         );
-        let path = self.folder.join("taught.toml");
+        let path = self.policy_path();
         std::fs::write(&path, policy.to_string()).with_context(|| path.display().to_string())?;
         Ok(path)
+    }
+
+    fn policy_path(&self) -> PathBuf {
+        self.folder.join("taught.toml")
     }
 
     /// Runs this program to its end; what it says, or `None` where somebody stopped it.
@@ -215,6 +231,16 @@ impl Lesson {
             thread::sleep(LOOK_AGAIN);
         }
     }
+}
+
+/// `concert swap …`: a policy, into the server at an address.
+fn swapping(policy: &Path, server: &str) -> Vec<String> {
+    vec![
+        "swap".to_owned(),
+        policy.to_string_lossy().into_owned(),
+        format!("--connect={server}"),
+        format!("--prefix={PERCEPTION}"),
+    ]
 }
 
 fn transfers(policy: &mut Table) -> impl Iterator<Item = &mut Table> {

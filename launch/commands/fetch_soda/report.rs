@@ -26,6 +26,8 @@ pub(super) struct Run {
     pub(super) cpu_seconds: Option<f64>,
     /// What it was taught for the errand, if anything.
     pub(super) lesson: Option<Value>,
+    /// How often the perception ended and was started again.
+    pub(super) restarts: u32,
     pub(super) unreadable: u64,
     /// How often walls and pictures put the heading right.
     pub(super) localised: (u64, u64),
@@ -50,6 +52,7 @@ impl Run {
             state: "",
             cpu_seconds: None,
             lesson: None,
+            restarts: 0,
             unreadable: 0,
             localised: (0, 0),
             is_stopped: true,
@@ -77,7 +80,7 @@ impl Run {
             "seconds": self.seconds, "path_m": path, "age_ms": age, "perceived_hz": rate,
             "cpu_seconds": self.cpu_seconds, "cpu_seconds_per_metre": per_metre,
             "encoder_runs": encoder_runs(&server), "taught": self.lesson,
-            "unreadable": self.unreadable, "robot": counts,
+            "perception_restarts": self.restarts, "unreadable": self.unreadable, "robot": counts,
             "headings_by_walls": self.localised.0, "headings_by_pictures": self.localised.1,
             "hand": home["hand"], "home": home, "perceived": server["figures"],
         });
@@ -97,8 +100,12 @@ impl Run {
             let seconds = lesson["seconds"].as_f64().unwrap_or(f64::NAN);
             format!("\n  taught what a {class} is on {frames} pictures in {seconds:.0} s")
         });
+        let restarted = match self.restarts {
+            0 => String::new(),
+            restarts => format!("\n  perception ended and was started again, {restarts} times"),
+        };
         let text = format!(
-            "{}, seed {}, perception {}: {verdict}\n  {said}{taught}\n  {:.0} s, {path:.1} m, {bumps} bumps \
+            "{}, seed {}, perception {}: {verdict}\n  {said}{taught}{restarted}\n  {:.0} s, {path:.1} m, {bumps} bumps \
              ({hurting} hurting), {rate:.1} frames a second, {age:.0} ms old{cpu}",
             self.errand,
             args.seed,

@@ -24,7 +24,7 @@ computer slows all of them; says what each costs, chooses, and keeps the choice.
 
 Outputs are the same bits whatever is chosen; that is looked at, and what differs
 is not chosen. Times within 3 % of each other count as equal: then what takes less
-of the other counts.
+of the other counts, and then what is usual.
 
 What is kept (below ~/.cache/concert/tuned, or CONCERT_CACHE) is used by `serve`,
 `demo` and `bench` from the next start on, where processor, cores, ONNX Runtime,

@@ -67,7 +67,7 @@ pub(super) struct Choice {
 
 impl Choice {
     /// Chooses among the ways whose outputs are those of the first, which is the
-    /// usual one; `None` of none.
+    /// usual one; of equals, the first. `None` of none.
     pub(super) fn of(all: &[Measured], goal: Goal) -> Option<Self> {
         let usual = all.first()?;
         let same: Vec<&Measured> = all
@@ -80,13 +80,17 @@ impl Choice {
             Goal::Latency => {
                 let equal = |one: &&Measured| one.ratio_to(fastest) <= EQUAL;
                 let equals: Vec<_> = same.iter().copied().filter(equal).collect();
-                let chosen = least(&equals, Measured::processor).unwrap_or(fastest);
+                let least = least(&equals, Measured::processor).unwrap_or(fastest);
+                let equal = |one: &&Measured| one.processor() <= EQUAL * least.processor();
+                let chosen = equals.into_iter().find(equal).unwrap_or(least);
                 (chosen, why_fast(chosen, fastest, thriftiest))
             }
             Goal::Processor => {
                 let equal = |one: &&Measured| one.processor() <= EQUAL * thriftiest.processor();
                 let equals: Vec<_> = same.iter().copied().filter(equal).collect();
-                let chosen = least(&equals, Measured::median).unwrap_or(thriftiest);
+                let least = least(&equals, Measured::median).unwrap_or(thriftiest);
+                let equal = |one: &&Measured| one.ratio_to(least) <= EQUAL;
+                let chosen = equals.into_iter().find(equal).unwrap_or(least);
                 (chosen, why_thrifty(chosen, fastest))
             }
         };
@@ -105,8 +109,9 @@ fn why_fast(chosen: &Measured, fastest: &Measured, thriftiest: &Measured) -> Str
     let mut why = match std::ptr::eq(chosen, fastest) {
         true => format!("the fastest, with {frame:.1} ms a frame"),
         false => format!(
-            "as fast as the fastest ({}), {frame:.1} and {:.1} ms a frame, and takes {processor:.1} ms \
-             of the processor where that one takes {:.1}",
+            "as fast as the fastest round by round, within 3 % ({}: {:.1} ms a frame in all, this \
+             one {frame:.1}), and takes {processor:.1} ms of the processor a frame where that one \
+             takes {:.1}",
             fastest.settings,
             fastest.median(),
             fastest.processor()
@@ -201,6 +206,17 @@ mod tests {
         ];
         let choice = Choice::of(&all, Goal::Processor).expect("a choice");
         assert_eq!(choice.index, 1);
+    }
+
+    #[test]
+    fn of_ways_that_are_equal_in_all_the_usual_one_is_chosen() {
+        let all = [
+            measured(Spinning::Off, &[20.4], 40.8, "a"),
+            measured(Spinning::On, &[20.0], 40.0, "a"),
+        ];
+        for goal in [Goal::Latency, Goal::Processor] {
+            assert_eq!(Choice::of(&all, goal).map(|choice| choice.index), Some(0));
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What `concert tune` has to say, for people and for programs.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use concert_runtime::io::board::processor;
@@ -29,6 +30,18 @@ pub(super) struct Outcome<'a> {
 impl Outcome<'_> {
     pub(super) fn report(&self) -> Report {
         Report::done(self.json(), self.text())
+    }
+
+    /// What has to be known of a computer that does other things, too.
+    fn note(&self) -> Option<String> {
+        let load = self.load[0]?;
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        (load > cores as f64 / 2.0).then(|| {
+            format!(
+                "other programs wanted {load:.1} of {cores} cores: this holds where they always \
+                 do; else measure again when they have ended"
+            )
+        })
     }
 
     fn chosen(&self) -> &Measured {
@@ -65,7 +78,7 @@ impl Outcome<'_> {
             "candidates": candidates.collect::<Vec<_>>(),
             "failed": failed.collect::<Vec<_>>(),
             "chosen": chosen.settings, "why": self.choice.why,
-            "kept": self.kept,
+            "kept": self.kept, "note": self.note(),
         })
     }
 
@@ -96,6 +109,7 @@ impl Outcome<'_> {
             lines.push(format!("not measured: {settings}: {reason}"));
         }
         lines.push(format!("chosen: {}: {}", chosen.settings, self.choice.why));
+        lines.extend(self.note());
         lines.push(match self.kept {
             Some(path) => format!("kept in {}, for the next start", path.display()),
             None => "not kept".to_owned(),
