@@ -33,6 +33,8 @@ pub(crate) struct Material {
     pub(crate) kind: Kind,
     /// Seen from both sides (cloth, leaves, paper).
     pub(crate) two_sided: bool,
+    /// Gives way where a robot touches it (leaves).
+    pub(crate) yields: bool,
 }
 
 impl Material {
@@ -46,6 +48,7 @@ impl Material {
             emission: Vec3::ZERO,
             kind: Kind::Opaque,
             two_sided: false,
+            yields: false,
         }
     }
 
@@ -71,6 +74,12 @@ impl Material {
     /// The same, glowing.
     pub(crate) fn glowing(mut self, emission: Vec3) -> Self {
         self.emission = emission;
+        self
+    }
+
+    /// The same, giving way where it is touched.
+    pub(crate) fn yielding(mut self) -> Self {
+        self.yields = true;
         self
     }
 

@@ -148,6 +148,12 @@ impl Scene {
         &self.objects[surface.object as usize]
     }
 
+    /// Whether a face gives way where a robot touches it.
+    pub(crate) fn yields(&self, face: u32) -> bool {
+        let surface = self.surfaces[self.faces[face as usize].surface as usize];
+        self.materials[usize::from(surface.material.0)].yields
+    }
+
     /// The irradiance on a surface at chart coordinates (column, row).
     pub(crate) fn irradiance(&self, surface: &Surface, place: Vec2) -> Vec3 {
         let (columns, rows) = (surface.columns as usize, surface.rows as usize);

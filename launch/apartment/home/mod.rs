@@ -63,6 +63,7 @@ pub struct Home {
     windows: Vec<WindowLight>,
     lamps: Vec<Lamp>,
     occupancy: Occupancy,
+    obstacles: Occupancy,
     quality: LightQuality,
     stocked: Vec<u16>,
     named: Vec<(u16, String)>,
@@ -133,17 +134,20 @@ impl Home {
             rooms::furnish(&mut furnisher, room)?;
         }
         let lamps = furnisher.lamps;
-        let mut occupancy = Occupancy::build(&scene, &plan, &[]);
+        let mut occupancy = Occupancy::build(&scene, &plan, |_| true);
         let mut stocked = Vec::new();
         if *stock == Stock::default() {
             occupancy.check_connected(&plan)?;
         } else {
             // Doors can be opened: a home is one whatever they do.
-            let open = Occupancy::build(&scene, &plan, &[Class::Door]);
+            let open = Occupancy::build(&scene, &plan, |face| {
+                scene.object_of(face).class != Class::Door
+            });
             open.check_connected(&plan)?;
             stocked = stock.put(&mut scene, (&plan, &open), &palette, &mut stock_dice)?;
-            occupancy = Occupancy::build(&scene, &plan, &[]);
+            occupancy = Occupancy::build(&scene, &plan, |_| true);
         }
+        let obstacles = Occupancy::build(&scene, &plan, |face| !scene.yields(face));
         let bvh = Bvh::build(&scene);
         Ok(Self {
             seed,
@@ -154,6 +158,7 @@ impl Home {
             windows,
             lamps,
             occupancy,
+            obstacles,
             quality,
             named: stock.named(&stocked),
             stocked,
@@ -248,9 +253,15 @@ impl Home {
         &self.named
     }
 
-    /// The floor as a robot sees it.
+    /// The floor with all that stands in it, where a robot can plan to drive.
     pub fn occupancy(&self) -> &Occupancy {
         &self.occupancy
+    }
+
+    /// The floor as a robot that drives is stopped by it: leaves give way, the pots in
+    /// which they grow do not.
+    pub fn obstacles(&self) -> &Occupancy {
+        &self.obstacles
     }
 
     pub(crate) fn bvh(&self) -> &Bvh {

@@ -319,10 +319,10 @@ impl Robot {
         let turned = self.velocity.angular * dt;
         let ahead = Vec2::from_angle(self.yaw + turned / 2.0) * (self.velocity.linear * dt);
         let target = self.position + ahead;
-        let clearance = home.occupancy().clearance(target);
+        let clearance = home.obstacles().clearance(target);
         // Backing off from an obstacle is allowed, closing in on it is not.
         let blocked =
-            clearance <= ROBOT_RADIUS && clearance < home.occupancy().clearance(self.position);
+            clearance <= ROBOT_RADIUS && clearance < home.obstacles().clearance(self.position);
         self.since_contact = self.since_contact.map(|since| since + TICK);
         if blocked && self.velocity.linear != 0.0 {
             report.bumped = true;

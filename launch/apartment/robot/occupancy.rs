@@ -2,7 +2,6 @@
 
 use glam::Vec2;
 
-use crate::class::Class;
 use crate::home::FloorPlan;
 use crate::scene::Scene;
 
@@ -26,9 +25,9 @@ pub struct Occupancy {
 }
 
 impl Occupancy {
-    /// From every face between [`STEP`] and [`ROBOT_HEIGHT`] above the floor, but
-    /// for those of objects `without` which the floor is asked about.
-    pub(crate) fn build(scene: &Scene, plan: &FloorPlan, without: &[Class]) -> Self {
+    /// From every face between [`STEP`] and [`ROBOT_HEIGHT`] above the floor that
+    /// `counts`.
+    pub(crate) fn build(scene: &Scene, plan: &FloorPlan, counts: impl Fn(u32) -> bool) -> Self {
         let (mut low, mut high) = (Vec2::INFINITY, Vec2::NEG_INFINITY);
         for room in &plan.rooms {
             low = low.min(room.low.truncate());
@@ -39,7 +38,7 @@ impl Occupancy {
         let (columns, rows) = (size.x as usize, size.y as usize);
         let mut taken = vec![false; columns * rows];
         for face in 0..scene.faces.len() as u32 {
-            if without.contains(&scene.object_of(face).class) {
+            if !counts(face) {
                 continue;
             }
             let corners = scene.triangle(face);

@@ -218,7 +218,7 @@ impl Mixer<'_> {
         let leaf = texture::leaf(green, self.dice.bits());
         let texture = self.scene.texture(leaf);
         let leaf = Material::matt(Vec3::ONE).rough(0.55);
-        self.add(leaf.textured(texture).both_sides())
+        self.add(leaf.textured(texture).both_sides().yielding())
     }
 
     pub(super) fn label(&mut self) -> MaterialId {

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use concert_apartment::{
-    DriveCommand, Home, LightQuality, Randomisation, Robot, RobotConfig, Tour,
+    Class, DriveCommand, Home, LightQuality, Randomisation, Robot, RobotConfig, Tour,
 };
+use glam::Vec2;
 
 fn home(seed: u64) -> Home {
     Home::generate(seed, &Randomisation::default(), LightQuality::Flat).unwrap()
@@ -201,6 +202,56 @@ fn absurd_robots_are_refused() {
     ] {
         assert!(Robot::new(&home, config).is_err());
     }
-    assert!(Robot::at(&home, RobotConfig::default(), glam::Vec2::splat(1e6), 0.0).is_err());
-    assert!(Robot::at(&home, RobotConfig::default(), glam::Vec2::NAN, 0.0).is_err());
+    assert!(Robot::at(&home, RobotConfig::default(), Vec2::splat(1e6), 0.0).is_err());
+    assert!(Robot::at(&home, RobotConfig::default(), Vec2::NAN, 0.0).is_err());
+}
+
+#[test]
+fn leaves_give_way_and_the_pot_in_which_they_grow_does_not() {
+    let tried = (1..40).any(|seed| {
+        let home = home(seed);
+        let plants = home.objects().iter();
+        let mut plants = plants.filter(|one| {
+            // On the floor, and wide enough that leaves reach beyond the pot.
+            one.class == Class::Plant && one.pose.translation.z < 0.01 && one.high.x > 0.5
+        });
+        plants.any(|plant| drives_to_the_pot(&home, plant.pose.translation.truncate()))
+    });
+    assert!(tried, "no plant stands where a robot can drive up to it");
+}
+
+/// Drives straight to the middle of a plant from wherever nothing else is in the way;
+/// whether there is such a way.
+fn drives_to_the_pot(home: &Home, middle: Vec2) -> bool {
+    let ways = (0..32).map(|step| Vec2::from_angle(step as f32 * std::f32::consts::TAU / 32.0));
+    let is_open = |way: &Vec2| {
+        let clear = |at: f32| home.obstacles().clearance(middle + *way * at) > 0.25;
+        home.occupancy().is_free(middle + *way * 1.2) && (11..24).all(|at| clear(at as f32 * 0.05))
+    };
+    let Some(way) = { ways }.find(is_open) else {
+        return false;
+    };
+    let yaw = (-way).to_angle();
+    let mut robot = Robot::at(home, RobotConfig::default(), middle + way * 1.2, yaw).unwrap();
+    let mut among_leaves = f32::INFINITY;
+    for _ in 0..300 {
+        let forwards = DriveCommand {
+            linear: 0.3,
+            angular: 0.0,
+        };
+        robot.command(forwards).unwrap();
+        let bumped = robot.step(home, FRAME).unwrap().bumped;
+        let (place, _) = robot.place();
+        if bumped {
+            let away = place.distance(middle);
+            assert!(
+                (0.2..0.55).contains(&away),
+                "stopped {away} m from the middle"
+            );
+            assert!(among_leaves < 0.2, "no leaf was in its way");
+            return true;
+        }
+        among_leaves = among_leaves.min(home.occupancy().clearance(place));
+    }
+    panic!("it drove through the pot");
 }
