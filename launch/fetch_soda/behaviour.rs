@@ -30,21 +30,18 @@ pub(crate) struct Settings {
     pub(crate) names: Vec<String>,
     /// Older than this, what is seen is not driven by.
     pub(crate) max_age: Duration,
-    /// After so long the search is given up.
-    pub(crate) search_limit: Duration,
+    /// So long the errand may take, the way back included.
+    pub(crate) limit: Duration,
 }
 
 /// Older than this, what is seen is not driven by: at half a metre a second a
 /// robot has moved 20 cm meanwhile.
 pub(crate) const MAX_AGE: Duration = Duration::from_millis(420);
 
-/// Of an errand's time so much is kept for taking and for the way back.
-const WAY_BACK: Duration = Duration::from_secs(75);
-
-/// How long an errand that may take so long may search.
-pub(crate) fn search_limit(errand: Duration) -> Duration {
-    errand.saturating_sub(WAY_BACK).max(errand / 2)
-}
+/// Of an errand's time so much is kept for taking the thing, and for the way back so
+/// much for each metre that it is straight to the start, s.
+const TAKING_S: f64 = 25.0;
+const BACK_S: f64 = 4.5;
 
 /// How an errand ended, as the robot has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -195,8 +192,6 @@ struct Plan {
 
 /// A plan is made anew after so long, s.
 const REPLAN_S: f64 = 1.0;
-/// What was found within the limit may be taken so long after it.
-const TAKING: Duration = Duration::from_secs(25);
 /// A thing no farther than this from where one was that could not be reached is
 /// that one, m.
 const UNREACHED: f64 = 0.8;
@@ -287,17 +282,9 @@ impl Behaviour {
             self.note_touch(base, now);
         }
         self.was_touching = self.is_touching;
-        let limit = match self.step {
-            Step::Survey { .. } | Step::Explore | Step::Look { .. } => self.settings.search_limit,
-            // Who sees it takes it.
-            Step::Approach { .. } | Step::Face { .. } | Step::Grasp { .. } => {
-                self.settings.search_limit + TAKING
-            }
-            Step::BackOff { .. } | Step::Return | Step::HandOver { .. } => Duration::MAX,
-        };
-        if seconds(began, now) > limit.as_secs_f64() {
-            let limit = self.settings.search_limit.as_secs();
-            self.give_up(format!("not found within {limit} s"));
+        let after = seconds(began, now);
+        if after > self.turns_back_after(base) {
+            self.give_up(format!("not found within {after:.0} s"));
         }
         match self.step.clone() {
             Step::Survey { turned, last } => self.survey(base, turned, last),
@@ -314,6 +301,20 @@ impl Behaviour {
             Step::Return => self.go_back(base, now),
             Step::HandOver { since } => self.hand_over(now, since),
         }
+    }
+
+    /// How long after its beginning the errand is given up where the robot is, s, so
+    /// that it comes back in time; what was found may still be taken.
+    fn turns_back_after(&self, base: Place) -> f64 {
+        let limit = self.settings.limit.as_secs_f64();
+        let back = BACK_S * base.x.hypot(base.y);
+        let left = match self.step {
+            Step::Survey { .. } | Step::Explore | Step::Look { .. } => limit - back - TAKING_S,
+            // Who sees it takes it.
+            Step::Approach { .. } | Step::Face { .. } | Step::Grasp { .. } => limit - back,
+            Step::BackOff { .. } | Step::Return | Step::HandOver { .. } => f64::INFINITY,
+        };
+        left.max(0.5 * limit)
     }
 
     /// A look around before anything else.

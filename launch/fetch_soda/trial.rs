@@ -18,7 +18,7 @@ use concert_apartment::{
 use concert_runtime::Timestamp;
 
 use self::eyes::{Eyes, Networks, felt};
-use super::behaviour::{Action, Behaviour, MAX_AGE, Outcome, Settings, search_limit};
+use super::behaviour::{Action, Behaviour, MAX_AGE, Outcome, Settings};
 use super::errand::Errand;
 use super::place::{Mount, Pinhole, Place, Point};
 use super::senses::Sense;
@@ -98,7 +98,7 @@ impl Trial {
             mount: MOUNT,
             names: classes.collect(),
             max_age: MAX_AGE,
-            search_limit: search_limit(Duration::from_secs_f64(LIMIT)),
+            limit: Duration::from_secs_f64(LIMIT),
         };
         Self {
             start: robot.robot().place().0.to_array(),

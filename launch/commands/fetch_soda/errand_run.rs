@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::args::FetchSodaArgs;
 use super::report::Run;
 use super::{LISTEN, PERCEPTION};
-use crate::fetch_soda::behaviour::{Action, Behaviour, MAX_AGE, Outcome, Settings, search_limit};
+use crate::fetch_soda::behaviour::{Action, Behaviour, MAX_AGE, Outcome, Settings};
 use crate::fetch_soda::bus::Nerves;
 use crate::fetch_soda::errand::Errand;
 use crate::fetch_soda::sheet::Sheet;
@@ -55,7 +55,7 @@ impl ErrandRun {
             mount: nerves.mount().context("the camera's mount is unknown")?,
             names,
             max_age: MAX_AGE + delay,
-            search_limit: search_limit(left),
+            limit: left,
         };
         tracing::info!("the robot sees, and publishes below {PERCEPTION} what it is at");
         Ok(Self {
