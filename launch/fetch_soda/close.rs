@@ -33,8 +33,8 @@ const TOUCHES: (f64, f64) = (0.1, 0.03);
 /// What a frame's depth tells of a square, what stands there by its class, and that floor
 /// is seen there; from what on something stands there, together with the squares beside
 /// it; and most of one square.
-const TELLS: (i32, i32, i32) = (1, 2, -1);
-const STANDS: i32 = 6;
+const TELLS: (i32, i32, i32) = (1, 2, -3);
+const STANDS: i32 = 12;
 const MOST: i32 = 40;
 
 /// What stood close, by squares of the map.

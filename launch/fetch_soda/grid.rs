@@ -570,6 +570,30 @@ mod tests {
         assert_eq!(state(&meanings), (true, true));
     }
 
+    /// Depth takes the wall behind its thin parts for the chair; two of its feet are seen.
+    #[test]
+    fn a_chair_stands_where_its_feet_do() {
+        let (mut depth, mut map, mut meanings) = before_a_wall(3.0);
+        meanings.furniture = vec![3];
+        let camera = depth.camera;
+        let chair = [33, 34, 45, 46].map(|leg| (leg..leg + 1, 0.0..0.45));
+        for (columns, heights) in chair.into_iter().chain([(33..47, 0.45..0.9)]) {
+            for (v, u) in (0..60).flat_map(|v| columns.clone().map(move |u| (v, u))) {
+                let [x, _, z] = camera.ray(MOUNT, [u as f64, v as f64]);
+                if heights.contains(&(MOUNT.height + 1.5 / x * z)) {
+                    depth.metres[v * 80 + u] = (2.2 / x) as f32;
+                    map.classes[v * 80 + u] = 3;
+                }
+            }
+        }
+        let farthest = |meanings: &Meanings| {
+            let scan = Scan::of(MOUNT, &depth, Some((&map, meanings)));
+            scan.standing().map(|[x, _]| x).fold(0.0, f64::max)
+        };
+        let at = farthest(&meanings);
+        assert!((1.3..1.75).contains(&at), "{at}");
+    }
+
     /// Depth has it twice as far as it is; that it hides the floor tells better.
     #[test]
     fn what_hides_all_floor_stands_nearer_than_the_floor_would() {

@@ -24,6 +24,10 @@ const VIEWED: f64 = 6.0;
 const FLOOR_BEHIND: f64 = 0.15;
 /// A column is at most so wide to either side, at a metre's distance, m.
 const WIDEST: f64 = 0.1;
+/// What stands upon legs is no farther than this behind a foot of it, m, where it is no
+/// farther than this to the side of that foot, m.
+const BEHIND_FOOT: f64 = 0.15;
+const BESIDE_FOOT: f64 = 0.2;
 /// A pixel whose depth differs from its neighbour's by this share shows an edge,
 /// and nothing is at its depth.
 const EDGE: f32 = 0.12;
@@ -78,10 +82,14 @@ impl Scan {
     ) -> Self {
         let camera = depth.camera;
         let is_whole = depth.metres.len() == camera.width * camera.height;
-        let columns = (0..camera.width).filter(|_| is_whole);
+        let feet = match classes.filter(|_| is_whole) {
+            Some(pair) => farthest_by_feet(mount, camera, pair),
+            None => vec![f64::INFINITY; camera.width],
+        };
+        let columns = feet.iter().enumerate().filter(|_| is_whole);
         Self {
             columns: columns
-                .map(|u| Column::of(mount, depth, classes, u))
+                .map(|(u, farthest)| Column::of(mount, depth, classes, (u, *farthest)))
                 .collect(),
             half_width: (0.5 / camera.fx).min(WIDEST),
         }
@@ -116,7 +124,7 @@ impl Column {
         mount: Mount,
         depth: &DepthMap,
         classes: Option<(&ClassMap, &Meanings)>,
-        u: usize,
+        (u, farthest): (usize, f64),
     ) -> Self {
         let camera = depth.camera;
         let ray = camera.ray(mount, [u as f64, (camera.height / 2) as f64]);
@@ -167,6 +175,14 @@ impl Column {
             };
             let [x, y, z] = camera.point(mount, at, metres);
             let range = x.hypot(y);
+            // Depth takes what is behind a chair for the chair; its feet are where
+            // they stand on the floor.
+            let part = match is_furniture {
+                true => (farthest / range).min(1.0),
+                false => 1.0,
+            };
+            let ([x, y], range) = ([part * x, part * y], part * range);
+            let z = mount.height + part * (z - mount.height);
             if z < HIGHEST && !is_edge {
                 column.viewed = column.viewed.max(range);
             }
@@ -273,6 +289,41 @@ impl Grid {
             along += CELL;
         }
     }
+}
+
+/// How far away furniture may be in each column, by where a foot of it stands on the
+/// floor near that column, m; infinite where none is seen.
+fn farthest_by_feet(mount: Mount, camera: Pinhole, pair: (&ClassMap, &Meanings)) -> Vec<f64> {
+    let is_furniture = |u: usize, v: usize| {
+        let class = class_at(pair, camera, [u, v]);
+        class.is_some_and(|class| class.is_furniture)
+    };
+    let bearing = |u: usize| {
+        let [x, y, _] = camera.ray(mount, [u as f64, (camera.height / 2) as f64]);
+        y.atan2(x)
+    };
+    let feet: Vec<(usize, f64)> = (0..camera.width)
+        .filter_map(|u| {
+            // One pixel alone is none, and what the picture cuts off has its foot below.
+            let mut rows = (1..camera.height).rev();
+            let foot = rows.find(|v| is_furniture(u, *v) && is_furniture(u, v - 1))?;
+            let is_cut_off = foot + 1 == camera.height;
+            let at = [u as f64, foot as f64 + 0.5];
+            let [x, y] = camera
+                .on_floor(mount, at, FARTHEST.1)
+                .filter(|_| !is_cut_off)?;
+            Some((u, x.hypot(y)))
+        })
+        .collect();
+    let columns = 0..camera.width;
+    let farthest = columns.map(|u| {
+        let near = feet
+            .iter()
+            .filter(|(other, range)| (bearing(*other) - bearing(u)).abs() * range < BESIDE_FOOT);
+        let nearest = near.map(|(_, range)| *range).fold(f64::INFINITY, f64::min);
+        nearest + BEHIND_FOOT
+    });
+    farthest.collect()
 }
 
 /// A pixel whose neighbours in the row are at another depth.
