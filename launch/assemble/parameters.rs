@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use concert_policies::{Policy, Task};
+use concert_policies::{MAX_RATE_HZ, Policy, Task};
 use concert_runtime::io::zenoh::{PolicyHandle, ReadParameters, SetParameters};
 use concert_runtime::wire::ros2::{Parameter, ParameterResult, ParameterState, ParameterValue};
 
@@ -99,6 +99,11 @@ fn with(policy: &Policy, Parameter { name, value }: &Parameter) -> Result<Policy
         ParameterValue::Integer(hertz) => *hertz as f64,
         other => return Err(kind_fault(name, other, "a double (3)")),
     };
+    if !(0.0..=MAX_RATE_HZ).contains(&rate_hz) {
+        return Err(format!(
+            "{name} is {rate_hz}, but must be from 0 to {MAX_RATE_HZ}"
+        ));
+    }
     let rate_hz = (rate_hz != 0.0).then_some(rate_hz);
     let changed = policy.with_rate(target, rate_hz);
     changed.map_err(|error| error.to_string())
@@ -154,7 +159,7 @@ mod tests {
         assert_eq!(said[0], None);
         let said = said[1..].iter().map(|said| said.expect("refused").as_str());
         let expected = [
-            "rate_hz",
+            "is NaN, but must be from 0 to 1000",
             "must be a double",
             "no parameter",
             "one of",
