@@ -3,7 +3,9 @@
 
 mod control;
 mod engine;
+mod parameters;
 mod parts;
+mod ros2;
 mod solver;
 mod transport;
 
@@ -17,6 +19,7 @@ pub(crate) use control::{SharedSwapper, Swapper};
 pub(crate) use engine::library;
 pub(crate) use engine::{EngineChoice, StartingEngine};
 pub(crate) use parts::{plan, provenance};
+pub(crate) use ros2::node_name;
 pub(crate) use solver::AskedSolver;
 pub(crate) use transport::{ControlServer, PublishInfo, Transport, check_transport};
 

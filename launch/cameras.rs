@@ -9,6 +9,7 @@ mod command;
 mod images;
 #[cfg(feature = "recording")]
 mod recording;
+mod ros2;
 mod subject;
 mod v4l2;
 mod zenoh;
@@ -213,6 +214,7 @@ camera_kinds! {
     #[cfg(feature = "apartment")]
     apartment::Apartment,
     zenoh::Zenoh,
+    ros2::Ros2,
     v4l2::V4l2,
     command::Command,
     #[cfg(feature = "recording")]

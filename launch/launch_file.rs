@@ -14,6 +14,7 @@ mod fault;
 mod learn;
 mod parse;
 mod raw;
+mod ros2;
 #[cfg(test)]
 mod tests;
 pub(crate) mod value;
@@ -31,6 +32,7 @@ pub(crate) use crate::cameras::CameraKind;
 pub use fault::{LaunchError, LaunchFault};
 #[cfg(feature = "fitting")]
 pub(crate) use learn::LearnEntry;
+pub(crate) use ros2::Ros2Entry;
 pub(crate) use zenoh::{ControlRule, TlsEntry, ZenohEntry};
 
 use concert_policies::document::Kind;
@@ -85,6 +87,8 @@ pub struct Publish {
     pub prefix: String,
     /// Key layout and attachment.
     pub style: PublishStyle,
+    /// How it is a node of ROS 2: with style `ros2`, or a camera of that kind.
+    pub ros2: Option<Ros2Entry>,
     /// The camera's image beside the outputs.
     pub image: ImageEntry,
 }
@@ -105,6 +109,8 @@ pub struct ImageEntry {
 pub enum PublishStyle {
     /// `PREFIX/TARGET`, with provenance as JSON in the attachment.
     Native,
+    /// As a node of ROS 2 does over `rmw_zenoh`, with provenance at a topic beside.
+    Ros2,
 }
 
 impl LaunchFile {

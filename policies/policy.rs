@@ -181,6 +181,21 @@ impl Policy {
         Policy::parse(&other.to_toml(), &self.name)
     }
 
+    /// The same policy with at most so many outputs a second of `target`; `None` for one of
+    /// every frame. Nothing changes where no transfer leads to it.
+    ///
+    /// # Errors
+    /// A rate that no policy may have.
+    pub fn with_rate(&self, target: &Task, rate_hz: Option<f64>) -> Result<Policy, PolicyError> {
+        let mut other = self.clone();
+        for transfer in &mut other.transfers {
+            if transfer.target == target {
+                transfer.rate_hz = rate_hz;
+            }
+        }
+        Policy::parse(&other.to_toml(), &self.name)
+    }
+
     /// Names of the encoders to run: the union of all sources, sorted.
     pub fn encoders(&self) -> &[String] {
         &self.encoders

@@ -10,6 +10,9 @@ use crate::report::Failure;
 /// What answers requests to change or choose the policy, as long as it is held.
 pub(crate) type ControlServer = Vec<concert_runtime::io::zenoh::ControlService>;
 
+/// The parameters of the node of ROS 2, where it is one, as long as they are held.
+pub(crate) type Parameters = Option<concert_runtime::io::zenoh::ParameterServer>;
+
 /// Why no problem is solved.
 const NO_TABLE: &str =
     "this runtime has no table of transfers to solve with: start it with `serve --transfers TABLE`";
@@ -42,6 +45,8 @@ pub(crate) struct PublishInfo {
 /// Open sessions.
 pub(crate) struct Transport {
     sessions: concert_runtime::io::zenoh::Sessions,
+    /// Where the launch file has it be a node of ROS 2.
+    node: Option<concert_runtime::io::zenoh::RosNode>,
 }
 
 /// Refuses what a launch file's sessions cannot be opened with: a configuration
@@ -49,6 +54,7 @@ pub(crate) struct Transport {
 pub(crate) fn check_transport(launch: &LaunchFile) -> Result<(), Failure> {
     use crate::report::Refuse;
 
+    super::ros2::node_name(launch)?;
     concert_runtime::io::zenoh::check_session(&session_options(launch)).or_refuse()
 }
 
@@ -79,13 +85,21 @@ fn session_options(launch: &LaunchFile) -> concert_runtime::io::zenoh::SessionOp
 impl Transport {
     /// Opens the sessions of a launch file; refuses an endpoint that is taken.
     pub(crate) fn open(launch: &LaunchFile) -> Result<Self, Failure> {
-        use concert_runtime::io::zenoh::Sessions;
+        use concert_runtime::io::zenoh::{RosNode, Sessions};
 
         use crate::report::Refuse;
 
+        let node = super::ros2::node_name(launch)?;
         let is_named = launch.zenoh().connect_is_named;
         let sessions = Sessions::open(&session_options(launch), is_named).or_refuse()?;
-        Ok(Self { sessions })
+        let node = node.map(|(name, distro)| RosNode::open(&sessions, name, distro));
+        let node = node.transpose().or_refuse()?;
+        Ok(Self { sessions, node })
+    }
+
+    /// The node of ROS 2 that it is, where the launch file says so.
+    pub(crate) fn node(&self) -> Option<&concert_runtime::io::zenoh::RosNode> {
+        self.node.as_ref()
     }
 
     /// Takes the prefix, and publishes below it.
@@ -94,11 +108,19 @@ impl Transport {
         launch: &LaunchFile,
         about: PublishInfo,
     ) -> Result<Option<OpenBus>, Failure> {
-        use concert_runtime::io::zenoh::{BusOptions, PolicyText, ZenohBus};
+        use concert_runtime::io::zenoh::{BusOptions, PolicyText, Style, ZenohBus};
 
+        use crate::launch_file::PublishStyle;
         use crate::report::Refuse;
 
-        let mut options = BusOptions::new(&launch.publish().prefix);
+        let publish = launch.publish();
+        let mut options = BusOptions::new(&publish.prefix);
+        if let (PublishStyle::Ros2, Some(node)) = (publish.style, &self.node) {
+            options.style = Style::Ros2 {
+                node: node.clone(),
+                images_are_jpeg: publish.image.jpeg_quality.is_some(),
+            };
+        }
         options.keys = about.keys;
         options.policy = PolicyText {
             toml: about.toml,
@@ -144,6 +166,31 @@ impl Transport {
         ])
     }
 
+    /// Lets other nodes of ROS 2 read the policy and the rates as parameters, and set them
+    /// where the launch file allows control.
+    pub(crate) fn parameters(
+        &self,
+        launch: &LaunchFile,
+        swapper: &SharedSwapper,
+    ) -> Result<Parameters, Failure> {
+        use std::sync::PoisonError;
+
+        use concert_runtime::io::zenoh::ParameterServer;
+
+        use super::parameters::{read, set};
+        use crate::launch_file::PublishStyle;
+
+        let speaks = launch.publish().style == PublishStyle::Ros2;
+        let policy = swapper.lock().unwrap_or_else(PoisonError::into_inner);
+        let policy = policy.announcement.as_ref().map(|told| told.0.clone());
+        let (Some(node), Some(policy), true) = (&self.node, policy, speaks) else {
+            return Ok(None);
+        };
+        let (read, set) = (read(policy), set(swapper.clone()));
+        let server = ParameterServer::open(&self.sessions, node, admission(launch), read, set);
+        Ok(Some(server?))
+    }
+
     /// Lets others ask how learning goes, and, where control is allowed, pause
     /// it: `answer` is told what is asked, and whether it is allowed.
     pub(crate) fn learn(
@@ -168,13 +215,19 @@ impl Transport {
 
     /// Where outputs go, for people.
     pub(crate) fn describe(&self, launch: &LaunchFile) -> String {
+        use crate::launch_file::PublishStyle;
+
         let (prefix, zenoh) = (&launch.publish().prefix, launch.zenoh());
         let listening = match zenoh.listen.as_slice() {
             [] if zenoh.config.is_some() => "listening as its configuration file says".to_owned(),
             [] => "listening nowhere".to_owned(),
             listen => format!("listening on {}", listen.join(", ")),
         };
-        format!("published below {prefix}, {listening}")
+        let node = match (launch.publish().style, &self.node) {
+            (PublishStyle::Ros2, Some(node)) => format!(" as {}", node.describe()),
+            _ => String::new(),
+        };
+        format!("published below {prefix}{node}, {listening}")
     }
 
     /// The sessions, for cameras that receive their images over them.

@@ -19,10 +19,10 @@ use serde_json::{Value, json};
 
 use self::kind::Kind;
 use self::models::{ModelCheck, ModelFile};
-use crate::assemble::check_transport;
+use crate::assemble::{check_transport, node_name};
 use crate::cli::Global;
 use crate::degradation::PolicyChain;
-use crate::launch_file::{CameraEntry, LaunchFile};
+use crate::launch_file::{CameraEntry, LaunchFile, PublishStyle};
 use crate::model_folders::model_folders;
 use crate::policy_choice::PolicyChoice;
 use crate::report::{Exit, Failure, Refuse, Report};
@@ -192,6 +192,14 @@ fn of_launch(path: &Path, global: &Global) -> Result<Finding, Failure> {
         (listen, _) => format!("on {}", listen.join(", ")),
     };
     let _ = writeln!(text, "publishes {prefix}/{keys}, listening {listening}");
+    let node = node_name(&launch)?.map(|(name, distro)| name.describe(distro));
+    if let Some(node) = &node {
+        let outputs = match launch.publish().style {
+            PublishStyle::Ros2 => "outputs are topics",
+            PublishStyle::Native => "it hears cameras alone",
+        };
+        let _ = writeln!(text, "ROS 2: {node}; {outputs}");
+    }
     let _ = writeln!(text, "the camera's image: {}", image_text(&launch));
     if !zenoh.connect.is_empty() {
         let _ = writeln!(text, "connects to {}", zenoh.connect.join(", "));
@@ -216,7 +224,7 @@ fn of_launch(path: &Path, global: &Global) -> Result<Finding, Failure> {
     text.push_str(&policy.text);
     let json = json!({
         "kind": "launch", "learn": learnt, "policy": policy.json["policy"], "models": policy.json["models"],
-        "cameras": cameras, "providers": providers, "time_limit_millis": limit, "prefix": prefix,
+        "cameras": cameras, "providers": providers, "time_limit_millis": limit, "prefix": prefix, "ros2": node,
         "listen": zenoh.listen, "connect": zenoh.connect, "shared_memory": zenoh.shared_memory,
         "control": launch.control(), "degradation": chain.as_ref().map(PolicyChain::json), "strangers": strangers, "image": image_text(&launch),
     });

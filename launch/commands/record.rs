@@ -8,6 +8,7 @@ mod heard;
 mod report;
 mod trigger;
 
+use std::cell::Cell;
 use std::io::{self, Write as _};
 use std::time::Duration;
 
@@ -21,7 +22,7 @@ use self::file::{Ended, RecordingFile};
 use self::heard::Heard;
 use self::trigger::Triggers;
 use crate::cli::Global;
-use crate::commands::visit::with_access;
+use crate::commands::visit::{check_style, with_access};
 use crate::report::{Exit, Failure, Refuse as _, Report};
 use crate::stop::Stop;
 
@@ -30,6 +31,9 @@ pub(crate) use args::RecordArgs;
 /// How often a signal, a limit or a trigger is looked for.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
+/// How often a robot is asked of which nothing comes.
+const ASK_EVERY: Duration = Duration::from_secs(2);
+
 /// A robot that is listened to.
 struct Listening<'a> {
     args: &'a RecordArgs,
@@ -37,6 +41,8 @@ struct Listening<'a> {
     clock: SystemClock,
     sessions: Sessions,
     stream: MessageStream,
+    /// When a robot of which nothing comes is asked next.
+    ask_at: Cell<Duration>,
 }
 
 pub(crate) fn run(args: &RecordArgs, global: &Global) -> Result<Report, Failure> {
@@ -60,6 +66,7 @@ pub(crate) fn run(args: &RecordArgs, global: &Global) -> Result<Report, Failure>
         clock,
         sessions,
         stream,
+        ask_at: Cell::new(ASK_EVERY),
     };
     match &mut file {
         Some(file) => listening.record(file, global),
@@ -88,7 +95,10 @@ impl Listening<'_> {
                     file.write_policies(heard.take_policies())
                         .and_then(|()| file.write(message, now))
                 }
-                None => file.tick(now),
+                None => {
+                    self.check_silence(&heard, now)?;
+                    file.tick(now)
+                }
             };
             match written {
                 Ok(true) => {}
@@ -122,6 +132,9 @@ impl Listening<'_> {
             }
             let message = self.stream.next(LOOK_EVERY);
             let now = self.clock.monotonic();
+            if message.is_none() {
+                self.check_silence(&heard, now)?;
+            }
             if let Some(message) = message {
                 heard.note(&message);
                 if heard.wants_policy(now) {
@@ -143,6 +156,20 @@ impl Listening<'_> {
             &self.stream.lost(),
             &ended,
         ))
+    }
+
+    /// Asks a robot of which nothing comes, once a while, whether it is published so that
+    /// something could.
+    ///
+    /// # Errors
+    /// One that is a node of ROS 2.
+    fn check_silence(&self, heard: &Heard, now: Duration) -> Result<(), Failure> {
+        if !heard.is_empty() || now < self.ask_at.get() {
+            return Ok(());
+        }
+        self.ask_at.set(now + ASK_EVERY);
+        let policy = self.policy().unwrap_or_default();
+        check_style(&policy, &self.args.prefix)
     }
 
     /// Tells whether a limit is reached, or a stop is asked for.

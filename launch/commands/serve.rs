@@ -249,6 +249,7 @@ pub(super) fn serve(
         epoch: 0,
     }));
     let _control = transport.control(&launch, Arc::clone(&swapper), options.solver)?;
+    let _parameters = transport.parameters(&launch, &swapper)?;
     let control = || runtime.control();
     let learning = plans.start(&control, &swapper, &clock, (&transport, &launch))?;
     let means = Means {

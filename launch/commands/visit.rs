@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::anyhow;
 use concert_runtime::io::zenoh::{
     ControlRequest, Session, SessionOptions, TlsOptions, close_session, open_session, request,
 };
@@ -73,6 +74,23 @@ pub(super) fn ask(
     visit(&to_ask(connect, access), |session| {
         Ok(request(session, prefix, kind, payload)?)
     })
+}
+
+/// Refuses a server whose outputs are topics of ROS 2, by what it says of its policy: who
+/// reads the native style would wait for ever.
+///
+/// # Errors
+/// That server, and what reads it.
+pub(super) fn check_style(policy: &Value, prefix: &str) -> Result<(), Failure> {
+    if policy["style"] != "ros2" {
+        return Ok(());
+    }
+    let node = policy["node"].as_str().unwrap_or("a node of ROS 2");
+    Err(Failure::failed(anyhow!(
+        "{prefix} is {node}, whose outputs are topics of ROS 2, but this command reads the \
+         native style: use `ros2 topic`, `ros2 bag record` or rviz2 (docs/ros2.md), or \
+         `style = \"native\"` in [publish]"
+    )))
 }
 
 /// Why a server did not do what it was asked, for people.

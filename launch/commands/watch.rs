@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use self::seen::Seen;
 use crate::cli::{Access, Global, endpoint, key};
 use crate::commands::serve::screen;
-use crate::commands::visit::{ANSWER, with_access};
+use crate::commands::visit::{ANSWER, check_style, with_access};
 use crate::launch_file::{DEFAULT_ENDPOINT, DEFAULT_PREFIX};
 use crate::live::{LOOK_EVERY, every, say_lost_table};
 use crate::meter::Row;
@@ -48,7 +48,7 @@ pub struct WatchArgs {
     pub access: Access,
 }
 
-/// How long the server may take to say what its classes are called.
+/// How long the server may take to say how it publishes, and what its classes are called.
 const NAMES: Duration = Duration::from_millis(300);
 
 pub(crate) fn run(args: &WatchArgs, global: &Global) -> Result<Report, Failure> {
@@ -85,6 +85,7 @@ fn listen(
     clock: &SystemClock,
 ) -> Result<Report, Failure> {
     let watcher = Watcher::open_on(sessions, &args.prefix)?;
+    check_style(&policy(sessions, &args.prefix)?, &args.prefix)?;
     let screen = screen(global);
     let pictures = screen.as_ref().is_some_and(|(_, style)| style.live);
     let every = screen.as_ref().map(|(_, style)| every(style));

@@ -33,6 +33,7 @@ impl LaunchFile {
             publish: Publish {
                 prefix: DEFAULT_PREFIX.to_owned(),
                 style: PublishStyle::Native,
+                ros2: None,
                 image: ImageEntry::default(),
             },
             zenoh: ZenohEntry {
@@ -90,6 +91,8 @@ impl LaunchFile {
             })
             .collect();
         self.publish.prefix = prefix.to_owned();
+        self.publish.style = PublishStyle::Native;
+        self.publish.ros2 = None;
         self.publish.image.enabled = Some(false);
         self.zenoh = ZenohEntry {
             listen: vec![endpoint.to_owned()],

@@ -75,8 +75,15 @@ pub enum LaunchFault {
     #[cfg(not(feature = "fitting"))]
     #[error("[learn] needs the feature fitting, which this build is without")]
     LearnsNothing,
-    #[error("style is `ros2`, which comes in a later version; `native` is what there is")]
-    StyleComesLater,
+    #[error(
+        "{subject} needs `distro` in [publish], one of humble, jazzy, kilted, lyrical: what the \
+         other nodes run, since Humble and later distributions do not hear each other"
+    )]
+    NoDistro { subject: &'static str },
+    #[error(
+        "distro stands in [publish], but neither is style `ros2` nor is there a camera of kind ros2"
+    )]
+    IdleDistro,
 }
 
 /// A piece of the file as an error may show it.

@@ -11,6 +11,7 @@ use toml::de::{DeTable, Deserializer};
 use super::camera::cameras;
 use super::fault::{LaunchError, LaunchFault, shown};
 use super::raw::{RawImage, RawLaunch, RawPublish, Texts};
+use super::ros2::{Ros2Entry, check_publish};
 use super::value::{
     MAX_PATH_BYTES, Placed, number, rate_of, ruled, shown_message, text_of, texts_of, unknown,
 };
@@ -61,6 +62,13 @@ fn parse(text: &str, path: &Path) -> Placed<LaunchFile> {
     let providers = providers(raw.providers.as_ref())?;
     let degradation = raw.degradation.as_ref();
     let degradation = degradation.map(|raw| DegradationEntry::parse(raw, &policy, &providers));
+    let cameras = cameras(entries)?;
+    let written = (raw.publish.prefix.as_ref(), raw.publish.distro.as_ref());
+    let publish = publish(&raw.publish)?;
+    check_publish(&publish, &cameras, written)?;
+    let mut zenoh = ZenohEntry::parse(&raw.zenoh)?;
+    // Nodes of ROS 2 meet through a router: its absence is a fault.
+    zenoh.connect_is_named |= publish.ros2.is_some();
     Ok(LaunchFile {
         origin: path.display().to_string(),
         folder,
@@ -73,9 +81,9 @@ fn parse(text: &str, path: &Path) -> Placed<LaunchFile> {
         max_age: millis("max_age_millis", &raw.max_age_millis, 1, 60_000)?,
         hang_limit: millis("hang_limit_millis", &raw.hang_limit_millis, 100, 600_000)?
             .unwrap_or(DEFAULT_HANG_LIMIT),
-        cameras: cameras(entries)?,
-        publish: publish(&raw.publish)?,
-        zenoh: ZenohEntry::parse(&raw.zenoh)?,
+        cameras,
+        publish,
+        zenoh,
         control: raw.control.enabled,
         degradation: degradation.transpose()?,
         #[cfg(feature = "fitting")]
@@ -134,15 +142,14 @@ fn publish(raw: &RawPublish) -> Placed<Publish> {
     let style = match &raw.style {
         None => PublishStyle::Native,
         Some(text) if text.get_ref() == "native" => PublishStyle::Native,
-        Some(text) if text.get_ref() == "ros2" => {
-            return at(text.span(), LaunchFault::StyleComesLater);
-        }
-        Some(text) => return unknown("style".to_owned(), text, &["native"]),
+        Some(text) if text.get_ref() == "ros2" => PublishStyle::Ros2,
+        Some(text) => return unknown("style".to_owned(), text, &["native", "ros2"]),
     };
     let image = image(&raw.image)?;
     Ok(Publish {
         prefix,
         style,
+        ros2: Ros2Entry::parse(raw)?,
         image,
     })
 }

@@ -84,9 +84,23 @@ pub(super) struct RawPublish {
     /// What the keys begin with; default: `robot/perception`.
     #[schemars(with = "Option<String>")]
     pub(super) prefix: Option<Text>,
-    /// Key layout and attachment; default: `native`.
-    #[schemars(with = "Option<String>", regex(pattern = "^native$"))]
+    /// Key layout and attachment: `native` (default), or `ros2`, as a node of ROS 2
+    /// has them over `rmw_zenoh`, whose namespace is the prefix.
+    #[schemars(with = "Option<String>", regex(pattern = "^(native|ros2)$"))]
     pub(super) style: Option<Text>,
+    /// The distribution of ROS 2 that the others run; needed with style `ros2` and by
+    /// cameras of kind ros2. Humble and later ones do not hear each other.
+    #[schemars(
+        with = "Option<String>",
+        regex(pattern = "^(humble|jazzy|kilted|lyrical)$")
+    )]
+    pub(super) distro: Option<Text>,
+    /// Domain of ROS 2; default: `ROS_DOMAIN_ID` of the environment, else 0.
+    #[schemars(with = "Option<u32>", range(min = 0, max = 232))]
+    pub(super) domain_id: Option<Spanned<i64>>,
+    /// Name of the node of ROS 2; default: `concert`.
+    #[schemars(with = "Option<String>")]
+    pub(super) node: Option<Text>,
     /// The camera's image beside the outputs.
     #[serde(default)]
     pub(super) image: RawImage,

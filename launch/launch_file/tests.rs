@@ -105,7 +105,7 @@ fn a_kind_that_is_unknown_is_refused() {
     assert_eq!(
         refusal(&with_camera("kind = \"webcam\"")),
         "front.toml:4:8: kind of camera `front` is `webcam`, but must be one of images, \
-         apartment, zenoh, v4l2, command, recording"
+         apartment, zenoh, ros2, v4l2, command, recording"
     );
 }
 
@@ -269,14 +269,6 @@ fn a_prefix_with_wildcards_is_refused() {
         refusal(&format!("{HEAD}{CAMERA}[publish]\nprefix = \"robot/**\"\n")),
         "front.toml:6:10: prefix is `robot/**`, but may not contain `*`, `$`, `?` or `#`, which \
          have a meaning in zenoh keys"
-    );
-}
-
-#[test]
-fn the_ros2_style_is_named_as_coming_later() {
-    assert_eq!(
-        refusal(&format!("{HEAD}{CAMERA}[publish]\nstyle = \"ros2\"\n")),
-        "front.toml:6:9: style is `ros2`, which comes in a later version; `native` is what there is"
     );
 }
 

@@ -151,6 +151,16 @@ impl Reader {
 
     fn ask_policy(&mut self) {
         let answer = self.sessions.ask_policy(&self.prefix, ANSWER);
+        if let Some(answer) = &answer.as_ref().ok().and_then(Option::as_ref)
+            && answer["style"] == "ros2"
+        {
+            tracing::warn!(
+                "{} is {}: its outputs are topics of ROS 2, but the page shows the native style \
+                 (docs/ros2.md)",
+                self.prefix,
+                answer["node"].as_str().unwrap_or("a node of ROS 2")
+            );
+        }
         if let Some(answer) = answer.ok().flatten()
             && self.robot.take_policy(&answer)
             && let Some(running) = self.robot.running()

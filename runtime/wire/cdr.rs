@@ -100,6 +100,10 @@ impl<'a> CdrWriter<'a> {
         i32: i32;
         /// An unsigned 32-bit number.
         u32: u32;
+        /// A signed 64-bit number.
+        i64: i64;
+        /// An unsigned 64-bit number.
+        u64: u64;
         /// A 32-bit floating-point number.
         f32: f32;
         /// A 64-bit floating-point number.
@@ -227,6 +231,10 @@ impl<'a> CdrReader<'a> {
         i32: i32;
         /// An unsigned 32-bit number.
         u32: u32;
+        /// A signed 64-bit number.
+        i64: i64;
+        /// An unsigned 64-bit number.
+        u64: u64;
         /// A 32-bit floating-point number.
         f32: f32;
         /// A 64-bit floating-point number.

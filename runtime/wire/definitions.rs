@@ -1,12 +1,13 @@
-//! The definitions of our messages as ROS 2 has them (`ros2msg`), so that a file
+//! The definitions of our messages and services as ROS 2 has them (`ros2msg`), so that a file
 //! with them is read by whoever knows none of them.
 
 use super::message::Message;
 use super::std_msgs::StringMessage;
 
-/// Full name and definition of every message, those that others hold included.
+/// Full name and definition of every message, those that others hold included, and of
+/// the two halves of every service.
 #[rustfmt::skip]
-const DEFINITIONS: [(&str, &str); 37] = [
+const DEFINITIONS: [(&str, &str); 57] = [
     ("builtin_interfaces/msg/Time", "int32 sec\nuint32 nanosec\n"),
     ("std_msgs/msg/Header", "builtin_interfaces/Time stamp\nstring frame_id\n"),
     ("std_msgs/msg/Bool", "bool data\n"),
@@ -73,6 +74,45 @@ const DEFINITIONS: [(&str, &str); 37] = [
       string message\nstring hardware_id\ndiagnostic_msgs/KeyValue[] values\n"),
     ("diagnostic_msgs/msg/DiagnosticArray",
      "std_msgs/Header header\ndiagnostic_msgs/DiagnosticStatus[] status\n"),
+    ("service_msgs/msg/ServiceEventInfo",
+     "uint8 REQUEST_SENT=0\nuint8 REQUEST_RECEIVED=1\nuint8 RESPONSE_SENT=2\n\
+      uint8 RESPONSE_RECEIVED=3\nuint8 event_type\nbuiltin_interfaces/Time stamp\n\
+      char[16] client_gid\nint64 sequence_number\n"),
+    ("rcl_interfaces/msg/ParameterValue",
+     "uint8 type\nbool bool_value\nint64 integer_value\nfloat64 double_value\n\
+      string string_value\nbyte[] byte_array_value\nbool[] bool_array_value\n\
+      int64[] integer_array_value\nfloat64[] double_array_value\n\
+      string[] string_array_value\n"),
+    ("rcl_interfaces/msg/Parameter",
+     "string name\nrcl_interfaces/ParameterValue value\n"),
+    ("rcl_interfaces/msg/SetParametersResult", "bool successful\nstring reason\n"),
+    ("rcl_interfaces/msg/ListParametersResult", "string[] names\nstring[] prefixes\n"),
+    ("rcl_interfaces/msg/FloatingPointRange",
+     "float64 from_value\nfloat64 to_value\nfloat64 step\n"),
+    ("rcl_interfaces/msg/IntegerRange", "int64 from_value\nint64 to_value\nuint64 step\n"),
+    ("rcl_interfaces/msg/ParameterDescriptor",
+     "string name\nuint8 type\nstring description\nstring additional_constraints\n\
+      bool read_only false\nbool dynamic_typing false\n\
+      rcl_interfaces/FloatingPointRange[<=1] floating_point_range\n\
+      rcl_interfaces/IntegerRange[<=1] integer_range\n"),
+    ("rcl_interfaces/srv/SetParameters_Request", "rcl_interfaces/Parameter[] parameters\n"),
+    ("rcl_interfaces/srv/SetParameters_Response",
+     "rcl_interfaces/SetParametersResult[] results\n"),
+    ("rcl_interfaces/srv/SetParametersAtomically_Request",
+     "rcl_interfaces/Parameter[] parameters\n"),
+    ("rcl_interfaces/srv/SetParametersAtomically_Response",
+     "rcl_interfaces/SetParametersResult result\n"),
+    ("rcl_interfaces/srv/GetParameters_Request", "string[] names\n"),
+    ("rcl_interfaces/srv/GetParameters_Response", "rcl_interfaces/ParameterValue[] values\n"),
+    ("rcl_interfaces/srv/GetParameterTypes_Request", "string[] names\n"),
+    ("rcl_interfaces/srv/GetParameterTypes_Response", "uint8[] types\n"),
+    ("rcl_interfaces/srv/ListParameters_Request",
+     "uint64 DEPTH_RECURSIVE=0\nstring[] prefixes\nuint64 depth\n"),
+    ("rcl_interfaces/srv/ListParameters_Response",
+     "rcl_interfaces/ListParametersResult result\n"),
+    ("rcl_interfaces/srv/DescribeParameters_Request", "string[] names\n"),
+    ("rcl_interfaces/srv/DescribeParameters_Response",
+     "rcl_interfaces/ParameterDescriptor[] descriptors\n"),
 ];
 
 /// Between a definition and the next one that it needs.
@@ -97,6 +137,19 @@ pub fn definition(message_type: &str) -> Option<String> {
         next += 1;
     }
     Some(text)
+}
+
+/// Type (`float64[36]`, `std_msgs/Header`) and name of each field of a message;
+/// constants and default values are left out. `None` for a type that is not known here.
+pub(super) fn fields_of(
+    message_type: &str,
+) -> Option<impl Iterator<Item = (&'static str, &'static str)>> {
+    let fields = of(message_type)?.lines().filter_map(|line| {
+        let mut words = line.split(' ');
+        let (kind, name) = (words.next()?, words.next()?);
+        (!name.contains('=')).then_some((kind, name))
+    });
+    Some(fields)
 }
 
 fn of(message_type: &str) -> Option<&'static str> {

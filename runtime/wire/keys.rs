@@ -11,7 +11,7 @@
 //! | `errand` | how a behaviour fares that stands on the outputs, as JSON; others put it |
 //! | `policy`, `control/swap`, `control/solve`, `control/learn` | answer queries |
 //! | `@every_image` | nothing comes; who listens asks for the image of every frame |
-//! | `provenance/TARGET` | in recordings: the attachments of an output, as text |
+//! | `provenance/TARGET` | in recordings and for ROS 2: the attachments of an output, as text |
 //! | `@concert/SESSION` | the liveliness token of who publishes below the prefix |
 
 /// Last part of the key of a camera's image.
@@ -114,6 +114,13 @@ pub fn is_image_depth(key: &str) -> bool {
 #[must_use]
 pub fn provenance(key: &str) -> String {
     format!("{PROVENANCE}/{key}")
+}
+
+/// Tells whether a key below the prefix holds attachments of what stands at another.
+#[must_use]
+pub fn is_provenance(key: &str) -> bool {
+    let below = key.strip_prefix(PROVENANCE);
+    below.is_some_and(|below| below.starts_with('/'))
 }
 
 /// Tells whether a key below the prefix is a target's output: neither the status or an

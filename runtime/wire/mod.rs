@@ -13,6 +13,8 @@ pub mod message;
 pub mod nav_msgs;
 mod odometry;
 mod pixels;
+#[cfg(feature = "zenoh")]
+pub mod ros2;
 #[cfg(any(feature = "zenoh", feature = "recording"))]
 pub(crate) mod ros_image;
 pub mod sensor_msgs;

@@ -80,8 +80,12 @@ impl Running {
 
     /// As [`start`](Self::start), but that standard error is kept in a file.
     pub fn logging_to(log: &Path, arguments: &[&str]) -> Self {
+        Self::spawn(concert(arguments), log)
+    }
+
+    /// Starts a command that was made with [`concert`]; standard error is kept in a file.
+    pub fn spawn(mut command: Command, log: &Path) -> Self {
         let log = std::fs::File::create(log).expect("a log");
-        let mut command = concert(arguments);
         command.stdout(Stdio::piped()).stderr(log);
         Self(command.spawn().expect("concert starts"))
     }

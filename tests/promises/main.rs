@@ -31,6 +31,7 @@ mod measured_transfers_become_a_policy;
 mod nothing_leaves_the_robot;
 mod odometry_follows_the_camera;
 mod odometry_is_honest;
+mod ros_2_is_spoken_both_ways;
 mod the_apartment_writes_data_sets;
 mod the_home_policy_is_served;
 mod the_robot_drives_on_the_bus;

@@ -43,6 +43,11 @@ pub(super) struct KeyHeard {
 }
 
 impl Heard {
+    /// Tells whether nothing came yet.
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
     /// Takes note of a message.
     pub(super) fn note(&mut self, message: &HeardMessage) {
         let is_known = self.keys.len() < MAX_KEYS || self.keys.contains_key(&message.key);

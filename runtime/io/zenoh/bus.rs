@@ -14,20 +14,25 @@ use super::outward::Declared;
 use super::pool::Parts;
 use super::publishers::{Listeners, Publishers};
 use super::sessions::{EverywhereKept, Sessions};
+use super::style::Style;
 use crate::bus::{Bus, BusError};
 use crate::camera_image::CameraImage;
 use crate::clock::lock;
 use crate::output::Output;
 use crate::status::{Status, StatusEntry};
+use crate::wire::ros2::keys_beside;
 use crate::wire::sensor_msgs::{CameraInfo, Image as ImageMessage};
+use crate::wire::std_msgs::StringMessage;
 use crate::wire::tf2_msgs::TfMessage;
 use crate::wire::{self, Attachment, Message, Pixels, keys};
 
 /// Settings of a bus.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct BusOptions {
     /// Beginning of every key: `robot/perception`. Belongs to one runtime.
     pub prefix: String,
+    /// Style of keys and attachments.
+    pub style: Style,
     /// Keys below the prefix that will be published, so that it is known from
     /// the start who listens. Others are declared when they are first used.
     pub keys: Vec<String>,
@@ -45,6 +50,7 @@ impl BusOptions {
     pub fn new(prefix: &str) -> Self {
         Self {
             prefix: prefix.to_owned(),
+            style: Style::Native,
             keys: Vec::new(),
             shared_memory_bytes: 32 * 1024 * 1024,
             policy: PolicyText::default(),
@@ -63,8 +69,16 @@ pub struct PolicyText {
 }
 
 impl PolicyText {
-    fn answer(&self) -> String {
-        serde_json::json!({ "policy": self.toml, "provenance": self.provenance }).to_string()
+    /// What who asks is told; of a node of ROS 2 also that outputs are elsewhere.
+    fn answer(&self, style: &Style) -> String {
+        let mut answer = serde_json::json!({
+            "policy": self.toml, "provenance": self.provenance,
+        });
+        if let Style::Ros2 { node, .. } = style {
+            answer["style"] = "ros2".into();
+            answer["node"] = node.describe().into();
+        }
+        answer.to_string()
     }
 }
 
@@ -76,6 +90,12 @@ impl PolicyHandle {
     /// Sets the answer at `<prefix>/policy` from now on.
     pub fn set(&self, policy: PolicyText) {
         *lock(&self.0) = policy;
+    }
+
+    /// The policy file that is answered now.
+    #[must_use]
+    pub fn toml(&self) -> String {
+        lock(&self.0).toml.clone()
     }
 }
 
@@ -102,9 +122,16 @@ impl ZenohBus {
         let name = Name::claim(&sessions, &prefix, options.name_query)?;
         let policy = Arc::new(Mutex::new(options.policy));
         let (below, told) = (prefix.clone(), Arc::clone(&policy));
-        let answer = sessions.declare(move |session| answer_policy(session, &below, &told))?;
+        let style = options.style.clone();
+        let answer =
+            sessions.declare(move |session| answer_policy(session, &below, (&told, &style)))?;
         let mut bus = Self {
-            publishers: Publishers::new(sessions, prefix, options.shared_memory_bytes),
+            publishers: Publishers::new(
+                sessions,
+                prefix,
+                options.style,
+                options.shared_memory_bytes,
+            ),
             message: Vec::new(),
             attachment: Vec::new(),
             policy,
@@ -117,7 +144,7 @@ impl ZenohBus {
             .map(String::as_str)
             .chain([keys::STATUS])
         {
-            bus.publishers.declare(key)?;
+            bus.declare(key)?;
         }
         Ok(bus)
     }
@@ -144,6 +171,34 @@ impl ZenohBus {
         )
     }
 
+    /// Declares a key, unless it is declared; in the style of ROS 2 also what may come
+    /// beside it, so that others see every topic from the start.
+    fn declare(&mut self, key: &str) -> Result<(), ZenohError> {
+        if self.is_ros2() && !self.publishers.has(key) {
+            for beside in keys_beside(key) {
+                self.publishers.declare(&beside)?;
+            }
+        }
+        self.publishers.declare(key)
+    }
+
+    fn is_ros2(&self) -> bool {
+        matches!(self.publishers.style, Style::Ros2 { .. })
+    }
+
+    /// Puts where an output came from beside it, where ROS 2 takes the attachment's
+    /// place and somebody listens.
+    fn publish_provenance(&mut self, key: &str) -> Result<(), String> {
+        let key = keys::provenance(key);
+        if self.publishers.listeners.has_subscriber(&key) != Some(true) {
+            return Ok(());
+        }
+        let data = String::from_utf8_lossy(&self.attachment).into_owned();
+        StringMessage { data }.encode(&mut self.message);
+        self.put(&key, StringMessage::TYPE, Pixels::None)
+            .map_err(|error| error.reason)
+    }
+
     /// Puts what stands in `self.message`, with pixels after it, and
     /// `self.attachment`.
     fn put(
@@ -162,9 +217,7 @@ impl ZenohBus {
 
     fn publish_message(&mut self, output: &Output) -> Result<(), String> {
         let key = output.origin.key.as_ref();
-        self.publishers
-            .declare(key)
-            .map_err(|error| error.to_string())?;
+        self.declare(key).map_err(|error| error.to_string())?;
         let encoded = wire::encode_head(output, &mut self.message);
         let (message_type, pixels) = encoded.map_err(|error| error.to_string())?;
         Attachment::of(output)
@@ -172,6 +225,9 @@ impl ZenohBus {
             .map_err(|error| error.to_string())?;
         self.put(key, message_type, pixels)
             .map_err(|error| error.reason)?;
+        if self.is_ros2() {
+            self.publish_provenance(key)?;
+        }
         if wire::encode_transforms(output, &mut self.message) {
             self.put_beside(key, keys::TRANSFORMS, TfMessage::TYPE, Pixels::None)?;
         }
@@ -196,8 +252,7 @@ impl ZenohBus {
         if let Some(pixels) = image.encode_depth_head(&mut self.message) {
             self.put_beside(&image.key, keys::DEPTH, ImageMessage::TYPE, pixels)?;
         }
-        self.publishers
-            .declare(&image.key)
+        self.declare(&image.key)
             .map_err(|error| error.to_string())?;
         let encoded = image.encode_head(&mut self.message);
         let (message_type, pixels) = encoded.map_err(|error| error.to_string())?;
@@ -205,7 +260,11 @@ impl ZenohBus {
             .write(&mut self.attachment)
             .map_err(|error| error.to_string())?;
         self.put(&image.key, message_type, pixels)
-            .map_err(|error| error.reason)
+            .map_err(|error| error.reason)?;
+        if self.is_ros2() {
+            self.publish_provenance(&image.key)?;
+        }
+        Ok(())
     }
 
     /// Puts what stands in `self.message`, with pixels after it, below the key of an
@@ -227,7 +286,13 @@ impl ZenohBus {
 
 impl Bus for ZenohBus {
     fn describe(&self) -> String {
-        format!("zenoh {}", keys::everything(&self.publishers.prefix))
+        let prefix = &self.publishers.prefix;
+        match &self.publishers.style {
+            Style::Native => format!("zenoh {}", keys::everything(prefix)),
+            Style::Ros2 { node, .. } => {
+                format!("topics of ROS 2 below /{prefix}, {}", node.describe())
+            }
+        }
     }
 
     fn publish(&mut self, output: &Output) -> Result<(), BusError> {
@@ -258,8 +323,13 @@ impl Bus for ZenohBus {
         self.put(keys::STATUS, message_type, Pixels::None)
     }
 
+    /// In the style of ROS 2 also who listens to what comes beside the output alone, as
+    /// to `/tf`.
     fn has_subscriber(&self, key: &str) -> Option<bool> {
-        self.publishers.listeners.has_subscriber(key)
+        let listeners = &self.publishers.listeners;
+        let own = listeners.has_subscriber(key)?;
+        let is_heard = |key: &String| listeners.has_subscriber(key) == Some(true);
+        Some(own || (self.is_ros2() && keys_beside(key).iter().any(is_heard)))
     }
 
     fn announce(&mut self, keys: &[Arc<str>]) -> Result<(), BusError> {
@@ -267,16 +337,15 @@ impl Bus for ZenohBus {
             key: key.to_owned(),
             reason: error.to_string(),
         };
-        keys.iter().try_for_each(|key| {
-            self.publishers
-                .declare(key)
-                .map_err(|error| fault(key, error))
-        })
+        keys.iter()
+            .try_for_each(|key| self.declare(key).map_err(|error| fault(key, error)))
     }
 
     fn withdraw(&mut self, keys: &[Arc<str>]) {
         for key in keys {
-            keys::with_companions(key).for_each(|key| self.publishers.withdraw(&key));
+            keys::with_companions(key)
+                .chain([keys::provenance(key)])
+                .for_each(|key| self.publishers.withdraw(&key));
         }
     }
 
@@ -295,12 +364,12 @@ impl Bus for ZenohBus {
 fn answer_policy(
     session: &Session,
     prefix: &str,
-    policy: &Arc<Mutex<PolicyText>>,
+    (policy, style): (&Arc<Mutex<PolicyText>>, &Style),
 ) -> Result<Declared, ZenohError> {
     let key = keys::below(prefix, keys::POLICY);
-    let (own, policy) = (key.clone(), Arc::clone(policy));
+    let (own, policy, style) = (key.clone(), Arc::clone(policy), style.clone());
     let answer = move |query: Query| {
-        let text = lock(&policy).answer();
+        let text = lock(&policy).answer(&style);
         let reply = query.reply(own.clone(), text);
         if let Err(error) = reply.encoding(Encoding::APPLICATION_JSON).wait() {
             tracing::debug!("answering {own}: {error}");

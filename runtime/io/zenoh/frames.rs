@@ -1,6 +1,7 @@
 //! Camera images that arrive over zenoh as ROS 2 messages.
 
 mod slot;
+mod topics;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -81,7 +82,8 @@ pub struct ZenohCamera {
     frame_ids: HashMap<String, Arc<str>>,
     /// The lack of the last frame's depth image.
     depth_fault: Option<DepthLack>,
-    _subscribers: Vec<EverywhereKept>,
+    /// Subscribers, and what others see of them.
+    declared: Vec<EverywhereKept>,
     /// A session closes when nobody holds it.
     _sessions: Sessions,
 }
@@ -145,7 +147,7 @@ impl ZenohCamera {
             slot,
             frame_ids: HashMap::new(),
             depth_fault: None,
-            _subscribers: subscribers,
+            declared: subscribers,
             _sessions: sessions,
         })
     }

@@ -18,9 +18,11 @@ mod name;
 mod outward;
 mod pool;
 mod publishers;
+mod ros2;
 mod said;
 mod session;
 mod sessions;
+mod style;
 mod subscriber;
 mod tls;
 mod too_long;
@@ -36,8 +38,10 @@ pub use error::ZenohError;
 pub use frames::{ZenohCamera, ZenohCameraOptions};
 pub use messages::{HeardMessage, MessageStream};
 pub use publishers::{Listeners, MessageOptions, MessagePublisher};
+pub use ros2::{ParameterServer, ReadParameters, RosNode, SetParameters};
 pub use session::{SessionOptions, check_session, close_session, open_session};
 pub use sessions::{Reached, Sessions};
+pub use style::Style;
 pub use subscriber::{KeyCounts, Received, Watcher};
 pub use tls::TlsOptions;
 pub use too_long::{TRACE_TARGET, note_trace};
@@ -86,6 +90,10 @@ mod key_tests {
 
 #[cfg(test)]
 mod control_tests;
+#[cfg(test)]
+mod ros2_parameter_tests;
+#[cfg(test)]
+mod ros2_tests;
 #[cfg(test)]
 mod router_tests;
 #[cfg(test)]

@@ -14,8 +14,13 @@ use super::CDR_ENCODING;
 use super::error::ZenohError;
 use super::name::{Name, checked_prefix};
 use super::pool::{Parts, PayloadPool};
+use super::ros2::{RosEnd, RosPlace};
 use super::sessions::Sessions;
+use super::style::Style;
 use crate::bus::BusError;
+use crate::clock::Clock;
+use crate::io::clock::SystemClock;
+use crate::wire::ros2::{EntityKind, RosAttachment, topic_of};
 use crate::wire::{Message, keys};
 
 /// Listeners by key: a cheap handle, never blocking on the network.
@@ -63,28 +68,52 @@ impl Listeners {
 pub(super) struct Publishers {
     pub(super) sessions: Sessions,
     pub(super) prefix: String,
+    pub(super) style: Style,
     pub(super) listeners: Listeners,
     pub(super) pool: PayloadPool,
     by_key: HashMap<String, KeyPublishers>,
     /// Sessions outward that were known when last looked.
     opened: u64,
+    clock: SystemClock,
 }
 
 /// The publishers of one key.
 struct KeyPublishers {
+    place: Place,
     heard: Heard,
-    own: Publisher<'static>,
+    own: End,
     /// By the number of the endpoint.
-    outward: Vec<(usize, Publisher<'static>)>,
+    outward: Vec<(usize, End)>,
+    /// Messages that were put.
+    sequence: i64,
+}
+
+/// The place at which the messages of a key are put, in every session.
+enum Place {
+    Native(String),
+    Ros2(RosPlace),
+}
+
+/// A publisher in one session, and what ROS 2 sees of it in that style.
+struct End {
+    publisher: Publisher<'static>,
+    ros: Option<RosEnd>,
 }
 
 impl Publishers {
     /// None yet.
-    pub(super) fn new(sessions: Sessions, prefix: String, shared_memory_bytes: usize) -> Self {
+    pub(super) fn new(
+        sessions: Sessions,
+        prefix: String,
+        style: Style,
+        shared_memory_bytes: usize,
+    ) -> Self {
         Self {
             opened: sessions.outward().opened_count(),
+            clock: SystemClock::start(),
             sessions,
             prefix,
+            style,
             listeners: Listeners::default(),
             pool: PayloadPool::new(shared_memory_bytes),
             by_key: HashMap::new(),
@@ -97,23 +126,44 @@ impl Publishers {
         if self.by_key.contains_key(key) {
             return Ok(());
         }
-        let whole = keys::below(&self.prefix, key);
+        let place = self.place(key)?;
         let sessions = 1 + self.sessions.outward().len();
         let heard = self.listeners.add(key, sessions);
-        let own = publisher(self.sessions.own(), &whole, (&heard, 0))?;
+        let own = place.declare(self.sessions.own(), (&heard, 0))?;
         let outward = self.sessions.outward().sessions().into_iter();
         let outward = outward.map(|(way, session)| {
-            let publisher = publisher(&session, &whole, (&heard, 1 + way))?;
-            Ok((way, publisher))
+            let end = place.declare(&session, (&heard, 1 + way))?;
+            Ok((way, end))
         });
         let outward = outward.collect::<Result<_, ZenohError>>()?;
         let publishers = KeyPublishers {
+            place,
             heard,
             own,
             outward,
+            sequence: 0,
         };
         self.by_key.insert(key.to_owned(), publishers);
         Ok(())
+    }
+
+    /// Tells whether a key is declared.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.by_key.contains_key(key)
+    }
+
+    fn place(&self, key: &str) -> Result<Place, ZenohError> {
+        let native = || Place::Native(keys::below(&self.prefix, key));
+        Ok(match &self.style {
+            Style::Native => native(),
+            Style::Ros2 {
+                node,
+                images_are_jpeg,
+            } => match topic_of(&self.prefix, key, *images_are_jpeg) {
+                Some(topic) => Place::Ros2(node.topic(EntityKind::Publisher, &topic)?),
+                None => native(),
+            },
+        })
     }
 
     /// Declares what there is in sessions that were opened since.
@@ -123,20 +173,21 @@ impl Publishers {
             return;
         }
         for (way, session) in self.sessions.outward().sessions() {
-            for (key, publishers) in &mut self.by_key {
+            for publishers in self.by_key.values_mut() {
                 if publishers.outward.iter().any(|(known, _)| *known == way) {
                     continue;
                 }
-                let whole = keys::below(&self.prefix, key);
-                match publisher(&session, &whole, (&publishers.heard, 1 + way)) {
-                    Ok(publisher) => publishers.outward.push((way, publisher)),
+                let place = &publishers.place;
+                match place.declare(&session, (&publishers.heard, 1 + way)) {
+                    Ok(end) => publishers.outward.push((way, end)),
                     Err(error) => tracing::warn!("{error}"),
                 }
             }
         }
     }
 
-    /// Puts a message, and what goes with it unless that is empty.
+    /// Puts a message, and what goes with it unless that is empty; in the style of ROS 2
+    /// its attachment takes that place.
     pub(super) fn put(
         &mut self,
         key: &str,
@@ -148,7 +199,7 @@ impl Publishers {
             key: keys::below(&self.prefix, key),
             reason,
         };
-        let Some(publishers) = self.by_key.get(key) else {
+        let Some(publishers) = self.by_key.get_mut(key) else {
             return Err(fault("not declared".to_owned()));
         };
         let mut heard = publishers.heard.iter();
@@ -161,12 +212,21 @@ impl Publishers {
         let outward = self.sessions.outward();
         let ways = publishers.outward.iter();
         let ways = ways.filter(|(way, _)| !outward.is_redundant(*way));
-        let ways = ways.map(|(_, publisher)| publisher);
-        for publisher in std::iter::once(&publishers.own).chain(ways) {
+        let ways = ways.map(|(_, end)| end);
+        publishers.sequence += 1;
+        for End { publisher, ros } in std::iter::once(&publishers.own).chain(ways) {
             let put = publisher.put(payload.clone()).encoding(encoding.clone());
-            let put = match attachment {
-                [] => put,
-                attachment => put.attachment(attachment),
+            let put = match (ros, attachment) {
+                (Some(ros), _) => {
+                    let attachment = RosAttachment {
+                        sequence: publishers.sequence,
+                        sent_ns: self.clock.now().nanos(),
+                        gid: ros.gid,
+                    };
+                    put.attachment(attachment.to_bytes().as_slice())
+                }
+                (None, []) => put,
+                (None, attachment) => put.attachment(attachment),
             };
             put.wait().map_err(|error| fault(error.to_string()))?;
         }
@@ -180,8 +240,9 @@ impl Publishers {
         };
         self.listeners.remove(key);
         let ways = publishers.outward.into_iter();
-        let ways = ways.map(|(_, publisher)| publisher);
-        for publisher in std::iter::once(publishers.own).chain(ways) {
+        let ways = ways.map(|(_, end)| end);
+        for End { publisher, ros } in std::iter::once(publishers.own).chain(ways) {
+            drop(ros);
             if let Err(error) = publisher.undeclare().wait() {
                 let whole = keys::below(&self.prefix, key);
                 tracing::debug!("withdrawing {whole}: {error}");
@@ -192,6 +253,21 @@ impl Publishers {
     /// Withdraws all.
     pub(super) fn clear(&mut self) {
         self.by_key.clear();
+    }
+}
+
+impl Place {
+    fn declare(&self, session: &Session, note: (&Heard, usize)) -> Result<End, ZenohError> {
+        Ok(match self {
+            Self::Native(key) => End {
+                publisher: publisher(session, key, note)?,
+                ros: None,
+            },
+            Self::Ros2(place) => End {
+                publisher: publisher(session, &place.key(), note)?,
+                ros: Some(place.declare(session)?),
+            },
+        })
     }
 }
 
@@ -262,7 +338,8 @@ impl MessagePublisher {
             Some(limit) => Some(Name::claim(&sessions, &prefix, limit)?),
             None => None,
         };
-        let mut publishers = Publishers::new(sessions, prefix, options.shared_memory_bytes);
+        let bytes = options.shared_memory_bytes;
+        let mut publishers = Publishers::new(sessions, prefix, Style::Native, bytes);
         for key in &options.keys {
             publishers.declare(key)?;
         }

@@ -26,7 +26,7 @@ fn open(entries: &[(&str, String)]) -> Session {
     zenoh::open(config).wait().expect("opens")
 }
 
-fn router(endpoint: &str) -> Session {
+pub(super) fn router(endpoint: &str) -> Session {
     open(&[
         ("mode", "\"router\"".to_owned()),
         ("listen/endpoints", format!("[{endpoint:?}]")),
@@ -34,7 +34,7 @@ fn router(endpoint: &str) -> Session {
 }
 
 /// A peer as zenoh has them by default, connected to a router.
-fn default_peer(endpoint: &str) -> Session {
+pub(super) fn default_peer(endpoint: &str) -> Session {
     open(&[
         ("mode", "\"peer\"".to_owned()),
         ("listen/endpoints", "[]".to_owned()),
@@ -43,7 +43,7 @@ fn default_peer(endpoint: &str) -> Session {
 }
 
 /// A runtime's sessions: it listens somewhere, and connects to `endpoint`.
-fn sessions(endpoint: &str) -> Sessions {
+pub(super) fn sessions(endpoint: &str) -> Sessions {
     let options = SessionOptions {
         listen: vec![free_endpoint()],
         connect: vec![endpoint.to_owned()],

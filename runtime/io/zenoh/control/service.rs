@@ -34,6 +34,19 @@ pub enum Admission {
     Nobody,
 }
 
+impl Admission {
+    /// Why who comes in through a session may change nothing; `is_own` tells whether it is
+    /// `own`, the one that listens.
+    pub(in super::super) fn denial(self, is_own: bool, own: &Sessions) -> Option<&'static str> {
+        match (self, is_own) {
+            (Admission::Anyone, _) => None,
+            (Admission::Nobody, _) => Some(NOBODY),
+            (Admission::OwnListener, false) => Some(OUTWARD),
+            (Admission::OwnListener, true) => own.has_router().then_some(ROUTER),
+        }
+    }
+}
+
 /// Appends where control is allowed after all.
 macro_rules! allow {
     ($text:literal) => {
@@ -133,12 +146,7 @@ fn declare_gate(
     let queryable = session
         .declare_queryable(gate.key.clone())
         .callback(move |query| {
-            let denied = match (asked.admission, is_own) {
-                (Admission::Anyone, _) => None,
-                (Admission::Nobody, _) => Some(NOBODY),
-                (Admission::OwnListener, false) => Some(OUTWARD),
-                (Admission::OwnListener, true) => own.has_router().then_some(ROUTER),
-            };
+            let denied = asked.admission.denial(is_own, &own);
             asked.take(query, denied, &through);
         })
         .wait()
