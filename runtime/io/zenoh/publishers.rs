@@ -68,6 +68,9 @@ pub(super) struct Publishers {
     by_key: HashMap<String, KeyPublishers>,
     /// Sessions outward that were known when last looked.
     opened: u64,
+    /// Messages that were put, and the bytes of their payloads.
+    pub(super) messages: u64,
+    pub(super) bytes: u64,
 }
 
 /// The publishers of one key.
@@ -88,6 +91,8 @@ impl Publishers {
             listeners: Listeners::default(),
             pool: PayloadPool::new(shared_memory_bytes),
             by_key: HashMap::new(),
+            messages: 0,
+            bytes: 0,
         }
     }
 
@@ -170,6 +175,8 @@ impl Publishers {
             };
             put.wait().map_err(|error| fault(error.to_string()))?;
         }
+        self.messages += 1;
+        self.bytes += message.len() as u64;
         Ok(())
     }
 
