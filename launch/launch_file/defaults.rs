@@ -45,6 +45,7 @@ impl LaunchFile {
             },
             control: None,
             degradation: None,
+            metrics: None,
             #[cfg(feature = "fitting")]
             learn: None,
         }
@@ -100,6 +101,7 @@ impl LaunchFile {
             tls: TlsEntry::default(),
         };
         self.control = Some(false);
+        self.metrics = None;
         #[cfg(feature = "fitting")]
         {
             self.learn = None;

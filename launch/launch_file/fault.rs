@@ -75,6 +75,9 @@ pub enum LaunchFault {
     #[cfg(not(feature = "fitting"))]
     #[error("[learn] needs the feature fitting, which this build is without")]
     LearnsNothing,
+    #[cfg(not(feature = "metrics"))]
+    #[error("[metrics] needs the feature metrics, which this build is without")]
+    MeasuresNothing,
     #[error("style is `ros2`, which comes in a later version; `native` is what there is")]
     StyleComesLater,
 }

@@ -16,6 +16,8 @@ mod a_recording_is_replayed;
 mod a_robot_does_errands;
 mod a_runtime_behaves_as_a_service;
 mod a_server_chooses_a_policy;
+#[cfg(all(feature = "metrics", feature = "view"))]
+mod a_server_says_how_it_goes;
 mod an_outside_client_reads_every_target;
 mod bad_files_are_refused;
 mod boxes_are_measured;
