@@ -10,6 +10,7 @@ mod a_model_changed_while_it_runs;
 mod a_policy_is_swapped_while_it_runs;
 #[cfg(feature = "apartment")]
 mod a_policy_is_tuned_for_its_computer;
+mod a_python_client_reads_a_server;
 mod a_readout_is_fitted_from_a_few_frames;
 #[cfg(feature = "recording")]
 mod a_recording_is_replayed;
