@@ -258,6 +258,9 @@ fn networks(to: &mut Families<'_>, snapshot: Option<&Snapshot>) -> fmt::Result {
     )
 }
 
+/// Durations of one kind of a target.
+type Durations = fn(&TargetSnapshot) -> &Percentiles;
+
 fn outputs(to: &mut Families<'_>, targets: &[TargetSnapshot]) -> fmt::Result {
     let outcomes = targets.iter().flat_map(|target| {
         Outcome::ALL.map(|outcome| {
@@ -300,7 +303,7 @@ fn outputs(to: &mut Families<'_>, targets: &[TargetSnapshot]) -> fmt::Result {
             .filter(|one| one.latest == Some(Outcome::Shed))
             .count() as f64]),
     )?;
-    let histograms: [(&str, &str, fn(&TargetSnapshot) -> &Percentiles); 3] = [
+    let histograms: [(&str, &str, Durations); 3] = [
         (
             "concert_output_age_seconds",
             "From a frame's stamp to the bus having taken the output.",
