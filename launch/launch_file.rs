@@ -12,6 +12,7 @@ mod degradation;
 mod fault;
 #[cfg(feature = "fitting")]
 mod learn;
+mod metrics;
 mod parse;
 mod raw;
 mod ros2;
@@ -32,6 +33,7 @@ pub(crate) use crate::cameras::CameraKind;
 pub use fault::{LaunchError, LaunchFault};
 #[cfg(feature = "fitting")]
 pub(crate) use learn::LearnEntry;
+pub(crate) use metrics::{DEFAULT_METRICS, MetricsEntry};
 pub(crate) use ros2::Ros2Entry;
 pub(crate) use zenoh::{ControlRule, TlsEntry, ZenohEntry};
 
@@ -76,6 +78,7 @@ pub struct LaunchFile {
     zenoh: ZenohEntry,
     control: Option<bool>,
     degradation: Option<DegradationEntry>,
+    metrics: Option<MetricsEntry>,
     #[cfg(feature = "fitting")]
     learn: Option<LearnEntry>,
 }
@@ -164,6 +167,10 @@ impl LaunchFile {
         }
         if overrides.untuned {
             self.tuned = false;
+        }
+        if let Some(listen) = overrides.metrics {
+            let entry = self.metrics.get_or_insert(MetricsEntry::at(listen));
+            entry.listen = listen;
         }
         if overrides.allow_control {
             self.control = Some(true);
@@ -273,6 +280,12 @@ impl LaunchFile {
     #[must_use]
     pub(crate) fn degradation(&self) -> Option<&DegradationEntry> {
         self.degradation.as_ref()
+    }
+
+    /// Where metrics are served, if anywhere.
+    #[must_use]
+    pub(crate) fn metrics(&self) -> Option<&MetricsEntry> {
+        self.metrics.as_ref()
     }
 
     /// What is learnt while it is served, if anything.

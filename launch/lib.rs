@@ -22,6 +22,8 @@ mod embedded_models;
 mod fetch_soda;
 #[cfg(test)]
 mod foreign_bytes_tests;
+#[cfg(feature = "http")]
+mod http;
 mod launch_file;
 #[cfg(feature = "fitting")]
 mod learn;
@@ -30,6 +32,11 @@ mod live_view;
 mod logging;
 mod lost_messages;
 mod meter;
+#[cfg(feature = "metrics")]
+mod metrics;
+#[cfg(not(feature = "metrics"))]
+#[path = "without_metrics.rs"]
+mod metrics;
 mod model_folders;
 mod overrides;
 mod policy_choice;
@@ -45,6 +52,7 @@ mod simulated_home;
 mod simulated_robot;
 mod stop;
 mod strangers;
+mod supervision;
 mod terminal;
 mod trace;
 mod transfers;

@@ -50,7 +50,7 @@ pub(crate) struct Watched<'a> {
     /// Something that learns beside what serves.
     pub(crate) aside: Option<&'a dyn Aside>,
     /// Where else it can be looked at, in words.
-    pub(crate) elsewhere: Option<String>,
+    pub(crate) elsewhere: Vec<String>,
 }
 
 impl Watched<'_> {

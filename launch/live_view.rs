@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use concert_runtime::wire::keys;
-use concert_runtime::{Bus, BusError, CameraImage, Output, Status, StatusEntry};
+use concert_runtime::{Bus, BusError, BusFigures, CameraImage, Output, Status, StatusEntry};
 
 /// The newest output of every key.
 #[derive(Debug, Clone, Default)]
@@ -107,6 +107,11 @@ impl Bus for LiveView {
     fn entries(&mut self) -> Vec<StatusEntry> {
         let bus = self.bus.as_mut();
         bus.map_or(Vec::new(), |bus| bus.entries())
+    }
+
+    fn figures(&self) -> BusFigures {
+        let bus = self.bus.as_ref();
+        bus.map_or(BusFigures::default(), |bus| bus.figures())
     }
 
     fn has_subscriber(&self, key: &str) -> Option<bool> {

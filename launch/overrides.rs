@@ -17,6 +17,8 @@ pub struct Overrides {
     pub untuned: bool,
     /// True where `control.enabled` becomes true.
     pub allow_control: bool,
+    /// In place of `metrics.listen`.
+    pub metrics: Option<std::net::SocketAddr>,
     /// True where `providers` becomes TensorRT, CUDA, processor.
     pub gpu: bool,
     /// In place of `providers`, unless empty.

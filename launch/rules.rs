@@ -71,6 +71,15 @@ pub(crate) fn is_loopback(endpoint: &str) -> bool {
     parsed.map_or(host == "localhost", |address| address.is_loopback())
 }
 
+/// A name by which a computer is asked over HTTP.
+pub(crate) fn host_name_fault(name: &str) -> Option<&'static str> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    if name.is_empty() || name.len() > 253 || !name.bytes().all(allowed) {
+        return Some("must be 1 to 253 letters, digits, `-` and `.`, without a port");
+    }
+    None
+}
+
 /// A camera's name: part of keys and of coordinate frames.
 pub(crate) fn camera_name_fault(name: &str) -> Option<&'static str> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
@@ -136,6 +145,14 @@ mod tests {
             "tcp/10.0.0.1:1",
         ] {
             assert!(!is_loopback(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_named_without_their_port() {
+        assert_eq!(host_name_fault("robot-7.local"), None);
+        for bad in ["", "robot:9464", "a b", "http://a", &"a".repeat(254)] {
+            assert!(host_name_fault(bad).is_some(), "{bad}");
         }
     }
 

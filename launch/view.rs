@@ -5,7 +5,7 @@
 //!  zenoh ──► reader (bus.rs) ──► robot.rs, digest.rs ──► hub.rs ──► page.rs ──► browsers
 //!            one thread,          what is known;          the       one socket    WebSocket
 //!            one subscription     pictures encoded once   newest    per page
-//!  browser ──► guard.rs ──► routes.rs ──► solve.rs, swap.rs
+//!  browser ──► http/guard.rs ──► routes.rs ──► solve.rs, swap.rs
 //! ```
 
 mod about;
@@ -13,17 +13,14 @@ mod beside;
 mod bus;
 mod digest;
 mod errand;
-mod guard;
 mod history;
 mod hub;
 mod moment;
 mod page;
 mod picture;
 mod policy;
-mod refusal;
 mod robot;
 mod routes;
-mod server;
 mod solve;
 mod status;
 mod swap;
@@ -46,11 +43,12 @@ use sha2::{Digest as _, Sha256};
 pub(crate) use self::beside::{Beside, ViewFlags};
 
 use self::bus::ReadCounts;
-use self::guard::Guard;
 use self::hub::{Greeting, Hub};
 use self::routes::App;
 use self::tables::Tables;
 use self::worker::Worker;
+use crate::http::guard::Guard;
+use crate::http::server::{self, Limits, Server};
 use crate::report::{Failure, Refuse};
 use crate::transfers::TableFiles;
 
@@ -59,6 +57,16 @@ pub(crate) const DEFAULT_ADDRESS: &str = "127.0.0.1:8080";
 
 /// The page: markup, style and script in one file.
 const PAGE: &str = include_str!("view/page.html");
+/// What one who asks may take. An answer takes no longer: a swap at most two minutes, and
+/// an open page is told something twice a second for as long as it is there.
+const LIMITS: Limits = Limits {
+    connections: 256,
+    head: Duration::from_secs(20),
+    idle: Duration::from_secs(150),
+    life: None,
+};
+/// Longest farewell of the pages.
+const PAGES_FAREWELL: Duration = Duration::from_millis(300);
 /// Longest farewell to the bus.
 const FAREWELL: Duration = Duration::from_millis(500);
 
@@ -125,10 +133,17 @@ impl View {
             no_control,
             page: PAGE,
         };
-        let guard = Guard::new(address.ip(), &options.names, &content_policy(PAGE));
+        let names = (&options.names[..], "--name");
+        let guard = Guard::new(address.ip(), names, &content_policy(PAGE));
         let routes = routes::routes(Arc::new(app), Arc::new(guard));
         let reader = bus::start(&hub, &sessions, &options.prefix)?;
-        let server = server::start(listener, routes, &hub)?;
+        let served = Server {
+            thread: "view-http",
+            listener,
+            routes,
+            limits: LIMITS,
+        };
+        let server = server::start(served, over(Arc::clone(&hub)))?;
         Ok(Self {
             address,
             prefix: options.prefix.clone(),
@@ -168,6 +183,18 @@ impl View {
             "missed": self.hub.missed(), "sound": is_sound,
         })
     }
+}
+
+/// Comes when the hub is over and its pages have said good-bye.
+async fn over(hub: Arc<Hub>) {
+    let mut changes = hub.changes();
+    while !hub.is_over() && changes.changed().await.is_ok() {}
+    let farewell = async {
+        while hub.pages() > 0 {
+            tokio::time::sleep(PAGES_FAREWELL / 15).await;
+        }
+    };
+    let _ = tokio::time::timeout(PAGES_FAREWELL, farewell).await;
 }
 
 /// Why a page may not swap policies in, if it may not.

@@ -41,6 +41,11 @@ pub trait Bus: Send {
         Vec::new()
     }
 
+    /// What it carried, and to whom it is connected; nothing where it does not know.
+    fn figures(&self) -> BusFigures {
+        BusFigures::default()
+    }
+
     /// Tells whether anyone listens to the output of this key (below the prefix).
     /// `None` where the bus cannot tell; then it is computed.
     fn has_subscriber(&self, key: &str) -> Option<bool>;
@@ -59,6 +64,23 @@ pub trait Bus: Send {
 
     /// Says goodbye: withdraws liveliness and closes within `limit`.
     fn close(&mut self, limit: Duration);
+}
+
+/// Figures of a bus since the start.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BusFigures {
+    /// Messages that it took, of every kind.
+    pub messages: u64,
+    /// Their payloads, bytes.
+    pub bytes: u64,
+    /// Payloads that were copied because the shared memory was full.
+    pub shared_memory_fallbacks: u64,
+    /// Messages that were longer than what is put together at the other end.
+    pub messages_too_long: u64,
+    /// Endpoints that it is to be connected to, because somebody named them.
+    pub named: usize,
+    /// Those of them that answer.
+    pub connected: usize,
 }
 
 /// Why a bus did not take a message.

@@ -26,6 +26,7 @@ use crate::shadow::Shadow;
 use crate::shadow_stats::ShadowStats;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
+use crate::status_figures::StatusFigures;
 use crate::swap::{SwapError, SwapReport};
 
 /// Longest time for the perceive thread to come between two frames, and for the
@@ -78,6 +79,13 @@ impl Control {
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         self.shared.snapshot()
+    }
+
+    /// What the last status was made of; `None` before the first. It is as old as that,
+    /// and asking for it keeps nobody from computing.
+    #[must_use]
+    pub fn last_status(&self) -> Option<Arc<StatusFigures>> {
+        lock(&self.shared.last_status).clone()
     }
 
     /// Runs the body of a thread without which the runtime does not work. Where it

@@ -164,7 +164,7 @@ impl Plan {
     }
 
     /// Every network, encoders first.
-    pub(crate) fn networks(&self) -> impl Iterator<Item = &NetworkFile> {
+    pub fn networks(&self) -> impl Iterator<Item = &NetworkFile> {
         let encoders = self.encoders.iter().map(|stage| &stage.file);
         let readouts = self.readouts.iter();
         let networks = readouts.filter(|stage| matches!(stage.maker, Maker::Network));

@@ -13,6 +13,8 @@ use crate::health::Health;
 use crate::output::Output;
 use crate::shared::{FOREIGN_AFTER, Shared};
 use crate::stats::smooth;
+use crate::status::Status;
+use crate::status_figures::StatusFigures;
 use crate::wire::keys;
 
 /// Time between looks who listens and how well everything is.
@@ -219,10 +221,19 @@ impl<'a> Publisher<'a> {
     }
 
     fn status(&mut self) {
-        let mut status = self.shared.status();
+        let snapshot = self.shared.snapshot();
+        let mut status = Status::of(&snapshot, self.shared.clock.now());
         status.add(self.bus.entries());
         let result = self.bus.publish_status(&status);
         self.log(result.err().map(|error| error.to_string()));
+        let figures = StatusFigures {
+            snapshot,
+            status,
+            bus: self.bus.figures(),
+            bus_fails: self.bus_fails,
+            made: self.shared.clock.monotonic(),
+        };
+        *lock(&self.shared.last_status) = Some(Arc::new(figures));
     }
 }
 

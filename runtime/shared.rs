@@ -24,7 +24,7 @@ use crate::shadow::Shadow;
 use crate::shadow_stats::ShadowStats;
 use crate::snapshot::{CameraSnapshot, EncoderSnapshot, Snapshot, TargetSnapshot};
 use crate::stats::{CameraStats, Stats, TargetStats};
-use crate::status::Status;
+use crate::status_figures::StatusFigures;
 use crate::step_gaps::StepGaps;
 use crate::verdict::{self, Faults};
 
@@ -62,6 +62,8 @@ pub(crate) struct Shared {
     pub(crate) learning: Mutex<Vec<LearningSnapshot>>,
     /// Where the chain of policies stands, as who drives it last told.
     pub(crate) degradation: Mutex<Option<DegradationSnapshot>>,
+    /// What the last status was made of.
+    pub(crate) last_status: Mutex<Option<Arc<StatusFigures>>>,
     /// Per camera, how far depth and normals agree.
     pub(crate) consistency: Mutex<Vec<ConsistencySnapshot>>,
     /// Copies of frames and representations for who learns.
@@ -102,6 +104,7 @@ impl Shared {
             shadow_stats: Mutex::default(),
             learning: Mutex::default(),
             degradation: Mutex::default(),
+            last_status: Mutex::default(),
             consistency: Mutex::default(),
             observations: ObservationSlot::default(),
             newest: Mutex::new(vec![None; cameras.len()]),
@@ -293,6 +296,7 @@ impl Shared {
             rate_hz: rate(target.publish_interval, target.last_published, now),
             outcomes: target.outcomes,
             latest: target.evidence.latest,
+            gives_nothing: target.evidence.nothing().is_some(),
             published: target.published,
             superseded: target.superseded,
             lost_on_bus: target.lost_on_bus,
@@ -301,11 +305,6 @@ impl Shared {
             age: target.age.summary(),
             foreign_stamps: target.foreign_stamps,
         }
-    }
-
-    /// The snapshot as a status message.
-    pub(crate) fn status(&self) -> Status {
-        Status::of(&self.snapshot(), self.clock.now())
     }
 }
 

@@ -113,6 +113,9 @@ pub struct TargetSnapshot {
     pub outcomes: OutcomeCounts,
     /// Outcome on the newest frame on which it was due.
     pub latest: Option<Outcome>,
+    /// True where somebody listens, and nothing came out of its newest frames.
+    #[serde(skip)]
+    pub gives_nothing: bool,
     /// Outputs that the bus took.
     pub published: u64,
     /// Outputs that a newer one replaced before the publisher came to them.

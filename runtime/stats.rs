@@ -41,6 +41,13 @@ impl DurationHistogram {
     /// The figures.
     #[must_use]
     pub fn summary(&self) -> Percentiles {
+        let mut buckets = [0; BUCKET_MILLIS.len()];
+        for step in self.0.iter_recorded() {
+            let millis = step.value_iterated_to() as f64 / 1e3;
+            if let Some(bucket) = BUCKET_MILLIS.iter().position(|bound| millis <= *bound) {
+                buckets[bucket] += step.count_at_value();
+            }
+        }
         let at = |quantile| self.0.value_at_quantile(quantile) as f64 / 1e3;
         let empty = self.0.is_empty();
         let or_zero = |value: f64| if empty { 0.0 } else { value };
@@ -51,9 +58,16 @@ impl DurationHistogram {
             p99_millis: or_zero(at(0.99)),
             p999_millis: or_zero(at(0.999)),
             max_millis: or_zero(self.0.max() as f64 / 1e3),
+            buckets,
         }
     }
 }
+
+/// Upper bounds of [`Percentiles::buckets`], ms.
+pub const BUCKET_MILLIS: [f64; 16] = [
+    1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 30.0, 50.0, 75.0, 100.0, 150.0, 200.0, 500.0, 1_000.0,
+    2_000.0, 10_000.0,
+];
 
 /// Figures of one histogram, in milliseconds; all 0 where `count` is 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
@@ -70,6 +84,10 @@ pub struct Percentiles {
     pub p999_millis: f64,
     /// The longest.
     pub max_millis: f64,
+    /// Durations above the bound before and up to that of [`BUCKET_MILLIS`], as exactly
+    /// as the histogram has them (1 %); what is longer than the last is in `count` alone.
+    #[serde(skip)]
+    pub buckets: [u64; BUCKET_MILLIS.len()],
 }
 
 /// Figures of one camera.
@@ -368,6 +386,17 @@ mod tests {
         assert_eq!(summary.count, 2);
         assert!(summary.max_millis >= 59_000.0);
         assert!((summary.p50_millis - 10.0).abs() < 0.2);
+    }
+
+    #[test]
+    fn every_duration_is_in_one_bucket_or_longer_than_all() {
+        let mut histogram = DurationHistogram::default();
+        for micros in [1, 999, 1_500, 12_000, 12_100, 3_600_000_000] {
+            histogram.record(Duration::from_micros(micros));
+        }
+        let summary = histogram.summary();
+        assert_eq!(summary.buckets[..5], [2, 1, 0, 0, 2]);
+        assert_eq!(summary.buckets.iter().sum::<u64>(), summary.count - 1);
     }
 
     #[test]

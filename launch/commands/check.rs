@@ -22,7 +22,7 @@ use self::models::{ModelCheck, ModelFile};
 use crate::assemble::{check_transport, node_name};
 use crate::cli::Global;
 use crate::degradation::PolicyChain;
-use crate::launch_file::{CameraEntry, LaunchFile, PublishStyle};
+use crate::launch_file::{CameraEntry, LaunchFile, MetricsEntry, PublishStyle};
 use crate::model_folders::model_folders;
 use crate::policy_choice::PolicyChoice;
 use crate::report::{Exit, Failure, Refuse, Report};
@@ -204,6 +204,9 @@ fn of_launch(path: &Path, global: &Global) -> Result<Finding, Failure> {
     if !zenoh.connect.is_empty() {
         let _ = writeln!(text, "connects to {}", zenoh.connect.join(", "));
     }
+    if let Some(entry) = launch.metrics() {
+        let _ = writeln!(text, "{}", metrics_text(entry));
+    }
     check_transport(&launch)?;
     let strangers = Strangers::of(&launch);
     text.push_str(&strangers.lines());
@@ -227,6 +230,7 @@ fn of_launch(path: &Path, global: &Global) -> Result<Finding, Failure> {
         "cameras": cameras, "providers": providers, "time_limit_millis": limit, "prefix": prefix, "ros2": node,
         "listen": zenoh.listen, "connect": zenoh.connect, "shared_memory": zenoh.shared_memory,
         "control": launch.control(), "degradation": chain.as_ref().map(PolicyChain::json), "strangers": strangers, "image": image_text(&launch),
+        "metrics": launch.metrics(),
     });
     let mut exit = policy.exit;
     if let Some(Err(failure)) = lower {
@@ -243,6 +247,20 @@ fn intrinsics_of(launch: &LaunchFile, camera: &CameraEntry) -> (String, Option<I
         Some(written) => ("known".to_owned(), Some(written)),
         None => camera.kind().source().own_intrinsics(launch),
     }
+}
+
+/// Where metrics are served, and to whom, for people.
+fn metrics_text(entry: &MetricsEntry) -> String {
+    let who = match entry.listen.ip().is_loopback() {
+        true => "programs of this computer",
+        false => "whoever reaches this computer over the network",
+    };
+    let names = match entry.names.as_slice() {
+        [] => String::new(),
+        names => format!(", also asked as {}", names.join(", ")),
+    };
+    let listen = entry.listen;
+    format!("metrics, readiness and liveness at http://{listen}{names}, for {who}")
 }
 
 /// How the camera's image is published, for people.

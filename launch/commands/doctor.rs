@@ -89,6 +89,7 @@ pub(crate) fn run(_args: &DoctorArgs, global: &Global) -> Result<Report, Failure
     rows.push(tuned::row());
     rows.push(session::row());
     rows.push(session::strangers());
+    rows.push(session::metrics());
     Ok(report(&rows))
 }
 

@@ -21,7 +21,7 @@ use concert_runtime::io::clock::SystemClock;
 use concert_runtime::io::onnxruntime::Tuned;
 use concert_runtime::io::watchdog::Watchdog;
 use concert_runtime::{
-    Clock, ImageEncoding, ImagePublishing, Pipeline, Plan, RunSettings, Runtime, Watch,
+    Clock, ImageEncoding, ImagePublishing, Pipeline, Plan, RunSettings, Runtime,
 };
 
 use self::served::Served;
@@ -33,10 +33,12 @@ use crate::degradation::{Degradation, Means, PolicyChain};
 use crate::launch_file::{LaunchFile, Provider};
 use crate::live::Watched;
 use crate::live_view::{ForcedSubscriptions, LiveView};
+use crate::metrics::MetricsFlags;
 use crate::model_folders::model_folders;
 use crate::policy_choice::PolicyChoice;
 use crate::report::{Exit, Failure, Refuse, Report};
 use crate::stop::Stop;
+use crate::supervision::Supervision;
 use crate::terminal::Style;
 use crate::trace::{Trace, TracedWatch};
 use crate::transfers::{TableFiles, read_transfers};
@@ -55,6 +57,7 @@ Examples:
   concert serve first_light --frames 30 --json
   concert serve first_light --camera /dev/video0
   concert serve home --view --allow-control       with a page at http://127.0.0.1:8080/
+  concert serve home --metrics                    how it goes, at http://127.0.0.1:9464/metrics
   concert serve launch/robots/apartment_learns.toml --learn-curve curve.svg")]
 pub struct ServeArgs {
     /// A launch file, a policy file, or the name of a shipped policy
@@ -90,6 +93,9 @@ pub struct ServeArgs {
     /// A page to look at
     #[command(flatten)]
     pub view: ViewFlags,
+    /// How it goes, for Prometheus and supervisors
+    #[command(flatten)]
+    pub metrics: MetricsFlags,
     /// Where to publish
     #[command(flatten)]
     pub session: Session,
@@ -105,6 +111,7 @@ pub(crate) fn run(args: &ServeArgs, global: &Global) -> Result<Report, Failure> 
         solver: solver(args)?,
         learning: args.learning.clone(),
         view: args.view.clone(),
+        metrics: args.metrics.clone(),
         trace: args.trace.clone(),
         tables: TableFiles {
             transfers: args.transfers.clone(),
@@ -150,6 +157,8 @@ pub(super) struct ServeOptions {
     pub(super) learning: learning::Flags,
     /// A page to look at, and what that solves from.
     pub(super) view: ViewFlags,
+    /// Where metrics are served.
+    pub(super) metrics: MetricsFlags,
     pub(super) tables: TableFiles,
     /// Where it is written when each network ran, if anywhere.
     pub(super) trace: Option<PathBuf>,
@@ -197,6 +206,7 @@ pub(super) fn serve(
     // Until something is served there is nothing to lose.
     stop.ends_with(Exit::Done);
     let overrides = learning::overrides(&options.learning, session.overrides(global));
+    let overrides = options.metrics.overrides(overrides);
     let launch = launch.clone().with(&overrides);
     check_cameras(&launch)?;
     if let Some(path) = &options.trace {
@@ -214,6 +224,7 @@ pub(super) fn serve(
     let starting = StartingEngine::begin(&launch, global, tuned.clone())?;
     // First what is refused at once; networks take time to load.
     let transport = Transport::open(&launch)?;
+    let mut supervision = Supervision::start(&launch, &clock)?;
     let beside = options.view.start(&launch, &options.tables)?;
     let cameras = Cameras::open(&launch, &clock, &transport).map_err(Failure::refused)?;
     let (plans, folders) =
@@ -231,7 +242,7 @@ pub(super) fn serve(
     };
     let provenance = info.provenance.clone();
     let (bus, announcement) = transport.bus(&launch, info)?.unzip();
-    let how = (global, &clock, trace.as_ref());
+    let how = (global, &clock, &supervision, trace.as_ref());
     let (pipeline, description, engine) = load(&launch, planned.plan, (starting, tuned), how)?;
     let placements = pipeline.placements();
     let cameras = cameras.finish().map_err(Failure::refused)?;
@@ -241,6 +252,7 @@ pub(super) fn serve(
     tracing::info!("{where_to}");
     let (view, settings) = (Box::new(view), settings(&launch, session));
     let runtime = Runtime::start(pipeline, cameras, view, Arc::clone(&clock), settings)?;
+    supervision.serve(runtime.control());
     let swapper = Arc::new(Mutex::new(assemble::Swapper {
         control: runtime.control(),
         folders,
@@ -269,9 +281,14 @@ pub(super) fn serve(
         newest: &newest,
         clock: clock.as_ref(),
         aside: learning.aside(),
-        elsewhere: beside.line(),
+        elsewhere: beside
+            .line()
+            .into_iter()
+            .chain(supervision.line())
+            .collect(),
     };
     watched.until(&stop, screen(global));
+    supervision.stop();
     beside.finish();
     degradation.into_iter().for_each(Degradation::finish);
     let learnt = learning.finish();
@@ -310,13 +327,22 @@ fn check_cameras(launch: &LaunchFile) -> Result<(), Failure> {
     Ok(())
 }
 
+/// What surrounds the loading of networks: what the command line says, time, who looks
+/// after the server, and where it is written when they ran.
+type How<'a> = (
+    &'a Global,
+    &'a Arc<dyn Clock>,
+    &'a Supervision,
+    Option<&'a Arc<Trace>>,
+);
+
 /// Loads the networks of a plan, watched by who ends what hangs; gives what runs
 /// them, in words, and a sibling of it, too.
 fn load(
     launch: &LaunchFile,
     plan: Plan,
     (starting, tuned): (StartingEngine, Option<Tuned>),
-    (global, clock, trace): (&Global, &Arc<dyn Clock>, Option<&Arc<Trace>>),
+    (global, clock, supervision, trace): How<'_>,
 ) -> Result<(Pipeline, String, Box<dyn Engine>), Failure> {
     let engine = match starting.finish() {
         Some(engine) => engine,
@@ -329,7 +355,7 @@ fn load(
     let sibling = engine.engine.sibling();
     let first_run = first_run_limit(launch.providers());
     let watch = Watchdog::start_patient(Arc::clone(clock), launch.hang_limit(), first_run)?;
-    let mut watch: Arc<dyn Watch> = Arc::new(watch);
+    let mut watch = supervision.load(watch, plan.networks().count());
     if let Some(trace) = trace {
         let trace = Arc::clone(trace);
         watch = Arc::new(TracedWatch { watch, trace });

@@ -46,6 +46,7 @@ impl LaunchFile {
             },
             control: None,
             degradation: None,
+            metrics: None,
             #[cfg(feature = "fitting")]
             learn: None,
         }
@@ -103,6 +104,7 @@ impl LaunchFile {
             tls: TlsEntry::default(),
         };
         self.control = Some(false);
+        self.metrics = None;
         #[cfg(feature = "fitting")]
         {
             self.learn = None;

@@ -84,6 +84,9 @@ pub enum LaunchFault {
         "distro stands in [publish], but neither is style `ros2` nor is there a camera of kind ros2"
     )]
     IdleDistro,
+    #[cfg(not(feature = "metrics"))]
+    #[error("[metrics] needs the feature metrics, which this build is without")]
+    MeasuresNothing,
 }
 
 /// A piece of the file as an error may show it.

@@ -16,8 +16,8 @@ use super::value::{
     MAX_PATH_BYTES, Placed, number, rate_of, ruled, shown_message, text_of, texts_of, unknown,
 };
 use super::{
-    DEFAULT_PREFIX, DegradationEntry, ImageEntry, KIND, LaunchFile, Provider, Publish,
-    PublishStyle, ZenohEntry,
+    DEFAULT_PREFIX, DegradationEntry, ImageEntry, KIND, LaunchFile, MetricsEntry, Provider,
+    Publish, PublishStyle, ZenohEntry,
 };
 use crate::rules;
 
@@ -49,6 +49,10 @@ fn parse(text: &str, path: &Path) -> Placed<LaunchFile> {
     if let Some(learn) = &raw.learn {
         return at(learn.targets.span(), LaunchFault::LearnsNothing);
     }
+    #[cfg(not(feature = "metrics"))]
+    if let Some(metrics) = &raw.metrics {
+        return at(metrics.span(), LaunchFault::MeasuresNothing);
+    }
     let folder = path.parent().unwrap_or(Path::new("")).to_owned();
     let millis = |key: &str, value: &Option<Spanned<i64>>, least, limit| -> Placed<_> {
         let millis = value.as_ref().map(|value| number(key, value, least, limit));
@@ -69,6 +73,8 @@ fn parse(text: &str, path: &Path) -> Placed<LaunchFile> {
     let mut zenoh = ZenohEntry::parse(&raw.zenoh)?;
     // Nodes of ROS 2 meet through a router: its absence is a fault.
     zenoh.connect_is_named |= publish.ros2.is_some();
+    let metrics = raw.metrics.as_ref();
+    let metrics = metrics.map(|raw| MetricsEntry::parse(raw.get_ref()));
     Ok(LaunchFile {
         origin: path.display().to_string(),
         folder,
@@ -86,6 +92,7 @@ fn parse(text: &str, path: &Path) -> Placed<LaunchFile> {
         zenoh,
         control: raw.control.enabled,
         degradation: degradation.transpose()?,
+        metrics: metrics.transpose()?,
         #[cfg(feature = "fitting")]
         learn: raw
             .learn

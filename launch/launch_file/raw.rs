@@ -60,6 +60,9 @@ pub(super) struct RawLaunch {
     /// Which policies take over where there is not enough time, it is too hot, or
     /// the engine is lost; default: none.
     pub(super) degradation: Option<RawDegradation>,
+    /// Metrics, readiness and liveness over HTTP; default: none.
+    #[schemars(with = "Option<RawMetrics>")]
+    pub(super) metrics: Option<Spanned<RawMetrics>>,
     /// What is learnt from the camera's depth while it is served; default:
     /// nothing.
     pub(super) learn: Option<RawLearn>,
@@ -238,6 +241,21 @@ pub(super) struct RawControl {
     /// this computer alone (127.0.0.1, ::1, localhost), and no router came in
     /// there; never through what we connect to.
     pub(super) enabled: Option<bool>,
+}
+
+/// Metrics (`/metrics`, OpenMetrics), readiness (`/ready`) and liveness (`/live`) over
+/// HTTP.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "Metrics")]
+pub(super) struct RawMetrics {
+    /// Address and port; default: `127.0.0.1:9464`. Port 0 takes a free one.
+    #[schemars(with = "Option<String>")]
+    pub(super) listen: Option<Text>,
+    /// Names by which this computer may be asked, beside its addresses and `localhost`;
+    /// default: none.
+    #[schemars(with = "Option<Vec<String>>")]
+    pub(super) names: Option<Texts>,
 }
 
 /// What is learnt from the camera's depth while it is served.

@@ -76,7 +76,8 @@ fn an_unknown_key_is_refused_with_the_known_ones() {
         refusal(&format!("{HEAD}time_limit = 40\n{CAMERA}")),
         "front.toml:2:1: unknown field `time_limit`, expected one of `policy`, `models`, \
          `providers`, `threads`, `tuned`, `time_limit_millis`, `max_age_millis`, \
-         `hang_limit_millis`, `camera`, `publish`, `zenoh`, `control`, `degradation`, `learn`"
+         `hang_limit_millis`, `camera`, `publish`, `zenoh`, `control`, `degradation`, \
+         `metrics`, `learn`"
     );
 }
 
@@ -421,4 +422,30 @@ fn a_chain_of_policies_has_the_usual_rules_where_none_are_written() {
     assert_eq!(written.fallbacks[0].max_rate_hz, Some(2.5));
     // The launch file's own providers are no others.
     assert_eq!(written.fallbacks[1].providers, None);
+}
+
+#[test]
+fn metrics_are_served_only_where_they_are_named_and_names_are_names() {
+    let launch = accepted(&format!("{HEAD}{CAMERA}"));
+    assert_eq!(launch.metrics(), None);
+    let launch = accepted(&format!("{HEAD}{CAMERA}[metrics]\n"));
+    assert_eq!(launch.metrics(), Some(&MetricsEntry::at(DEFAULT_METRICS)));
+    assert_eq!(DEFAULT_METRICS.to_string(), "127.0.0.1:9464");
+    let launch = accepted(&format!(
+        "{HEAD}{CAMERA}[metrics]\nlisten = \"[::]:1\"\nnames = [\"robot.local\"]\n"
+    ));
+    let entry = launch.metrics().expect("metrics");
+    assert_eq!((entry.listen.port(), entry.names.len()), (1, 1));
+    assert_eq!(
+        refusal(&format!(
+            "{HEAD}{CAMERA}[metrics]\nlisten = \"robot:9464\"\n"
+        )),
+        "front.toml:6:10: listen of metrics is `robot:9464`, but must be ADDRESS:PORT, as in \
+         127.0.0.1:9464 or 0.0.0.0:9464"
+    );
+    assert_eq!(
+        refusal(&format!("{HEAD}{CAMERA}[metrics]\nnames = [\"robot:1\"]\n")),
+        "front.toml:6:10: name of metrics is `robot:1`, but must be 1 to 253 letters, digits, \
+         `-` and `.`, without a port"
+    );
 }

@@ -1,6 +1,4 @@
 //! What is where: the page, its stream, the solver, the swap.
-//!
-//! `/metrics` and `/ready` are kept free for what comes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,14 +16,14 @@ use concert_policies::MAX_POLICY_BYTES;
 use serde_json::Value;
 use tokio::time::timeout;
 
-use super::guard::{Guard, guard};
 use super::hub::{Hub, MAX_PAGES, Page};
 use super::page::{MAX_PAGE_BYTES, serve_page};
-use super::refusal::{Refusal, json_response};
 use super::solve::{Asked, Solved};
 use super::swap::Swapped;
 use super::tables::Tables;
 use super::worker::{NoAnswer, Worker};
+use crate::http::guard::{Guard, guard};
+use crate::http::refusal::{Refusal, json_response};
 
 /// Most bytes of a problem's body (64 KiB).
 const MAX_PROBLEM_BODY_BYTES: usize = 64 << 10;

@@ -9,8 +9,8 @@ use concert_policies::document::shown;
 use concert_policies::solve::MAX_PROBLEM_TASKS;
 use serde_json::{Map, Value, json};
 
-use super::refusal::Refusal;
 use super::tables::Tables;
+use crate::http::refusal::Refusal;
 
 /// Name of the network that is trained from the pixels alone, in tables that have
 /// it as a source.

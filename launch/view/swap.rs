@@ -5,7 +5,7 @@ use concert_policies::Policy;
 use concert_runtime::io::zenoh::{ControlRequest, Sessions};
 use serde_json::Value;
 
-use super::refusal::Refusal;
+use crate::http::refusal::Refusal;
 
 /// The robot's own answer, or why there is none.
 pub(super) type Swapped = Result<(StatusCode, Value), Refusal>;

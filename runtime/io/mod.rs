@@ -16,6 +16,7 @@ pub mod pull;
 #[cfg(feature = "recording")]
 pub mod recording;
 pub mod run;
+pub mod service_manager;
 pub mod system_files;
 pub mod thermal;
 pub mod thread;

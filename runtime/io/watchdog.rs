@@ -1,6 +1,7 @@
 //! Ends a network that runs too long, and the process if that does not help.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -35,6 +36,24 @@ struct State {
     exit: fn(i32),
     run: Mutex<Run>,
     stopped: Condvar,
+    pulse: Pulse,
+}
+
+/// Monotonic time at which a watchdog looked last, for who asks whether it goes on.
+#[derive(Debug, Clone, Default)]
+pub struct Pulse(Arc<AtomicU64>);
+
+impl Pulse {
+    /// The last look; zero before the first.
+    #[must_use]
+    pub fn last(&self) -> Duration {
+        Duration::from_micros(self.0.load(Ordering::Relaxed))
+    }
+
+    fn beat(&self, now: Duration) {
+        // Half a million years.
+        self.0.store(now.as_micros() as u64, Ordering::Relaxed);
+    }
 }
 
 #[derive(Default)]
@@ -91,6 +110,12 @@ impl Watchdog {
         })
     }
 
+    /// Tells when it looked last.
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        self.state.pulse.clone()
+    }
+
     /// Another one, for loading and first runs.
     fn patient(&self, strict: bool) -> Arc<dyn Watch> {
         self.another(self.first_run, strict)
@@ -121,12 +146,14 @@ impl State {
             exit: |code| exit::at_once(code),
             run: Mutex::default(),
             stopped: Condvar::new(),
+            pulse: Pulse::default(),
         }
     }
 
     fn watch(&self) {
         let mut run = lock(&self.run);
         while !run.stop {
+            self.pulse.beat(self.clock.monotonic());
             self.look(&mut run);
             run = match self.stopped.wait_timeout(run, LOOK_EVERY) {
                 Ok((run, _)) => run,
@@ -197,7 +224,7 @@ impl Drop for Watchdog {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+    use std::sync::atomic::{AtomicI32, AtomicU32};
 
     use super::*;
     use crate::clock::ManualClock;

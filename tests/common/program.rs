@@ -68,7 +68,11 @@ pub struct Running(Child);
 impl Running {
     /// Starts it; standard output and error are kept.
     pub fn start(arguments: &[&str]) -> Self {
-        let mut command = concert(arguments);
+        Self::of(concert(arguments))
+    }
+
+    /// As [`start`](Self::start), of a command that is ready to run.
+    pub fn of(mut command: Command) -> Self {
         Self(
             command
                 .stdout(Stdio::piped())

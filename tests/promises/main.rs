@@ -10,12 +10,15 @@ mod a_model_changed_while_it_runs;
 mod a_policy_is_swapped_while_it_runs;
 #[cfg(feature = "apartment")]
 mod a_policy_is_tuned_for_its_computer;
+mod a_python_client_reads_a_server;
 mod a_readout_is_fitted_from_a_few_frames;
 #[cfg(feature = "recording")]
 mod a_recording_is_replayed;
 mod a_robot_does_errands;
 mod a_runtime_behaves_as_a_service;
 mod a_server_chooses_a_policy;
+#[cfg(all(feature = "metrics", feature = "view"))]
+mod a_server_says_how_it_goes;
 mod an_outside_client_reads_every_target;
 mod bad_files_are_refused;
 mod boxes_are_measured;

@@ -10,12 +10,13 @@ use zenoh::{Session, Wait};
 use super::connections::Connections;
 use super::error::ZenohError;
 use super::name::{Name, checked_prefix};
-use super::outward::Declared;
+use super::outward::{Declared, Link};
 use super::pool::Parts;
 use super::publishers::{Listeners, Publishers};
 use super::sessions::{EverywhereKept, Sessions};
 use super::style::Style;
-use crate::bus::{Bus, BusError};
+use super::too_long;
+use crate::bus::{Bus, BusError, BusFigures};
 use crate::camera_image::CameraImage;
 use crate::clock::lock;
 use crate::output::Output;
@@ -314,6 +315,19 @@ impl Bus for ZenohBus {
         let states = self.publishers.sessions.outward().states();
         let pool = &self.publishers.pool;
         vec![self.connections.entry(&states, rival.as_deref(), pool)]
+    }
+
+    fn figures(&self) -> BusFigures {
+        let states = self.publishers.sessions.outward().states();
+        let named = states.iter().filter(|way| way.is_named);
+        BusFigures {
+            messages: self.publishers.messages,
+            bytes: self.publishers.bytes,
+            shared_memory_fallbacks: self.publishers.pool.fallbacks,
+            messages_too_long: too_long::count(),
+            named: named.clone().count(),
+            connected: named.filter(|way| way.link == Link::Up).count(),
+        }
     }
 
     fn publish_status(&mut self, status: &Status) -> Result<(), BusError> {

@@ -28,7 +28,7 @@ impl<'a> Parts<'a> {
     }
 
     /// Length, bytes.
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.head.len() + self.pixels.len()
     }
 

@@ -75,6 +75,9 @@ pub(super) struct Publishers {
     /// Sessions outward that were known when last looked.
     opened: u64,
     clock: SystemClock,
+    /// Messages that were put, and the bytes of their payloads.
+    pub(super) messages: u64,
+    pub(super) bytes: u64,
 }
 
 /// The publishers of one key.
@@ -117,6 +120,8 @@ impl Publishers {
             listeners: Listeners::default(),
             pool: PayloadPool::new(shared_memory_bytes),
             by_key: HashMap::new(),
+            messages: 0,
+            bytes: 0,
         }
     }
 
@@ -230,6 +235,8 @@ impl Publishers {
             };
             put.wait().map_err(|error| fault(error.to_string()))?;
         }
+        self.messages += 1;
+        self.bytes += message.len() as u64;
         Ok(())
     }
 

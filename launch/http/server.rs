@@ -16,82 +16,62 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until, timeout};
 
-use super::hub::Hub;
-
-/// Longest farewell of the pages.
+/// How long tasks have to end when the server does.
 const FAREWELL: Duration = Duration::from_millis(300);
 /// Wait after the system gave no connection (it is out of files).
 const AFTER_FAULT: Duration = Duration::from_millis(200);
 
-/// What one who asks may take of the server.
+/// What one who asks may take of a server.
 #[derive(Debug, Clone, Copy)]
-struct Limits {
+pub(crate) struct Limits {
     /// Most connections at once; others wait in the system's own list.
-    connections: usize,
+    pub(crate) connections: usize,
     /// Longest wait for the whole head of a request, also of the next one of the
     /// same connection.
-    head: Duration,
-    /// Longest time without a byte in either direction. An answer takes no longer: a
-    /// swap at most two minutes, and an open page is told something twice a second.
-    idle: Duration,
+    pub(crate) head: Duration,
+    /// Longest time without a byte in either direction.
+    pub(crate) idle: Duration,
+    /// Longest time of a connection, whatever is asked there; `None` for any.
+    pub(crate) life: Option<Duration>,
 }
 
-const LIMITS: Limits = Limits {
-    connections: 256,
-    head: Duration::from_secs(20),
-    idle: Duration::from_secs(150),
-};
+/// A server that is about to be started.
+pub(crate) struct Server {
+    /// Name of its thread.
+    pub(crate) thread: &'static str,
+    pub(crate) listener: StdListener,
+    pub(crate) routes: Router,
+    pub(crate) limits: Limits,
+}
 
-/// Serves until the hub is over; the thread ends soon after.
+/// Serves until `over` comes; the thread, of low priority, ends soon after.
 ///
 /// # Errors
 /// Where the system refuses the thread, or the listener.
-pub(super) fn start(
-    listener: StdListener,
-    routes: Router,
-    hub: &Arc<Hub>,
+pub(crate) fn start(
+    server: Server,
+    over: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
-    start_with(listener, routes, hub, LIMITS)
-}
-
-fn start_with(
-    listener: StdListener,
-    routes: Router,
-    hub: &Arc<Hub>,
-    limits: Limits,
-) -> io::Result<JoinHandle<()>> {
-    listener.set_nonblocking(true)?;
+    server.listener.set_nonblocking(true)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .enable_time()
         .build()?;
-    let hub = Arc::clone(hub);
-    thread::spawn_low("view-http", move || {
-        let served = runtime.block_on(serve(listener, routes, &hub, limits));
-        if let Err(error) = served {
-            tracing::warn!("the view's server ended: {error}");
+    let thread = server.thread;
+    thread::spawn_low(thread, move || {
+        if let Err(error) = runtime.block_on(serve(server, over)) {
+            tracing::warn!("the server {thread} ended: {error}");
         }
         runtime.shutdown_timeout(FAREWELL);
     })
 }
 
-async fn serve(listener: StdListener, routes: Router, hub: &Hub, limits: Limits) -> io::Result<()> {
-    let listener = TcpListener::from_std(listener)?;
-    let mut changes = hub.changes();
-    let over = async {
-        while !hub.is_over() && changes.changed().await.is_ok() {}
-        // Pages say good-bye; then connections that are still open are dropped.
-        let farewell = async {
-            while hub.pages() > 0 {
-                tokio::time::sleep(FAREWELL / 15).await;
-            }
-        };
-        let _ = tokio::time::timeout(FAREWELL, farewell).await;
-    };
+async fn serve(server: Server, over: impl Future<Output = ()>) -> io::Result<()> {
+    let listener = TcpListener::from_std(server.listener)?;
     tokio::select! {
-        () = accept(&listener, &routes, limits) => Ok(()),
+        () = accept(&listener, &server.routes, server.limits) => Ok(()),
         () = over => Ok(()),
     }
 }
@@ -105,7 +85,7 @@ async fn accept(listener: &TcpListener, routes: &Router, limits: Limits) {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
-                tracing::debug!("the view takes no connection: {error}");
+                tracing::debug!("no connection is taken: {error}");
                 tokio::time::sleep(AFTER_FAULT).await;
                 continue;
             }
@@ -121,9 +101,13 @@ async fn accept(listener: &TcpListener, routes: &Router, limits: Limits) {
             )
             .with_upgrades();
         tokio::spawn(async move {
+            let served = match limits.life {
+                None => Ok(connection.await),
+                Some(life) => timeout(life, connection).await,
+            };
             // Who goes in the middle of an answer is gone.
-            if let Err(error) = connection.await {
-                tracing::trace!("a connection of the view ended: {error}");
+            if let Ok(Err(error)) = served {
+                tracing::trace!("a connection ended: {error}");
             }
         });
     }
@@ -203,23 +187,23 @@ mod tests {
     use std::net::TcpStream as Client;
 
     use axum::routing::get;
-    use concert_runtime::ManualClock;
+    use tokio::sync::oneshot;
 
-    use super::super::hub::Greeting;
     use super::*;
 
-    /// A server with so many places; ended by its hub.
-    fn served(limits: Limits) -> (std::net::SocketAddr, Arc<Hub>, JoinHandle<()>) {
-        let greeting = Greeting {
-            prefix: "robot".to_owned(),
-            no_control: None,
-        };
-        let hub = Arc::new(Hub::new(greeting, Arc::new(ManualClock::default())));
+    /// A server with so many places; ended by its sender.
+    fn served(limits: Limits) -> (std::net::SocketAddr, oneshot::Sender<()>, JoinHandle<()>) {
         let listener = StdListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("its address");
-        let routes = Router::new().route("/", get(|| async { "here" }));
-        let server = start_with(listener, routes, &hub, limits).expect("a server");
-        (address, hub, server)
+        let server = Server {
+            thread: "http",
+            listener,
+            routes: Router::new().route("/", get(|| async { "here" })),
+            limits,
+        };
+        let (end, over) = oneshot::channel();
+        let server = start(server, async move { over.await.unwrap_or_default() });
+        (address, end, server.expect("a server"))
     }
 
     fn answer(client: &mut Client) -> String {
@@ -236,7 +220,7 @@ mod tests {
     /// Who says nothing, or only the beginning of a request, loses its place to who
     /// asks.
     fn who_asks_is_answered_past(limits: Limits, beginning: &[u8]) {
-        let (address, hub, server) = served(limits);
+        let (address, end, server) = served(limits);
         let silent: Vec<Client> = (0..limits.connections)
             .map(|_| {
                 let mut client = Client::connect(address).expect("a connection");
@@ -247,7 +231,7 @@ mod tests {
         let mut client = Client::connect(address).expect("a connection");
         assert!(answer(&mut client).ends_with("here"));
         drop(silent);
-        hub.end();
+        end.send(()).expect("it serves");
         server.join().expect("the server ends");
     }
 
@@ -257,6 +241,7 @@ mod tests {
             connections: 4,
             head: Duration::from_millis(200),
             idle: Duration::from_secs(3600),
+            life: None,
         };
         who_asks_is_answered_past(limits, b"");
         who_asks_is_answered_past(limits, b"GET / HTTP/1.1\r\nHost: a\r\n");
@@ -268,7 +253,19 @@ mod tests {
             connections: 4,
             head: Duration::from_secs(3600),
             idle: Duration::from_millis(200),
+            life: None,
         };
         who_asks_is_answered_past(limits, b"");
+    }
+
+    #[test]
+    fn connections_that_drip_do_not_make_it_deaf() {
+        let limits = Limits {
+            connections: 4,
+            head: Duration::from_secs(3600),
+            idle: Duration::from_secs(3600),
+            life: Some(Duration::from_millis(200)),
+        };
+        who_asks_is_answered_past(limits, b"GET / HTTP/1.1\r\nHost: a\r\n");
     }
 }

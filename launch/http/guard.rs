@@ -21,9 +21,11 @@ use axum::response::{IntoResponse, Response};
 use super::refusal::Refusal;
 
 /// What the guard lets pass.
-pub(super) struct Guard {
+pub(crate) struct Guard {
     /// Names by which this computer may be asked, beside addresses and `localhost`.
     names: Vec<String>,
+    /// Where more of them are given, in words.
+    names_by: &'static str,
     /// True where only this computer reaches the server.
     is_loopback: bool,
     /// Content-Security-Policy of every answer.
@@ -31,12 +33,18 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// A guard of a server that listens at this address; `policy` is the page's
-    /// Content-Security-Policy.
-    pub(super) fn new(address: IpAddr, names: &[String], policy: &str) -> Self {
+    /// A guard of a server that listens at this address and may be asked by these
+    /// names, given as `names_by` says; `policy` is the Content-Security-Policy of
+    /// its answers.
+    pub(crate) fn new(
+        address: IpAddr,
+        (names, names_by): (&[String], &'static str),
+        policy: &str,
+    ) -> Self {
         let policy = HeaderValue::from_str(policy);
         Self {
             names: names.to_vec(),
+            names_by,
             is_loopback: address.is_loopback(),
             policy: policy.unwrap_or(HeaderValue::from_static("default-src 'none'")),
         }
@@ -83,8 +91,9 @@ impl Guard {
                 StatusCode::FORBIDDEN,
                 format!(
                     "host is `{}`, but this server is asked by its address, as localhost, or by a \
-                     name that it was started with (--name)",
-                    shown(host)
+                     name that it was started with ({})",
+                    shown(host),
+                    self.names_by
                 ),
             )),
         }
@@ -153,7 +162,7 @@ fn shown(text: &str) -> String {
 }
 
 /// Answers who may ask, refuses others, and says to browsers what answers are not.
-pub(super) async fn guard(
+pub(crate) async fn guard(
     State(guard): State<Arc<Guard>>,
     request: Request,
     next: Next,
@@ -190,7 +199,7 @@ mod tests {
     fn guard(address: impl Into<IpAddr>) -> Guard {
         Guard::new(
             address.into(),
-            &["robot.local".to_owned()],
+            (&["robot.local".to_owned()], "--name"),
             "default-src 'none'",
         )
     }
