@@ -586,12 +586,19 @@ mod tests {
                 }
             }
         }
-        let farthest = |meanings: &Meanings| {
-            let scan = Scan::of(MOUNT, &depth, Some((&map, meanings)));
-            scan.standing().map(|[x, _]| x).fold(0.0, f64::max)
-        };
-        let at = farthest(&meanings);
-        assert!((1.3..1.75).contains(&at), "{at}");
+        let scan = Scan::of(MOUNT, &depth, Some((&map, &meanings)));
+        // In every direction between its legs.
+        for across in -3..=3 {
+            let bearing = f64::from(across) * 0.03;
+            let there = scan
+                .standing()
+                .filter(|[x, y]| (y.atan2(*x) - bearing).abs() < 0.02);
+            let nearest = there.map(|[x, y]| x.hypot(y)).fold(f64::INFINITY, f64::min);
+            assert!(
+                (1.3..1.75).contains(&nearest),
+                "{nearest} m at {bearing} rad"
+            );
+        }
     }
 
     /// Depth has it twice as far as it is; that it hides the floor tells better.

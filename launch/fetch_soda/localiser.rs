@@ -25,20 +25,12 @@ const ALIKE_S: f64 = 2.0;
 /// Least agreement of walls (1: all at right angles) that counts.
 const LEAST_AGREEMENT: f64 = 0.45;
 /// Error of the wheels' heading after a metre and after a radian, standard
-/// deviations, rad, that grows with the root of the way.
-const WHEELS_PER_METRE: f64 = 0.008;
+/// deviations, rad; it grows with the root of the way.
+const WHEELS_PER_METRE: f64 = 0.03;
 const WHEELS_PER_RADIAN: f64 = 0.02;
-/// Standard deviation of what wheels of unequal size turn it by each metre, the same as
-/// long as they last, rad.
-const WHEELS_UNEQUAL: f64 = 0.015;
-
-/// What the filter's covariance is of, in that order.
-const HEADING: usize = 0;
-const AXIS: usize = 1;
-const UNEQUAL: usize = 2;
 
 /// Where the robot is in the map, at any time of the last seconds.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Localiser {
     /// `odom_from_base` with its stamps, oldest first.
     wheels: VecDeque<(Timestamp, Place)>,
@@ -48,32 +40,12 @@ pub(crate) struct Localiser {
     /// One of the two axes of the home's walls, in the map, rad modulo a quarter
     /// turn, once walls were seen, and when they were last.
     axis: Option<(f64, Timestamp)>,
-    /// What is to be added to the wheels' heading for each metre, rad.
-    unequal: f64,
-    /// Covariance of the errors of heading, axis and that, rad; m.
-    covariance: [[f64; 3]; 3],
+    /// Covariance of the errors of heading and axis, rad².
+    covariance: [[f64; 2]; 2],
     visual: Option<Visual>,
     /// How often each put the heading right.
     pub(crate) walls_used: u64,
     pub(crate) visual_used: u64,
-}
-
-impl Default for Localiser {
-    fn default() -> Self {
-        let mut covariance = [[0.0; 3]; 3];
-        covariance[UNEQUAL][UNEQUAL] = WHEELS_UNEQUAL * WHEELS_UNEQUAL;
-        Self {
-            wheels: VecDeque::new(),
-            map_from_odom: Place::default(),
-            start: None,
-            axis: None,
-            unequal: 0.0,
-            covariance,
-            visual: None,
-            walls_used: 0,
-            visual_used: 0,
-        }
-    }
 }
 
 impl Localiser {
@@ -89,8 +61,8 @@ impl Localiser {
         if let Some((_, last)) = self.wheels.back() {
             let away = (odom_from_base.x - last.x).hypot(odom_from_base.y - last.y);
             let turned = wrap(odom_from_base.yaw - last.yaw).abs();
-            self.predict(away, turned);
-            self.turn(self.unequal * away, self.map_from_odom.then(odom_from_base));
+            self.covariance[0][0] += WHEELS_PER_METRE.powi(2) * away;
+            self.covariance[0][0] += WHEELS_PER_RADIAN.powi(2) * turned;
         }
         if self.wheels.len() == MAX_WHEELS {
             self.wheels.pop_front();
@@ -142,15 +114,11 @@ impl Localiser {
             return;
         }
         let in_map = base.yaw + angle;
+        let [[of_heading, shared], [_, of_axis]] = self.covariance;
         let Some((axis, last)) = self.axis else {
             self.axis = Some((in_map, map.stamp));
-            // It is as wrong as the heading, and as what the walls say of it.
-            let of = &mut self.covariance;
-            of[AXIS] = of[HEADING];
-            for state in of.iter_mut() {
-                state[AXIS] = state[HEADING];
-            }
-            of[AXIS][AXIS] += WALLS * WALLS;
+            let of_axis = of_heading + WALLS * WALLS;
+            self.covariance = [[of_heading, of_heading], [of_heading, of_axis]];
             return;
         };
         let since = seconds(last, map.stamp);
@@ -158,11 +126,22 @@ impl Localiser {
         if error.abs() > MOST_WRONG || since <= 0.0 {
             return;
         }
+        // A Kalman filter ("A new approach to linear filtering and prediction
+        // problems", 1960) of two states, of which the walls show the difference;
+        // how each varies with that:
+        let (heading, axis_too) = (of_heading - shared, shared - of_axis);
         let noise = WALLS * WALLS * (ALIKE_S / since).max(1.0);
-        let gains = self.update(noise);
-        self.axis = Some((axis - gains[AXIS] * error, map.stamp));
-        self.unequal -= gains[UNEQUAL] * error;
-        self.turn(-gains[HEADING] * error, base);
+        let all = heading - axis_too + noise;
+        let gains = [heading / all, axis_too / all];
+        self.covariance = [
+            [
+                of_heading - gains[0] * heading,
+                shared - gains[0] * axis_too,
+            ],
+            [shared - gains[1] * heading, of_axis - gains[1] * axis_too],
+        ];
+        self.axis = Some((axis - gains[1] * error, map.stamp));
+        self.turn(-gains[0] * error, base);
         self.walls_used += 1;
     }
 
@@ -177,12 +156,11 @@ impl Localiser {
             return;
         };
         let variance = visual.yaw_variance - before.yaw_variance.min(visual.yaw_variance);
-        let away = (to.x - from.x).hypot(to.y - from.y);
-        let by_wheels = wrap(to.yaw - from.yaw) + self.unequal * away;
+        let by_wheels = wrap(to.yaw - from.yaw);
         let by_pictures = turn_between(before.orientation, visual.orientation, mount);
-        let unequal = self.covariance[UNEQUAL][UNEQUAL] * away * away;
-        let of_way = WHEELS_PER_METRE.powi(2) * away;
-        let of_wheels = unequal + of_way + (WHEELS_PER_RADIAN * by_wheels).powi(2) + 1e-9;
+        let away = (to.x - from.x).hypot(to.y - from.y);
+        let of_wheels =
+            (WHEELS_PER_METRE * away).powi(2) + (WHEELS_PER_RADIAN * by_wheels).powi(2) + 1e-9;
         let differs = wrap(by_pictures - by_wheels);
         // False for what is not a number.
         let is_sound = variance > 0.0 && differs.abs() < 0.1;
@@ -194,36 +172,6 @@ impl Localiser {
             self.turn(weight * differs, base);
             self.visual_used += 1;
         }
-    }
-
-    /// The covariance after some way, m, and some turning, rad.
-    fn predict(&mut self, away: f64, turned: f64) {
-        let of = &mut self.covariance;
-        for state in 0..3 {
-            of[HEADING][state] += away * of[UNEQUAL][state];
-        }
-        for state in of.iter_mut() {
-            state[HEADING] += away * state[UNEQUAL];
-        }
-        of[HEADING][HEADING] += WHEELS_PER_METRE.powi(2) * away;
-        of[HEADING][HEADING] += WHEELS_PER_RADIAN.powi(2) * turned;
-    }
-
-    /// By how much each state changes for each radian by which heading and axis differ
-    /// from what the walls say, which is so uncertain (rad²); the covariance after that.
-    /// A Kalman filter ("A new approach to linear filtering and prediction problems",
-    /// 1960), to which the walls show the difference of two states.
-    fn update(&mut self, noise: f64) -> [f64; 3] {
-        let of = &mut self.covariance;
-        let with_it = of.map(|state| state[HEADING] - state[AXIS]);
-        let all = with_it[HEADING] - with_it[AXIS] + noise;
-        let gains = with_it.map(|one| one / all);
-        for (state, gain) in of.iter_mut().zip(gains) {
-            for (value, one) in state.iter_mut().zip(with_it) {
-                *value -= gain * one;
-            }
-        }
-        gains
     }
 
     /// Turns the map about where the robot stands.
@@ -335,33 +283,6 @@ mod tests {
             assert!(lost < 0.2 * part * truth, "{lost} where wheels lose {part}");
             assert!(localiser.walls_used > 3000);
         }
-    }
-
-    /// One wheel is larger than the other: what that turns it by is learnt, and known
-    /// where no walls are seen any more.
-    #[test]
-    fn wheels_of_unequal_size_are_found_out() {
-        let mut localiser = Localiser::default();
-        let (mut truth, mut odom) = (Place::default(), Place::default());
-        let mut lost = Vec::new();
-        for step in 0..1800_i64 {
-            // 4 cm a step, and around a corner now and then.
-            let turn = if step % 100 < 10 { 0.05 } else { 0.0 };
-            truth = truth.then(Place::new(0.04, 0.0, turn));
-            odom = odom.then(Place::new(0.04, 0.0, turn + 0.01 * 0.04));
-            localiser.note_wheels(at(step * 100), odom);
-            // Each view errs in its own way for some seconds.
-            let errs = [0.1, -0.12, 0.05, -0.08, 0.11, -0.06][(step / 30) as usize % 6];
-            if step < 1200 {
-                localiser.note_walls(&walls(at(step * 100), truth.yaw + errs), LEVEL);
-            }
-            let first = Place::new(0.04, 0.0, 0.05);
-            let in_map = first.inverse().then(truth);
-            lost.push(wrap(localiser.place().unwrap().yaw - in_map.yaw).abs());
-        }
-        assert!(lost[300..1200].iter().all(|lost| *lost < 0.08), "{lost:?}");
-        // The wheels alone lose another quarter of a radian here.
-        assert!(lost[1799] < 0.08, "{}", lost[1799]);
     }
 
     /// What a network says of one view errs alike for as long as it is seen, and

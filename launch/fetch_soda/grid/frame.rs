@@ -25,9 +25,11 @@ const FLOOR_BEHIND: f64 = 0.15;
 /// A column is at most so wide to either side, at a metre's distance, m.
 const WIDEST: f64 = 0.1;
 /// What stands upon legs is no farther than this behind a foot of it, m, where it is no
-/// farther than this to the side of that foot, m.
+/// farther than this to the side of that foot, m, or this of two of them between which it
+/// is.
 const BEHIND_FOOT: f64 = 0.15;
-const BESIDE_FOOT: f64 = 0.2;
+const AT_FOOT: f64 = 0.05;
+const BESIDE_FOOT: f64 = 0.35;
 /// A pixel whose depth differs from its neighbour's by this share shows an edge,
 /// and nothing is at its depth.
 const EDGE: f32 = 0.12;
@@ -175,14 +177,6 @@ impl Column {
             };
             let [x, y, z] = camera.point(mount, at, metres);
             let range = x.hypot(y);
-            // Depth takes what is behind a chair for the chair; its feet are where
-            // they stand on the floor.
-            let part = match is_furniture {
-                true => (farthest / range).min(1.0),
-                false => 1.0,
-            };
-            let ([x, y], range) = ([part * x, part * y], part * range);
-            let z = mount.height + part * (z - mount.height);
             if z < HIGHEST && !is_edge {
                 column.viewed = column.viewed.max(range);
             }
@@ -196,12 +190,28 @@ impl Column {
                 });
             }
         }
+        column.stand_no_farther(farthest);
         let bottom = [u as f64, camera.height as f64 - 1.0];
         let floor_before = camera.on_floor(mount, bottom, FARTHEST.1);
         if let Some([x, y]) = floor_before.filter(|_| column.floor.is_none()) {
             column.bring_within(x.hypot(y));
         }
         column
+    }
+
+    /// Depth takes what is behind a chair for the chair: where all of it is farther away
+    /// than its feet, something stands there, too, m.
+    fn stand_no_farther(&mut self, farthest: f64) {
+        let ranges = (self.over.iter()).filter_map(|over| over.is_furniture.then_some(over.range));
+        let nearest = ranges.fold(f64::INFINITY, f64::min);
+        if nearest.is_finite() && nearest > farthest {
+            self.over.push(Over {
+                range: farthest,
+                at: self.at(farthest),
+                is_top: false,
+                is_furniture: true,
+            });
+        }
     }
 
     /// What hides all floor is nearer than the nearest floor that could be seen,
@@ -317,11 +327,17 @@ fn farthest_by_feet(mount: Mount, camera: Pinhole, pair: (&ClassMap, &Meanings))
         .collect();
     let columns = 0..camera.width;
     let farthest = columns.map(|u| {
-        let near = feet
-            .iter()
-            .filter(|(other, range)| (bearing(*other) - bearing(u)).abs() * range < BESIDE_FOOT);
-        let nearest = near.map(|(_, range)| *range).fold(f64::INFINITY, f64::min);
-        nearest + BEHIND_FOOT
+        let nearest = |sides: std::ops::Range<f64>| {
+            let beside = feet.iter().filter(|(other, range)| {
+                let aside = (bearing(*other) - bearing(u)) * range;
+                sides.contains(&aside)
+            });
+            let ranges = beside.map(|(_, range)| *range);
+            ranges.fold(f64::INFINITY, f64::min)
+        };
+        // At a foot, or between two of them.
+        let between = nearest(-BESIDE_FOOT..0.0).max(nearest(0.0..BESIDE_FOOT));
+        nearest(-AT_FOOT..AT_FOOT).min(between) + BEHIND_FOOT
     });
     farthest.collect()
 }
