@@ -141,6 +141,7 @@ pub fn definition(message_type: &str) -> Option<String> {
 
 /// Type (`float64[36]`, `std_msgs/Header`) and name of each field of a message;
 /// constants and default values are left out. `None` for a type that is not known here.
+#[cfg(feature = "zenoh")]
 pub(super) fn fields_of(
     message_type: &str,
 ) -> Option<impl Iterator<Item = (&'static str, &'static str)>> {
