@@ -71,7 +71,9 @@ impl Notifier {
             self.manager.ready()?;
             self.is_ready = true;
         }
-        if vitals.loading().is_some() && now >= self.next_more {
+        // At the beginning in any case: what loads fast is over before the next look.
+        let begins = self.next_more.is_zero();
+        if begins || (vitals.loading().is_some() && now >= self.next_more) {
             self.manager.starting(MORE)?;
             self.next_more = now + SAY_MORE_EVERY;
         }
