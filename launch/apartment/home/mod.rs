@@ -134,20 +134,21 @@ impl Home {
             rooms::furnish(&mut furnisher, room)?;
         }
         let lamps = furnisher.lamps;
-        let mut occupancy = Occupancy::build(&scene, &plan, |_| true);
         let mut stocked = Vec::new();
-        if *stock == Stock::default() {
-            occupancy.check_connected(&plan)?;
-        } else {
+        let is_plain = *stock == Stock::default();
+        if !is_plain {
             // Doors can be opened: a home is one whatever they do.
             let open = Occupancy::build(&scene, &plan, |face| {
                 scene.object_of(face).class != Class::Door
             });
             open.check_connected(&plan)?;
             stocked = stock.put(&mut scene, (&plan, &open), &palette, &mut stock_dice)?;
-            occupancy = Occupancy::build(&scene, &plan, |_| true);
         }
-        let obstacles = Occupancy::build(&scene, &plan, |face| !scene.yields(face));
+        let [occupancy, obstacles] =
+            Occupancy::build_each(&scene, &plan, |face| [true, !scene.yields(face)]);
+        if is_plain {
+            occupancy.check_connected(&plan)?;
+        }
         let bvh = Bvh::build(&scene);
         Ok(Self {
             seed,

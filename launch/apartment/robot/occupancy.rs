@@ -28,6 +28,17 @@ impl Occupancy {
     /// From every face between [`STEP`] and [`ROBOT_HEIGHT`] above the floor that
     /// `counts`.
     pub(crate) fn build(scene: &Scene, plan: &FloorPlan, counts: impl Fn(u32) -> bool) -> Self {
+        let [floor] = Self::build_each(scene, plan, |face| [counts(face)]);
+        floor
+    }
+
+    /// As [`build`](Self::build), several at once: `counts` tells for which of them a face
+    /// does.
+    pub(crate) fn build_each<const N: usize>(
+        scene: &Scene,
+        plan: &FloorPlan,
+        counts: impl Fn(u32) -> [bool; N],
+    ) -> [Self; N] {
         let (mut low, mut high) = (Vec2::INFINITY, Vec2::NEG_INFINITY);
         for room in &plan.rooms {
             low = low.min(room.low.truncate());
@@ -36,9 +47,10 @@ impl Occupancy {
         let origin = low - 0.5;
         let size = ((high - low + 1.0) / CELL).ceil();
         let (columns, rows) = (size.x as usize, size.y as usize);
-        let mut taken = vec![false; columns * rows];
+        let mut taken = [(); N].map(|()| vec![false; columns * rows]);
         for face in 0..scene.faces.len() as u32 {
-            if !counts(face) {
+            let counted = counts(face);
+            if counted == [false; N] {
                 continue;
             }
             let corners = scene.triangle(face);
@@ -48,21 +60,19 @@ impl Occupancy {
                 .map(|c| c.z)
                 .fold(f32::NEG_INFINITY, f32::max);
             if top > STEP && bottom < ROBOT_HEIGHT {
-                mark(
-                    &mut taken,
-                    columns,
-                    rows,
-                    corners.map(|c| (c.truncate() - origin) / CELL),
-                );
+                let corners = corners.map(|c| (c.truncate() - origin) / CELL);
+                let floors = taken.iter_mut().zip(counted);
+                floors
+                    .filter(|(_, counts)| *counts)
+                    .for_each(|(taken, _)| mark(taken, columns, rows, corners));
             }
         }
-        let clearance = distances(&taken, columns, rows);
-        Self {
+        taken.map(|taken| Self {
             origin,
             columns,
             rows,
-            clearance,
-        }
+            clearance: distances(&taken, columns, rows),
+        })
     }
 
     /// Distance from a point of the floor to the nearest obstacle, m,

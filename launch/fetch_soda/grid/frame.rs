@@ -30,6 +30,8 @@ const WIDEST: f64 = 0.1;
 const BEHIND_FOOT: f64 = 0.15;
 const AT_FOOT: f64 = 0.05;
 const BESIDE_FOOT: f64 = 0.35;
+/// Columns to either side of a foot that are looked at, however wide a map is.
+const BESIDE_COLUMNS: usize = 128;
 /// A pixel whose depth differs from its neighbour's by this share shows an edge,
 /// and nothing is at its depth.
 const EDGE: f32 = 0.12;
@@ -129,9 +131,8 @@ impl Column {
         (u, farthest): (usize, f64),
     ) -> Self {
         let camera = depth.camera;
-        let ray = camera.ray(mount, [u as f64, (camera.height / 2) as f64]);
         let mut column = Self {
-            bearing: ray[1].atan2(ray[0]),
+            bearing: bearing(mount, camera, u),
             floor: None,
             is_ended: false,
             over: Vec::new(),
@@ -308,38 +309,46 @@ fn farthest_by_feet(mount: Mount, camera: Pinhole, pair: (&ClassMap, &Meanings))
         let class = class_at(pair, camera, [u, v]);
         class.is_some_and(|class| class.is_furniture)
     };
-    let bearing = |u: usize| {
-        let [x, y, _] = camera.ray(mount, [u as f64, (camera.height / 2) as f64]);
-        y.atan2(x)
+    let foot = |u: usize| {
+        // One pixel alone is none, and what the picture cuts off has its foot below.
+        let mut rows = (1..camera.height).rev();
+        let foot = rows.find(|v| is_furniture(u, *v) && is_furniture(u, v - 1))?;
+        let is_cut_off = foot + 1 == camera.height;
+        let at = [u as f64, foot as f64 + 0.5];
+        let on_floor = camera.on_floor(mount, at, FARTHEST.1);
+        let [x, y] = on_floor.filter(|_| !is_cut_off)?;
+        Some(x.hypot(y))
     };
-    let feet: Vec<(usize, f64)> = (0..camera.width)
-        .filter_map(|u| {
-            // One pixel alone is none, and what the picture cuts off has its foot below.
-            let mut rows = (1..camera.height).rev();
-            let foot = rows.find(|v| is_furniture(u, *v) && is_furniture(u, v - 1))?;
-            let is_cut_off = foot + 1 == camera.height;
-            let at = [u as f64, foot as f64 + 0.5];
-            let [x, y] = camera
-                .on_floor(mount, at, FARTHEST.1)
-                .filter(|_| !is_cut_off)?;
-            Some((u, x.hypot(y)))
-        })
+    let bearings: Vec<f64> = (0..camera.width)
+        .map(|u| bearing(mount, camera, u))
         .collect();
-    let columns = 0..camera.width;
-    let farthest = columns.map(|u| {
-        let nearest = |sides: std::ops::Range<f64>| {
-            let beside = feet.iter().filter(|(other, range)| {
-                let aside = (bearing(*other) - bearing(u)) * range;
-                sides.contains(&aside)
-            });
-            let ranges = beside.map(|(_, range)| *range);
-            ranges.fold(f64::INFINITY, f64::min)
-        };
-        // At a foot, or between two of them.
-        let between = nearest(-BESIDE_FOOT..0.0).max(nearest(0.0..BESIDE_FOOT));
-        nearest(-AT_FOOT..AT_FOOT).min(between) + BEHIND_FOOT
-    });
+    let none = || vec![f64::INFINITY; camera.width];
+    let (mut at, mut left, mut right) = (none(), none(), none());
+    for (u, range) in (0..camera.width).filter_map(|u| Some((u, foot(u)?))) {
+        for other in u.saturating_sub(BESIDE_COLUMNS)..(u + BESIDE_COLUMNS).min(camera.width) {
+            let aside = (bearings[u] - bearings[other]) * range;
+            let sides = [
+                (&mut at, -AT_FOOT..AT_FOOT),
+                (&mut right, -BESIDE_FOOT..0.0),
+                (&mut left, 0.0..BESIDE_FOOT),
+            ];
+            for (to, side) in sides {
+                if side.contains(&aside) {
+                    to[other] = to[other].min(range);
+                }
+            }
+        }
+    }
+    // At a foot, or between two of them.
+    let columns = at.iter().zip(left.iter().zip(&right));
+    let farthest = columns.map(|(at, (left, right))| at.min(left.max(*right)) + BEHIND_FOOT);
     farthest.collect()
+}
+
+/// Direction of a column from the heading, rad.
+fn bearing(mount: Mount, camera: Pinhole, u: usize) -> f64 {
+    let [x, y, _] = camera.ray(mount, [u as f64, (camera.height / 2) as f64]);
+    y.atan2(x)
 }
 
 /// A pixel whose neighbours in the row are at another depth.
