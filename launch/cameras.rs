@@ -7,6 +7,7 @@ mod apartment;
 mod argument;
 mod command;
 mod images;
+mod over_bus;
 #[cfg(feature = "recording")]
 mod recording;
 mod ros2;

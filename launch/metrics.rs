@@ -6,6 +6,7 @@
 
 mod exposition;
 mod families;
+mod frames;
 mod routes;
 
 use std::net::{SocketAddr, TcpListener};
@@ -108,5 +109,16 @@ impl Metrics {
     /// Where they are, for people.
     pub(crate) fn line(&self) -> String {
         format!("metrics at http://{}/metrics", self.address)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::launch_file::DEFAULT_METRICS;
+
+    #[test]
+    fn flag_and_launch_file_have_one_default() {
+        assert_eq!(DEFAULT_ADDRESS.parse(), Ok(DEFAULT_METRICS));
     }
 }

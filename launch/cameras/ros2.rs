@@ -1,15 +1,16 @@
 //! Kind `ros2`: images that a node of ROS 2 publishes.
 
 use concert_models::Intrinsics;
-use concert_runtime::io::zenoh::{ZenohCamera, ZenohCameraOptions};
+use concert_runtime::io::zenoh::ZenohCamera;
 use concert_runtime::wire::ros2::ros_name_fault;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::over_bus::{Names, OverBus};
 use super::{Opened, Rules, Site, Source, Subject, needs_a_bus};
 use crate::launch_file::LaunchFile;
-use crate::launch_file::value::{Placed, Text, ruled};
+use crate::launch_file::value::{Placed, Text};
 
 /// Images that a node of ROS 2 publishes over `rmw_zenoh`.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,18 +64,14 @@ impl Rules for Ros2 {
     type Entry = Entry;
 
     fn check(entry: &Entry, subject: &Subject) -> Placed<Self> {
-        let heard = |name: &str, topic: &Text| {
-            let broken = topic_fault(topic.get_ref());
-            ruled(&subject.entry(name), topic, broken)
-        };
-        let beside = |name: &str, topic: &Option<Text>| {
-            let topic = topic.as_ref().map(|topic| heard(name, topic));
-            topic.transpose()
+        let topics = Names {
+            subject,
+            fault: topic_fault,
         };
         Ok(Self {
-            topic: heard("topic", subject.needed("topic", &entry.topic)?)?,
-            depth_topic: beside("depth_topic", &entry.depth_topic)?,
-            camera_info_topic: beside("camera_info_topic", &entry.camera_info_topic)?,
+            topic: topics.one("topic", subject.needed("topic", &entry.topic)?)?,
+            depth_topic: topics.beside("depth_topic", &entry.depth_topic)?,
+            camera_info_topic: topics.beside("camera_info_topic", &entry.camera_info_topic)?,
             rectified: entry.rectified,
         })
     }
@@ -92,22 +89,25 @@ fn topic_fault(topic: &str) -> Option<&'static str> {
     }
 }
 
+impl Ros2 {
+    fn over_bus(&self) -> OverBus<'_> {
+        OverBus {
+            images: &self.topic,
+            depth: self.depth_topic.as_deref(),
+            camera_info: self.camera_info_topic.as_deref(),
+            rectified: self.rectified,
+        }
+    }
+}
+
 impl Source for Ros2 {
     fn describe(&self, _launch: &LaunchFile) -> String {
-        let with = |what: &str, topic: &Option<String>| {
-            let topic = topic.as_ref();
-            topic.map_or(String::new(), |topic| format!(", {what} from {topic}"))
-        };
-        let depth = with("depth", &self.depth_topic);
-        let info = with("camera info", &self.camera_info_topic);
-        format!("images from topic {} of ROS 2{depth}{info}", self.topic)
+        let topic = format!("topic {} of ROS 2", self.topic);
+        self.over_bus().describe(&topic)
     }
 
     fn own_intrinsics(&self, _launch: &LaunchFile) -> (String, Option<Intrinsics>) {
-        match &self.camera_info_topic {
-            Some(topic) => (format!("from {topic}"), None),
-            None => ("unknown".to_owned(), None),
-        }
+        self.over_bus().own_intrinsics()
     }
 
     fn carries_depth(&self, _launch: &LaunchFile) -> bool {
@@ -121,11 +121,7 @@ impl Source for Ros2 {
     fn open(&self, site: &Site<'_>) -> anyhow::Result<Opened> {
         let transport = site.transport.ok_or_else(|| needs_a_bus(Self::NAME))?;
         let node = transport.node().ok_or_else(|| needs_a_bus(Self::NAME))?;
-        let mut options = ZenohCameraOptions::new(&self.topic, site.entry.frame_id());
-        options.intrinsics = site.entry.intrinsics();
-        options.depth_key.clone_from(&self.depth_topic);
-        options.camera_info_key.clone_from(&self.camera_info_topic);
-        options.rectified = self.rectified;
+        let options = self.over_bus().options(site);
         let sessions = transport.sessions().clone();
         let camera = ZenohCamera::open_topics(sessions, node, options, site.clock())?;
         Ok(Opened::Ready(Box::new(camera)))

@@ -1,14 +1,15 @@
 //! Kind `zenoh`: images that another process publishes.
 
 use concert_models::Intrinsics;
-use concert_runtime::io::zenoh::{ZenohCamera, ZenohCameraOptions};
+use concert_runtime::io::zenoh::ZenohCamera;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::over_bus::{Names, OverBus};
 use super::{Opened, Rules, Site, Source, Subject, needs_a_bus};
 use crate::launch_file::LaunchFile;
-use crate::launch_file::value::{Placed, Text, ruled, unknown};
+use crate::launch_file::value::{Placed, Text, unknown};
 use crate::rules;
 
 /// Types of messages that carry an image.
@@ -76,13 +77,9 @@ impl Rules for Zenoh {
     type Entry = Entry;
 
     fn check(entry: &Entry, subject: &Subject) -> Placed<Self> {
-        let heard = |name: &str, key: &Text| {
-            let broken = rules::heard_key_fault(key.get_ref());
-            ruled(&subject.entry(name), key, broken)
-        };
-        let beside = |name: &str, key: &Option<Text>| {
-            let key = key.as_ref().map(|key| heard(name, key));
-            key.transpose()
+        let keys = Names {
+            subject,
+            fault: rules::heard_key_fault,
         };
         let message_type = match &entry.message_type {
             Some(written) if !MESSAGE_TYPES.contains(&written.get_ref().as_str()) => {
@@ -91,9 +88,9 @@ impl Rules for Zenoh {
             written => written.as_ref().map(|written| written.get_ref().clone()),
         };
         Ok(Self {
-            key: heard("key", subject.needed("key", &entry.key)?)?,
-            depth_key: beside("depth_key", &entry.depth_key)?,
-            camera_info_key: beside("camera_info_key", &entry.camera_info_key)?,
+            key: keys.one("key", subject.needed("key", &entry.key)?)?,
+            depth_key: keys.beside("depth_key", &entry.depth_key)?,
+            camera_info_key: keys.beside("camera_info_key", &entry.camera_info_key)?,
             message_type,
             rectified: entry.rectified,
         })
@@ -104,22 +101,24 @@ impl Rules for Zenoh {
     }
 }
 
+impl Zenoh {
+    fn over_bus(&self) -> OverBus<'_> {
+        OverBus {
+            images: &self.key,
+            depth: self.depth_key.as_deref(),
+            camera_info: self.camera_info_key.as_deref(),
+            rectified: self.rectified,
+        }
+    }
+}
+
 impl Source for Zenoh {
     fn describe(&self, _launch: &LaunchFile) -> String {
-        let with = |what: &str, key: &Option<String>| {
-            let key = key.as_ref();
-            key.map_or(String::new(), |key| format!(", {what} from {key}"))
-        };
-        let depth = with("depth", &self.depth_key);
-        let info = with("camera info", &self.camera_info_key);
-        format!("images from zenoh key {}{depth}{info}", self.key)
+        self.over_bus().describe(&format!("zenoh key {}", self.key))
     }
 
     fn own_intrinsics(&self, _launch: &LaunchFile) -> (String, Option<Intrinsics>) {
-        match &self.camera_info_key {
-            Some(key) => (format!("from {key}"), None),
-            None => ("unknown".to_owned(), None),
-        }
+        self.over_bus().own_intrinsics()
     }
 
     fn carries_depth(&self, _launch: &LaunchFile) -> bool {
@@ -132,12 +131,8 @@ impl Source for Zenoh {
 
     fn open(&self, site: &Site<'_>) -> anyhow::Result<Opened> {
         let transport = site.transport.ok_or_else(|| needs_a_bus(Self::NAME))?;
-        let mut options = ZenohCameraOptions::new(&self.key, site.entry.frame_id());
-        options.intrinsics = site.entry.intrinsics();
-        options.depth_key.clone_from(&self.depth_key);
-        options.camera_info_key.clone_from(&self.camera_info_key);
+        let mut options = self.over_bus().options(site);
         options.message_type.clone_from(&self.message_type);
-        options.rectified = self.rectified;
         let camera = ZenohCamera::open(transport.sessions().clone(), options, site.clock())?;
         Ok(Opened::Ready(Box::new(camera)))
     }

@@ -2,6 +2,7 @@
 
 mod engine;
 mod machine;
+mod metrics;
 mod models;
 mod session;
 mod tuned;
@@ -89,7 +90,7 @@ pub(crate) fn run(_args: &DoctorArgs, global: &Global) -> Result<Report, Failure
     rows.push(tuned::row());
     rows.push(session::row());
     rows.push(session::strangers());
-    rows.push(session::metrics());
+    rows.push(metrics::row());
     Ok(report(&rows))
 }
 

@@ -191,6 +191,15 @@ mod tests {
 
     use super::*;
 
+    /// Few places, and an hour for everything.
+    const PATIENT: Limits = Limits {
+        connections: 4,
+        head: Duration::from_secs(3600),
+        idle: Duration::from_secs(3600),
+        life: None,
+    };
+    const SHORT: Duration = Duration::from_millis(200);
+
     /// A server with so many places; ended by its sender.
     fn served(limits: Limits) -> (std::net::SocketAddr, oneshot::Sender<()>, JoinHandle<()>) {
         let listener = StdListener::bind("127.0.0.1:0").expect("a port");
@@ -238,10 +247,8 @@ mod tests {
     #[test]
     fn connections_that_never_finish_a_head_do_not_make_it_deaf() {
         let limits = Limits {
-            connections: 4,
-            head: Duration::from_millis(200),
-            idle: Duration::from_secs(3600),
-            life: None,
+            head: SHORT,
+            ..PATIENT
         };
         who_asks_is_answered_past(limits, b"");
         who_asks_is_answered_past(limits, b"GET / HTTP/1.1\r\nHost: a\r\n");
@@ -250,10 +257,8 @@ mod tests {
     #[test]
     fn connections_on_which_nothing_moves_do_not_make_it_deaf() {
         let limits = Limits {
-            connections: 4,
-            head: Duration::from_secs(3600),
-            idle: Duration::from_millis(200),
-            life: None,
+            idle: SHORT,
+            ..PATIENT
         };
         who_asks_is_answered_past(limits, b"");
     }
@@ -261,10 +266,8 @@ mod tests {
     #[test]
     fn connections_that_drip_do_not_make_it_deaf() {
         let limits = Limits {
-            connections: 4,
-            head: Duration::from_secs(3600),
-            idle: Duration::from_secs(3600),
-            life: Some(Duration::from_millis(200)),
+            life: Some(SHORT),
+            ..PATIENT
         };
         who_asks_is_answered_past(limits, b"GET / HTTP/1.1\r\nHost: a\r\n");
     }

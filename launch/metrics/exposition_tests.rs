@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use concert_runtime::Unready;
+use concert_runtime::{Percentiles, Unready};
 
 use super::*;
 

@@ -93,6 +93,13 @@ impl<'a> Families<'a> {
     }
 }
 
+/// Samples without labels.
+pub(super) fn plain(
+    values: impl IntoIterator<Item = f64>,
+) -> impl Iterator<Item = (Labels<'static>, f64)> {
+    values.into_iter().map(|value| (Vec::new(), value))
+}
+
 fn histogram(one: &mut MetricEncoder<'_>, durations: &&Percentiles) -> fmt::Result {
     let bounds = BUCKET_MILLIS.iter().map(|millis| millis / 1e3);
     let mut buckets: Vec<(f64, u64)> = bounds.zip(durations.buckets).collect();

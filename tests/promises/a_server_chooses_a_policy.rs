@@ -111,7 +111,7 @@ fn a_problem_is_answered_and_the_answer_is_run() {
     assert_eq!(output.status.code(), Some(2));
     assert!(long["error"].as_str().unwrap().contains("65536"), "{long}");
 
-    a_python_client_may_ask_as_well(server, &problem, &answer);
+    python_clients_may_ask_as_well(server, &problem, &answer);
 
     let out = folder.path().join("chosen.toml").display().to_string();
     let (output, swapped) = ask(server, &problem, &["--swap", "--out", &out]);
@@ -177,20 +177,40 @@ fn a_problem_may_limit_what_networks_take_of_the_servers_device() {
     assert_eq!(running.terminate().0, Some(0));
 }
 
-fn a_python_client_may_ask_as_well(server: (&str, &str), problem: &str, expected: &Value) {
-    let Some(packages) = common::python_packages(&["eclipse-zenoh==1.10.2"]) else {
+/// With the client that ships.
+const ASKS: &str = "\
+import json, sys
+from concert_client import Client
+endpoint, prefix, path = sys.argv[1:]
+with Client(prefix, endpoint) as robot, open(path, encoding='utf-8') as problem:
+    print(json.dumps(robot.solve(json.load(problem))))
+";
+
+/// One that knows the key alone, and the one that ships.
+fn python_clients_may_ask_as_well(server: (&str, &str), problem: &str, expected: &Value) {
+    let packages = ["eclipse-zenoh==1.10.2", "numpy"];
+    let Some(packages) = common::python_packages(&packages) else {
         return;
     };
-    let mut client = Command::new("python3");
-    client
-        .env("PYTHONPATH", &packages)
-        .arg(common::repository().join("tests/ask_for_a_policy.py"))
-        .args([server.0, server.1, problem]);
-    let output = client.output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let answer = parsed(&output);
-    assert_eq!(answer["objective"], expected["objective"]);
-    assert_eq!(answer["policy"], expected["policy"]);
+    let ships = common::repository().join("launch/python");
+    let knows_the_key = common::repository().join("tests/ask_for_a_policy.py");
+    let knows_the_key = knows_the_key.display().to_string();
+    for script in [&[knows_the_key.as_str()][..], &["-c", ASKS]] {
+        let mut client = Command::new("python3");
+        client
+            .env(
+                "PYTHONPATH",
+                std::env::join_paths([&packages, &ships]).unwrap(),
+            )
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .args(script)
+            .args([server.0, server.1, problem]);
+        let output = client.output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let answer = parsed(&output);
+        assert_eq!(answer["objective"], expected["objective"]);
+        assert_eq!(answer["policy"], expected["policy"]);
+    }
 }
 
 #[test]

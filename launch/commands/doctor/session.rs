@@ -6,12 +6,11 @@ use std::time::Duration;
 use concert_runtime::io::zenoh::{SessionOptions, close_session, open_session};
 
 use super::Row;
-use crate::launch_file::{DEFAULT_ENDPOINT, DEFAULT_METRICS, DEFAULT_ROUTER, LaunchFile};
+use crate::launch_file::{DEFAULT_ENDPOINT, DEFAULT_ROUTER, LaunchFile};
 use crate::strangers::Strangers;
 
 const WHAT: &str = "zenoh";
 const STRANGERS: &str = "strangers";
-const METRICS: &str = "metrics";
 /// How long a look whether somebody answers may take.
 const LOOK: Duration = Duration::from_millis(300);
 const LIMIT: Duration = Duration::from_secs(3);
@@ -26,21 +25,6 @@ pub(super) fn strangers() -> Row {
             STRANGERS,
             format!("somebody answers at {DEFAULT_ROUTER}; {found}"),
             "give `connect = []` in the launch file to stay alone, or certificates in [zenoh.tls]",
-        ),
-    }
-}
-
-/// Whether metrics can be served where nothing else is said.
-pub(super) fn metrics() -> Row {
-    match TcpListener::bind(DEFAULT_METRICS) {
-        Ok(_) => Row::ok(
-            METRICS,
-            format!("{DEFAULT_METRICS} is free, for `serve --metrics`"),
-        ),
-        Err(error) => Row::warn(
-            METRICS,
-            format!("{DEFAULT_METRICS}: {error}"),
-            "where a launch file has [metrics], give another `listen`",
         ),
     }
 }

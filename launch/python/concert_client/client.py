@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy.typing as npt
 import zenoh
@@ -25,7 +25,28 @@ DEFAULT_ENDPOINT = "tcp/127.0.0.1:7448"
 INTRINSICS_WAIT = 0.1
 
 
-class Client:
+_Me = TypeVar("_Me", bound="_Closes")
+
+
+class _Closes:
+    """What is closed at the end of a `with` statement."""
+
+    def close(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self: _Me) -> _Me:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        fault: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+class Client(_Closes):
     """A client of the server that listens at an endpoint and publishes below a prefix.
 
     Uses one session of zenoh, as a client: what the server allows to who comes in there it
@@ -49,17 +70,6 @@ class Client:
             self._session = zenoh.open(config)
         except zenoh.ZError as fault:
             raise NoAnswer(f"nobody answers at {connect} within {timeout:g} s: {fault}") from fault
-
-    def __enter__(self) -> Client:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Ends the session; subscriptions end with it."""
@@ -153,7 +163,7 @@ def _granted(answer: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-class Subscription:
+class Subscription(_Closes):
     """The newest output of one key. What is not taken before a newer one comes is replaced by
     it, and counted in `replaced`."""
 
@@ -167,17 +177,6 @@ class Subscription:
             session.declare_subscriber(f"{whole}/camera_info", self._infos.put),
             session.declare_subscriber(whole, self._newest.put),
         ]
-
-    def __enter__(self) -> Subscription:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        fault: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def __iter__(self) -> Iterator[Output]:
         """Outputs as they come, for ever; a server that gives none for a minute ends it with

@@ -6,8 +6,6 @@
 pub struct Qos {
     /// False: best effort.
     pub reliable: bool,
-    /// True: who comes late gets the last messages, too.
-    pub transient_local: bool,
     /// Messages that are kept for who is slow.
     pub depth: u32,
 }
@@ -16,24 +14,16 @@ impl Qos {
     /// Of cameras and what is seen in their images: the newest counts.
     pub const SENSOR_DATA: Self = Self {
         reliable: false,
-        transient_local: false,
         depth: 5,
     };
     /// Of what is not to be missed.
     pub const RELIABLE: Self = Self {
         reliable: true,
-        transient_local: false,
         depth: 10,
     };
     /// Of transforms.
     pub const TRANSFORMS: Self = Self {
         depth: 100,
-        ..Self::RELIABLE
-    };
-    /// Of transforms that never change.
-    pub const STATIC_TRANSFORMS: Self = Self {
-        transient_local: true,
-        depth: 1,
         ..Self::RELIABLE
     };
 
@@ -43,8 +33,7 @@ impl Qos {
     #[must_use]
     pub fn to_token_part(self) -> String {
         let reliability = if self.reliable { "" } else { "2" };
-        let durability = if self.transient_local { "1" } else { "" };
-        format!("{reliability}:{durability}:,{}:,:,:,,", self.depth)
+        format!("{reliability}::,{}:,:,:,,", self.depth)
     }
 }
 
@@ -56,6 +45,6 @@ mod tests {
     fn a_token_says_what_differs_from_the_default() {
         assert_eq!(Qos::SENSOR_DATA.to_token_part(), "2::,5:,:,:,,");
         assert_eq!(Qos::RELIABLE.to_token_part(), "::,10:,:,:,,");
-        assert_eq!(Qos::STATIC_TRANSFORMS.to_token_part(), ":1:,1:,:,:,,");
+        assert_eq!(Qos::TRANSFORMS.to_token_part(), "::,100:,:,:,,");
     }
 }
